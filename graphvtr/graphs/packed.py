@@ -1,0 +1,228 @@
+"""Many small graphs in flat storage, and batches cut from it by indexing.
+
+``torch_geometric.data.Batch.from_data_list`` walks over every attribute of every graph in Python. Here the
+graphs lie end to end in flat tensors with a pointer per node and edge type, so that a batch is one gather per
+field however many graphs it has (``benchmarks/packed_batching.py`` has the measured ratio).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from graphvtr.errors import DataError
+
+G = TypeVar("G", bound=HeteroData)
+TypeKey = str | tuple[str, str, str]
+
+
+@dataclass
+class FlatType:
+    """One node or edge type of all graphs: rows end to end, ``ptr`` [N + 1] says where each graph begins.
+
+    ``tensors`` are concatenated along rows (``edge_index`` along columns and kept local to its graph);
+    ``strings`` are lists with one string a row.
+    """
+
+    ptr: Tensor
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    strings: dict[str, list[str]] = field(default_factory=dict)
+
+
+class GraphStore(Generic[G]):
+    """Graphs of one class in flat tensors.
+
+    ``store[i]`` is the i-th graph, ``store.batch(index)`` a packed batch: an object of the same class whose
+    node types carry ``ptr`` [B + 1] and ``batch`` [nodes], whose edge types carry ``ptr`` too, and whose
+    ``num_graphs`` is B. ``to(device)``, ``pin_memory()`` and ``validate()`` work on it as on any HeteroData.
+
+    Example:
+        >>> from graphvtr.graphs import RoleGraph
+        >>> dog = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> cat = RoleGraph.build(["a", "cat"], [], [("NOUN", [0, 1])], [])
+        >>> store = GraphStore.from_graphs([dog, cat])
+        >>> batch = store.batch(torch.tensor([1, 0, 1]))
+        >>> batch.num_graphs, batch["entity"].ptr.tolist(), batch["entity"].role.tolist()
+        (3, [0, 1, 2, 3], [15, 2, 15])
+        >>> store[1].caption
+        'a cat'
+    """
+
+    def __init__(
+        self,
+        graph_class: type[G],
+        nodes: dict[str, FlatType],
+        edges: dict[tuple[str, str, str], FlatType],
+        strings: dict[str, list[str]],
+        pointers: dict[tuple[str, str], str] | None = None,
+    ) -> None:
+        self.graph_class = graph_class
+        self.nodes, self.edges, self.strings = nodes, edges, strings
+        # (node type, field) -> node type that the field's values index: shifted like edge_index in a batch
+        self.pointers = {("region", "frame"): "frame"} if pointers is None else pointers
+        self._size = len(next(iter(nodes.values())).ptr) - 1
+
+    @classmethod
+    def from_graphs(cls, graphs: Iterable[G]) -> GraphStore[G]:
+        """Pack graphs that have the same node types, edge types and fields.
+
+        Raises:
+            DataError: no graphs, or one whose fields differ from the first one's (its position is named).
+        """
+        graphs = list(graphs)
+        if not graphs:
+            raise DataError("graphs", "there are none", "give at least one graph")
+        first = graphs[0]
+        fields = {key: frozenset(first[key].keys()) for key in (*first.node_types, *first.edge_types)}
+        for position, graph in enumerate(graphs):
+            found = {key: frozenset(graph[key].keys()) for key in (*graph.node_types, *graph.edge_types)}
+            if found != fields:
+                differing = sorted(str(key) for key in found.keys() | fields if found.get(key) != fields.get(key))
+                raise DataError(
+                    f"graph {position}", f"has other fields than graph 0 on {', '.join(differing)}",
+                    "give every graph of a store the same fields",
+                )  # fmt: skip
+        nodes = {key: _flatten([graph[key] for graph in graphs], edges=False) for key in first.node_types}
+        edges = {key: _flatten([graph[key] for graph in graphs], edges=True) for key in first.edge_types}
+        strings = {
+            key: [getattr(graph, key) for graph in graphs]
+            for key, value in first._global_store.items()
+            if isinstance(value, str)
+        }
+        return cls(type(first), nodes, edges, strings)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[G]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> G:
+        """The graph at ``index``: views into the flat storage, no copies."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"graph {index} of {len(self)}")
+        index %= len(self)
+        graph = self.graph_class()
+        for name, values in self.strings.items():
+            setattr(graph, name, values[index])
+        for key, flat in (*self.nodes.items(), *self.edges.items()):
+            begin, end = int(flat.ptr[index]), int(flat.ptr[index + 1])
+            for name, tensor in flat.tensors.items():
+                graph[key][name] = tensor[..., begin:end] if name == "edge_index" else tensor[begin:end]
+            for name, values in flat.strings.items():
+                graph[key][name] = values[begin:end]
+            if isinstance(key, str):
+                graph[key].num_nodes = end - begin
+        return graph
+
+    def batch(self, index: Tensor | Sequence[int], *, strings: bool = False) -> G:
+        """A packed batch of the graphs at ``index`` [B], in that order (repeats allowed).
+
+        Args:
+            index: positions in the store.
+            strings: also carry the string fields (one list a field for rows, a list of B for graph fields);
+                off by default, as models need none.
+        """
+        index = torch.as_tensor(index, dtype=torch.long)
+        out = self.graph_class()
+        out.num_graphs = index.numel()
+        node_ptr: dict[str, Tensor] = {}
+        graph_of: dict[str, Tensor] = {}
+        for key, flat in self.nodes.items():
+            rows, ptr, owner = _gather_rows(flat.ptr, index)
+            node_ptr[key], graph_of[key] = ptr, owner
+            store = out[key]
+            for name, tensor in flat.tensors.items():
+                value = tensor.index_select(0, rows)
+                target = self.pointers.get((key, name))
+                if target is not None:
+                    value = value + node_ptr[target][owner]
+                store[name] = value
+            if strings:
+                for name, values in flat.strings.items():
+                    store[name] = [values[row] for row in rows.tolist()]
+            store.num_nodes = rows.numel()
+            store.ptr, store.batch = ptr, owner
+        for edge_type, flat in self.edges.items():
+            rows, ptr, owner = _gather_rows(flat.ptr, index)
+            store = out[edge_type]
+            for name, tensor in flat.tensors.items():
+                if name == "edge_index":
+                    shift = torch.stack([node_ptr[edge_type[0]][owner], node_ptr[edge_type[2]][owner]])
+                    store[name] = tensor.index_select(1, rows) + shift
+                else:
+                    store[name] = tensor.index_select(0, rows)
+            store.ptr = ptr
+        if strings:
+            for name, values in self.strings.items():
+                setattr(out, name, [values[position] for position in index.tolist()])
+        return out
+
+    def subset(self, index: Tensor | Sequence[int]) -> GraphStore[G]:
+        """A store with the graphs at ``index``, copied."""
+        return GraphStore.from_graphs([self[int(position)] for position in torch.as_tensor(index).tolist()])
+
+    def save(self, path: str | Path) -> None:
+        """Write the store as one safetensors file."""
+        from graphvtr.graphs.storage import save_store
+
+        save_store(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> GraphStore[Any]:
+        """Read a store written by :meth:`save`.
+
+        Raises:
+            DataError: the file is missing, damaged, or no graph store.
+        """
+        from graphvtr.graphs.storage import load_store
+
+        return load_store(path)
+
+
+def node_ptr(graph: HeteroData, node_type: str) -> Tensor:
+    """Where each graph's nodes begin, [B + 1]; a single graph counts as a batch of one."""
+    store = graph[node_type]
+    if "ptr" in store:
+        return store.ptr
+    device = next((value.device for value in store.values() if isinstance(value, Tensor)), None)
+    return torch.tensor([0, int(store.num_nodes)], device=device)
+
+
+def num_graphs(graph: HeteroData) -> int:
+    """Number of graphs in a batch; 1 for a single graph."""
+    return int(graph.get("num_graphs") or 1) if "num_graphs" in graph._global_store else 1
+
+
+def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of the graphs at ``index``, the batch's pointer, and which of the batch's graphs owns each row."""
+    begin = ptr[index]
+    count = ptr[index + 1] - begin
+    new_ptr = count.new_zeros(index.numel() + 1)
+    torch.cumsum(count, 0, out=new_ptr[1:])
+    owner = torch.repeat_interleave(count)
+    rows = torch.arange(owner.numel()) + (begin - new_ptr[:-1])[owner]
+    return rows, new_ptr, owner
+
+
+def _flatten(stores: Sequence[Any], *, edges: bool) -> FlatType:
+    counts = [int(store.edge_index.size(1)) if edges else int(store.num_nodes) for store in stores]
+    flat = FlatType(torch.tensor([0, *counts]).cumsum(0))
+    for name, value in stores[0].items():
+        if name in ("num_nodes", "ptr", "batch"):
+            continue
+        values = [store[name] for store in stores]
+        if isinstance(value, Tensor):
+            widths = {tuple(v.shape[1:]) for v in values} if name != "edge_index" else {()}
+            if len(widths) > 1:
+                raise DataError(f"field '{name}'", f"has rows of different shapes {sorted(widths)}", "use one width")
+            flat.tensors[name] = torch.cat(values, dim=1 if name == "edge_index" else 0).contiguous()
+        elif isinstance(value, list):
+            flat.strings[name] = [text for texts in values for text in texts]
+    return flat

@@ -1,0 +1,102 @@
+"""Graph stores on disk: one safetensors file, nothing that could run code when it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.graphs.packed import FlatType, GraphStore
+from graphvtr.graphs.role_graph import RoleGraph
+from graphvtr.graphs.video_graph import VideoGraph
+
+FORMAT = "graphvtr.GraphStore/1"
+CLASSES: dict[str, Any] = {"VideoGraph": VideoGraph, "RoleGraph": RoleGraph}
+
+
+def save_store(store: GraphStore[Any], path: str | Path) -> None:
+    """Write ``store`` to ``path``; the file appears only once it is whole."""
+    tensors: dict[str, Tensor] = {}
+    for key, flat in (*store.nodes.items(), *store.edges.items()):
+        prefix = _type_name(key)
+        tensors[f"{prefix}/ptr"] = flat.ptr
+        tensors.update({f"{prefix}/tensor/{name}": tensor.contiguous() for name, tensor in flat.tensors.items()})
+        for name, values in flat.strings.items():
+            _put_strings(tensors, f"{prefix}/string/{name}", values)
+    for name, values in store.strings.items():
+        _put_strings(tensors, f"graph/string/{name}", values)
+    metadata = {
+        "format": FORMAT,
+        "class": store.graph_class.__name__,
+        "nodes": json.dumps(list(store.nodes)),
+        "edges": json.dumps([list(key) for key in store.edges]),
+    }
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata)
+    partial.replace(path)
+
+
+def load_store(path: str | Path) -> GraphStore[Any]:
+    """Read what :func:`save_store` wrote.
+
+    Raises:
+        DataError: the file is missing, damaged, or no graph store.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(path, "no such file", "check the path")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT or metadata.get("class") not in CLASSES:
+                raise DataError(path, f"is not a {FORMAT} file", "write it with GraphStore.save")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
+    except SafetensorError as error:
+        raise DataError(path, f"is damaged: {error}", "write it again") from error
+    node_types: list[str] = json.loads(metadata["nodes"])
+    edge_types: list[tuple[str, str, str]] = [(a, b, c) for a, b, c in json.loads(metadata["edges"])]
+    return GraphStore(
+        CLASSES[metadata["class"]],
+        {key: _take_type(tensors, _type_name(key)) for key in node_types},
+        {key: _take_type(tensors, _type_name(key)) for key in edge_types},
+        _take_strings(tensors, "graph/string/"),
+    )
+
+
+def _type_name(key: str | tuple[str, str, str]) -> str:
+    return f"node/{key}" if isinstance(key, str) else "edge/" + "|".join(key)
+
+
+def _take_type(tensors: dict[str, Tensor], prefix: str) -> FlatType:
+    start = f"{prefix}/tensor/"
+    fields = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+    return FlatType(tensors[f"{prefix}/ptr"], fields, _take_strings(tensors, f"{prefix}/string/"))
+
+
+def _put_strings(tensors: dict[str, Tensor], name: str, values: list[str]) -> None:
+    encoded = [value.encode("utf-8", "surrogatepass") for value in values]
+    joined = bytearray(b"".join(encoded))
+    tensors[f"{name}/bytes"] = torch.frombuffer(joined, dtype=torch.uint8) if joined else torch.empty(0).byte()
+    tensors[f"{name}/ends"] = torch.tensor([len(value) for value in encoded], dtype=torch.long).cumsum(0)
+
+
+def _take_strings(tensors: dict[str, Tensor], start: str) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for key, tensor in tensors.items():
+        if not key.startswith(start) or not key.endswith("/bytes"):
+            continue
+        name = key.removeprefix(start).removesuffix("/bytes")
+        joined = tensor.numpy().tobytes()
+        ends = tensors[f"{start}{name}/ends"].tolist()
+        out[name] = [
+            joined[begin:end].decode("utf-8", "surrogatepass")
+            for begin, end in zip([0, *ends[:-1]] if ends else [], ends, strict=True)
+        ]
+    return out

@@ -1,0 +1,103 @@
+"""What an encoder returns: per level, one vector an item or a ragged set of vectors an item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Level:
+    """Embeddings of one level for N items.
+
+    Args:
+        x: ``[N, D]`` when ``ptr`` is None, else ``[sum n_i, D]``: the items' vectors end to end.
+        ptr: ``[N + 1]``, where each item's vectors begin; an item may have none.
+    """
+
+    x: Tensor
+    ptr: Tensor | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether items are ragged sets of vectors."""
+        return self.ptr is not None
+
+    def __len__(self) -> int:
+        return len(self.x) if self.ptr is None else len(self.ptr) - 1
+
+    def select(self, index: Tensor) -> Level:
+        """The items at ``index`` [n], in that order."""
+        if self.ptr is None:
+            return Level(self.x[index])
+        begin = self.ptr[index]
+        count = self.ptr[index + 1] - begin
+        ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        shift = torch.repeat_interleave(begin - ptr[:-1], count)
+        return Level(self.x[torch.arange(len(shift), device=shift.device) + shift], ptr)
+
+    def to(self, *args: object, **kwargs: object) -> Level:
+        """Move or cast the vectors; ``ptr`` follows the device and stays integral."""
+        x = self.x.to(*args, **kwargs)  # type: ignore[call-overload]
+        return Level(x, None if self.ptr is None else self.ptr.to(x.device))
+
+
+class LevelEmbeddings(Mapping[str, Level]):
+    """Level name -> :class:`Level`, all for the same N items.
+
+    Args:
+        levels: the levels; a bare tensor stands for ``Level(tensor)``.
+
+    Raises:
+        ValueError: no level, or levels with different numbers of items.
+
+    Example:
+        >>> video = LevelEmbeddings(event=torch.randn(2, 4), action=Level(torch.randn(5, 4), torch.tensor([0, 3, 5])))
+        >>> video.num_items, [len(level) for level in video.values()]
+        (2, [2, 2])
+    """
+
+    def __init__(self, **levels: Level | Tensor) -> None:
+        self._levels = {k: v if isinstance(v, Level) else Level(v) for k, v in levels.items()}
+        sizes = {name: len(level) for name, level in self._levels.items()}
+        if len(set(sizes.values())) != 1:
+            raise ValueError(f"levels need the same number of items, got {sizes}")
+        self.num_items = next(iter(sizes.values()))
+
+    def __getitem__(self, level: str) -> Level:
+        return self._levels[level]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._levels)
+
+    def __len__(self) -> int:
+        return len(self._levels)
+
+    def select(self, index: Tensor) -> LevelEmbeddings:
+        """The items at ``index`` [n], in that order."""
+        return LevelEmbeddings(**{name: level.select(index) for name, level in self.items()})
+
+    def to(self, *args: object, **kwargs: object) -> LevelEmbeddings:
+        """Move or cast every level."""
+        return LevelEmbeddings(**{name: level.to(*args, **kwargs) for name, level in self.items()})
+
+    def detach(self) -> LevelEmbeddings:
+        """The same numbers outside the autograd graph."""
+        return LevelEmbeddings(**{name: Level(level.x.detach(), level.ptr) for name, level in self.items()})
+
+    @staticmethod
+    def cat(parts: Sequence[LevelEmbeddings]) -> LevelEmbeddings:
+        """The items of all ``parts``, in order."""
+        out: dict[str, Level] = {}
+        for name in parts[0]:
+            levels = [part[name] for part in parts]
+            x = torch.cat([level.x for level in levels])
+            if levels[0].ptr is None:
+                out[name] = Level(x)
+                continue
+            counts = torch.cat([level.ptr.diff() for level in levels if level.ptr is not None])
+            out[name] = Level(x, torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
+        return LevelEmbeddings(**out)
