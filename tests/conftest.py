@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    """Every test starts from the same random state."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real clips and captions; the test is skipped where it is not at hand."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    root = Path(os.environ.get("GRAPHVTR_DATA", default))
+    if not (root / "msvd98").is_dir():
+        pytest.skip(f"real data not found at {root}; set GRAPHVTR_DATA")
+    return root
