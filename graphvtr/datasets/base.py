@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +94,7 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
         """The words of every caption, as its role graph has them."""
         flat = self.role_graphs.nodes["word"]
         ends = flat.ptr.tolist()
-        return [flat.strings["text"][begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+        return [flat.strings["text"][begin:end] for begin, end in itertools.pairwise(ends)]
 
     def encode_words(self, vocabulary: Vocabulary) -> None:
         """Set ``word.id`` of every role graph from ``vocabulary``."""

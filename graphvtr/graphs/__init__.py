@@ -1,8 +1,10 @@
 """The two graph types, packed batches and transforms."""
 
+from graphvtr.graphs.convert import to_networkx
 from graphvtr.graphs.packed import FlatType, GraphStore, node_ptr, num_graphs
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import NOUN_ROLE, ROLE_IDS, ROLES, VERB_ROLE, role_id
+from graphvtr.graphs.transforms import AddFrameEdges, AddSpatialEdges, AddTemporalEdges, SplitRoles
 from graphvtr.graphs.video_graph import VideoGraph
 
 __all__ = [
@@ -10,11 +12,16 @@ __all__ = [
     "ROLES",
     "ROLE_IDS",
     "VERB_ROLE",
+    "AddFrameEdges",
+    "AddSpatialEdges",
+    "AddTemporalEdges",
     "FlatType",
     "GraphStore",
     "RoleGraph",
+    "SplitRoles",
     "VideoGraph",
     "node_ptr",
     "num_graphs",
     "role_id",
+    "to_networkx",
 ]

@@ -66,7 +66,8 @@ class GraphStore(Generic[G]):
         self.nodes, self.edges, self.strings = nodes, edges, strings
         # (node type, field) -> node type that the field's values index: shifted like edge_index in a batch
         self.pointers = {("region", "frame"): "frame"} if pointers is None else pointers
-        self._size = len(next(iter(nodes.values())).ptr) - 1
+        self._ptr = torch.stack([flat.ptr for _, flat in self.types()])  # [types, N + 1]
+        self._size = self._ptr.size(1) - 1
 
     @classmethod
     def from_graphs(cls, graphs: Iterable[G]) -> GraphStore[G]:
@@ -111,7 +112,7 @@ class GraphStore(Generic[G]):
         graph = self.graph_class()
         for name, values in self.strings.items():
             setattr(graph, name, values[index])
-        for key, flat in (*self.nodes.items(), *self.edges.items()):
+        for key, flat in self.types():
             begin, end = int(flat.ptr[index]), int(flat.ptr[index + 1])
             for name, tensor in flat.tensors.items():
                 graph[key][name] = tensor[..., begin:end] if name == "edge_index" else tensor[begin:end]
@@ -121,6 +122,10 @@ class GraphStore(Generic[G]):
                 graph[key].num_nodes = end - begin
         return graph
 
+    def types(self) -> list[tuple[TypeKey, FlatType]]:
+        """Every node and edge type with its flat storage, node types first."""
+        return [*self.nodes.items(), *self.edges.items()]
+
     def batch(self, index: Tensor | Sequence[int], *, strings: bool = False) -> G:
         """A packed batch of the graphs at ``index`` [B], in that order (repeats allowed).
 
@@ -129,39 +134,33 @@ class GraphStore(Generic[G]):
             strings: also carry the string fields (one list a field for rows, a list of B for graph fields);
                 off by default, as models need none.
         """
-        index = torch.as_tensor(index, dtype=torch.long)
+        index = torch.as_tensor(index, dtype=torch.long, device=self._ptr.device)
+        rows_of, ptr_of, owner_of = _gather_rows(self._ptr, index)
+        row_of_key = {key: row for row, (key, _) in enumerate(self.types())}
         out = self.graph_class()
         out.num_graphs = index.numel()
-        node_ptr: dict[str, Tensor] = {}
-        graph_of: dict[str, Tensor] = {}
-        for key, flat in self.nodes.items():
-            rows, ptr, owner = _gather_rows(flat.ptr, index)
-            node_ptr[key], graph_of[key] = ptr, owner
-            store = out[key]
-            for name, tensor in flat.tensors.items():
-                value = tensor.index_select(0, rows)
-                target = self.pointers.get((key, name))
-                if target is not None:
-                    value = value + node_ptr[target][owner]
-                store[name] = value
-            if strings:
-                for name, values in flat.strings.items():
-                    store[name] = [values[row] for row in rows.tolist()]
-            store.num_nodes = rows.numel()
-            store.ptr, store.batch = ptr, owner
-        for edge_type, flat in self.edges.items():
-            rows, ptr, owner = _gather_rows(flat.ptr, index)
-            store = out[edge_type]
+        for key, flat in self.types():
+            rows, ptr, owner = (parts[row_of_key[key]] for parts in (rows_of, ptr_of, owner_of))
+            fields: dict[str, Any] = {}
             for name, tensor in flat.tensors.items():
                 if name == "edge_index":
-                    shift = torch.stack([node_ptr[edge_type[0]][owner], node_ptr[edge_type[2]][owner]])
-                    store[name] = tensor.index_select(1, rows) + shift
+                    ends = ptr_of[[row_of_key[key[0]], row_of_key[key[2]]]]  # [2, B + 1]: source, target nodes
+                    fields[name] = tensor.index_select(1, rows) + ends.index_select(1, owner)
+                elif isinstance(key, str) and (key, name) in self.pointers:
+                    shift = ptr_of[row_of_key[self.pointers[key, name]]]
+                    fields[name] = tensor.index_select(0, rows) + shift.index_select(0, owner)
                 else:
-                    store[name] = tensor.index_select(0, rows)
-            store.ptr = ptr
+                    fields[name] = tensor.index_select(0, rows)
+            if strings:
+                for name, values in flat.strings.items():
+                    fields[name] = [values[row] for row in rows.tolist()]
+            fields["ptr"] = ptr
+            if isinstance(key, str):
+                fields["num_nodes"], fields["batch"] = rows.numel(), owner
+            out[key].update(fields)
         if strings:
-            for name, values in self.strings.items():
-                setattr(out, name, [values[position] for position in index.tolist()])
+            for name, texts in self.strings.items():
+                setattr(out, name, [texts[position] for position in index.tolist()])
         return out
 
     def subset(self, index: Tensor | Sequence[int]) -> GraphStore[G]:
@@ -200,15 +199,26 @@ def num_graphs(graph: HeteroData) -> int:
     return int(graph.get("num_graphs") or 1) if "num_graphs" in graph._global_store else 1
 
 
-def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of the graphs at ``index``, the batch's pointer, and which of the batch's graphs owns each row."""
-    begin = ptr[index]
-    count = ptr[index + 1] - begin
-    new_ptr = count.new_zeros(index.numel() + 1)
-    torch.cumsum(count, 0, out=new_ptr[1:])
-    owner = torch.repeat_interleave(count)
-    rows = torch.arange(owner.numel()) + (begin - new_ptr[:-1])[owner]
-    return rows, new_ptr, owner
+def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Sequence[Tensor], Tensor, Sequence[Tensor]]:
+    """For all K types at once: rows of the graphs at ``index`` [B], the batch's pointers, the owner of each row.
+
+    Args:
+        ptr: [K, N + 1], one row a node or edge type.
+        index: [B].
+
+    Returns:
+        K tensors of rows, ``[K, B + 1]`` pointers, K tensors of positions in ``index``.
+    """
+    begin = ptr.index_select(1, index)  # [K, B]
+    count = ptr.index_select(1, index + 1) - begin
+    new_ptr = torch.nn.functional.pad(count.cumsum(1), (1, 0))  # [K, B + 1]
+    totals = new_ptr[:, -1]
+    cell = torch.repeat_interleave(count.reshape(-1))  # (type, graph) of every row, all types end to end
+    first = torch.nn.functional.pad(totals.cumsum(0), (1, 0))[:-1]  # where each type's rows begin
+    shift = (begin - new_ptr[:, :-1] - first[:, None]).reshape(-1)
+    rows = torch.arange(cell.numel(), device=ptr.device) + shift.index_select(0, cell)
+    sizes = totals.tolist()
+    return rows.split(sizes), new_ptr, (cell % index.numel() if index.numel() else cell).split(sizes)
 
 
 def _flatten(stores: Sequence[Any], *, edges: bool) -> FlatType:

@@ -175,7 +175,7 @@ class RoleGraph(HeteroData):  # type: ignore[misc]
             require(in_range, field, f"has ids outside 0..{len(ROLES) - 1}", "use graphvtr.text.role_id")
         require(
             self[FILLS].role.numel() == self[FILLS].edge_index.size(1), "fills.role",
-            f"has {self[FILLS].role.numel()} values for {self[FILLS].edge_index.size(1)} edges", "give one role an edge",
+            f"has {self[FILLS].role.numel()} values for {self[FILLS].edge_index.size(1)} edges", "one role an edge",
         )  # fmt: skip
         require(
             not (self["entity"].role == VERB_ROLE).any(),

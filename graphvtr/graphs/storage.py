@@ -23,7 +23,7 @@ CLASSES: dict[str, Any] = {"VideoGraph": VideoGraph, "RoleGraph": RoleGraph}
 def save_store(store: GraphStore[Any], path: str | Path) -> None:
     """Write ``store`` to ``path``; the file appears only once it is whole."""
     tensors: dict[str, Tensor] = {}
-    for key, flat in (*store.nodes.items(), *store.edges.items()):
+    for key, flat in store.types():
         prefix = _type_name(key)
         tensors[f"{prefix}/ptr"] = flat.ptr
         tensors.update({f"{prefix}/tensor/{name}": tensor.contiguous() for name, tensor in flat.tensors.items()})

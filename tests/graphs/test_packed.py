@@ -1,0 +1,125 @@
+"""Packed batches against PyG's own batching, field by field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric.data import Batch, HeteroData
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, node_ptr, num_graphs
+
+
+def assert_same_batch(packed: HeteroData, graphs: list[HeteroData]) -> None:
+    reference = Batch.from_data_list(graphs)
+    assert packed.num_graphs == reference.num_graphs
+    for node_type in reference.node_types:
+        assert packed[node_type].num_nodes == reference[node_type].num_nodes
+        for name in ("ptr", "batch"):
+            assert torch.equal(packed[node_type][name], reference[node_type][name]), (node_type, name)
+    for key in (*reference.node_types, *reference.edge_types):
+        for name, value in reference[key].items():
+            if isinstance(value, torch.Tensor) and name not in ("ptr", "batch"):
+                assert torch.equal(packed[key][name], value), (key, name)
+
+
+@pytest.mark.parametrize("index", [[0, 1, 2, 3], [2], [3, 0, 0, 1], [1, 3]])
+def test_role_batch_equals_pyg(role_graphs: list[RoleGraph], index: list[int]) -> None:
+    packed = GraphStore.from_graphs(role_graphs).batch(index)
+    assert_same_batch(packed, [role_graphs[i] for i in index])
+    assert packed.validate()
+
+
+@pytest.mark.parametrize("index", [[0, 1, 2], [1], [2, 0, 2]])
+def test_video_batch_equals_pyg(video_graphs: list[VideoGraph], index: list[int]) -> None:
+    packed = GraphStore.from_graphs(video_graphs).batch(index)
+    assert_same_batch(packed, [video_graphs[i] for i in index])
+    assert packed.validate()
+
+
+def test_empty_batch_has_the_fields_of_a_full_one(role_graphs: list[RoleGraph]) -> None:
+    batch = GraphStore.from_graphs(role_graphs).batch([])
+    assert batch.num_graphs == 0
+    assert batch["word"].id.shape == (0,)
+    assert batch["entity"].ptr.tolist() == [0]
+
+
+def test_items_are_the_graphs(role_graphs: list[RoleGraph]) -> None:
+    store = GraphStore.from_graphs(role_graphs)
+    assert len(store) == 4
+    for stored, graph in zip(store, role_graphs, strict=True):
+        assert stored.validate()
+        assert (stored.caption, stored.words) == (graph.caption, graph.words)
+        for key in (*graph.node_types, *graph.edge_types):
+            for name, value in graph[key].items():
+                if isinstance(value, torch.Tensor):
+                    assert torch.equal(stored[key][name], value)
+    assert store[-1].caption == "dog"
+    with pytest.raises(IndexError, match="graph 4 of 4"):
+        store[4]
+
+
+def test_strings_come_on_request(role_graphs: list[RoleGraph]) -> None:
+    store = GraphStore.from_graphs(role_graphs)
+    assert "text" not in store.batch([0])["word"]
+    batch = store.batch([1, 3], strings=True)
+    assert batch["word"].text == ["two", "cats", "dog"]
+    assert batch.caption == ["two cats", "dog"]
+
+
+def test_a_single_graph_counts_as_a_batch_of_one(role_graphs: list[RoleGraph]) -> None:
+    assert node_ptr(role_graphs[0], "word").tolist() == [0, 8]
+    assert node_ptr(role_graphs[3], "action").tolist() == [0, 0]
+    assert num_graphs(role_graphs[0]) == 1
+    assert num_graphs(GraphStore.from_graphs(role_graphs).batch([0, 1, 2])) == 3
+
+
+def test_to_moves_every_tensor(video_graphs: list[VideoGraph]) -> None:
+    moved = GraphStore.from_graphs(video_graphs).batch([0, 1]).to("meta")
+    for key in moved.node_types:
+        assert all(v.device.type == "meta" for v in moved[key].values() if isinstance(v, torch.Tensor))
+
+
+def test_save_and_load(role_graphs: list[RoleGraph], video_graphs: list[VideoGraph], tmp_path: Path) -> None:
+    role_graphs[1].caption = "zwei Kätzchen 🐈 \ud83d"  # astral characters and a lone surrogate survive
+    for graphs in (role_graphs, video_graphs):
+        path = tmp_path / "graphs.safetensors"
+        GraphStore.from_graphs(graphs).save(path)
+        loaded = GraphStore.load(path)
+        assert not path.with_name(path.name + ".partial").exists()
+        assert_same_batch(loaded.batch(range(len(graphs))), graphs)
+        assert loaded.strings == GraphStore.from_graphs(graphs).strings
+        assert type(loaded[0]) is type(graphs[0])
+
+
+def test_load_names_the_file_and_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"absent\.safetensors: no such file"):
+        GraphStore.load(tmp_path / "absent.safetensors")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00not json at all")
+    with pytest.raises(DataError, match=r"broken\.safetensors: is damaged.*write it again"):
+        GraphStore.load(broken)
+    other = tmp_path / "other.safetensors"
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, other)
+    with pytest.raises(DataError, match=r"is not a graphvtr\.GraphStore/1 file"):
+        GraphStore.load(other)
+
+
+def test_packing_refuses_what_does_not_fit(role_graphs: list[RoleGraph]) -> None:
+    with pytest.raises(DataError, match="graphs: there are none"):
+        GraphStore.from_graphs([])
+    del role_graphs[2]["word"].id
+    with pytest.raises(DataError, match="graph 2: has other fields than graph 0 on word"):
+        GraphStore.from_graphs(role_graphs)
+    wide = [VideoGraph.build(torch.zeros(1, width)) for width in (3, 4)]
+    with pytest.raises(DataError, match=r"field 'x': has rows of different shapes \[\(3,\), \(4,\)\]"):
+        GraphStore.from_graphs(wide)
+
+
+def test_subset(role_graphs: list[RoleGraph]) -> None:
+    subset = GraphStore.from_graphs(role_graphs).subset([3, 0])
+    assert [graph.caption for graph in subset] == ["dog", "a white dog chases a cat and barks"]
