@@ -1,0 +1,65 @@
+"""What every op shares: checks of pointers and features, and the row that owns each element."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphvtr.errors import DataError
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGERS = (torch.int32, torch.int64)
+
+
+def check_float(name: str, value: Tensor) -> None:
+    """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept."""
+    if value.dtype not in FLOATS:
+        raise DataError(name, f"has dtype {value.dtype}", "give float16, bfloat16, float32 or float64")
+
+
+def check_index(name: str, value: Tensor) -> None:
+    """Raise DataError unless ``value`` is a vector of int32 or int64."""
+    if value.dim() != 1 or value.dtype not in INTEGERS:
+        raise DataError(name, f"is {value.dtype} of shape {list(value.shape)}", "give a vector of int32 or int64")
+
+
+def check_ptr(name: str, ptr: Tensor) -> None:
+    """Raise DataError unless ``ptr`` is a vector of integers with at least one element."""
+    check_index(name, ptr)
+    if ptr.size(0) == 0:
+        raise DataError(name, "is empty", "a pointer of N segments has N + 1 elements, the first one 0")
+
+
+def check_ptr_values(name: str, ptr: Tensor, size: int) -> None:
+    """Raise DataError unless ``ptr`` rises from 0 to ``size``. Only on a CPU: elsewhere looking would wait for it."""
+    if ptr.device.type != "cpu":
+        return
+    if int(ptr[0]) != 0 or int(ptr[-1]) != size or bool((ptr[1:] < ptr[:-1]).any()):
+        ends = f"runs from {int(ptr[0])} to {int(ptr[-1])}"
+        raise DataError(name, f"{ends}, or falls in between", f"it must rise from 0 to {size}, the number of elements")
+
+
+def check_index_values(name: str, index: Tensor, size: int) -> None:
+    """Raise DataError unless all of ``index`` lie in 0..size-1. Only on a CPU, as above."""
+    if index.device.type != "cpu" or index.numel() == 0:
+        return
+    low, high = torch.aminmax(index)
+    if int(low) < 0 or int(high) >= size:
+        raise DataError(
+            name, f"points to row {int(low) if int(low) < 0 else int(high)} of {size}", f"use 0..{size - 1}"
+        )
+
+
+def accumulate_dtype(dtype: torch.dtype) -> torch.dtype:
+    """The dtype sums are kept in: float32, or float64 for float64."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def segment_of(ptr: Tensor, size: int) -> Tensor:
+    """The segment that owns each of the ``size`` elements: [0, 0, 1, 2, 2, 2, ...], int64 [size]."""
+    return torch.repeat_interleave(ptr.diff().long(), output_size=size)
+
+
+def counts_of(ptr: Tensor, dims: int, dtype: torch.dtype) -> Tensor:
+    """Elements a segment, at least 1, shaped [N, 1, ...] to divide a tensor of ``dims`` dimensions."""
+    return ptr.diff().clamp(min=1).to(dtype).view(-1, *[1] * (dims - 1))
