@@ -1,0 +1,162 @@
+"""Cut long captions and long clips: what HGR's released code does to its input before a model sees it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch_geometric.data import HeteroData
+
+from graphvtr.errors import DataError
+from graphvtr.graphs.packed import node_ptr
+from graphvtr.graphs.role_graph import RoleGraph
+from graphvtr.graphs.video_graph import VideoGraph
+
+G = TypeVar("G", bound=HeteroData)
+
+
+def truncate(
+    graph: RoleGraph, max_words: int | None = None, max_actions: int | None = None, max_entities: int | None = None
+) -> RoleGraph:
+    """The first words, actions and entities of a caption.
+
+    The words after ``max_words`` go. A node's span loses its cut words, and a node that begins among them goes;
+    of the remaining nodes the first ``max_actions`` actions and ``max_entities`` entities stay, in node order.
+    Edges to nodes that went go too, and the event spans the words that stay. ``caption`` stays as it is.
+
+    Args:
+        graph: one role graph, or a packed batch, of which every caption is cut.
+        max_words: words to keep, at least 1; None keeps all.
+        max_actions: actions to keep; None keeps all.
+        max_entities: entities to keep; None keeps all.
+
+    Returns:
+        A new graph, or ``graph`` itself when nothing is too long.
+
+    Raises:
+        DataError: a limit below 1 (``max_words``) or below 0.
+
+    Example:
+        >>> graph = RoleGraph.build(
+        ...     ["a", "dog", "barks", "at", "cats"], [[2]], [("ARG0", [0, 1]), ("ARG2", [3, 4])], [(0, 0), (1, 0)])
+        >>> short = truncate(graph, max_words=4, max_entities=1)
+        >>> short.words, short.num_entities, short["entity", "fills", "action"].edge_index.tolist()
+        (['a', 'dog', 'barks', 'at'], 1, [[0], [0]])
+    """
+    limits = {"word": max_words, "action": max_actions, "entity": max_entities}
+    for name, limit, least in (
+        ("max_words", max_words, 1),
+        ("max_actions", max_actions, 0),
+        ("max_entities", max_entities, 0),
+    ):
+        if limit is not None and limit < least:
+            raise DataError(name, f"is {limit}", f"give {least} or more, or None for no limit")
+    if all(limit is None or _longest(graph, node_type) <= limit for node_type, limit in limits.items()):
+        return graph
+    device = graph["word", "in", "event"].edge_index.device
+    every_word = torch.ones(int(graph["word"].num_nodes), dtype=torch.bool, device=device)
+    keep = {"word": _first(graph, "word", every_word, max_words)}
+    for level, limit in (("action", max_actions), ("entity", max_entities)):
+        word, owner = graph["word", "in", level].edge_index
+        begins = torch.zeros(int(graph[level].num_nodes), dtype=torch.bool, device=device)
+        begins[owner[keep["word"][word]]] = True
+        keep[level] = _first(graph, level, begins, limit)
+    return _subgraph(graph, keep)
+
+
+def sample_frames(graph: VideoGraph, num_frames: int) -> VideoGraph:
+    """At most ``num_frames`` frames of a clip, evenly spaced from the first to the last.
+
+    A clip with T > n frames keeps those at ``round(linspace(0, T - 1, n))`` (halves round to even, as NumPy
+    does); the regions of the other frames go with them. A shorter clip is left alone.
+
+    Args:
+        graph: one video graph, or a packed batch, of which every clip is sampled.
+        num_frames: n, at least 1.
+
+    Returns:
+        A new graph, or ``graph`` itself when no clip is longer than n frames.
+
+    Raises:
+        DataError: ``num_frames`` is below 1.
+
+    Example:
+        >>> clip = VideoGraph.build(torch.arange(10.0)[:, None])
+        >>> sample_frames(clip, 4)["frame"].x.flatten().tolist()
+        [0.0, 3.0, 6.0, 9.0]
+    """
+    if num_frames < 1:
+        raise DataError("num_frames", f"is {num_frames}", "keep at least one frame")
+    if _longest(graph, "frame") <= num_frames:
+        return graph
+    ptr = node_ptr(graph, "frame")
+    count = ptr.diff()
+    keep = (count <= num_frames).repeat_interleave(count)
+    long = count > num_frames
+    step = (count[long] - 1).double() / max(num_frames - 1, 1)
+    place = (torch.arange(num_frames, device=step.device) * step[:, None]).round().long()  # [long clips, n]
+    keep[(ptr[:-1][long, None] + place).flatten()] = True
+    masks = {"frame": keep}
+    if "region" in graph.node_types:
+        masks["region"] = keep[graph["region"].frame]
+    return _subgraph(graph, masks)
+
+
+def _longest(graph: HeteroData, node_type: str) -> int:
+    """The largest number of such nodes in any graph of a batch."""
+    if "ptr" not in graph[node_type]:
+        return int(graph[node_type].num_nodes)
+    count = graph[node_type].ptr.diff()
+    return int(count.max()) if count.numel() else 0
+
+
+def _first(graph: HeteroData, node_type: str, candidates: Tensor, limit: int | None) -> Tensor:
+    """Mask of the first ``limit`` nodes of each graph, counting only ``candidates``."""
+    if limit is None:
+        return candidates
+    ptr = node_ptr(graph, node_type).to(candidates.device)
+    before = torch.cat([ptr.new_zeros(1), candidates.cumsum(0)])  # candidates before each node, all graphs
+    rank = before[:-1] - before[ptr[:-1]].repeat_interleave(ptr.diff())
+    return candidates & (rank < limit)
+
+
+def _subgraph(graph: G, keep: dict[str, Tensor]) -> G:
+    """The nodes of ``keep`` (masks; node types left out stay whole), the edges among them, renumbered."""
+    out = type(graph)()
+    for name, value in graph._global_store.items():
+        if name != "reasoning":  # made for the nodes that were
+            setattr(out, name, value)
+    place = {node_type: mask.cumsum(0) - 1 for node_type, mask in keep.items()}
+    for node_type in graph.node_types:
+        _copy(graph[node_type], out[node_type], keep.get(node_type))
+    if "frame" in keep and "region" in keep:
+        out["region"].frame = place["frame"][out["region"].frame]
+    for edge_type in graph.edge_types:
+        index = graph[edge_type].edge_index
+        ends = [(row, end) for row, end in enumerate((edge_type[0], edge_type[2])) if end in keep]
+        if not ends:
+            _copy(graph[edge_type], out[edge_type], None)
+            continue
+        mask = torch.stack([keep[end][index[row]] for row, end in ends]).all(0)
+        _copy(graph[edge_type], out[edge_type], mask)
+        index = out[edge_type].edge_index.clone()
+        for row, end in ends:
+            index[row] = place[end][index[row]]
+        out[edge_type].edge_index = index
+    return out
+
+
+def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
+    """The fields of one node or edge type for the rows of ``mask``."""
+    for name, value in source.items():
+        if mask is None:
+            target[name] = value
+        elif name == "num_nodes":
+            target.num_nodes = int(mask.sum())
+        elif name == "ptr":
+            target.ptr = torch.cat([value.new_zeros(1), mask.cumsum(0)])[value]
+        elif isinstance(value, Tensor):
+            target[name] = value[..., mask] if name == "edge_index" else value[mask]
+        else:
+            target[name] = [row for row, kept in zip(value, mask.tolist(), strict=True) if kept]
