@@ -129,7 +129,8 @@ class DataSource:
         feature: name of the feature where a root holds several.
         parser: name of the parser that turns captions into role graphs; None takes the dataset's own graphs
             where it ships them and ``"spacy"`` otherwise.
-        missing: what to do with listed videos that have no feature: ``"skip"`` them with a warning, or ``"error"``.
+        missing: what to do with listed videos that have no feature: ``"skip"`` them with a warning, or ``"error"``;
+            None takes the dataset's default.
         cache: folder for parsed captions; ``~/.cache/graphvtr`` (or ``$GRAPHVTR_CACHE``) by default.
         options: what only one dataset knows (``num_clips`` of MovingScenes, for instance).
     """
@@ -138,7 +139,7 @@ class DataSource:
     store: Path | None = None
     feature: str | None = None
     parser: str | None = None
-    missing: str = "skip"
+    missing: str | None = None
     cache: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -178,18 +179,32 @@ def check_split(dataset: str, split: str, known: Sequence[str]) -> str:
 
 
 def keep_available(
-    dataset: str, listed: Sequence[str], available: Callable[[str], bool], source: DataSource, where: object
+    dataset: str,
+    listed: Sequence[str],
+    available: Callable[[str], bool],
+    source: DataSource,
+    where: object,
+    default: str,
 ) -> list[str]:
     """The listed videos that have features; the others are skipped with a warning, or an error by ``missing``.
 
+    Args:
+        dataset: name for the warning.
+        listed: the videos of the split.
+        available: whether a video has features.
+        source: its ``missing`` decides, ``default`` where that is None.
+        where: the file or folder of the features.
+        default: ``"skip"`` or ``"error"``.
+
     Raises:
-        DataError: a video has no feature and ``source.missing`` is ``"error"``, or none has.
+        DataError: a video has no feature and ``missing`` is ``"error"``, or none has.
     """
-    if source.missing not in ("skip", "error"):
-        raise DataError(f"missing='{source.missing}'", "unknown", "use 'skip' or 'error'")
+    missing = source.missing or default
+    if missing not in ("skip", "error"):
+        raise DataError(f"missing='{missing}'", "unknown", "use 'skip' or 'error'")
     kept = [video for video in listed if available(video)]
     lacking = len(listed) - len(kept)
-    if lacking and (source.missing == "error" or not kept):
+    if lacking and (missing == "error" or not kept):
         first = next(video for video in listed if not available(video))
         raise DataError(
             f"{where}: video '{first}'",

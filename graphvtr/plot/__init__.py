@@ -1,0 +1,6 @@
+"""Plots; every function takes arrays or a graph and returns a matplotlib Axes or Figure."""
+
+from graphvtr.plot.gallery import Hit, plot_gallery
+from graphvtr.plot.role_graph import plot_role_graph
+
+__all__ = ["Hit", "plot_gallery", "plot_role_graph"]

@@ -1,0 +1,207 @@
+"""The folder layout that HGR's authors released (specs/hgr.md, "Released files")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from graphvtr._optional import optional_import
+from graphvtr.datasets.base import (
+    DATASETS,
+    DataSource,
+    RetrievalDataset,
+    as_index,
+    check_split,
+    keep_available,
+)
+from graphvtr.datasets.files import read_captions, read_json
+from graphvtr.datasets.parsing import parse_captions
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, VideoGraph
+from graphvtr.text import PrecomputedParser, Vocabulary
+
+SPLITS = {"train": "trn", "val": "val", "test": "tst", "trn": "trn", "tst": "tst"}
+
+
+@DATASETS.register("hgr")
+def hgr_tree(split: str, source: DataSource) -> RetrievalDataset:
+    """A split of a released HGR tree.
+
+    Read below ``source.root`` (annotation files from ``annotation/RET`` or the root itself)::
+
+        annotation/RET/ref_captions.json             {video: [sentence, ...]}
+        annotation/RET/sent2rolegraph.augment.json   role graphs; sent2srl.json is taken where it is missing
+        annotation/RET/word2int.json                 the vocabulary
+        public_split/{trn,val,tst}_names.npy         the videos of a split, in order
+        ordered_feature/SA/NAME/{trn,val,tst}_ft.hdf5  frame features, key = video name with "/" as "_"
+        ordered_feature/MP/NAME/{trn,val,tst}_ft.npy   mean features, taken where there are no frame features
+
+    ``source.feature`` picks NAME where there are several. ``source.parser`` parses the captions anew instead of
+    using the tree's graphs.
+
+    Raises:
+        DataError: unknown split, a missing or malformed file, a video without features or captions, a sentence
+            without a graph.
+    """
+    check_split("hgr", split, tuple(SPLITS))
+    short = SPLITS[split]
+    root = source.need_root("hgr")
+    names_file = root / "public_split" / f"{short}_names.npy"
+    listed = read_names(names_file)
+    captions_file = annotation(root, "ref_captions.json")
+    captions_of = read_captions(captions_file)
+    with open_features(root, short, listed, source.feature) as features:
+        videos = keep_available(f"hgr/{split}", listed, features.__contains__, source, features.path, "error")
+        video_graphs = GraphStore.from_graphs(
+            VideoGraph.build(torch.from_numpy(features[video]), name=video) for video in videos
+        )
+    captions: list[str] = []
+    owner: list[int] = []
+    for position, video in enumerate(videos):
+        if video not in captions_of:
+            raise DataError(f"{captions_file}: video '{video}'", "has no captions", f"it is listed in {names_file}")
+        captions += captions_of[video]
+        owner += [position] * len(captions_of[video])
+    if source.parser is None:
+        role_graphs = GraphStore.from_graphs(graph_parser(root).parse(captions))
+    else:
+        role_graphs = parse_captions(captions, source, f"hgr_{short}")
+    return RetrievalDataset(
+        "hgr", split, videos, captions, as_index(owner), video_graphs, role_graphs, read_vocabulary(root)
+    )
+
+
+def annotation(root: Path, name: str) -> Path:
+    """Path of an annotation file; it may lie in ``annotation/RET`` or in the root."""
+    nested = root / "annotation" / "RET" / name
+    return nested if nested.exists() or not (root / name).exists() else root / name
+
+
+def graph_parser(root: Path) -> PrecomputedParser:
+    """The tree's role graphs, or its semantic role labels where it has no graphs.
+
+    Raises:
+        DataError: it has neither.
+    """
+    for name in ("sent2rolegraph.augment.json", "sent2rolegraph.json", "sent2srl.json"):
+        path = annotation(root, name)
+        if path.is_file():
+            return PrecomputedParser(path)
+    raise DataError(
+        annotation(root, "sent2rolegraph.augment.json"), "no such file", "pass --parser spacy to parse the captions"
+    )
+
+
+def read_vocabulary(root: Path) -> Vocabulary | None:
+    """``word2int.json`` of the tree, if it has one."""
+    path = annotation(root, "word2int.json")
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    if not isinstance(content, dict) or not all(isinstance(index, int) for index in content.values()):
+        raise DataError(path, "is not an object of word: id", "use the released word2int.json")
+    return Vocabulary.from_word2int(content, lower=False)
+
+
+def read_names(path: Path) -> list[str]:
+    """A ``*_names.npy`` file: video names as unicode or bytes, never pickled objects.
+
+    Raises:
+        DataError: the file is missing, no npy of names, or holds pickled objects.
+    """
+    if not path.is_file():
+        raise DataError(path, "no such file", "check --root and --split")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise DataError(
+            path, f"cannot be read without pickle: {error}", "save it again with np.array(names, dtype=str)"
+        ) from error
+    if array.dtype.kind not in "US" or array.ndim != 1:
+        raise DataError(path, f"holds {array.dtype} {array.shape}", "give one row of names")
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()]
+
+
+class Features(Protocol):
+    """Frame features of one split, by video name."""
+
+    path: Path
+
+    def __contains__(self, video: object) -> bool: ...
+
+    def __getitem__(self, video: str) -> np.ndarray[Any, Any]: ...
+
+
+class FrameFeatures:
+    """``{set}_ft.hdf5``: key = video name with ``/`` replaced by ``_``, value [T, D]."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path, self._file = path, file
+
+    def __contains__(self, video: object) -> bool:
+        return str(video).replace("/", "_") in self._file
+
+    def __getitem__(self, video: str) -> np.ndarray[Any, Any]:
+        value = np.asarray(self._file[video.replace("/", "_")][()], dtype=np.float32)
+        return value[None] if value.ndim == 1 else value
+
+
+class MeanFeatures:
+    """``{set}_ft.npy``: one row a video, in the order of the names; each becomes a clip of one frame."""
+
+    def __init__(self, path: Path, videos: list[str]) -> None:
+        self.path = path
+        try:
+            rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise DataError(path, f"is not a plain npy file: {error}", "save it again as a float array") from error
+        if rows.ndim != 2 or len(rows) != len(videos):
+            raise DataError(path, f"has shape {list(rows.shape)}", f"give [{len(videos)}, D], one row a video")
+        self._rows, self._row_of = rows, {video: row for row, video in enumerate(videos)}
+
+    def __contains__(self, video: object) -> bool:
+        return video in self._row_of
+
+    def __getitem__(self, video: str) -> np.ndarray[Any, Any]:
+        return np.asarray(self._rows[self._row_of[video]], dtype=np.float32)[None]
+
+
+@contextmanager
+def open_features(root: Path, short: str, videos: list[str], feature: str | None) -> Iterator[Features]:
+    """The features of a split: frame features (SA) before mean features (MP).
+
+    Raises:
+        DataError: there are none, several without a choice, or the file cannot be read.
+    """
+    found = {
+        (kind, folder.name): folder / f"{short}_ft.{suffix}"
+        for kind, suffix in (("SA", "hdf5"), ("MP", "npy"))
+        for folder in sorted((root / "ordered_feature" / kind).glob("*"))
+        if (folder / f"{short}_ft.{suffix}").is_file()
+    }
+    names = sorted({name for _, name in found})
+    if not found:
+        raise DataError(
+            root / "ordered_feature", f"has no {short}_ft.hdf5 or {short}_ft.npy", "put features in SA/NAME or MP/NAME"
+        )  # fmt: skip
+    if feature is None and len(names) > 1:
+        raise DataError(root / "ordered_feature", f"has several features: {', '.join(names)}", "pass --feature NAME")
+    name = names[0] if feature is None else feature
+    if name not in names:
+        raise DataError(f"feature '{name}'", f"not found in {root / 'ordered_feature'}", f"known: {', '.join(names)}")
+    if ("SA", name) not in found:
+        yield MeanFeatures(found["MP", name], videos)
+        return
+    path = found["SA", name]
+    h5py = optional_import("h5py", "hdf5", "reading HGR's frame features")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error}", "copy it again") from error
+    with file:
+        yield FrameFeatures(path, file)

@@ -1,0 +1,41 @@
+"""Galleries: who is right is said by colour and by mark."""
+
+from __future__ import annotations
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from graphvtr.errors import DataError
+from graphvtr.plot import Hit, plot_gallery
+
+matplotlib.use("Agg")
+
+
+def clip(value: int, frames: int = 5) -> np.ndarray:
+    return np.full((frames, 8, 12, 3), value, dtype=np.uint8)
+
+
+def test_rows_are_queries_and_columns_ranks() -> None:
+    hits = [[Hit(clip(10), 0.9, True, "a"), Hit(clip(20, 1), 0.5, False, "b")]] * 3
+    figure = plot_gallery(["one", "two", "three"], hits, frames_per_clip=2)
+    axes = np.array(figure.axes).reshape(3, 3)
+    assert [ax.texts[0].get_text() for ax in axes[:, 0]] == ["one", "two", "three"]
+    right, wrong = axes[1, 1], axes[1, 2]
+    assert right.get_title(loc="left").startswith("✓ 1. a")
+    assert wrong.get_title(loc="left").startswith("✗ 2. b")
+    assert to_hex(right.spines["top"].get_edgecolor()) != to_hex(wrong.spines["top"].get_edgecolor())
+    assert right.images[0].get_array().shape[1] > 2 * 12  # two frames and the gap
+    assert wrong.images[0].get_array().shape[1] == 12  # a clip of one frame shows one
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("queries", "hits"),
+    [([], []), (["one"], []), (["one"], [[]]), (["a", "b"], [[Hit(clip(1), 0.0, True)], []])],
+)
+def test_what_does_not_fit_is_refused(queries: list[str], hits: list[list[Hit]]) -> None:
+    with pytest.raises(DataError, match="give every query the same number of clips"):
+        plot_gallery(queries, hits)
