@@ -1,0 +1,256 @@
+"""Graph attention whose messages carry the semantic role of their edge (HGR)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+from torch_geometric.nn.conv import MessagePassing
+from torch_geometric.nn.dense.linear import Linear
+
+from graphvtr.errors import DataError
+from graphvtr.ops import gather_segment_reduce, role_attention, segment_softmax
+
+HOOKS = ("propagate", "message", "aggregate", "edge_update")
+
+
+class RoleGATConv(MessagePassing):  # type: ignore[misc]
+    r"""The attentive graph layer of `"Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning"
+    <https://arxiv.org/abs/2003.00392>`_, Eq 7-10.
+
+    .. math::
+        \beta_{ij} &= \operatorname{softmax}_{j \in \mathcal N(i)}
+            \frac{(W_q x_i)^\top (W_k x_j)}{\sqrt{d}} \\
+        x'_i &= x_i + W_t \sum_{j \in \mathcal N(i)} \beta_{ij} \, (x_j \odot W_r r_{ij})
+
+    :math:`W_t` is shared by all roles and :math:`W_r` holds one vector a role, so that a message is transformed by
+    :math:`W_t \operatorname{diag}(W_r r_{ij})`: an own matrix for each role at the price of a vector. Where every
+    node has one role, as in HGR, multiply the nodes instead (Eq 6) and leave ``num_roles`` None: Eq 10 says that
+    this is the same. The released code's layer is ``attention_channels=D // 2, attention_bias=True, norm=True``
+    with dropout: :math:`x'_i = \operatorname{LayerNorm}(x_i + \operatorname{Dropout}(W_t \sum_j \ldots))`.
+
+    A node without incoming edges gets no context. The layer runs fused (:func:`graphvtr.ops.role_attention`) unless
+    someone looks inside: with ``return_attention_weights=True``, under PyG's explainer, or with a message passing
+    hook it passes messages step by step, with the same result.
+
+    Args:
+        in_channels: width of the node features; -1 to take it from the first input.
+        out_channels: width of the output.
+        heads: number of heads; each attends with its share of the query, key and feature channels, and
+            :math:`W_t` mixes them.
+        num_roles: number of rows of :math:`W_r`; None for messages that do not depend on a role.
+        attention_channels: d, width of queries and keys of all heads together; ``out_channels`` when None.
+        attention_bias: whether :math:`W_q` and :math:`W_k` have a bias.
+        attention: False gives all neighbours the same weight, without queries and keys (Table 4, row 1).
+        residual: whether :math:`x_i` is added; needs ``in_channels == out_channels``.
+        norm: whether a LayerNorm (eps 1e-5) ends the layer.
+        dropout: of the transformed context.
+        **kwargs: further arguments of :class:`torch_geometric.nn.conv.MessagePassing`.
+
+    Shapes:
+        - **input:** ``x`` ``[N, in_channels]``, ``edge_index`` ``[2, E]`` (source, destination), ``edge_role`` ``[E]``
+        - **output:** ``[N, out_channels]``; with ``return_attention_weights=True``
+          ``(out, (edge_index, weights [E, heads]))``
+
+    Raises:
+        DataError: sizes that do not go together.
+
+    Example:
+        >>> conv = RoleGATConv(8, 8, num_roles=16)
+        >>> conv
+        RoleGATConv(8, 8, heads=1)
+        >>> edge_index = torch.tensor([[0, 2], [1, 1]])
+        >>> conv(torch.randn(3, 8), edge_index, torch.tensor([0, 15])).shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        heads: int = 1,
+        *,
+        num_roles: int | None = None,
+        attention_channels: int | None = None,
+        attention_bias: bool = False,
+        attention: bool = True,
+        residual: bool = True,
+        norm: bool = False,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(aggr="sum", node_dim=0, **kwargs)
+        attention_channels = out_channels if attention_channels is None else attention_channels
+        self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
+        self.num_roles, self.attention_channels, self.attention = num_roles, attention_channels, attention
+        self.residual, self.dropout = residual, dropout
+        if attention_channels % heads:
+            raise DataError("attention_channels", f"is {attention_channels}", f"give a multiple of heads = {heads}")
+        if in_channels > 0:
+            self._check_width(in_channels)
+        self.lin_query = Linear(in_channels, attention_channels, bias=attention_bias) if attention else None
+        self.lin_key = Linear(in_channels, attention_channels, bias=attention_bias) if attention else None
+        self.lin = Linear(in_channels, out_channels, bias=False)
+        if num_roles is None:
+            self.register_parameter("role_weight", None)
+        elif in_channels > 0:
+            self.role_weight = nn.Parameter(torch.empty(num_roles, in_channels))
+        else:
+            self.role_weight = UninitializedParameter()
+        self.norm = nn.LayerNorm(out_channels, eps=1e-5) if norm else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters."""
+        super().reset_parameters()
+        for module in (self.lin_query, self.lin_key, self.lin, self.norm):
+            if module is not None:
+                module.reset_parameters()
+        if self.role_weight is not None and not isinstance(self.role_weight, UninitializedParameter):
+            nn.init.normal_(self.role_weight)
+
+    @overload
+    def forward(
+        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None = ..., *, ptr: Tensor | None = ...,
+        return_attention_weights: Literal[False] = ...,
+    ) -> Tensor: ...  # fmt: skip
+
+    @overload
+    def forward(
+        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None = ..., *, ptr: Tensor | None = ...,
+        return_attention_weights: Literal[True],
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]: ...  # fmt: skip
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        edge_role: Tensor | None = None,
+        *,
+        ptr: Tensor | None = None,
+        return_attention_weights: bool = False,
+    ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Update every node from its in-neighbours.
+
+        Args:
+            x: [N, in_channels].
+            edge_index: [2, E], source and destination of each edge, in any order.
+            edge_role: [E], rows of :math:`W_r`; needed with ``num_roles``, refused without.
+            ptr: [N + 1], where each node's incoming edges begin, for edges that are sorted by destination
+                already; saves the sort.
+            return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
+        """
+        self._check_features(x, edge_role)
+        if return_attention_weights or self._observed():
+            context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
+        else:
+            context, weights = self._fused(x, edge_index, edge_role, ptr), None
+        out = F.dropout(self.lin(context), self.dropout, self.training)
+        if self.residual:
+            out = x + out
+        if self.norm is not None:
+            out = self.norm(out)
+        return out if weights is None else (out, (edge_index, weights))
+
+    def _fused(self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None) -> Tensor:
+        """The attended neighbours [N, in_channels], nothing of size [E, in_channels] kept."""
+        source = edge_index[0]
+        if ptr is None:
+            order, ptr = _by_target(edge_index, x.size(0))
+            source = source[order]
+            edge_role = None if edge_role is None else edge_role[order]
+        if self.lin_query is None or self.lin_key is None:
+            weight = None if edge_role is None else self.role_weight[edge_role]
+            return gather_segment_reduce(x, source, ptr, "mean", weight)
+        query, key = self._split(self.lin_query(x)), self._split(self.lin_key(x))
+        role_weight = None if edge_role is None else self._split(self.role_weight)
+        out = role_attention(query, key, self._split(x), ptr, source, edge_role, role_weight)
+        return out.reshape(x.shape)
+
+    def _step_by_step(
+        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The same by message passing, with the attention weights [E, heads]."""
+        order = None
+        if ptr is None:
+            order, ptr = _by_target(edge_index, x.size(0))
+        query = key = None
+        if self.lin_query is not None and self.lin_key is not None:
+            query = self.lin_query(x).view(x.size(0), self.heads, -1)
+            key = self.lin_key(x).view(x.size(0), self.heads, -1)
+        # edge_updater_type: (query: OptTensor, key: OptTensor, order: OptTensor, edge_ptr: Tensor)
+        weights = self.edge_updater(edge_index, query=query, key=key, order=order, edge_ptr=ptr)
+        # propagate_type: (x: Tensor, weights: Tensor, edge_role: OptTensor)
+        out = self.propagate(
+            edge_index, x=x.view(x.size(0), self.heads, -1), weights=weights, edge_role=edge_role, size=None
+        )
+        return out.reshape(x.shape), weights
+
+    def edge_update(
+        self, query_i: Tensor | None, key_j: Tensor | None, order: Tensor | None, edge_ptr: Tensor, index: Tensor
+    ) -> Tensor:
+        """The weight of each edge and head, Eq 7-8."""
+        if query_i is None or key_j is None:  # the softmax of equal scores is the mean
+            score = self.lin.weight.new_zeros((index.size(0), self.heads))
+        else:
+            score = (query_i * key_j).sum(-1) * query_i.size(-1) ** -0.5  # [E, H]
+        if order is None:
+            return segment_softmax(score, edge_ptr)
+        place = torch.empty_like(order)
+        place[order] = torch.arange(order.size(0), device=order.device)
+        return segment_softmax(score[order], edge_ptr)[place]
+
+    def message(self, x_j: Tensor, weights: Tensor, edge_role: Tensor | None) -> Tensor:
+        """What flows along each edge, Eq 10."""
+        if edge_role is not None:
+            x_j = x_j * self.role_weight.view(self.num_roles, self.heads, -1)[edge_role]
+        return weights.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x if self.heads == 1 else x.view(x.size(0), self.heads, -1)
+
+    def _observed(self) -> bool:
+        """Whether an explainer or a hook waits inside message passing."""
+        hooks = (getattr(self, f"_{name}_forward{kind}hooks") for name in HOOKS for kind in ("_", "_pre_"))
+        return bool(self.explain) or any(len(hook) > 0 for hook in hooks)
+
+    def _check_features(self, x: Tensor, edge_role: Tensor | None) -> None:
+        if isinstance(self.role_weight, UninitializedParameter):
+            self.role_weight.materialize((self.num_roles, x.size(-1)))
+            nn.init.normal_(self.role_weight)
+        if self.in_channels == -1:
+            self._check_width(x.size(-1))
+            self.in_channels = x.size(-1)
+        if x.dim() != 2 or x.size(-1) != self.in_channels:
+            raise DataError("x", f"has shape {list(x.shape)}", f"give [N, {self.in_channels}]")
+        if (edge_role is None) != (self.num_roles is None):
+            fix = "give one role an edge" if edge_role is None else "build the layer with num_roles"
+            raise DataError("edge_role", "is missing" if edge_role is None else "is not used", fix)
+
+    def _check_width(self, in_channels: int) -> None:
+        if in_channels % self.heads:
+            raise DataError("in_channels", f"is {in_channels}", f"give a multiple of heads = {self.heads}")
+        if self.residual and in_channels != self.out_channels:
+            raise DataError(
+                "in_channels", f"is {in_channels} for out_channels = {self.out_channels}",
+                "make them equal, or use residual=False",
+            )  # fmt: skip
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        saved = state_dict.get(f"{prefix}role_weight")
+        known = saved is not None and not isinstance(saved, UninitializedParameter)
+        if known and isinstance(self.role_weight, UninitializedParameter):
+            self.role_weight.materialize(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, heads={self.heads})"
+
+
+def _by_target(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
+    """The order that sorts edges by destination, and where each node's edges then begin [N + 1]."""
+    target, order = torch.sort(edge_index[1], stable=True)
+    return order, torch.searchsorted(target, torch.arange(num_nodes + 1, device=target.device))

@@ -1,0 +1,6 @@
+"""Matchers: ``(video level, text level) -> scores [Nv, Nt]``."""
+
+from graphvtr.nn.match.cosine import CosineMatch
+from graphvtr.nn.match.local_attentive import LocalAttentiveMatch
+
+__all__ = ["CosineMatch", "LocalAttentiveMatch"]

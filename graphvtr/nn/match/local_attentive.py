@@ -1,0 +1,99 @@
+"""Local attentive matching: text nodes attend over frames."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.nn.levels import Level
+from graphvtr.ops import local_match, local_match_weights
+from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
+
+
+class LocalAttentiveMatch(nn.Module):
+    r"""Score every video against every caption on a level of frames and text nodes (HGR section 3.3, Eq 12).
+
+    Each node attends over the frames of the video, without any grounding given, and its score is its attended
+    similarity; a caption's score is the sum of its nodes' scores.
+
+    .. math::
+        s_{ij} = \cos(v_j, c_i), \qquad
+        a_{ij} = \operatorname{softmax}_j \left( \lambda \frac{[s_{ij}]_+}{\sqrt{\sum_j s_{ij}^2}} \right), \qquad
+        s(v, c) = \sum_i \sum_j a_{ij} s_{ij}
+
+    The computation is :func:`graphvtr.ops.local_match`: ``fusion="embed"`` takes the norm of the attended frame from
+    the Gram matrix of the video, so that no tensor of size pairs × D is ever built, and blocks keep the memory of
+    the scores below ``budget_bytes`` however many pairs there are.
+
+    Args:
+        temperature: :math:`\lambda`.
+        fusion: ``"sim"``, the attended similarity (the paper), or ``"embed"``, the cosine of the node and the
+            attended frame (the released code).
+        norm: ``"raw"``, the norm in the softmax over all similarities (Eq 12 as printed), or ``"clipped"``, over the
+            positive ones (the released code).
+        node_reduce: ``"sum"`` (the paper) or ``"mean"`` (the released code) over a caption's nodes.
+        budget_bytes: bound on the memory that the match takes beside its arguments and result.
+
+    Shapes:
+        - **input:** frames ``[F, D]`` with ``ptr`` ``[Nv + 1]``, nodes ``[n, D]`` with ``ptr`` ``[Nt + 1]``
+        - **output:** ``[Nv, Nt]``; a caption without nodes and a video without frames score 0
+
+    Raises:
+        DataError: a level that is not a ragged set, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> video = Level(torch.eye(2), torch.tensor([0, 1, 2]))
+        >>> text = Level(torch.tensor([[2.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 1, 1, 3]))
+        >>> LocalAttentiveMatch()(video, text).tolist()
+        [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        temperature: float = 4.0,
+        fusion: Fusion = "sim",
+        norm: Norm = "raw",
+        node_reduce: NodeReduce = "sum",
+        budget_bytes: int = BUDGET_BYTES,
+    ) -> None:
+        super().__init__()
+        for name, value, known in (
+            ("fusion", fusion, ("sim", "embed")),
+            ("norm", norm, ("clipped", "raw")),
+            ("node_reduce", node_reduce, ("sum", "mean")),
+        ):
+            if value not in known:
+                raise DataError(name, f"is '{value}'", f"use one of {', '.join(known)}")
+        self.temperature, self.fusion, self.norm = temperature, fusion, norm
+        self.node_reduce, self.budget_bytes = node_reduce, budget_bytes
+
+    def forward(self, video: Level, text: Level) -> Tensor:
+        """Scores of all pairs."""
+        if video.ptr is None or text.ptr is None:
+            name = "video" if video.ptr is None else "text"
+            raise DataError(f"{name} level", "holds one vector an item", "match single vectors with CosineMatch")
+        return local_match(
+            text.x, text.ptr, video.x, video.ptr, temperature=self.temperature, fusion=self.fusion, norm=self.norm,
+            reduce=self.node_reduce, budget_bytes=self.budget_bytes,
+        )  # fmt: skip
+
+    def frame_weights(self, video: Level, text: Level) -> Tensor:
+        r"""The weights :math:`a_{ij}` of one video and one caption, [nodes, frames]: which frames each node looks at.
+
+        Args:
+            video: a level with one video (``level.select`` takes one out of many).
+            text: a level with one caption.
+
+        Raises:
+            DataError: a level has more than one item.
+        """
+        for name, level in (("video", video), ("text", text)):
+            if len(level) != 1:
+                raise DataError(
+                    f"{name} level", f"has {len(level)} items", "select one: level.select(torch.tensor([i]))"
+                )
+        return local_match_weights(text.x, video.x, self.temperature, self.norm)
+
+    def extra_repr(self) -> str:
+        return f"temperature={self.temperature}, fusion={self.fusion}, norm={self.norm}, node_reduce={self.node_reduce}"
