@@ -1,0 +1,48 @@
+"""``graphvtr search CHECKPOINT --store STORE "a sentence"``: find clips."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "search",
+        help="find clips by a sentence",
+        description="Rank the clips of a feature store for a sentence, with scores per level and the moment in the "
+        "clip that each phrase matched.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint written by graphvtr train")
+    parser.add_argument("query", nargs="+", help="one or more sentences, each in quotes")
+    parser.add_argument("--store", type=Path, required=True, help="feature store written by graphvtr extract")
+    parser.add_argument("--top", type=int, default=5, help="clips to show (default: 5)")
+    parser.add_argument("--parser", default="spacy", help="parser of the sentence (default: spacy)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a sentence")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search and print."""
+    from graphvtr.search import SearchEngine, format_results
+
+    engine = SearchEngine.from_files(
+        args.checkpoint, args.store, parser=args.parser, progress=sys.stderr.isatty() and not args.json
+    )
+    for query in args.query:
+        results = engine.search(query, args.top)
+        if args.json:
+            rows = [asdict(result) for result in results]
+            for row in rows:
+                for phrase in row["phrases"]:
+                    phrase["weights"] = phrase["weights"].tolist()
+            print(json.dumps({"query": query, "results": rows}))
+            continue
+        bold = (lambda text: f"\033[1m{text}\033[0m") if sys.stdout.isatty() else str
+        print(f"{query}\n{format_results(results, bold)}\n")
+    return 0
