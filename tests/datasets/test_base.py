@@ -1,0 +1,98 @@
+"""The dataset contract."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from graphvtr.datasets import DATASETS, DataSource, RetrievalDataset, build_dataset
+from graphvtr.datasets.base import keep_available
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, truncate
+from graphvtr.text import Vocabulary
+
+
+def dataset(**changes: object) -> RetrievalDataset:
+    arguments = {
+        "name": "tiny",
+        "split": "train",
+        "videos": ["a", "b"],
+        "captions": ["a dog runs", "cats", "a cat sleeps"],
+        "video_of_caption": torch.tensor([0, 1, 1]),
+        "video_graphs": GraphStore.from_graphs([VideoGraph.build(torch.randn(2, 5), name=n) for n in "ab"]),
+        "role_graphs": GraphStore.from_graphs(
+            [
+                RoleGraph.build(["a", "dog", "runs"], [[2]], [("ARG0", [0, 1])], [(0, 0)]),
+                RoleGraph.build(["cats"], [], [("NOUN", [0])], []),
+                RoleGraph.build(["a", "cat", "sleeps"], [[2]], [("ARG0", [0, 1])], [(0, 0)]),
+            ]
+        ),
+    }
+    return RetrievalDataset(**{**arguments, **changes})
+
+
+def test_items_are_captions_with_their_video() -> None:
+    tiny = dataset()
+    assert (len(tiny), tiny.video_dim) == (3, 5)
+    video, caption = tiny[2]
+    assert (video.name, caption.caption) == ("b", "a cat sleeps")
+    assert tiny.words() == [["a", "dog", "runs"], ["cats"], ["a", "cat", "sleeps"]]
+    assert "tiny/train, 2 videos, 3 captions" in repr(tiny)
+
+
+def test_encode_words_sets_ids_of_all_graphs() -> None:
+    tiny = dataset()
+    vocabulary = Vocabulary.from_captions(tiny.words()[:1])
+    tiny.encode_words(vocabulary)
+    assert tiny.role_graphs.batch([2])["word"].id.tolist() == vocabulary.ids(["a", "cat", "sleeps"])
+    assert tiny.role_graphs[1]["word"].id.tolist() == [2]
+
+
+def test_transformed_leaves_the_original_alone() -> None:
+    tiny = dataset()
+    short = tiny.transformed(None, lambda graph: truncate(graph, max_words=2))
+    assert short.words() == [["a", "dog"], ["cats"], ["a", "cat"]]
+    assert tiny.words()[0] == ["a", "dog", "runs"]
+    assert short.video_graphs is tiny.video_graphs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"captions": []}, "tiny/train: has no captions"),
+        ({"videos": ["a", "a"]}, "video 'a': is listed twice"),
+        ({"videos": ["a", "b", "c"]}, "video_graphs: has 2 entries for 3"),
+        ({"captions": ["x", "y"]}, "role_graphs: has 3 entries for 2"),
+        ({"video_of_caption": torch.tensor([0])}, "video_of_caption: has 1 entries for 3"),
+        ({"video_of_caption": torch.tensor([0, 1, 2])}, "points outside the videos"),
+        ({"video_of_caption": torch.tensor([0, 1, -1])}, "points outside the videos"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        dataset(**changes)
+
+
+def test_unknown_names_list_the_known() -> None:
+    with pytest.raises(DataError, match=r"dataset 'msvdd': unknown .*did you mean 'msvd'"):
+        build_dataset("msvdd", "train")
+    with pytest.raises(DataError, match=r"split 'dev' of msvd: unknown .known: train, val, test"):
+        build_dataset("msvd", "dev")
+    with pytest.raises(DataError, match=r"needs the folder of its files .pass --root DIR"):
+        build_dataset("msvd", "train")
+    assert {"hgr", "msvd", "moving_scenes"} <= set(DATASETS)
+
+
+def test_keep_available(caplog: pytest.LogCaptureFixture) -> None:
+    has = {"a", "c"}.__contains__
+    with caplog.at_level(logging.WARNING):
+        assert keep_available("tiny/train", ["a", "b", "c"], has, DataSource(), "STORE", "skip") == ["a", "c"]
+    assert "2 of 3 listed videos have features in STORE" in caplog.text
+    with pytest.raises(DataError, match=r"STORE: video 'b': has no feature \(1 of 3.*or pass --missing skip"):
+        keep_available("tiny/train", ["a", "b", "c"], has, DataSource(missing="error"), "STORE", "skip")
+    with pytest.raises(DataError, match=r"video 'x': has no feature \(1 of 1 listed videos lack one\) \(run"):
+        keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip")
+    with pytest.raises(DataError, match="missing='maybe': unknown"):
+        keep_available("tiny/train", ["a"], has, DataSource(missing="maybe"), "STORE", "skip")

@@ -1,0 +1,117 @@
+"""Reading the released layout; a whole tree goes through ``graphvtr eval`` in tests/test_released_tree.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphvtr.datasets.hgr_tree import open_features, read_names, read_vocabulary
+from graphvtr.errors import DataError
+
+h5py = pytest.importorskip("h5py")
+
+
+def write_sa(root: Path, name: str, content: dict[str, np.ndarray], split: str = "trn") -> Path:
+    folder = root / "ordered_feature" / "SA" / name
+    folder.mkdir(parents=True)
+    path = folder / f"{split}_ft.hdf5"
+    with h5py.File(path, "w") as file:
+        for key, value in content.items():
+            file.create_dataset(key, data=value)
+    return path
+
+
+def write_mp(root: Path, name: str, rows: np.ndarray) -> None:
+    folder = root / "ordered_feature" / "MP" / name
+    folder.mkdir(parents=True)
+    np.save(folder / "trn_ft.npy", rows)
+
+
+def test_frame_features_map_slashes_and_flat_rows(tmp_path: Path) -> None:
+    write_sa(tmp_path, "r", {"a_b": np.ones((3, 4), np.float16), "flat": np.zeros(4)})
+    with open_features(tmp_path, "trn", ["a/b", "flat"], None) as features:
+        assert "a/b" in features
+        assert "c" not in features
+        assert features["a/b"].shape == (3, 4)
+        assert features["a/b"].dtype == np.float32
+        assert features["flat"].shape == (1, 4)
+
+
+def test_mean_features_stand_in(tmp_path: Path) -> None:
+    write_mp(tmp_path, "r", np.arange(6.0).reshape(2, 3))
+    with open_features(tmp_path, "trn", ["a", "b"], None) as features:
+        assert features["b"].tolist() == [[3.0, 4.0, 5.0]]
+    with (
+        pytest.raises(DataError, match=r"has shape \[2, 3\] .give \[3, D\]"),
+        open_features(tmp_path, "trn", ["a", "b", "c"], None),
+    ):
+        pass
+
+
+def test_frame_features_come_before_mean_features(tmp_path: Path) -> None:
+    write_mp(tmp_path, "r", np.zeros((1, 3)))
+    write_sa(tmp_path, "r", {"a": np.ones((2, 3))})
+    with open_features(tmp_path, "trn", ["a"], None) as features:
+        assert features["a"].shape == (2, 3)
+
+
+def test_the_choice_of_features_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has no trn_ft\.hdf5"), open_features(tmp_path, "trn", [], None):
+        pass
+    write_sa(tmp_path, "one", {"a": np.ones((2, 3))})
+    write_sa(tmp_path, "two", {"a": np.zeros((2, 3))})
+    with (
+        pytest.raises(DataError, match=r"has several features: one, two .pass --feature NAME"),
+        open_features(tmp_path, "trn", ["a"], None),
+    ):
+        pass
+    with (
+        pytest.raises(DataError, match=r"feature 'three': not found.*known: one, two"),
+        open_features(tmp_path, "trn", ["a"], "three"),
+    ):
+        pass
+    with open_features(tmp_path, "trn", ["a"], "two") as features:
+        assert features["a"].sum() == 0
+
+
+def test_a_truncated_file_is_named(tmp_path: Path) -> None:
+    path = write_sa(tmp_path, "r", {"a": np.ones((200, 30))})
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(DataError, match=r"trn_ft\.hdf5: cannot be read"), open_features(tmp_path, "trn", ["a"], None):
+        pass
+
+
+def test_read_names(tmp_path: Path) -> None:
+    path = tmp_path / "names.npy"
+    np.save(path, np.array(["a/b", "ü"]))
+    assert read_names(path) == ["a/b", "ü"]
+    np.save(path, np.array([b"a", b"b"]))
+    assert read_names(path) == ["a", "b"]
+    np.save(path, np.array(["a", "b"], dtype=object), allow_pickle=True)
+    with pytest.raises(DataError, match=r"cannot be read without pickle.*dtype=str"):
+        read_names(path)
+    np.save(path, np.zeros(3))
+    with pytest.raises(DataError, match="holds float64"):
+        read_names(path)
+    with pytest.raises(DataError, match="no such file"):
+        read_names(tmp_path / "absent.npy")
+
+
+def test_read_vocabulary(tmp_path: Path) -> None:
+    assert read_vocabulary(tmp_path) is None
+    (tmp_path / "word2int.json").write_text('{"<BOS>": 0, "<EOS>": 1, "<UNK>": 2, "Dog": 3}')
+    vocabulary = read_vocabulary(tmp_path)
+    assert vocabulary is not None
+    assert vocabulary.ids(["Dog", "cat"]) == [3, 2]
+    (tmp_path / "word2int.json").write_text('["dog"]')
+    with pytest.raises(DataError, match=r"word2int\.json: is not an object"):
+        read_vocabulary(tmp_path)
+
+
+def test_features_become_float32_tensors(tmp_path: Path) -> None:
+    write_sa(tmp_path, "r", {"a": np.ones((2, 3), np.float64)})
+    with open_features(tmp_path, "trn", ["a"], None) as features:
+        assert torch.from_numpy(features["a"]).dtype == torch.float32
