@@ -1,0 +1,43 @@
+"""``graphvtr extract FOLDER --out STORE``: features of a folder of clips."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "extract",
+        help="features of a folder of clips",
+        description="Decode the clips of a folder, sample frames evenly in time and store their features. "
+        "Run it again to continue where it stopped: finished clips are skipped. Clips that cannot be read are "
+        "listed at the end and in STORE/failures.json. Exit code: 0 if the store has at least one of the clips, "
+        "1 if it has none, 2 for wrong arguments or a store made with other settings.",
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="clips in it and in the folders under it")
+    parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder of the feature store")
+    parser.add_argument(
+        "--features",
+        default="pixels",
+        metavar="NAME",
+        help="pixels (default: colour, edges and motion, no weights) or efficientnet_lite0 (ImageNet network, "
+        "1280 wide, needs the extra cnn)",
+    )
+    parser.add_argument("--frames", type=int, default=20, metavar="N", help="at most N frames a clip (default: 20)")
+    parser.add_argument("--device", default="cpu", help="where the features are computed (default: cpu)")
+    parser.add_argument("--overwrite", action="store_true", help="empty the store first")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Extract; 0 if the store has at least one of the clips, else 1."""
+    from graphvtr.video.extract import extract
+    from graphvtr.video.features import build_featurizer
+
+    featurizer = build_featurizer(args.features, device=args.device)
+    report = extract(args.folder, args.out, featurizer, num_frames=args.frames, overwrite=args.overwrite)
+    print(report.summary())
+    return 0 if report.ok else 1

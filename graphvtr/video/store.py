@@ -1,0 +1,382 @@
+"""Features of clips on disk: written once, read at random, safe to interrupt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from graphvtr._version import __version__
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, VideoGraph
+from graphvtr.video.store_files import (
+    FIELDS,
+    FORMAT,
+    Arrays,
+    ClipEntry,
+    checksum,
+    differences,
+    locked,
+    loose_file_name,
+    open_clips,
+    shard_file_name,
+    write_clips,
+    write_whole,
+)
+
+SHARD_BYTES = 128 * 2**20
+
+
+class FeatureStore:
+    """A folder of clip features.
+
+    ::
+
+        manifest.json                    format, width of every feature field, settings that made them
+        clips/<name>-<hash>.safetensors  one finished clip each, until
+        shards/shard-....safetensors     :meth:`pack` has put many together
+        failures.json                    clips that could not be read, with reasons (graphvtr extract)
+
+    Every file is safetensors or JSON and appears only once it is whole, so a process that is killed leaves the
+    clips it finished and nothing else. Each data file carries the entries of its own clips; there is no central
+    index to fall out of step. Reading maps a file into memory and copies out the asked fields. Any number of
+    processes may read; several may add clips at a time, and of two that add the same clip the later one counts.
+
+    Use :meth:`create`, :meth:`open` or :meth:`resume`, not the constructor.
+
+    Attributes:
+        path: the folder.
+        widths: feature field (``frame_x``, ``region_x``) -> width; every clip has exactly these.
+        settings: what made the features, plain JSON values.
+        damaged: data file -> what is wrong with it; their clips are missing from :attr:`names`.
+
+    Example:
+        >>> import tempfile
+        >>> store = FeatureStore.create(tempfile.mkdtemp() + "/store", widths={"frame_x": 4})
+        >>> store.add("clip 1", {"frame_x": torch.ones(3, 4), "frame_time": torch.tensor([0.5, 1.5, 2.5])})
+        >>> store.video_graph("clip 1").num_frames
+        3
+    """
+
+    def __init__(self, path: Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+        self.path, self.widths, self.settings = path, dict(widths), dict(settings)
+        self.damaged: dict[str, str] = {}
+        self._index: dict[str, tuple[Path, ClipEntry]] = {}
+        self._shards: dict[Path, Any] = {}
+        self.refresh()
+
+    # -- making one ---------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        widths: Mapping[str, int],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> FeatureStore:
+        """A new, empty store.
+
+        Args:
+            path: the folder; it and those above are made.
+            widths: ``frame_x`` and, for stores with regions, ``region_x`` -> width.
+            settings: what makes the features, plain JSON values; :meth:`resume` compares them.
+            overwrite: empty a store that is there already. Anything else in the folder is never touched.
+
+        Raises:
+            DataError: the folder holds a store (without ``overwrite``) or something else, or a width is wrong.
+        """
+        path = Path(path)
+        for name, width in widths.items():
+            if FIELDS.get(name) is not np.float16 or width < 1:
+                raise DataError(f"widths['{name}']", f"is {width}", "give a positive width for frame_x and region_x")
+        if "frame_x" not in widths:
+            raise DataError("widths", "has no frame_x", "give the width of the frame features")
+        manifest = path / "manifest.json"
+        if manifest.exists():
+            if not overwrite:
+                raise DataError(path, "holds a feature store already", "open it, or overwrite it")
+            cls.open(path)._clear()
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise DataError(path, "exists and is not a feature store", "choose another folder")
+        content = {
+            "format": FORMAT,
+            "widths": dict(widths),
+            "settings": dict(settings or {}),
+            "written_with": {"graphvtr": __version__, "torch": torch.__version__},
+        }
+        write_whole(manifest, json.dumps(content, indent=2).encode())
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> FeatureStore:
+        """A store that is there.
+
+        Raises:
+            DataError: there is none, or its manifest is damaged or of another format.
+        """
+        path = Path(path)
+        manifest = path / "manifest.json"
+        try:
+            content = json.loads(manifest.read_bytes())
+            found, widths, settings = content["format"], dict(content["widths"]), dict(content["settings"])
+        except (FileNotFoundError, NotADirectoryError):
+            fix = "make one with: graphvtr extract FOLDER --out STORE"
+            raise DataError(path, "is not a feature store", fix) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(manifest, f"is damaged ({error})", "extract the store again") from error
+        if found != FORMAT:
+            raise DataError(manifest, f"has format {found}", f"this version reads {FORMAT}")
+        return cls(path, widths, settings)
+
+    @classmethod
+    def resume(cls, path: str | Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> FeatureStore:
+        """The store at ``path`` if it was made with these settings, a new one if there is none.
+
+        Raises:
+            DataError: it was made with others; says which differ.
+        """
+        if not (Path(path) / "manifest.json").exists():
+            return cls.create(path, widths, settings)
+        store = cls.open(path)
+        wanted = json.loads(json.dumps({"widths": dict(widths), "settings": dict(settings)}))
+        differing = differences({"widths": store.widths, "settings": store.settings}, wanted)
+        if differing:
+            raise DataError(path, "; ".join(differing), "use the same settings, another folder, or overwrite the store")
+        return store
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the clips, sorted."""
+        return sorted(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._index
+
+    def __repr__(self) -> str:
+        widths = ", ".join(f"{name}={width}" for name, width in self.widths.items())
+        return f"FeatureStore('{self.path}', {len(self)} clips, {widths})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_shards": {}}  # memory maps do not travel to another process
+
+    def entry(self, name: str) -> ClipEntry:
+        """Shapes, source, checksum and note of a clip.
+
+        Raises:
+            DataError: the store has no such clip.
+        """
+        return self._find(name)[1]
+
+    def refresh(self) -> None:
+        """Take note of what other processes have added since the store was opened."""
+        index: dict[str, tuple[Path, ClipEntry]] = {}
+        self.damaged, self._shards = {}, {}
+        for file in (*sorted(self.path.glob("shards/*.safetensors")), *sorted(self.path.glob("clips/*.safetensors"))):
+            try:
+                index.update({entry.name: (file, entry) for entry in open_clips(file)[1]})
+            except FileNotFoundError:  # packed by another process just now: its shard is found next time
+                continue
+            except DataError as error:
+                self.damaged[str(file.relative_to(self.path))] = error.problem
+        self._index = index
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def read(self, name: str) -> dict[str, Tensor]:
+        """The fields of a clip: floats as float32, integers as int64.
+
+        Returns:
+            ``frame_x [T, d]``, ``frame_time [T]`` and whatever region fields there are, see
+            :class:`graphvtr.graphs.VideoGraph`.
+
+        Raises:
+            DataError: no such clip (says which names are near) or its file is damaged.
+        """
+        tensors = {key: torch.from_numpy(array) for key, array in self._arrays(name).items()}
+        return {key: value.float() if value.is_floating_point() else value.long() for key, value in tensors.items()}
+
+    def video_graph(self, name: str) -> VideoGraph:
+        """The clip as a graph, validated.
+
+        Raises:
+            DataError: as :meth:`read`.
+        """
+        return VideoGraph.build(**self.read(name), name=name)
+
+    def video_graphs(self, names: Iterable[str] | None = None) -> GraphStore[VideoGraph]:
+        """Clips as one packed store in memory, in the order of ``names`` (all, sorted, by default).
+
+        Raises:
+            DataError: as :meth:`read`, or there are no clips.
+        """
+        return GraphStore.from_graphs(self.video_graph(name) for name in (self.names if names is None else names))
+
+    def verify(self, *, progress: bool = False) -> dict[str, str]:
+        """Read everything and compare checksums: clip or data file -> what is wrong with it."""
+        self.refresh()
+        wrong = dict(self.damaged)
+        for name in tqdm(self.names, desc="verify", unit="clip", disable=not progress):
+            try:
+                if checksum(self._arrays(name)) != self.entry(name).crc32:
+                    wrong[name] = "its checksum does not match: the stored values have changed"
+            except DataError as error:
+                wrong[name] = error.problem
+        return wrong
+
+    def checksum(self) -> str:
+        """SHA-256 of the names and checksums of all clips: the same for the same features, however packed."""
+        lines = (f"{name}\0{self.entry(name).crc32:08x}\n" for name in self.names)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        name: str,
+        fields: Mapping[str, Tensor],
+        *,
+        source: Mapping[str, Any] | None = None,
+        note: str = "",
+    ) -> None:
+        """Write a clip, whole or not at all; one of that name is replaced.
+
+        Args:
+            name: of the clip.
+            fields: ``frame_x [T, d]``, ``frame_time [T]`` and, in a store with regions, ``region_x``,
+                ``region_box``, ``region_score``, ``region_frame`` (and ``region_track``).
+            source: where they come from, plain JSON values.
+            note: what was odd about the clip.
+
+        Raises:
+            DataError: a field is unknown, missing, of another width, not finite, or too large for float16; the
+                message names clip and field.
+            StoreWriteError: the disk is full or the like.
+        """
+        arrays = self._checked(name, fields)
+        shapes = {key: list(array.shape) for key, array in arrays.items()}
+        entry = ClipEntry(name, shapes, checksum(arrays), dict(source or {}), note)
+        file = self.path / "clips" / loose_file_name(name)
+        with locked(self.path, exclusive=False):
+            write_clips(file, [(entry, arrays)])
+        self._index[name] = (file, entry)
+
+    def pack(self, shard_bytes: int = SHARD_BYTES) -> None:
+        """Put clips that lie in files of their own together into shards of about ``shard_bytes``.
+
+        Raises:
+            StoreWriteError: the disk is full or the like; nothing is lost.
+        """
+        with locked(self.path, exclusive=True):
+            for partial in self.path.glob("*/*.partial"):  # left by killed processes; nobody else writes now
+                partial.unlink(missing_ok=True)
+            self.refresh()
+            loose = {name: found for name, found in self._index.items() if found[0].parent.name == "clips"}
+            number = 1 + max((int(file.name.split("-")[1]) for file in self.path.glob("shards/shard-*")), default=0)
+            for names in _groups({name: _num_bytes(entry) for name, (_, entry) in loose.items()}, shard_bytes):
+                clips = [(self.entry(name), self._arrays(name)) for name in names]
+                write_clips(self.path / "shards" / shard_file_name(number), clips)
+                number += 1
+                for name in names:
+                    loose[name][0].unlink()
+            self.refresh()
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> tuple[Path, ClipEntry]:
+        try:
+            return self._index[name]
+        except KeyError:
+            near = get_close_matches(name, self._index, n=3)
+            problem = f"is not in the store {self.path} of {len(self)} clips"
+            if self.damaged:
+                problem += f"; {len(self.damaged)} of its files are damaged"
+            hint = f"did you mean {' or '.join(near)}?" if near else "extract it, or check the name"
+            raise DataError(f"clip '{name}'", problem, hint) from None
+
+    def _arrays(self, name: str) -> Arrays:
+        """A clip's fields as they are stored."""
+        file, entry = self._find(name)
+        try:
+            return self._arrays_in(file, entry)
+        except FileNotFoundError:  # packed by another process in the meantime
+            self.refresh()
+            return self._arrays_in(*self._find(name))
+
+    def _arrays_in(self, file: Path, entry: ClipEntry) -> Arrays:
+        opened = self._shards.get(file)
+        if opened is None:
+            opened = open_clips(file)[0]
+            if file.parent.name == "shards":  # few and large: kept open, while clips come by the thousand
+                self._shards[file] = opened
+        return {key: opened.get_tensor(f"{entry.name}/{key}") for key in entry.shapes}
+
+    def _checked(self, name: str, fields: Mapping[str, Tensor]) -> Arrays:
+        """Fields in the types they are stored in, or the reason why they cannot be."""
+        if not name or not name.isprintable():
+            raise DataError(f"clip {name!r}", "is not a name", "use printable characters, at least one")
+        unknown = sorted(fields.keys() - FIELDS.keys())
+        if unknown:
+            raise DataError(f"clip '{name}': {unknown[0]}", "is not a field of clips", f"known: {', '.join(FIELDS)}")
+        strangers = [key for key in fields if f"{key.split('_')[0]}_x" not in self.widths]
+        if strangers:
+            problem = f"has no place in a store of {', '.join(self.widths)}"
+            raise DataError(f"clip '{name}': {strangers[0]}", problem, "make a store with widths for it")
+        for key, width in self.widths.items():
+            if key not in fields:
+                raise DataError(f"clip '{name}': {key}", "is missing", f"give [n, {width}]")
+            if fields[key].shape[1:] != (width,):
+                problem = f"has shape {list(fields[key].shape)}, the store {self.path} holds [n, {width}]"
+                raise DataError(f"clip '{name}': {key}", problem, "use the featurizer that the store was made with")
+        if not len(fields["frame_x"]):
+            raise DataError(f"clip '{name}': frame_x", "has no frames", "leave the clip out")
+        VideoGraph.build(**fields, name=name)
+        arrays = {}
+        for key, value in fields.items():
+            arrays[key] = value.detach().cpu().numpy().astype(FIELDS[key])
+            if not np.isfinite(arrays[key]).all():
+                problem = f"reaches {float(value.abs().max()):.3g}, beyond float16's 65504"
+                raise DataError(f"clip '{name}': {key}", problem, "scale the features down")
+        return arrays
+
+    def _clear(self) -> None:
+        """Remove clips; the manifest is replaced afterwards, so that old clips never meet new settings."""
+        with locked(self.path, exclusive=True):
+            for pattern in ("clips/*", "shards/*", "failures.json"):
+                for file in self.path.glob(pattern):
+                    file.unlink()
+
+
+def _num_bytes(entry: ClipEntry) -> int:
+    return sum(int(np.prod(shape)) * np.dtype(FIELDS[key]).itemsize for key, shape in entry.shapes.items())
+
+
+def _groups(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Names in order, in groups whose sizes add up to at least ``limit`` (the last one may be smaller)."""
+    group: list[str] = []
+    total = 0
+    for name in sorted(sizes):
+        group.append(name)
+        total += sizes[name]
+        if total >= limit:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group

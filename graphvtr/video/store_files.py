@@ -1,0 +1,171 @@
+"""The files of a feature store: safetensors with one or many clips each, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from graphvtr.errors import DataError
+
+try:
+    import fcntl
+except ImportError:  # Windows: one writer at a time, as the user arranges it
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = "graphvtr.FeatureStore/1"
+Arrays = dict[str, npt.NDArray[Any]]
+
+FIELDS: dict[str, type[np.generic]] = {
+    "frame_x": np.float16,
+    "frame_time": np.float32,
+    "region_x": np.float16,
+    "region_box": np.float32,
+    "region_score": np.float32,
+    "region_frame": np.int32,
+    "region_track": np.int32,
+}
+"""What is stored of a clip, named as in :meth:`graphvtr.graphs.VideoGraph.build`, and how. Features are half
+precision (relative error below 1/2048); times and boxes are not, as two hours in half precision are two hours
+give or take seconds."""
+
+
+class StoreWriteError(DataError):
+    """The store itself cannot be written (full disk, no permission): no later clip would fare better."""
+
+
+@dataclass(frozen=True)
+class ClipEntry:
+    """What a store says about a clip.
+
+    Attributes:
+        name: of the clip.
+        shapes: field -> shape.
+        crc32: of the stored fields, see :func:`checksum`.
+        source: where the features come from, for instance file, size, modification time and fingerprint.
+        note: what was odd about the clip, empty for a sound one.
+    """
+
+    name: str
+    shapes: dict[str, list[int]]
+    crc32: int
+    source: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+def checksum(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
+    """CRC-32 over field names, dtypes, shapes and values, whatever the order of the fields."""
+    crc = 0
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        crc = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), crc)
+        crc = zlib.crc32(array.data.cast("B") if array.size else b"", crc)
+    return crc
+
+
+def loose_file_name(name: str) -> str:
+    """File name for a clip's own file: readable, safe on every file system, different for different names."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:60].strip(".")
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.safetensors"
+
+
+def shard_file_name(number: int) -> str:
+    """File name for the ``number``-th shard; two processes that choose the same number do not collide."""
+    return f"shard-{number:06d}-{secrets.token_hex(4)}.safetensors"
+
+
+def write_clips(path: Path, clips: Iterable[tuple[ClipEntry, Arrays]]) -> None:
+    """Write clips as one safetensors file: tensors ``<clip>/<field>``, entries as JSON in its metadata.
+
+    Raises:
+        StoreWriteError: the disk is full or the like; nothing is left behind.
+    """
+    entries, tensors = [], {}
+    for entry, arrays in clips:
+        entries.append(asdict(entry))
+        tensors.update({f"{entry.name}/{key}": np.ascontiguousarray(array) for key, array in arrays.items()})
+    write_whole(path, save(tensors, {"format": FORMAT, "clips": json.dumps(entries)}))
+
+
+def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
+    """Map a file of clips into memory and read its entries, no features yet.
+
+    Returns:
+        The open file, whose ``get_tensor('<clip>/<field>')`` copies one array out, and its entries.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        DataError: it is damaged or something else.
+    """
+    try:
+        file = safe_open(path, framework="np")
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            raise DataError(path, f"is not a {FORMAT} file", "remove it from the store")
+        return file, [ClipEntry(**entry) for entry in json.loads(metadata["clips"])]
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(path, f"is damaged ({error})", "remove it and extract its clips again") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears only once it is whole, also when the process is killed or the power fails.
+
+    Raises:
+        StoreWriteError: the disk is full or the like; nothing is left behind.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        problem = f"cannot be written ({error.strerror or error})"
+        raise StoreWriteError(path, problem, "make room or choose another folder; finished clips are kept") from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, exclusive: bool) -> Iterator[None]:
+    """Hold the store's lock: writers share it, one that moves files has it alone. It dies with its process."""
+    if fcntl is None:
+        yield
+        return
+    with (path / ".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What differs between two trees of settings, one sentence a leaf.
+
+    Example:
+        >>> differences({"frames": {"num_frames": 20}}, {"frames": {"num_frames": 16}})
+        ['frames.num_frames is 20 in the store and 16 now']
+    """
+    found = []
+    for key in sorted(stored.keys() | wanted.keys()):
+        one, other = stored.get(key, "not set"), wanted.get(key, "not set")
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            found.append(f"{prefix}{key} is {one} in the store and {other} now")
+    return found
