@@ -1,0 +1,25 @@
+"""Layers, matching, losses and retrieval models."""
+
+from graphvtr.nn.conv import RoleGATConv
+from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder, WordEncoder
+from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.losses import TripletRankingLoss
+from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
+from graphvtr.nn.models import HGR, MODELS, RetrievalModel
+from graphvtr.nn.pool import SoftAttentionPool
+
+__all__ = [
+    "HGR",
+    "MODELS",
+    "CosineMatch",
+    "HierarchicalVideoEncoder",
+    "Level",
+    "LevelEmbeddings",
+    "LocalAttentiveMatch",
+    "RetrievalModel",
+    "RoleGATConv",
+    "RoleGraphEncoder",
+    "SoftAttentionPool",
+    "TripletRankingLoss",
+    "WordEncoder",
+]

@@ -144,16 +144,17 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
         self._check_features(x, edge_role)
+        weights = None
         if return_attention_weights or self._observed():
             context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
         else:
-            context, weights = self._fused(x, edge_index, edge_role, ptr), None
+            context = self._fused(x, edge_index, edge_role, ptr)
         out = F.dropout(self.lin(context), self.dropout, self.training)
         if self.residual:
             out = x + out
         if self.norm is not None:
             out = self.norm(out)
-        return out if weights is None else (out, (edge_index, weights))
+        return (out, (edge_index, weights)) if return_attention_weights else out
 
     def _fused(self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None) -> Tensor:
         """The attended neighbours [N, in_channels], nothing of size [E, in_channels] kept."""

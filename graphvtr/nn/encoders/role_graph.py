@@ -1,0 +1,111 @@
+"""Captions to events, actions and entities that know of each other (HGR section 3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import ROLES, RoleGraph, node_ptr
+from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, reasoning_graph
+from graphvtr.nn.conv import RoleGATConv
+from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder
+from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.pool import SoftAttentionPool
+from graphvtr.ops import gather_segment_reduce
+
+
+class RoleGraphEncoder(nn.Module):
+    r"""Encode role graphs: words in context, pooled to nodes, multiplied by their roles, then graph reasoning.
+
+    - event: soft attention over the caption's words (Eq 4-5); action, entity: maximum over the node's words
+    - roles: :math:`g_i^0 = g_i \odot W_r r_i` (Eq 6)
+    - reasoning: :class:`graphvtr.nn.RoleGATConv` layers over :func:`graphvtr.graphs.reasoning.reasoning_graph`
+
+    Args:
+        vocab_size, word_dim, hidden, rnn, rnn_init, word_dropout: of the :class:`WordEncoder`.
+        num_layers: number of reasoning layers.
+        attention_channels, attention_bias, attention, layer_norm, graph_dropout: of the reasoning layers.
+        event_edges: ``"both"`` or ``"to_action"``, how event and actions are joined.
+        role_aware: whether nodes are multiplied by their role's embedding (Table 4, row 2, is without).
+        event_role: whether the event has an embedding too, as Eq 6 writes; False leaves it as it is.
+
+    Raises:
+        DataError: ``word.id`` is missing or outside the vocabulary.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        word_dim: int,
+        hidden: int,
+        *,
+        num_layers: int = 2,
+        rnn: Recurrent = "lstm",
+        rnn_init: RecurrentInit = "uniform",
+        word_dropout: float = 0.0,
+        attention_channels: int | None = None,
+        attention_bias: bool = False,
+        attention: bool = True,
+        layer_norm: bool = False,
+        graph_dropout: float = 0.0,
+        event_edges: EventEdges = "both",
+        role_aware: bool = True,
+        event_role: bool = True,
+    ) -> None:
+        super().__init__()
+        self.event_edges, self.event_role = event_edges, event_role
+        self.words = WordEncoder(vocab_size, word_dim, hidden, rnn, rnn_init, word_dropout)
+        self.pool = SoftAttentionPool(hidden)
+        self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware else None
+        self.layers = nn.ModuleList(
+            RoleGATConv(
+                hidden, hidden, attention_channels=attention_channels, attention_bias=attention_bias,
+                attention=attention, norm=layer_norm, dropout=graph_dropout,
+            )
+            for _ in range(num_layers)
+        )  # fmt: skip
+
+    def forward(self, graph: RoleGraph) -> LevelEmbeddings:
+        """Encode a role graph or a packed batch: ``event`` [N, D], ragged ``action`` and ``entity``."""
+        x, reasoning = self._nodes(graph)
+        for layer in self.layers:
+            x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
+        event, action, entity = x.split([int(graph[level].num_nodes) for level in ("event", "action", "entity")])
+        return LevelEmbeddings(
+            event=event,
+            action=Level(action, node_ptr(graph, "action").to(x.device)),
+            entity=Level(entity, node_ptr(graph, "entity").to(x.device)),
+        )
+
+    def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
+        """The reasoning graph and the attention of every layer, [E] each, in the order of its edges (Figure 3)."""
+        x, reasoning = self._nodes(graph)
+        weights = []
+        for layer in self.layers:
+            x, (_, weight) = layer(x, reasoning.edge_index, ptr=reasoning.ptr, return_attention_weights=True)
+            weights.append(weight.squeeze(-1))
+        return reasoning, weights
+
+    def _nodes(self, graph: RoleGraph) -> tuple[Tensor, ReasoningGraph]:
+        """The nodes before reasoning [events + actions + entities, D], and how they are joined."""
+        if "id" not in graph["word"]:
+            raise DataError("word.id", "missing", "encode the graphs with a Vocabulary first")
+        ids = graph["word"].id
+        word_ptr = node_ptr(graph, "word").to(ids.device)
+        words = self.words(ids, word_ptr)
+        event = self.pool(words, word_ptr)
+        local = torch.cat([_span_max(graph, words, level) for level in ("action", "entity")])
+        reasoning = reasoning_graph(graph, self.event_edges)
+        if self.roles is None:
+            return torch.cat([event, local]), reasoning
+        if self.event_role:
+            return torch.cat([event, local]) * self.roles(reasoning.node_role), reasoning
+        return torch.cat([event, local * self.roles(reasoning.node_role[len(event) :])]), reasoning
+
+
+def _span_max(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
+    """The maximum over each node's words, [nodes, D]."""
+    word, owner = graph["word", "in", level].edge_index
+    nodes = torch.arange(int(graph[level].num_nodes) + 1, device=owner.device)
+    return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "max")

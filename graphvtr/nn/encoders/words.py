@@ -1,0 +1,131 @@
+"""Words in context: an embedding and a bidirectional recurrent network over ragged captions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from graphvtr.errors import DataError
+
+Recurrent = Literal["lstm", "gru"]
+RecurrentInit = Literal["uniform", "orthogonal"]
+
+
+class WordEncoder(nn.Module):
+    r"""Word embeddings in the context of their caption (HGR, Eq 1-3): one vector a word, both directions averaged.
+
+    .. math:: w_i = \tfrac12 (\overrightarrow{w}_i + \overleftarrow{w}_i)
+
+    Captions come and go end to end, without padding. What the recurrent network wants, the i-th words of all
+    captions side by side, is a permutation of that.
+
+    Args:
+        vocab_size: number of words.
+        word_dim: width of the word embedding.
+        hidden: D, width of each direction and of the output.
+        rnn: ``"lstm"`` (the paper) or ``"gru"`` (the released code).
+        rnn_init: ``"uniform"``, PyTorch's default, or ``"orthogonal"`` weights (the released code).
+        dropout: of the word embeddings.
+
+    Shapes:
+        - **input:** ids ``[W]``, ``ptr`` ``[N + 1]`` where each caption's words begin
+        - **output:** ``[W, D]``
+
+    Raises:
+        DataError: an unknown option, or an id outside the vocabulary.
+
+    Example:
+        >>> WordEncoder(10, 4, 8)(torch.tensor([3, 4, 5]), torch.tensor([0, 1, 3])).shape
+        torch.Size([3, 8])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        word_dim: int,
+        hidden: int,
+        rnn: Recurrent = "lstm",
+        rnn_init: RecurrentInit = "uniform",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if rnn not in ("lstm", "gru"):
+            raise DataError("rnn", f"is '{rnn}'", "use 'lstm' or 'gru'")
+        if rnn_init not in ("uniform", "orthogonal"):
+            raise DataError("rnn_init", f"is '{rnn_init}'", "use 'uniform' or 'orthogonal'")
+        self.vocab_size, self.hidden, self.dropout, self.rnn_init = vocab_size, hidden, dropout, rnn_init
+        self.embedding = nn.Embedding(vocab_size, word_dim)
+        self.rnn = (nn.LSTM if rnn == "lstm" else nn.GRU)(word_dim, hidden, bidirectional=True)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters."""
+        self.embedding.reset_parameters()
+        self.rnn.reset_parameters()
+        if self.rnn_init == "orthogonal":
+            for name, weight in self.rnn.named_parameters():
+                if name.startswith("weight"):
+                    nn.init.orthogonal_(weight)
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start from given word vectors (GloVe, for instance); they are fine-tuned like any parameter.
+
+        Args:
+            vectors: [vocab_size, word_dim], one row a word.
+            found: [vocab_size] of bool; a word that is not found keeps its random vector. None takes all rows.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        weight = self.embedding.weight
+        if vectors.shape != weight.shape:
+            raise DataError(
+                "word vectors", f"have shape {list(vectors.shape)}, expected {list(weight.shape)}",
+                "give one row a word of the vocabulary and set word_dim to their width",
+            )  # fmt: skip
+        vectors = vectors.to(weight)
+        with torch.no_grad():
+            weight.copy_(vectors if found is None else torch.where(found.to(weight.device)[:, None], vectors, weight))
+
+    def forward(self, ids: Tensor, ptr: Tensor) -> Tensor:
+        """Encode the words of all captions.
+
+        Args:
+            ids: [W], the words of all captions, end to end.
+            ptr: [N + 1], where each caption begins.
+        """
+        order, batch_sizes = _time_major(ptr)
+        self._check(ids)
+        order = order.to(ids.device)
+        words = F.dropout(self.embedding(ids[order]), self.dropout, self.training)
+        out = self.rnn(PackedSequence(words, batch_sizes))[0].data  # [W, 2 D]
+        both = (out[:, : self.hidden] + out[:, self.hidden :]) / 2
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device)
+        return both[place]
+
+    def _check(self, ids: Tensor) -> None:
+        if ids.device.type != "cpu" or not ids.numel():  # elsewhere looking would wait for the device
+            return
+        low, high = torch.aminmax(ids)
+        if int(low) < 0 or int(high) >= self.vocab_size:
+            raise DataError(
+                "word.id", f"has id {int(low) if int(low) < 0 else int(high)} for {self.vocab_size} words",
+                "encode the graphs with the vocabulary the model was built for",
+            )  # fmt: skip
+
+
+def _time_major(ptr: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows in the order a packed sequence has them, and its batch sizes; both on the CPU, where it wants them.
+
+    First the first words of all captions, longest caption first, then the second words, and so on.
+    """
+    ptr = ptr.cpu()
+    length, caption = torch.sort(ptr.diff(), descending=True, stable=True)
+    step = torch.arange(int(length[0]) if len(length) else 0)[:, None]  # [T, 1]
+    present = step < length  # [T, N]
+    return (ptr[:-1][caption] + step)[present], present.sum(1)

@@ -1,0 +1,226 @@
+"""Hierarchical Graph Reasoning (Chen, Zhao, Jin, Wu; CVPR 2020)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph
+from graphvtr.graphs.truncate import sample_frames, truncate
+from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
+from graphvtr.nn.encoders.words import Recurrent, RecurrentInit
+from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.losses import TripletRankingLoss
+from graphvtr.nn.losses.triplet import Mining, Reduction
+from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
+from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.models.hgr_released import released_sizes, released_weights
+from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
+
+RELEASED: dict[str, Any] = {
+    "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "attention_bias": True, "layer_norm": True,
+    "event_edges": "to_action", "event_role": False, "video_bias": True, "fusion": "embed", "norm": "clipped",
+    "node_reduce": "mean", "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30,
+    "max_frames": 20, "max_actions": 4, "max_entities": 6,
+}  # fmt: skip
+"""What the released code does differently from the paper, beside queries and keys of half the width."""
+
+
+@MODELS.register("hgr")
+class HGR(RetrievalModel):
+    r"""`"Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning" <https://arxiv.org/abs/2003.00392>`_.
+
+    A caption is a graph of one event, its actions and their entities, which reason over their roles; a video is
+    seen through three maps; each level is matched on its own and the score is the mean of the three (Eq 13).
+
+    The defaults are the paper's; :meth:`released` is the released code's variant. Where the paper is silent
+    (dropout, lengths of captions and clips) the default is to do nothing.
+
+    Args:
+        vocab_size: number of words, ``len(vocabulary)``.
+        video_dim: width of the frame features.
+        hidden: D, width of the joint space.
+        word_dim: width of the word embedding.
+        num_layers: layers of graph reasoning.
+        rnn: ``"lstm"`` or ``"gru"``.
+        rnn_init: ``"uniform"`` or ``"orthogonal"``.
+        attention: False gives all neighbours the same weight (Table 4, row 1).
+        attention_channels: width of queries and keys; ``hidden`` when None.
+        attention_bias: whether queries and keys have a bias.
+        layer_norm: whether a LayerNorm ends each reasoning layer.
+        event_edges: ``"both"`` or ``"to_action"``: whether actions speak to the event too.
+        role_aware: False leaves nodes as they are (Table 4, row 2).
+        event_role: whether the event is multiplied by a role embedding too, as Eq 6 writes.
+        hierarchical_video: False shares one video map between the levels (Table 4, row 3).
+        video_bias: whether the video maps have a bias.
+        temperature: :math:`\lambda` of the local match.
+        fusion: ``"sim"`` or ``"embed"``: attended similarity, or similarity of the attended frame.
+        norm: ``"raw"`` or ``"clipped"``: the norm in Eq 12 over all similarities or the positive ones.
+        node_reduce: ``"sum"`` or ``"mean"`` over a caption's nodes.
+        budget_bytes: bound on the memory of one local match.
+        margin: :math:`\Delta` of the loss.
+        mining: ``"hardest"`` or ``"all"`` negatives.
+        reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
+        level_weights: weights of further losses on the event, action and entity level; None for the fused score only.
+        word_dropout: of the word embeddings.
+        video_dropout: after the video maps.
+        graph_dropout: of the context in graph reasoning.
+        max_words, max_actions, max_entities: see :func:`graphvtr.graphs.truncate.truncate`; None for all.
+        max_frames: see :func:`graphvtr.graphs.truncate.sample_frames`; None for all.
+
+    Raises:
+        DataError: an unknown option, or sizes that do not go together.
+
+    Example:
+        >>> import torch
+        >>> model = HGR(vocab_size=10, video_dim=16, hidden=8, word_dim=4)
+        >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> caption["word"].id = torch.tensor([3, 4])
+        >>> video = model.encode_video(VideoGraph.build(torch.randn(5, 16)))
+        >>> model.similarity(video, model.encode_text(caption)).shape
+        torch.Size([1, 1])
+    """
+
+    levels = ("event", "action", "entity")
+
+    def __init__(
+        self,
+        vocab_size: int,
+        video_dim: int,
+        hidden: int = 1024,
+        word_dim: int = 300,
+        num_layers: int = 2,
+        rnn: Recurrent = "lstm",
+        rnn_init: RecurrentInit = "uniform",
+        attention: bool = True,
+        attention_channels: int | None = None,
+        attention_bias: bool = False,
+        layer_norm: bool = False,
+        event_edges: EventEdges = "both",
+        role_aware: bool = True,
+        event_role: bool = True,
+        hierarchical_video: bool = True,
+        video_bias: bool = False,
+        temperature: float = 4.0,
+        fusion: Fusion = "sim",
+        norm: Norm = "raw",
+        node_reduce: NodeReduce = "sum",
+        budget_bytes: int = BUDGET_BYTES,
+        margin: float = 0.2,
+        mining: Mining = "hardest",
+        reduction: Reduction = "mean",
+        level_weights: Sequence[float] | None = None,
+        word_dropout: float = 0.0,
+        video_dropout: float = 0.0,
+        graph_dropout: float = 0.0,
+        max_words: int | None = None,
+        max_frames: int | None = None,
+        max_actions: int | None = None,
+        max_entities: int | None = None,
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__()
+        self.config = config
+        if level_weights is not None and len(level_weights) != len(self.levels):
+            raise DataError(
+                "level_weights", f"has {len(level_weights)} values", "give one each for event, action and entity"
+            )
+        self.text_encoder = RoleGraphEncoder(
+            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init=rnn_init, word_dropout=word_dropout,
+            attention_channels=attention_channels, attention_bias=attention_bias, attention=attention,
+            layer_norm=layer_norm, graph_dropout=graph_dropout, event_edges=event_edges, role_aware=role_aware,
+            event_role=event_role,
+        )  # fmt: skip
+        self.video_encoder = HierarchicalVideoEncoder(
+            video_dim, hidden, hierarchical=hierarchical_video, bias=video_bias, dropout=video_dropout
+        )
+        self.matchers = nn.ModuleDict({"event": CosineMatch()})
+        for level in ("action", "entity"):
+            self.matchers[level] = LocalAttentiveMatch(temperature, fusion, norm, node_reduce, budget_bytes)
+        self.ranking = TripletRankingLoss(margin, mining, reduction)
+
+    @classmethod
+    def released(cls, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
+        """The variant of the released code, with its sizes: GRU, LayerNorm, half-width queries, cut captions.
+
+        Args:
+            vocab_size: number of words.
+            video_dim: width of the frame features.
+            **overrides: any argument of the constructor.
+        """
+        options = {**RELEASED, "attention_channels": overrides.get("hidden", 1024) // 2, **overrides}
+        return cls(vocab_size, video_dim, **options)
+
+    @classmethod
+    def from_released(cls, state: Mapping[str, Mapping[str, Tensor]], **overrides: Any) -> Self:
+        """A model with the weights of a released checkpoint.
+
+        Sizes and the number of layers are read from the shapes. Load the file with
+        ``torch.load(path, weights_only=True)``. The biases of the two soft attentions are dropped: they shift all
+        scores of a softmax alike, so that neither a score nor another gradient depends on them.
+
+        Args:
+            state: ``{"video_encoder": {...}, "text_encoder": {...}}``, tensors by name.
+            **overrides: any argument of the constructor that is not a size.
+
+        Raises:
+            DataError: a key that is missing, unknown, or of a shape that does not fit; it is named.
+        """
+        model = cls.released(**{**released_sizes(state), **overrides})
+        model.load_state_dict(released_weights(state, model.state_dict()))
+        return model
+
+    def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
+        """Event [N, D], frames of every video for actions and for entities (ragged).
+
+        Raises:
+            DataError: ``frame.x`` is not ``video_dim`` wide.
+        """
+        return self.video_encoder(graph)  # type: ignore[no-any-return]
+
+    def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
+        """Event [N, D], the actions and the entities of every caption (ragged).
+
+        Raises:
+            DataError: ``word.id`` is missing or outside the vocabulary.
+        """
+        return self.text_encoder(graph)  # type: ignore[no-any-return]
+
+    def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
+        """Eq 14 on the fused score, plus ``level_weights`` times the same on each level.
+
+        Returns:
+            ``loss``, the total, and its parts: ``fused`` and, with ``level_weights``, one a level.
+        """
+        level_scores = self.level_scores(video, text)
+        losses = {"fused": self.ranking(self.fuse(level_scores), video_of_text)}
+        total = losses["fused"]
+        for level, weight, scores in zip(self.levels, self.config["level_weights"] or (), level_scores, strict=False):
+            losses[level] = self.ranking(scores, video_of_text)
+            total = total + weight * losses[level]
+        return {"loss": total, **losses}
+
+    def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
+        """How much each node listens to each neighbour, a tensor [E] a layer over the edges of the returned graph."""
+        return self.text_encoder.attention_weights(graph)
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        self.text_encoder.words.load_word_vectors(vectors, found)
+
+    def transform_text(self, graph: RoleGraph) -> RoleGraph:
+        """Cut the caption to ``max_words``, ``max_actions`` and ``max_entities``."""
+        limits = (self.config[name] for name in ("max_words", "max_actions", "max_entities"))
+        return truncate(graph, *limits)
+
+    def transform_video(self, graph: VideoGraph) -> VideoGraph:
+        """Sample ``max_frames`` frames."""
+        return graph if self.config["max_frames"] is None else sample_frames(graph, self.config["max_frames"])
