@@ -67,6 +67,8 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         torch.Size([3, 8])
     """
 
+    role_weight: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -144,17 +146,18 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
         self._check_features(x, edge_role)
-        weights = None
         if return_attention_weights or self._observed():
             context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
-        else:
-            context = self._fused(x, edge_index, edge_role, ptr)
-        out = F.dropout(self.lin(context), self.dropout, self.training)
+            out = self._update(x, context)
+            return (out, (edge_index, weights)) if return_attention_weights else out
+        return self._update(x, self._fused(x, edge_index, edge_role, ptr))
+
+    def _update(self, x: Tensor, context: Tensor) -> Tensor:
+        """Transform the context and add it, Eq 9."""
+        out: Tensor = F.dropout(self.lin(context), self.dropout, self.training)
         if self.residual:
             out = x + out
-        if self.norm is not None:
-            out = self.norm(out)
-        return (out, (edge_index, weights)) if return_attention_weights else out
+        return out if self.norm is None else self.norm(out)
 
     def _fused(self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None) -> Tensor:
         """The attended neighbours [N, in_channels], nothing of size [E, in_channels] kept."""
@@ -164,10 +167,10 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             source = source[order]
             edge_role = None if edge_role is None else edge_role[order]
         if self.lin_query is None or self.lin_key is None:
-            weight = None if edge_role is None else self.role_weight[edge_role]
+            weight = None if edge_role is None or self.role_weight is None else self.role_weight[edge_role]
             return gather_segment_reduce(x, source, ptr, "mean", weight)
         query, key = self._split(self.lin_query(x)), self._split(self.lin_key(x))
-        role_weight = None if edge_role is None else self._split(self.role_weight)
+        role_weight = None if self.role_weight is None else self._split(self.role_weight)
         out = role_attention(query, key, self._split(x), ptr, source, edge_role, role_weight)
         return out.reshape(x.shape)
 
@@ -206,8 +209,8 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
 
     def message(self, x_j: Tensor, weights: Tensor, edge_role: Tensor | None) -> Tensor:
         """What flows along each edge, Eq 10."""
-        if edge_role is not None:
-            x_j = x_j * self.role_weight.view(self.num_roles, self.heads, -1)[edge_role]
+        if edge_role is not None and self.role_weight is not None:
+            x_j = x_j * self.role_weight.view(len(self.role_weight), self.heads, -1)[edge_role]
         return weights.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
 
     def _split(self, x: Tensor) -> Tensor:
@@ -219,7 +222,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         return bool(self.explain) or any(len(hook) > 0 for hook in hooks)
 
     def _check_features(self, x: Tensor, edge_role: Tensor | None) -> None:
-        if isinstance(self.role_weight, UninitializedParameter):
+        if isinstance(self.role_weight, UninitializedParameter) and self.num_roles is not None:
             self.role_weight.materialize((self.num_roles, x.size(-1)))
             nn.init.normal_(self.role_weight)
         if self.in_channels == -1:
@@ -242,9 +245,9 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         saved = state_dict.get(f"{prefix}role_weight")
-        known = saved is not None and not isinstance(saved, UninitializedParameter)
-        if known and isinstance(self.role_weight, UninitializedParameter):
-            self.role_weight.materialize(saved.shape)
+        lazy = isinstance(self.role_weight, UninitializedParameter)
+        if lazy and saved is not None and not isinstance(saved, UninitializedParameter):
+            self.role_weight.materialize(saved.shape)  # type: ignore[union-attr]
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def __repr__(self) -> str:

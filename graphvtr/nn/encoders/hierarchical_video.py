@@ -54,7 +54,8 @@ class HierarchicalVideoEncoder(nn.Module):
                 "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
                 f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
             )  # fmt: skip
-        frames = [F.dropout(map_(x.to(map_.weight.dtype)), self.dropout, self.training) for map_ in self.maps.values()]
+        x = x.to(self.pool.score.weight.dtype)
+        frames = [F.dropout(level_map(x), self.dropout, self.training) for level_map in self.maps.values()]
         event, action, entity = frames if len(frames) == len(LEVELS) else frames * len(LEVELS)
         ptr = node_ptr(graph, "frame").to(x.device)
         return LevelEmbeddings(event=self.pool(event, ptr), action=Level(action, ptr), entity=Level(entity, ptr))
