@@ -10,6 +10,11 @@ from graphvtr.errors import DataError
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.int32, torch.int64)
 
+#: Vectors that are not longer than this count as zero: they match nothing and get no gradient.
+NORM_EPS = 1e-12
+#: Added to the norm of a node's similarities over the frames, which is 0 when none is positive.
+SIMILARITY_EPS = 1e-10
+
 
 def check_float(name: str, value: Tensor) -> None:
     """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept."""
@@ -48,6 +53,14 @@ def check_index_values(name: str, index: Tensor, size: int) -> None:
         raise DataError(
             name, f"points to row {int(low) if int(low) < 0 else int(high)} of {size}", f"use 0..{size - 1}"
         )
+
+
+def promote(*tensors: Tensor) -> torch.dtype:
+    """The dtype that all of ``tensors`` widen to; under autocast, linear layers and parameters differ."""
+    dtype = tensors[0].dtype
+    for tensor in tensors[1:]:
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
 
 
 def accumulate_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values
+from graphvtr.ops._backend import requested_backend, run
+from graphvtr.ops._segments import (
+    NORM_EPS,
+    SIMILARITY_EPS,
+    accumulate_dtype,
+    check_float,
+    check_ptr,
+    check_ptr_values,
+    promote,
+)
 from graphvtr.ops.segment_reduce import segment_reduce_reference
 
 Fusion = Literal["sim", "embed"]
 Norm = Literal["clipped", "raw"]
 NodeReduce = Literal["sum", "mean"]
 
-#: Vectors shorter than this count as zero: they match nothing and get no gradient.
-NORM_EPS = 1e-12
-#: Added to the norm of a node's similarities over the frames, which is 0 when none is positive.
-SIMILARITY_EPS = 1e-10
 #: Default bound on the memory that the op takes beside its arguments and results.
 BUDGET_BYTES = 256 * 2**20
 
@@ -76,7 +81,11 @@ def local_match(
         [[1.0, 0.0, 0.5], [0.0, 0.0, 0.5]]
     """
     check_match(nodes, node_ptr, frames, frame_ptr, fusion, norm, reduce, budget_bytes)
-    return local_match_reference(nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce)
+    dtype = promote(nodes, frames)
+    return _local_match(
+        nodes.to(dtype), node_ptr, frames.to(dtype), frame_ptr,
+        float(temperature), fusion, norm, reduce, int(budget_bytes), requested_backend(),
+    )  # fmt: skip
 
 
 def local_match_weights(nodes: Tensor, frames: Tensor, temperature: float = 4.0, norm: Norm = "clipped") -> Tensor:
@@ -105,9 +114,11 @@ def local_match_weights(nodes: Tensor, frames: Tensor, temperature: float = 4.0,
         if value.dim() < 2 or value.size(-1) != frames.size(-1):
             raise DataError(name, f"has shape {list(value.shape)}", "give [..., rows, D] with one D for both")
     _check_option("norm", norm, ("clipped", "raw"))
-    dtype = accumulate_dtype(nodes.dtype)
-    similarity = normalize_rows(nodes.to(dtype)) @ normalize_rows(frames.to(dtype)).transpose(-1, -2)  # [..., n, T]
-    return _attention(similarity, temperature, norm).to(nodes.dtype)
+    dtype = accumulate_dtype(promote(nodes, frames))
+    with torch.autocast(nodes.device.type, enabled=False):
+        units = normalize_rows(frames.to(dtype)).transpose(-1, -2)
+        similarity = normalize_rows(nodes.to(dtype)) @ units  # [..., n, T]
+        return _attention(similarity, temperature, norm).to(nodes.dtype)
 
 
 def check_match(
@@ -125,9 +136,8 @@ def check_match(
         check_float(name, value)
         if value.dim() != 2 or value.size(1) != frames.size(-1):
             raise DataError(name, f"has shape {list(value.shape)}", "give [rows, D] with one D for nodes and frames")
-    for name, ptr, rows in (("node_ptr", node_ptr, nodes), ("frame_ptr", frame_ptr, frames)):
+    for name, ptr in (("node_ptr", node_ptr), ("frame_ptr", frame_ptr)):
         check_ptr(name, ptr)
-        check_ptr_values(name, ptr, rows.size(0))
     _check_option("fusion", fusion, ("sim", "embed"))
     _check_option("norm", norm, ("clipped", "raw"))
     _check_option("reduce", reduce, ("sum", "mean"))
@@ -170,6 +180,7 @@ def local_match_reference(
     scores = [nodes.new_zeros((0, nodes.size(0)), dtype=dtype)]
     for begin, end in zip(frame_ptr[:-1].tolist(), frame_ptr[1:].tolist(), strict=True):
         video = frames[begin:end].to(dtype)
+        video = video.masked_fill(video.norm(dim=-1, keepdim=True) <= NORM_EPS, 0.0)
         similarity = unit_nodes @ normalize_rows(video).T  # [Nn, T]
         attention = _attention(similarity, temperature, norm)
         if fusion == "sim":
@@ -178,3 +189,54 @@ def local_match_reference(
             score = (normalize_rows(attention @ video) * unit_nodes).sum(-1)
         scores.append(score[None])
     return segment_reduce_reference(torch.cat(scores).T, node_ptr, reduce).T.to(nodes.dtype)
+
+
+@torch.library.custom_op("graphvtr::local_match", mutates_args=())
+def _local_match(
+    nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
+    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
+) -> Tensor:  # fmt: skip
+    check_ptr_values("node_ptr", node_ptr, nodes.size(0))
+    check_ptr_values("frame_ptr", frame_ptr, frames.size(0))
+    args = (nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce, budget_bytes)
+    scores: Tensor = run("local_match", "forward", backend, nodes, *args)
+    return scores
+
+
+@torch.library.custom_op("graphvtr::local_match_backward", mutates_args=())
+def _local_match_backward(
+    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
+    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    args = (grad, nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce, budget_bytes)
+    grad_nodes, grad_frames = run("local_match", "backward", backend, nodes, *args)
+    return grad_nodes, grad_frames
+
+
+@_local_match.register_fake
+def _(
+    nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
+    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
+) -> Tensor:  # fmt: skip
+    return nodes.new_empty(frame_ptr.size(0) - 1, node_ptr.size(0) - 1)
+
+
+@_local_match_backward.register_fake
+def _(
+    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
+    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    return nodes.new_empty(nodes.shape), frames.new_empty(frames.shape)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    tensors, ctx.options = inputs[:4], inputs[4:]
+    ctx.save_for_backward(*tensors)
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    grad_nodes, grad_frames = _local_match_backward(grad, *ctx.saved_tensors, *ctx.options)
+    return grad_nodes, None, grad_frames, *[None] * 7
+
+
+_local_match.register_autograd(_gradients, setup_context=_save)

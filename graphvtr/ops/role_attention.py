@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
+import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import (
     accumulate_dtype,
     check_float,
@@ -14,6 +16,7 @@ from graphvtr.ops._segments import (
     check_index_values,
     check_ptr,
     check_ptr_values,
+    promote,
     segment_of,
 )
 from graphvtr.ops.segment_reduce import segment_reduce_reference
@@ -87,8 +90,19 @@ def role_attention(
     """
     check_attention(q, k, v, ptr, col, role, role_weight)
     scale = q.size(-1) ** -0.5 if scale is None else float(scale)
-    out, weights = role_attention_reference(q, k, v, ptr, col, role, role_weight, scale)
-    return (out, weights) if return_weights else out
+    if role is None or role_weight is None:  # both or neither
+        dtype = promote(q, k, v)
+    else:
+        dtype = promote(q, k, v, role_weight)
+        role_weight = role_weight.to(dtype)
+    single = q.dim() == 2  # the op below always has heads
+    q, k, v = (x.to(dtype).unsqueeze(1) if single else x.to(dtype) for x in (q, k, v))
+    if single and role_weight is not None:
+        role_weight = role_weight.unsqueeze(1)
+    out, weights = _role_attention(q, k, v, ptr, col, role, role_weight, scale, requested_backend())
+    if single:
+        out, weights = out.squeeze(1), weights.squeeze(1)
+    return (out, weights.to(dtype)) if return_weights else out
 
 
 def check_attention(
@@ -109,8 +123,6 @@ def check_attention(
     check_index("col", col)
     if ptr.size(0) != q.size(0) + 1:
         raise DataError("ptr", f"has {ptr.size(0)} elements", f"give {q.size(0) + 1}, one more than q has nodes")
-    check_ptr_values("ptr", ptr, col.size(0))
-    check_index_values("col", col, k.size(0))
     if (role is None) != (role_weight is None):
         missing = "role" if role is None else "role_weight"
         raise DataError(missing, "is missing", "give role and role_weight together, or neither")
@@ -125,7 +137,6 @@ def check_attention(
                 f"has rows {list(role_weight.shape[1:])}",
                 f"give rows like those of v, {list(v.shape[1:])}",
             )
-        check_index_values("role", role, role_weight.size(0))
 
 
 def role_attention_reference(
@@ -148,3 +159,80 @@ def role_attention_reference(
         value = value * role_weight.index_select(0, role).to(dtype)
     out = segment_reduce_reference(weights.unsqueeze(-1) * value, ptr, "sum")
     return out.to(v.dtype), weights.to(q.dtype)
+
+
+@torch.library.custom_op("graphvtr::role_attention", mutates_args=())
+def _role_attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
+    check_ptr_values("ptr", ptr, col.size(0))
+    check_index_values("col", col, k.size(0))
+    if role is not None and role_weight is not None:
+        check_index_values("role", role, role_weight.size(0))
+    out, weights = run("role_attention", "forward", backend, q, q, k, v, ptr, col, role, role_weight, scale)
+    return out, weights
+
+
+@torch.library.custom_op("graphvtr::role_attention_backward", mutates_args=())
+def _role_attention_backward(
+    grad: Tensor,
+    grad_weights: Tensor | None,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
+    weights: Tensor,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    args = (grad, grad_weights, q, k, v, ptr, col, role, role_weight, weights, scale)
+    grad_q, grad_k, grad_v, grad_role = run("role_attention", "backward", backend, q, *args)
+    return grad_q, grad_k, grad_v, grad_role
+
+
+@_role_attention.register_fake
+def _(
+    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
+    role: Tensor | None, role_weight: Tensor | None, scale: float, backend: str,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    out = v.new_empty(q.size(0), q.size(1), v.size(2))
+    return out, q.new_empty(col.size(0), q.size(1), dtype=accumulate_dtype(q.dtype))
+
+
+@_role_attention_backward.register_fake
+def _(
+    grad: Tensor, grad_weights: Tensor | None, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
+    role: Tensor | None, role_weight: Tensor | None, weights: Tensor, scale: float, backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad_role = q.new_empty(0) if role_weight is None else role_weight.new_empty(role_weight.shape)
+    return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), grad_role
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    *tensors, ctx.scale, ctx.backend = inputs
+    ctx.save_for_backward(*tensors, output[1])
+    ctx.set_materialize_grads(False)
+
+
+def _gradients(ctx: Any, grad: Tensor | None, grad_weights: Tensor | None) -> tuple[Tensor | None, ...]:
+    q, k, v, ptr, col, role, role_weight, weights = ctx.saved_tensors
+    if grad is None:
+        grad = v.new_zeros(q.size(0), q.size(1), v.size(2))
+    grad_q, grad_k, grad_v, grad_role = _role_attention_backward(
+        grad, grad_weights, q, k, v, ptr, col, role, role_weight, weights, ctx.scale, ctx.backend
+    )
+    return grad_q, grad_k, grad_v, None, None, None, None if role_weight is None else grad_role, None, None
+
+
+_role_attention.register_autograd(_gradients, setup_context=_save)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import (
     accumulate_dtype,
     check_float,
@@ -51,8 +54,13 @@ def segment_reduce(x: Tensor, ptr: Tensor, reduce: Reduce = "sum") -> Tensor:
     check_reduce(reduce)
     check_float("x", x)
     check_ptr("ptr", ptr)
-    check_ptr_values("ptr", ptr, x.size(0))
-    return segment_reduce_reference(x, ptr, reduce)
+    out = _segment_reduce(flatten_rows(x), ptr, reduce, requested_backend())
+    return out.view(ptr.size(0) - 1, *x.shape[1:])
+
+
+def flatten_rows(x: Tensor) -> Tensor:
+    """``[E, ...]`` as ``[E, C]``; a vector as one column."""
+    return x.reshape(x.size(0), math.prod(x.shape[1:]))
 
 
 def segment_reduce_reference(x: Tensor, ptr: Tensor, reduce: str = "sum") -> Tensor:
@@ -65,3 +73,39 @@ def segment_reduce_reference(x: Tensor, ptr: Tensor, reduce: str = "sum") -> Ten
         return (out / counts_of(ptr, x.dim(), dtype) if reduce == "mean" else out).to(x.dtype)
     owner = owner.view(-1, *[1] * (x.dim() - 1)).expand_as(x)
     return out.scatter_reduce(0, owner, x.to(dtype), f"a{reduce}", include_self=False).to(x.dtype)
+
+
+@torch.library.custom_op("graphvtr::segment_reduce", mutates_args=())
+def _segment_reduce(x: Tensor, ptr: Tensor, reduce: str, backend: str) -> Tensor:
+    check_ptr_values("ptr", ptr, x.size(0))
+    out: Tensor = run("segment_reduce", "forward", backend, x, x, ptr, reduce)
+    return out
+
+
+@torch.library.custom_op("graphvtr::segment_reduce_backward", mutates_args=())
+def _segment_reduce_backward(grad: Tensor, x: Tensor, ptr: Tensor, out: Tensor, reduce: str, backend: str) -> Tensor:
+    result: Tensor = run("segment_reduce", "backward", backend, x, grad, x, ptr, out, reduce)
+    return result
+
+
+@_segment_reduce.register_fake
+def _(x: Tensor, ptr: Tensor, reduce: str, backend: str) -> Tensor:
+    return x.new_empty(ptr.size(0) - 1, x.size(1))
+
+
+@_segment_reduce_backward.register_fake
+def _(grad: Tensor, x: Tensor, ptr: Tensor, out: Tensor, reduce: str, backend: str) -> Tensor:
+    return torch.empty_like(x, memory_format=torch.contiguous_format)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, ptr, ctx.reduce, ctx.backend = inputs
+    ctx.save_for_backward(x, ptr, output)
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    x, ptr, out = ctx.saved_tensors
+    return _segment_reduce_backward(grad, x, ptr, out, ctx.reduce, ctx.backend), None, None, None
+
+
+_segment_reduce.register_autograd(_gradients, setup_context=_save)

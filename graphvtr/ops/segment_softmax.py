@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, segment_of
-from graphvtr.ops.segment_reduce import segment_reduce_reference
+from graphvtr.ops.segment_reduce import flatten_rows, segment_reduce_reference
 
 
 def segment_softmax(score: Tensor, ptr: Tensor) -> Tensor:
@@ -31,8 +34,7 @@ def segment_softmax(score: Tensor, ptr: Tensor) -> Tensor:
     """
     check_float("score", score)
     check_ptr("ptr", ptr)
-    check_ptr_values("ptr", ptr, score.size(0))
-    return segment_softmax_reference(score, ptr)
+    return _segment_softmax(flatten_rows(score), ptr, requested_backend()).view(score.shape)
 
 
 def segment_softmax_reference(score: Tensor, ptr: Tensor) -> Tensor:
@@ -45,3 +47,39 @@ def segment_softmax_reference(score: Tensor, ptr: Tensor) -> Tensor:
     total = segment_reduce_reference(weight, ptr, "sum")
     total = torch.where(total == 0, 1.0, total)
     return (weight / total.index_select(0, owner)).to(score.dtype)
+
+
+@torch.library.custom_op("graphvtr::segment_softmax", mutates_args=())
+def _segment_softmax(score: Tensor, ptr: Tensor, backend: str) -> Tensor:
+    check_ptr_values("ptr", ptr, score.size(0))
+    weight: Tensor = run("segment_softmax", "forward", backend, score, score, ptr)
+    return weight
+
+
+@torch.library.custom_op("graphvtr::segment_softmax_backward", mutates_args=())
+def _segment_softmax_backward(grad: Tensor, weight: Tensor, ptr: Tensor, backend: str) -> Tensor:
+    result: Tensor = run("segment_softmax", "backward", backend, weight, grad, weight, ptr)
+    return result
+
+
+@_segment_softmax.register_fake
+def _(score: Tensor, ptr: Tensor, backend: str) -> Tensor:
+    return torch.empty_like(score, memory_format=torch.contiguous_format)
+
+
+@_segment_softmax_backward.register_fake
+def _(grad: Tensor, weight: Tensor, ptr: Tensor, backend: str) -> Tensor:
+    return torch.empty_like(weight)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    _, ptr, ctx.backend = inputs
+    ctx.save_for_backward(output, ptr)
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    weight, ptr = ctx.saved_tensors
+    return _segment_softmax_backward(grad, weight, ptr, ctx.backend), None, None
+
+
+_segment_softmax.register_autograd(_gradients, setup_context=_save)

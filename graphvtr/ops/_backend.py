@@ -1,0 +1,129 @@
+"""Which implementation an op runs on: chosen by name, by environment variable, or by the table of measured rules.
+
+============== ===================================== =========================================================
+backend        folder                                needs
+============== ===================================== =========================================================
+``torch``       ``graphvtr/ops/eager``                nothing: always there, any device
+``triton``      ``graphvtr/ops/triton``               triton and a GPU (or ``TRITON_INTERPRET=1``, for tests)
+``torch_scatter`` ``graphvtr/ops/scatter``            torch-scatter, the extra ``scatter``
+============== ===================================== =========================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphvtr._optional import is_installed, optional_import
+from graphvtr.errors import DataError
+
+VARIABLE = "GRAPHVTR_BACKEND"
+FOLDERS = {"torch": "eager", "triton": "triton", "torch_scatter": "scatter"}
+
+_HALF_TO_SINGLE = frozenset({torch.float16, torch.bfloat16, torch.float32})
+_ALL_FLOATS = _HALF_TO_SINGLE | {torch.float64}
+
+#: What each optional backend implements, and for which dtypes; the rest runs on ``torch``.
+KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
+    "triton": {},
+    "torch_scatter": {},
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table: ``op`` runs on ``backend`` on this kind of device from ``least`` elements up."""
+
+    op: str
+    device: str
+    least: int
+    backend: str
+
+
+#: Measured by ``benchmarks/ops.py``; the first line that fits and whose backend is usable wins, else ``torch``.
+RULES: tuple[Rule, ...] = ()
+
+
+def _checked(name: str, source: str) -> str:
+    if name != "auto" and name not in FOLDERS:
+        raise DataError(source, f"names the backend '{name}'", f"use one of auto, {', '.join(FOLDERS)}")
+    return name
+
+
+# A plain global, so that torch.compile can guard on it (it cannot trace a ContextVar).
+_requested = _checked(os.environ.get(VARIABLE, "auto") or "auto", f"environment variable {VARIABLE}")
+
+
+def requested_backend() -> str:
+    """The backend asked for: ``"auto"`` unless :func:`backend` or ``GRAPHVTR_BACKEND`` says otherwise."""
+    return _requested
+
+
+@contextmanager
+def backend(name: str) -> Iterator[None]:
+    """Run the ops inside on one backend, wherever it has a kernel for the op, dtype and device; else on ``torch``.
+
+    The choice holds for the whole process, and a backward pass runs on the backend of its forward pass.
+
+    Args:
+        name: ``"torch"``, ``"triton"``, ``"torch_scatter"``, or ``"auto"`` for the measured rules.
+
+    Raises:
+        DataError: an unknown name.
+        MissingExtraError: the backend's package is not installed.
+
+    Example:
+        >>> import torch
+        >>> with backend("torch"):
+        ...     print(requested_backend())
+        torch
+    """
+    global _requested
+    _checked(name, "backend")
+    if name == "triton":
+        optional_import("triton", "dev", "the triton backend")
+    elif name == "torch_scatter":
+        optional_import("torch_scatter", "scatter", "the torch_scatter backend")
+    previous, _requested = _requested, name
+    try:
+        yield
+    finally:
+        _requested = previous
+
+
+def usable(name: str, op: str, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether ``op`` can run on the backend ``name`` for this device and dtype, here and now."""
+    if name == "torch":
+        return True
+    if dtype not in KERNELS[name].get(op, frozenset()) or not is_installed(name):
+        return False
+    return name != "triton" or device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def resolve(op: str, requested: str, device: torch.device, dtype: torch.dtype, size: int) -> str:
+    """The backend that ``op`` runs on, given the one asked for and the number of elements it works on."""
+    if requested != "auto":
+        return requested if usable(requested, op, device, dtype) else "torch"
+    for rule in RULES:
+        fits = rule.op == op and rule.device == device.type and size >= rule.least
+        if fits and usable(rule.backend, op, device, dtype):
+            return rule.backend
+    return "torch"
+
+
+def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> Any:
+    """Call ``direction`` (``"forward"`` or ``"backward"``) of ``op`` on the backend that fits ``anchor``.
+
+    Autocast is off inside: an implementation widens what it needs to and no product in it may be narrowed.
+    """
+    name = resolve(op, requested, anchor.device, anchor.dtype, anchor.numel())
+    module = importlib.import_module(f"graphvtr.ops.{FOLDERS[name]}.{op}")
+    with torch.autocast(anchor.device.type, enabled=False):
+        return getattr(module, direction)(*args)

@@ -1,0 +1,1 @@
+"""The ops in plain PyTorch: quick on a CPU, correct on any device."""
