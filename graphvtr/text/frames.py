@@ -1,0 +1,79 @@
+"""Predicates with their labelled spans, and the role graph they make."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from graphvtr.graphs import RoleGraph, role_id
+
+Span = tuple[int, int]
+
+
+class Argument(NamedTuple):
+    """A PropBank label and the first and last token of its span, both inclusive."""
+
+    label: str
+    first: int
+    last: int
+
+
+class Frame(NamedTuple):
+    """A predicate (its tokens; two for a verb with a particle) and its arguments."""
+
+    predicate: tuple[int, ...]
+    arguments: Sequence[Argument]
+
+
+def frames_to_graph(
+    words: Sequence[str],
+    frames: Iterable[Frame],
+    *,
+    caption: str,
+    nouns: Sequence[Span] = (),
+    verbs: Sequence[tuple[int, ...]] = (),
+    is_word: Sequence[bool] | None = None,
+) -> RoleGraph:
+    """The graph of a labelled sentence (specs/hgr.md, "From SRL tags to a graph").
+
+    A frame with an argument becomes an action; each (role, span) is one entity, which the actions share that it
+    plays this role for. If no frame has an argument, the noun phrases become NOUN entities and the verbs actions,
+    without edges.
+
+    Args:
+        words: the tokens.
+        frames: predicates in the order of the sentence.
+        caption: the sentence.
+        nouns: spans of the base noun phrases, for a sentence without frames.
+        verbs: tokens of each verb, for a sentence without frames.
+        is_word: whether each token is a word of the graph (punctuation is not); all are by default.
+
+    Example:
+        >>> frames = [Frame((2,), [Argument("ARG0", 0, 1)])]
+        >>> graph = frames_to_graph(["a", "dog", "barks"], frames, caption="a dog barks")
+        >>> graph.role_names(), graph.phrase("entity", 0), graph.phrase("action", 0)
+        (['ARG0'], 'a dog', 'barks')
+    """
+    kept = is_word if is_word is not None else [True] * len(words)
+    before = list(itertools.accumulate(kept, initial=0))  # number of words before each token
+    actions: list[list[int]] = []
+    entities: dict[tuple[int, int, int], int] = {}  # (role, first word, end) -> entity
+    fills: list[tuple[int, int]] = []
+    for frame in frames:
+        spans = {(role_id(label), before[first], before[last + 1]) for label, first, last in frame.arguments}
+        ordered = sorted((span for span in spans if span[1] < span[2]), key=lambda span: (*span[1:], span[0]))
+        if ordered:
+            fills += [(entities.setdefault(span, len(entities)), len(actions)) for span in ordered]
+            actions.append([before[token] for token in frame.predicate])
+    if not actions:
+        noun = role_id("NOUN")
+        entities = {(noun, before[first], before[last + 1]): 0 for first, last in nouns}
+        actions = [[before[token] for token in verb] for verb in verbs]
+    return RoleGraph.build(
+        [word for word, keep in zip(words, kept, strict=True) if keep],
+        actions,
+        [(role, range(first, end)) for role, first, end in entities],
+        fills,
+        caption=caption,
+    )

@@ -1,0 +1,95 @@
+"""What a parser is, and the table of parsers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph
+from graphvtr.registry import Registry
+
+SHOWN = 60
+
+
+@runtime_checkable
+class RoleParser(Protocol):
+    """Turns captions into role graphs.
+
+    ``name`` is the parser's entry in :data:`PARSERS`; ``version`` changes whenever its graphs may change (rules,
+    model, file), so that a cache keyed by both never serves an old graph.
+    """
+
+    name: str
+    version: str
+
+    def parse(
+        self, captions: Iterable[str], *, batch_size: int = 256, progress: bool = False
+    ) -> Iterator[RoleGraph]:
+        """The graphs of ``captions``, one each, in order, as they become ready.
+
+        Args:
+            captions: sentences; ``graph.caption`` is the sentence as given.
+            batch_size: captions that are worked on together.
+            progress: show a progress bar on stderr.
+
+        Raises:
+            DataError: a caption that has no graph; the message names it.
+        """
+        ...
+
+    def parse_one(self, caption: str) -> RoleGraph:
+        """The graph of one caption."""
+        ...
+
+
+ParserFactory = Callable[..., RoleParser]
+PARSERS: Registry[ParserFactory] = Registry("parser")
+
+
+def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
+    """A parser by name, or the graphs of a released file by its path.
+
+    Args:
+        name: an entry of :data:`PARSERS`, or the path of a ``sent2rolegraph*.json`` or ``sent2srl.json`` file.
+        options: keyword arguments of the parser's class.
+
+    Raises:
+        DataError: unknown name.
+        MissingExtraError: the parser needs a package that is not installed.
+    """
+    if name.endswith(".json") and name not in PARSERS:
+        return PARSERS["precomputed"](name, **options)
+    return PARSERS[name](**options)
+
+
+def shorten(caption: str, length: int = SHOWN) -> str:
+    """A caption for a one-line message."""
+    caption = " ".join(caption.split())
+    return caption if len(caption) <= length else caption[: length - 1] + "…"
+
+
+def check_caption(caption: object, position: int, max_words: int) -> str:
+    """``caption`` with single spaces, fit for a parser.
+
+    Raises:
+        DataError: it is no string, has no words or over ``max_words``, or cannot be encoded.
+    """
+    if not isinstance(caption, str):
+        raise DataError(f"caption {position}", f"is a {type(caption).__name__}, not a string", "give sentences")
+    words = caption.split()
+    if not words:
+        raise DataError(f"caption {position} {caption!r}", "is empty", "drop captions without words")
+    if len(words) > max_words or len(caption) > 40 * max_words:
+        size = f"{len(words)} words" if len(words) > max_words else f"{len(caption)} characters"
+        raise DataError(
+            f"caption {position} '{shorten(caption)}'", f"has {size}, the limit is {max_words} words",
+            "cut it into sentences, or raise max_words",
+        )  # fmt: skip
+    try:
+        caption.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"caption {position} {shorten(caption)!a}", "has half a surrogate pair", "read the file as UTF-8"
+        ) from None
+    return " ".join(words)

@@ -1,0 +1,141 @@
+"""One predicate in its tree: its voice, its objects, and who its subject is when it stands elsewhere."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from graphvtr.text.rules import lexicon
+from graphvtr.text.rules.tree import Tree
+
+SUBJECTS = ("nsubj", "nsubjpass", "csubj", "csubjpass")
+OBJECTS = ("dobj", "dative", "attr", "oprd", "acomp")
+RELATIVE_PRONOUN_TAGS = frozenset(("WDT", "WP", "WRB", "WP$"))
+
+
+class Phrase(NamedTuple):
+    """A phrase by its head and the children of it that the phrase leaves out."""
+
+    head: int
+    without: tuple[int, ...] = ()
+
+
+class Clause:
+    """What the rules ask about one predicate."""
+
+    __slots__ = ("children", "dep", "has_object", "head", "lemma", "passive", "tree", "verb")
+
+    def __init__(self, tree: Tree, verb: int) -> None:
+        self.tree, self.verb = tree, verb
+        self.lemma = tree.lemma(verb)
+        self.children = tree.children[verb]
+        self.dep, self.head = tree.deps[verb], tree.heads[verb]
+        self.passive = is_passive(tree, verb)
+        self.has_object = any(tree.deps[child] == "dobj" for child in self.children)
+
+
+def is_passive(tree: Tree, verb: int) -> bool:
+    """Whether the verb is a passive: by an auxiliary, a passive subject, or as a bare past participle."""
+    deps = [tree.deps[child] for child in tree.children[verb]]
+    if "auxpass" in deps or "nsubjpass" in deps or "csubjpass" in deps or "agent" in deps:
+        return True
+    if tree.tags[verb] != "VBN" or "aux" in deps or "nsubj" in deps:
+        return False
+    if tree.deps[verb] == "conj":
+        return tree.tags[tree.heads[verb]] != "VBN" or is_passive(tree, tree.heads[verb])
+    return True
+
+
+def is_verb(tree: Tree, token: int) -> bool:
+    """Whether the token is tagged as a verb (modals are not)."""
+    return tree.tags[token].startswith("VB")
+
+
+def is_relative(tree: Tree, child: int, verb: int) -> bool:
+    """Whether ``child`` of ``verb`` is or holds the relative pronoun of its clause: `who`, `where`, `in which`."""
+    if child > verb:
+        return False
+    if tree.deps[child] == "prep":
+        inner = tree.child(child, "pobj")
+        return inner is not None and tree.tags[inner] in RELATIVE_PRONOUN_TAGS
+    return tree.tags[child] in RELATIVE_PRONOUN_TAGS
+
+
+def is_semi_auxiliary(clause: Clause) -> bool:
+    """`is going to jump`, `has to jump`, `used to jump`: the first verb is no action of its own."""
+    tree = clause.tree
+    if tree.words[clause.verb] not in lexicon.SEMI_AUXILIARIES or clause.has_object:
+        return False
+    infinitive = tree.child(clause.verb, "xcomp")
+    return infinitive is not None and any(tree.words[child] in ("to", "na") for child in tree.children[infinitive])
+
+
+def antecedent(tree: Tree, verb: int) -> Phrase:
+    """The noun that the relative or participle clause of ``verb`` describes, without the clause itself."""
+    return Phrase(tree.heads[verb], (verb,))
+
+
+def subject(tree: Tree, verb: int) -> Phrase | None:
+    """The phrase that is the subject of ``verb``, own, shared or controlled; None for imperatives and the like."""
+    own = tree.child(verb, *SUBJECTS)
+    if own is not None:
+        if tree.deps[verb] == "relcl" and tree.tags[own] in RELATIVE_PRONOUN_TAGS:
+            return antecedent(tree, verb)
+        return Phrase(own)
+    finder = FINDERS.get(tree.deps[verb])
+    return finder(tree, verb) if finder is not None else None
+
+
+def _shared(tree: Tree, verb: int) -> Phrase | None:
+    """`sings and dances`: the subject of the first verb."""
+    return subject(tree, tree.heads[verb])
+
+
+def _controlled(tree: Tree, verb: int) -> Phrase | None:
+    """`wants to catch`: the subject of the verb above; `asks him to catch`: its object."""
+    head = tree.heads[verb]
+    if not is_verb(tree, head):
+        if tree.deps[head] not in ("acomp", "oprd"):
+            return None
+        adjective, head = head, tree.heads[head]
+        if tree.words[adjective] in lexicon.TOUGH_ADJECTIVES:
+            return None
+    elif tree.lemma(head) == "be":
+        return None
+    controller = tree.child(head, "dobj", "dative")
+    if (
+        controller is not None
+        and controller < verb
+        and tree.tags[controller] not in RELATIVE_PRONOUN_TAGS
+        and tree.lemma(head) not in lexicon.SUBJECT_CONTROL
+    ):
+        return Phrase(controller)
+    phrase = subject(tree, head)
+    return None if phrase is not None and tree.words[phrase.head] == "it" else phrase
+
+
+def _adverbial(tree: Tree, verb: int) -> Phrase | None:
+    """`leaves, waving`, `runs to catch`: the subject of the verb above, unless another word opens the clause."""
+    head = tree.heads[verb]
+    if tree.tags[verb] not in ("VB", "VBG", "VBN") or not is_verb(tree, head):
+        return None
+    for child in tree.children[verb]:
+        if tree.deps[child] == "mark" or tree.tags[child] == "WRB":
+            return None
+    if tree.tags[verb] == "VB" and tree.child(verb, "aux") is None:
+        return None
+    return subject(tree, head)
+
+
+def _described(tree: Tree, verb: int) -> Phrase | None:
+    """`a man wearing a hat`, `chopped onions`: the noun."""
+    return antecedent(tree, verb) if tree.tags[verb] != "VB" else None
+
+
+FINDERS = {
+    "conj": _shared,
+    "xcomp": _controlled,
+    "advcl": _adverbial,
+    "acl": _described,
+    "amod": _described,
+    "dep": _shared,
+}

@@ -1,0 +1,85 @@
+"""Subjects, objects and complements of a predicate."""
+
+from __future__ import annotations
+
+from graphvtr.text.rules import lexicon
+from graphvtr.text.rules.clause import Clause
+
+
+def subject_role(clause: Clause, child: int) -> str:
+    """Role of the subject: ARG0 for who acts, ARG1 for what undergoes, ARG2 for the recipient of a passive."""
+    lemma = clause.lemma
+    if clause.passive:
+        if lemma in lexicon.EXPERIENCER_PASSIVE or (clause.has_object and lemma in lexicon.RECIPIENT_PASSIVE):
+            return "ARG2"
+        return "ARG1"
+    if lemma in lexicon.WHOLE_SUBJECT:
+        return "ARG2"
+    if clause.has_object:
+        return "ARG1" if lemma in lexicon.UNDERGOER_SUBJECT_TRANSITIVE else "ARG0"
+    if lemma == "get":
+        deps = {clause.tree.deps[child] for child in clause.children}
+        return "ARG1" if deps & {"acomp", "prep", "advmod", "prt"} else "ARG0"
+    undergoes = lemma in lexicon.UNDERGOER_SUBJECT or lemma in lexicon.UNDERGOER_SUBJECT_TRANSITIVE
+    return "ARG1" if undergoes else "ARG0"
+
+
+def agent_role(clause: Clause, child: int) -> str:
+    """`is chased by a dog`: who acts."""
+    return "ARG0"
+
+
+def gap_role(clause: Clause) -> str:
+    """Role of the noun before a relative clause without a pronoun: `the ball he throws`, `the day he left`."""
+    return "ARGM-TMP" if clause.has_object else "ARG1"
+
+
+def object_role(clause: Clause, child: int) -> str:
+    """Role of the direct object."""
+    tree, lemma = clause.tree, clause.lemma
+    word = tree.words[child]
+    if word in lexicon.TIME_NOUNS and not clause.passive and lemma in ("wait", "last", "live", "stay", "sleep"):
+        return "ARGM-TMP"
+    if lemma in lexicon.ADDRESSEE_OBJECT:
+        if lemma in lexicon.ADDRESSEE_BESIDE_CLAUSE or lemma in ("teach", "tell"):
+            beside = any(tree.deps[other] in ("xcomp", "ccomp", "dative", "advcl", "prep") for other in clause.children)
+            pronoun = tree.tags[child] in ("PRP", "NNP") or word in lexicon.PERSON_WORDS
+            return "ARG2" if beside or pronoun else "ARG1"
+        return "ARG2"
+    if lemma == "play" and word in lexicon.INSTRUMENTS:
+        return "ARG2"
+    if lemma == "help":
+        beside = any(tree.deps[other] in ("xcomp", "ccomp") for other in clause.children)
+        return "ARG2" if beside or tree.tags[child] == "PRP" else "ARG1"
+    return "ARG1"
+
+
+def indirect_object_role(clause: Clause, child: int) -> str:
+    """Role of the recipient: `gives him a ball`, `gives a ball to him`."""
+    return "ARG4" if clause.lemma == "get" else "ARG2"
+
+
+def attribute_role(clause: Clause, child: int) -> str:
+    """`is a dog` (ARG2); `there is a dog` (ARG1)."""
+    if clause.tree.child(clause.verb, "expl") is not None and clause.tree.child(clause.verb, "nsubj") is None:
+        return "ARG1"
+    return complement_role(clause, child)
+
+
+def complement_role(clause: Clause, child: int) -> str:
+    """`is happy` (ARG2), `feels soft` (ARG1), `stays warm` (ARG3)."""
+    if clause.lemma in lexicon.COMPLEMENT_ARG1:
+        return "ARG1"
+    return "ARG3" if clause.lemma in lexicon.COMPLEMENT_ARG3 else "ARG2"
+
+
+def clausal_role(clause: Clause, child: int) -> str | None:
+    """Role of a clause that the verb asks for: `tries to catch a fish` (ARG1)."""
+    lemma = clause.lemma
+    if child < clause.verb and clause.tree.deps[child] == "ccomp" and lemma not in lexicon.SAYING:
+        return None  # the parser's reading of two sentences in a row
+    if lemma in lexicon.CLAUSE_ARG3:
+        return "ARG3"
+    if lemma == "be":
+        return "ARG2"
+    return "ARG2" if lemma in lexicon.CLAUSE_ARG2 else "ARG1"

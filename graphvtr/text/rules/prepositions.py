@@ -1,0 +1,103 @@
+"""Prepositional phrases: arguments that a verb governs, places, paths, times, means and company."""
+
+from __future__ import annotations
+
+from graphvtr.text.rules import lexicon
+from graphvtr.text.rules.clause import Clause
+from graphvtr.text.rules.modifiers import names_time, place_role
+
+
+def preposition_role(clause: Clause, preposition: int) -> str:
+    """Role of the phrase that ``preposition`` opens, as an argument or modifier of the clause's verb."""
+    tree, lemma = clause.tree, clause.lemma
+    word = tree.words[preposition]
+    if word == "in" and tree.right[preposition] > preposition and tree.words[preposition + 1] == "order":
+        return "ARGM-PRP"
+    inner = tree.child(preposition, "pobj", "pcomp")
+    if inner is not None and tree.deps[inner] == "pobj":
+        if names_time(tree, inner) and word not in ("of", "about", "to", "into", "with", "as"):
+            return "ARGM-TMP"
+    governed = lexicon.GOVERNED.get((lemma, word))
+    if governed is not None:
+        return governed
+    if word == "with" and inner is not None:
+        return with_role(clause, inner)
+    if word == "by":
+        return by_role(clause, inner)
+    if word == "for":
+        return for_role(clause, inner)
+    if word == "in" and inner is not None and tree.words[inner] in lexicon.MANNER_NOUNS:
+        return "ARGM-MNR"
+    if word == "after" and lemma in lexicon.MOTION_VERBS and inner is not None and tree.deps[inner] == "pobj":
+        return "ARGM-DIR"
+    if word in lexicon.SPATIAL or word in lexicon.PATHS:
+        return spatial_role(clause, word, inner)
+    return lexicon.PREPOSITION_ROLE.get(word, "ARGM-ADV")
+
+
+def with_role(clause: Clause, inner: int) -> str:
+    tree = clause.tree
+    if clause.lemma == "be":
+        return "ARGM-ADV" if tree.deps[inner] == "pcomp" else "ARGM-COM"
+    if tree.tags[inner] in ("PRP", "NNP") or tree.words[inner] in lexicon.PERSON_WORDS:
+        return "ARGM-COM"
+    return "ARGM-MNR"
+
+
+def by_role(clause: Clause, inner: int | None) -> str:
+    """`by hand`, `by mixing` (means); `by the lake` (place)."""
+    tree = clause.tree
+    if inner is None or tree.deps[inner] == "pcomp" or tree.child(inner, "det") is None:
+        return "ARGM-MNR"
+    return "ARG2" if clause.lemma in lexicon.POSITION_VERBS else "ARGM-LOC"
+
+
+def for_role(clause: Clause, inner: int | None) -> str:
+    tree = clause.tree
+    if inner is None:
+        return "ARG1"
+    if tree.tags[inner] == "PRP" or tree.words[inner] in lexicon.PERSON_WORDS:
+        return "ARG2" if clause.lemma not in ("be", "have") else "ARGM-GOL"
+    return "ARGM-PRP"
+
+
+def spatial_role(clause: Clause, word: str, inner: int | None) -> str:
+    lemma = clause.lemma
+    if lemma == "be":
+        return "ARG2"
+    if word in ("to", "into", "onto"):
+        if lemma in lexicon.PLACEMENT_VERBS:
+            return "ARG2"
+        if word == "onto":
+            return "ARGM-DIR"
+        return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS else "ARG2"
+    if word == "from":
+        return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS else "ARG2"
+    if lemma in lexicon.MOTION_VERBS and word in lexicon.PATHS and lemma not in lexicon.POSITION_VERBS:
+        return "ARGM-DIR"
+    if word in lexicon.PREPOSITION_ROLE:
+        return lexicon.PREPOSITION_ROLE[word]
+    if word in lexicon.SPATIAL:
+        return place_role(clause)
+    return "ARGM-DIR"
+
+
+def detached_phrase(clause: Clause, child: int) -> int | None:
+    """A place or time that the parser hangs on the object although it belongs to the event.
+
+    Parsers trained on newspapers read `chases [a cat in the yard]`; in captions, where verbs name what is seen to
+    happen, the place is nearly always the event's: `chases [a cat] [in the yard]`.
+    """
+    tree = clause.tree
+    if tree.deps[child] == "dobj":
+        if clause.lemma in lexicon.DESCRIPTIVE_VERBS or child < clause.verb:
+            return None
+    elif tree.deps[child] != "attr" or tree.child(clause.verb, "expl") is None:
+        return None
+    last = tree.children[child][-1] if tree.children[child] else child
+    inner = tree.child(last, "pobj") if tree.deps[last] == "prep" and last > child else None
+    if inner is None or tree.words[inner] in lexicon.CLOTHES:
+        return None
+    word = tree.words[last]
+    belongs = word in lexicon.DETACHED or (clause.lemma, word) in lexicon.GOVERNED or names_time(tree, inner)
+    return last if belongs else None

