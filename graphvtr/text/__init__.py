@@ -1,24 +1,33 @@
 """Captions to role graphs: parsers, vocabularies, caches, printing."""
 
 from graphvtr.graphs.roles import ROLE_IDS, ROLES, role_id
-from graphvtr.text.frames import Argument, Frame, frames_to_graph
-from graphvtr.text.parser import PARSERS, RoleParser, get_parser
+from graphvtr.text.cache import CachedParser
+from graphvtr.text.frames import Argument, Frame, frames_to_lists
+from graphvtr.text.packing import GraphLists, pack
+from graphvtr.text.parser import PARSERS, ListParser, RoleParser, get_parser
+from graphvtr.text.precomputed import PrecomputedParser, tag_spans
 from graphvtr.text.spacy_parser import SpacyRoleParser
 from graphvtr.text.vocabulary import BOS, EOS, UNK, Vocabulary
 
 __all__ = [
     "Argument",
     "BOS",
+    "CachedParser",
     "EOS",
     "Frame",
+    "GraphLists",
+    "ListParser",
     "PARSERS",
+    "PrecomputedParser",
     "ROLES",
     "ROLE_IDS",
     "RoleParser",
     "SpacyRoleParser",
     "UNK",
     "Vocabulary",
-    "frames_to_graph",
+    "frames_to_lists",
     "get_parser",
+    "pack",
     "role_id",
+    "tag_spans",
 ]

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from graphvtr.graphs import RoleGraph, role_id
+from graphvtr.graphs import NOUN_ROLE, role_id
+from graphvtr.text.packing import GraphLists
 
 Span = tuple[int, int]
 
@@ -26,15 +27,15 @@ class Frame(NamedTuple):
     arguments: Sequence[Argument]
 
 
-def frames_to_graph(
+def frames_to_lists(
+    caption: str,
     words: Sequence[str],
     frames: Iterable[Frame],
     *,
-    caption: str,
     nouns: Sequence[Span] = (),
     verbs: Sequence[tuple[int, ...]] = (),
     is_word: Sequence[bool] | None = None,
-) -> RoleGraph:
+) -> GraphLists:
     """The graph of a labelled sentence (specs/hgr.md, "From SRL tags to a graph").
 
     A frame with an argument becomes an action; each (role, span) is one entity, which the actions share that it
@@ -42,38 +43,37 @@ def frames_to_graph(
     without edges.
 
     Args:
-        words: the tokens.
-        frames: predicates in the order of the sentence.
         caption: the sentence.
+        words: its tokens.
+        frames: predicates in the order of the sentence.
         nouns: spans of the base noun phrases, for a sentence without frames.
         verbs: tokens of each verb, for a sentence without frames.
         is_word: whether each token is a word of the graph (punctuation is not); all are by default.
 
     Example:
         >>> frames = [Frame((2,), [Argument("ARG0", 0, 1)])]
-        >>> graph = frames_to_graph(["a", "dog", "barks"], frames, caption="a dog barks")
+        >>> graph = frames_to_lists("a dog barks", ["a", "dog", "barks"], frames).graph()
         >>> graph.role_names(), graph.phrase("entity", 0), graph.phrase("action", 0)
         (['ARG0'], 'a dog', 'barks')
     """
     kept = is_word if is_word is not None else [True] * len(words)
     before = list(itertools.accumulate(kept, initial=0))  # number of words before each token
     actions: list[list[int]] = []
-    entities: dict[tuple[int, int, int], int] = {}  # (role, first word, end) -> entity
-    fills: list[tuple[int, int]] = []
+    entities: dict[tuple[int, int, int], int] = {}  # (first word, end, role) -> entity
+    fills: list[tuple[int, int, int]] = []
     for frame in frames:
-        spans = {(role_id(label), before[first], before[last + 1]) for label, first, last in frame.arguments}
-        ordered = sorted((span for span in spans if span[1] < span[2]), key=lambda span: (*span[1:], span[0]))
+        spans = {(before[first], before[last + 1], role_id(label)) for label, first, last in frame.arguments}
+        ordered = sorted(span for span in spans if span[0] < span[1])
         if ordered:
-            fills += [(entities.setdefault(span, len(entities)), len(actions)) for span in ordered]
-            actions.append([before[token] for token in frame.predicate])
+            fills += [(entities.setdefault(span, len(entities)), len(actions), span[2]) for span in ordered]
+            actions.append(sorted(before[token] for token in frame.predicate))
     if not actions:
-        noun = role_id("NOUN")
-        entities = {(noun, before[first], before[last + 1]): 0 for first, last in nouns}
-        actions = [[before[token] for token in verb] for verb in verbs]
-    return RoleGraph.build(
+        entities = {(before[first], before[last + 1], NOUN_ROLE): 0 for first, last in nouns}
+        actions = [sorted(before[token] for token in verb) for verb in verbs]
+    return GraphLists(
+        caption,
         [word for word, keep in zip(words, kept, strict=True) if keep],
         actions,
-        [(role, range(first, end)) for role, first, end in entities],
+        [(role, range(first, end)) for first, end, role in entities],
         fills,
-        caption=caption,
     )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
-from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph
-from graphvtr.registry import Registry
+from tqdm import tqdm
 
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph
+from graphvtr.registry import Registry
+from graphvtr.text.packing import GraphLists, pack
+
+BATCH_SIZE = 256
 SHOWN = 60
 
 
@@ -17,14 +22,15 @@ class RoleParser(Protocol):
     """Turns captions into role graphs.
 
     ``name`` is the parser's entry in :data:`PARSERS`; ``version`` changes whenever its graphs may change (rules,
-    model, file), so that a cache keyed by both never serves an old graph.
+    model, file), so that a cache keyed by both never serves an old graph. A new parser inherits
+    :class:`ListParser` and writes one method.
     """
 
     name: str
     version: str
 
     def parse(
-        self, captions: Iterable[str], *, batch_size: int = 256, progress: bool = False
+        self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
     ) -> Iterator[RoleGraph]:
         """The graphs of ``captions``, one each, in order, as they become ready.
 
@@ -41,6 +47,47 @@ class RoleParser(Protocol):
     def parse_one(self, caption: str) -> RoleGraph:
         """The graph of one caption."""
         ...
+
+    def parse_store(
+        self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> GraphStore[RoleGraph]:
+        """The graphs of ``captions`` in flat storage, in order; quicker than packing the graphs of :meth:`parse`."""
+        ...
+
+
+class ListParser:
+    """A :class:`RoleParser` from one method, :meth:`sentences`, that gives graphs as plain lists."""
+
+    name: str
+    version: str
+
+    def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
+        """Each caption's graph as lists, in order."""
+        raise NotImplementedError
+
+    def parse(
+        self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> Iterator[RoleGraph]:
+        """See :meth:`RoleParser.parse`."""
+        sentences = self._counted(captions, batch_size, progress)
+        while chunk := list(islice(sentences, batch_size)):
+            yield from pack(chunk)
+
+    def parse_one(self, caption: str) -> RoleGraph:
+        """See :meth:`RoleParser.parse_one`."""
+        return next(self.sentences([caption], 1)).graph()
+
+    def parse_store(
+        self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
+    ) -> GraphStore[RoleGraph]:
+        """See :meth:`RoleParser.parse_store`."""
+        return pack(self._counted(captions, batch_size, progress))
+
+    def _counted(self, captions: Iterable[str], batch_size: int, progress: bool) -> Iterator[GraphLists]:
+        if batch_size < 1:
+            raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
+        total = len(captions) if isinstance(captions, Sized) else None
+        return iter(tqdm(self.sentences(captions, batch_size), "parsing", total, disable=not progress, unit="caption"))
 
 
 ParserFactory = Callable[..., RoleParser]

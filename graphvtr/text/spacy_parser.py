@@ -6,13 +6,11 @@ import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tqdm import tqdm
-
 from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
-from graphvtr.graphs import RoleGraph
-from graphvtr.text.frames import Argument, Span, frames_to_graph
-from graphvtr.text.parser import PARSERS, check_caption
+from graphvtr.text.frames import Argument, Span, frames_to_lists
+from graphvtr.text.packing import GraphLists
+from graphvtr.text.parser import PARSERS, ListParser, check_caption
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.lemmas import VerbLemmas
 from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases
@@ -28,7 +26,7 @@ MAX_WORDS = 200
 
 
 @PARSERS.register("spacy")
-class SpacyRoleParser:
+class SpacyRoleParser(ListParser):
     """Rules over spaCy's dependency parse (:mod:`graphvtr.text.rules`); needs no labelled data and no GPU.
 
     The words of a graph are spaCy's tokens in lower case, without punctuation. Captions in capitals are read in
@@ -62,22 +60,14 @@ class SpacyRoleParser:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.version})"
 
-    def parse(
-        self, captions: Iterable[str], *, batch_size: int = 256, progress: bool = False
-    ) -> Iterator[RoleGraph]:
-        """The graphs of ``captions``, in order (see :class:`~graphvtr.text.RoleParser`).
+    def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
+        """Each caption's graph as lists.
 
         Raises:
             DataError: a caption that is empty, no string, or longer than ``max_words``; the message names it.
         """
-        docs = self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size)
-        total = len(captions) if isinstance(captions, Sequence) else None
-        for doc, caption in tqdm(docs, "parsing", total, disable=not progress, unit="caption"):
-            yield self._graph(self.tree(doc), caption)
-
-    def parse_one(self, caption: str) -> RoleGraph:
-        """The graph of one caption."""
-        return next(self.parse([caption]))
+        for doc, caption in self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size):
+            yield self._lists(self.tree(doc), caption)
 
     def label(self, tokens: Sequence[str], predicates: Sequence[int]) -> list[tuple[int, list[Argument]]]:
         """Label given predicates in tokenised text: for each its arguments, in the order of the sentence.
@@ -131,18 +121,20 @@ class SpacyRoleParser:
                 )  # fmt: skip
             yield doc, caption
 
-    def _graph(self, tree: Tree, caption: str) -> RoleGraph:
+    def _lists(self, tree: Tree, caption: str) -> GraphLists:
         is_word = [any(map(str.isalnum, word)) for word in tree.words]
-        if not any(is_word):
+        if not any(is_word):  # a caption of signs or emoji only: take them for words
             is_word = [True] * len(tree)
         frames = label_sentence(tree)
-        nouns: list[Span] = []
-        if not any(frame.arguments for frame in frames):
-            nouns = noun_phrases(tree)
-        return frames_to_graph(
-            tree.words, frames, caption=caption, nouns=nouns, verbs=[frame.predicate for frame in frames],
+        bare = not any(frame.arguments for frame in frames)
+        return frames_to_lists(
+            caption,
+            tree.words,
+            frames,
+            nouns=noun_phrases(tree) if bare else (),
+            verbs=[frame.predicate for frame in frames] if bare else (),
             is_word=is_word,
-        )  # fmt: skip
+        )
 
 
 def load_pipeline(model: str | None = None) -> Any:
@@ -155,7 +147,9 @@ def load_pipeline(model: str | None = None) -> Any:
     spacy = optional_import("spacy", "text", "the spacy parser")
     name = model or next((candidate for candidate in MODELS if is_installed(candidate)), None)
     if name is None:
-        raise MissingExtraError("the spacy parser needs an English model; install it with: pip install 'graphvtr[text]'")
+        raise MissingExtraError(
+            "the spacy parser needs an English model; install it with: pip install 'graphvtr[text]'"
+        )
     try:
         pipeline = importlib.import_module(name).load() if is_installed(name) else spacy.load(name)
     except (OSError, ImportError, ValueError) as error:

@@ -52,7 +52,9 @@ RECIPIENT_PASSIVE = _words(
     "allocate allow ask assign award bring charge deny feed give grant guarantee hand lend offer owe pay promise quote "
     "read reimburse require sell send serve show teach tell throw"
 )
-EXPERIENCER_PASSIVE = _words("tell inform warn train teach surround notify remind cover_with cure ban reimburse suspect")
+EXPERIENCER_PASSIVE = _words(
+    "tell inform warn train teach surround notify remind cover_with cure ban reimburse suspect"
+)
 
 # complements: `feels soft` (ARG1), `stays warm` (ARG3); others ARG2
 COMPLEMENT_ARG1 = _words("feel look make think consider find deem believe smell")
@@ -62,8 +64,10 @@ CLAUSE_ARG2 = _words(
     "mean inform assure advise promise remind warn notify convince persuade keep suppose spend end tend wait force urge "
     "invite encourage lead use fail help_with motivate inspire entitle prompt tempt cause_to compel require_to qualify"
 )
-SAYING = _words("add announce argue ask believe claim exclaim explain guess hear hope insist know mean mention note reply report say "
-                "shout sing state suggest suppose swear tell think warn whisper wonder write yell")
+SAYING = _words(
+    "add announce argue ask believe claim exclaim explain guess hear hope insist know mean mention note reply report say "
+    "shout sing state suggest suppose swear tell think warn whisper wonder write yell"
+)
 CLAUSE_ARG3 = _words("design")
 # `is going to jump`, `has to jump`, `used to jump`: no action of their own
 SEMI_AUXILIARIES = _words("going gonna gon used have has had having")
@@ -281,7 +285,9 @@ MARKER_ROLE = {
 }
 
 DESCRIPTIVE_VERBS = _words("have know need want love like contain include wear feature own lack require pose")
-DETACHED = _words("in on at from into onto behind beside near under underneath inside outside across along above below over next around through against toward towards")
+DETACHED = _words(
+    "in on at from into onto behind beside near under underneath inside outside across along above below over next around through against toward towards"
+)
 CLOTHES = _words(
     "apron bikini black blue boots cap cape clothes coat costume dress dresses glasses gloves green gown hat hats helmet "
     "hoodie jacket jackets jeans jersey kimono mask orange outfit outfits pajamas pants pink purple red robe robes scarf "

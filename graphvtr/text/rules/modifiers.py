@@ -48,7 +48,9 @@ def adverb_role(clause: Clause, child: int) -> str | None:
         if clause.lemma == "be":
             return "ARG2"
         if word in ("together",):
-            return "ARG2" if clause.lemma in ("get", "put", "mix", "add", "tie", "join", "come", "bring") else "ARGM-MNR"
+            return (
+                "ARG2" if clause.lemma in ("get", "put", "mix", "add", "tie", "join", "come", "bring") else "ARGM-MNR"
+            )
         return "ARGM-DIR"
     if word == "home":
         return "ARG4"
