@@ -23,7 +23,8 @@ from graphvtr.datasets.files import read_captions, read_json
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
-from graphvtr.text import PrecomputedParser, Vocabulary
+from graphvtr.text import Vocabulary
+from graphvtr.text.precomputed import PrecomputedParser
 
 SPLITS = {"train": "trn", "val": "val", "test": "tst", "trn": "trn", "tst": "tst"}
 
@@ -68,9 +69,9 @@ def hgr_tree(split: str, source: DataSource) -> RetrievalDataset:
         captions += captions_of[video]
         owner += [position] * len(captions_of[video])
     if source.parser is None:
-        role_graphs = GraphStore.from_graphs(graph_parser(root).parse(captions))
+        role_graphs = graph_parser(root).parse_store(captions)
     else:
-        role_graphs = parse_captions(captions, source, f"hgr_{short}")
+        role_graphs = parse_captions(captions, source)
     return RetrievalDataset(
         "hgr", split, videos, captions, as_index(owner), video_graphs, role_graphs, read_vocabulary(root)
     )

@@ -13,7 +13,6 @@ from graphvtr.datasets.base import (
 from graphvtr.datasets.files import read_captions, read_list
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
-from graphvtr.graphs import GraphStore
 from graphvtr.video import FeatureStore
 
 SPLITS = ("train", "val", "test")
@@ -57,6 +56,6 @@ def msvd(split: str, source: DataSource) -> RetrievalDataset:
             raise DataError(f"{captions_file}: video '{video}'", "has no captions", f"it is listed in {split}_list.txt")
         captions += captions_of[video]
         owner += [position] * len(captions_of[video])
-    video_graphs = GraphStore.from_graphs(store.video_graph(video) for video in videos)
-    role_graphs = parse_captions(captions, source, f"msvd_{split}")
+    video_graphs = store.video_graphs(videos)
+    role_graphs = parse_captions(captions, source)
     return RetrievalDataset("msvd", split, videos, captions, as_index(owner), video_graphs, role_graphs)
