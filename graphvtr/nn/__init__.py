@@ -1,6 +1,6 @@
 """Layers, matching, losses and retrieval models."""
 
-from graphvtr.nn.conv import RoleGATConv
+from graphvtr.nn.conv import DenseRandomWalkGCN, RandomWalkGCN, RandomWalkGCNConv, RoleGATConv
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder, WordEncoder
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
@@ -12,10 +12,13 @@ __all__ = [
     "HGR",
     "MODELS",
     "CosineMatch",
+    "DenseRandomWalkGCN",
     "HierarchicalVideoEncoder",
     "Level",
     "LevelEmbeddings",
     "LocalAttentiveMatch",
+    "RandomWalkGCN",
+    "RandomWalkGCNConv",
     "RetrievalModel",
     "RoleGATConv",
     "RoleGraphEncoder",

@@ -1,5 +1,8 @@
 """Graph layers, one file a layer."""
 
+from graphvtr.nn.conv.dense_random_walk_gcn import DenseRandomWalkGCN
+from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
+from graphvtr.nn.conv.random_walk_gcn_conv import RandomWalkGCNConv
 from graphvtr.nn.conv.role_gat_conv import RoleGATConv
 
-__all__ = ["RoleGATConv"]
+__all__ = ["DenseRandomWalkGCN", "RandomWalkGCN", "RandomWalkGCNConv", "RoleGATConv"]

@@ -115,8 +115,10 @@ def edge_transition(
         if normalization == "random_walk":
             return value / guard_degree(degree, eps)
         by_source, source_ptr = sort_by(source, num_sources)
-        return value * _inverse_root(degree, eps) * _inverse_root(
-            segment_reduce(value[by_source], source_ptr)[source], eps
+        return (
+            value
+            * _inverse_root(degree, eps)
+            * _inverse_root(segment_reduce(value[by_source], source_ptr)[source], eps)
         )
     log = log_affinity(score, affinity)
     if normalization == "random_walk":
@@ -139,7 +141,7 @@ def walk(matrix: Tensor, x: Tensor, num_steps: int) -> Tensor:
 def low_rank_walk(
     phi: Tensor, theta: Tensor, x: Tensor, normalization: str, num_steps: int, eps: float, count: Tensor | int
 ) -> Tensor:
-    r"""The walk of ``affinity="dot"`` without the n x n matrix: :math:`R V = \phi(\theta^\top V) + \theta(\phi^\top V)`.
+    r"""The walk of ``affinity="dot"`` without an n x n matrix, :math:`R V = \phi(\theta^\top V) + \theta(\phi^\top V)`.
 
     Args:
         phi: ``[B, n, d_k]``, 0 for rows that are no nodes.
@@ -154,18 +156,19 @@ def low_rank_walk(
     def scores_times(value: Tensor) -> Tensor:
         return phi @ (theta.mT @ value) + theta @ (phi.mT @ value)
 
-    left: Tensor | float = 1.0
-    right: Tensor | float = 1.0
     if normalization == "row":
-        left = 1.0 / count
-    else:
-        degree = _widen(scores_times(torch.ones_like(x[..., :1])))  # [B, n, 1]
-        if normalization == "random_walk":
-            left = guard_degree(degree, eps).reciprocal().to(x.dtype)
-        else:
-            left = right = _inverse_root(degree, eps).to(x.dtype)
+        for _ in range(num_steps):
+            x = scores_times(x) / count
+        return x
+    degree = _widen(scores_times(torch.ones_like(x[..., :1])))  # [B, n, 1]
+    if normalization == "random_walk":
+        inverse = guard_degree(degree, eps).reciprocal().to(x.dtype)
+        for _ in range(num_steps):
+            x = inverse * scores_times(x)
+        return x
+    root = _inverse_root(degree, eps).to(x.dtype)
     for _ in range(num_steps):
-        x = left * scores_times(right * x)
+        x = root * scores_times(root * x)
     return x
 
 
