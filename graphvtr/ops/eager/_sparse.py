@@ -68,25 +68,37 @@ def sddmm(ptr: Tensor, col: Tensor, a: Tensor, b: Tensor) -> Tensor:
         pattern = csr(ptr, col, a.new_zeros(col.size(0)), b.size(0))
         return torch.sparse.sampled_addmm(pattern, a.contiguous(), b.contiguous().t(), beta=0.0).values()
     dots, owner = a.new_empty(col.size(0)), owners(ptr, col.size(0))
-    for part in chunks(col.size(0), a.size(1), a.device):
-        dots[part] = (a.index_select(0, owner[part]) * b.index_select(0, col[part])).sum(-1)
+    for part, (rows, others) in chunks(col.size(0), a, 2):
+        dots[part] = take(a, owner[part], rows).mul_(take(b, col[part], others)).sum(-1)
     return dots
 
 
-def chunks(rows: int, width: int, device: torch.device) -> Iterator[slice]:
-    """Slices that cover ``rows``: on a CPU short enough for the cache, elsewhere one for all."""
-    step = max(1, CHUNK_ELEMENTS // max(1, width)) if device.type == "cpu" else max(1, rows)
-    for begin in range(0, rows, step):
-        yield slice(begin, min(begin + step, rows))
+def chunks(rows: int, like: Tensor, buffers: int) -> Iterator[tuple[slice, list[Tensor]]]:
+    """Slices that cover ``rows``, each with ``buffers`` scratch tensors of that many rows as wide as ``like`` [., C].
+
+    On a CPU slices are short enough for the cache and the scratch is used again and again: fresh memory would cost
+    more in page faults than the work on it. Elsewhere one slice covers all.
+    """
+    step = max(1, CHUNK_ELEMENTS // max(1, like.size(1))) if like.device.type == "cpu" else rows
+    scratch = [like.new_empty(min(step, rows), like.size(1)) for _ in range(buffers)]
+    for begin in range(0, rows, max(1, step)):
+        end = min(begin + step, rows)
+        yield slice(begin, end), [buffer[: end - begin] for buffer in scratch]
 
 
-def sum_rows_of(make_rows: Callable[[slice], Tensor], ptr: Tensor, owner: Tensor, like: Tensor) -> Tensor:
-    """Sum runs of rows that ``make_rows`` builds a chunk at a time: [N, C], of the width and dtype of ``like``."""
-    if like.device.type != "cpu":
-        return reduce_rows(make_rows(slice(0, owner.size(0))), ptr)
+def take(x: Tensor, index: Tensor, out: Tensor) -> Tensor:
+    """``x[index]``, written to ``out``."""
+    return torch.index_select(x, 0, index, out=out)
+
+
+def sum_rows_of(make_rows: Callable[[slice, list[Tensor]], Tensor], ptr: Tensor, owner: Tensor, like: Tensor) -> Tensor:
+    """Sum runs of rows that ``make_rows`` builds a chunk at a time from two scratch tensors: [N, C], as ``like``."""
+    if like.device.type != "cpu" and owner.size(0):
+        ((part, scratch),) = chunks(owner.size(0), like, 2)
+        return reduce_rows(make_rows(part, scratch), ptr)
     out = like.new_zeros(ptr.size(0) - 1, like.size(1))
-    for part in chunks(owner.size(0), like.size(1), like.device):
-        out.index_add_(0, owner[part], make_rows(part))
+    for part, scratch in chunks(owner.size(0), like, 2):
+        out.index_add_(0, owner[part], make_rows(part, scratch))
     return out
 
 

@@ -18,6 +18,7 @@ from graphvtr.ops.eager._sparse import (
     sddmm,
     spmm,
     sum_rows_of,
+    take,
     transpose,
     unfold_heads,
 )
@@ -58,24 +59,27 @@ def _extreme_backward(
     """Rows that attain the extreme share its gradient; a chunk of gathered rows is compared at a time."""
     owner = owners(ptr, index.size(0))
 
-    def attains(edges: Tensor | slice) -> Tensor:
-        rows = x.index_select(0, index[edges])
-        rows = rows if value is None else rows * value[edges].unsqueeze(1)
-        return (rows == best.index_select(0, owner[edges])).to(x.dtype)
+    def attains(edges: Tensor | slice, scratch: list[Tensor]) -> Tensor:
+        rows, others = scratch
+        take(x, index[edges], rows)
+        if value is not None:
+            rows.mul_(value[edges].unsqueeze(1))
+        return torch.eq(rows, take(best, owner[edges], others), out=rows)
+
+    def share_of(edges: Tensor | slice, scratch: list[Tensor]) -> Tensor:
+        return attains(edges, scratch).mul_(take(share, owner[edges], scratch[1]))
 
     share = grad / sum_rows_of(attains, ptr, owner, grad).clamp_(min=1)
     ptr_t, _, order = transpose(ptr, index, x.size(0))
 
-    def gradient(part: slice) -> Tensor:
-        edges = order[part]
-        rows = attains(edges).mul_(share.index_select(0, owner[edges]))
-        return rows if value is None else rows.mul_(value[edges].unsqueeze(1))
+    def gradient(part: slice, scratch: list[Tensor]) -> Tensor:
+        rows = share_of(order[part], scratch)
+        return rows if value is None else rows.mul_(value[order[part]].unsqueeze(1))
 
     grad_x = sum_rows_of(gradient, ptr_t, index.index_select(0, order), x)
     if value is None:
         return grad_x, x.new_zeros(0)
     grad_value = torch.empty_like(value)
-    for part in chunks(index.size(0), x.size(1), x.device):
-        rows = attains(part).mul_(share.index_select(0, owner[part]))
-        grad_value[part] = rows.mul_(x.index_select(0, index[part])).sum(1)
+    for part, scratch in chunks(index.size(0), x, 2):
+        grad_value[part] = share_of(part, scratch).mul_(take(x, index[part], scratch[1])).sum(1)
     return grad_x, grad_value

@@ -21,6 +21,7 @@ from graphvtr.ops.eager._sparse import (
     sddmm,
     spmm,
     sum_rows_of,
+    take,
     transpose,
     unfold_heads,
 )
@@ -73,8 +74,8 @@ def forward(
     else:
         role, role_weight = a.role, a.role_weight
 
-        def message(part: slice) -> Tensor:
-            rows = a.v.index_select(0, a.col[part]).mul_(role_weight.index_select(0, role[part]))
+        def message(part: slice, scratch: list[Tensor]) -> Tensor:
+            rows = take(a.v, a.col[part], scratch[0]).mul_(take(role_weight, role[part], scratch[1]))
             return rows.mul_(weight[part].unsqueeze(1))
 
         out = sum_rows_of(message, a.ptr, a.owner, a.v)
@@ -127,8 +128,8 @@ def _role_gradients(
     """
     grad_weight, grad_role = torch.empty_like(weight), torch.zeros_like(role_weight)
     columns = role_weight.t().contiguous()
-    for part in chunks(weight.size(0), grad.size(1), grad.device):
-        rows = grad.index_select(0, a.owner[part]).mul_(a.v.index_select(0, a.col[part]))
+    for part, scratch in chunks(weight.size(0), grad, 2):
+        rows = take(grad, a.owner[part], scratch[0]).mul_(take(a.v, a.col[part], scratch[1]))
         of_role = role[part].unsqueeze(0)
         grad_weight[part] = (rows @ columns).gather(1, of_role.t()).squeeze(1)
         placed = rows.new_zeros(role_weight.size(0), rows.size(0))
@@ -141,8 +142,8 @@ def _value_gradient(
 ) -> Tensor:
     """The gradient of the values, over the edges in the order of the nodes that send."""
 
-    def message(part: slice) -> Tensor:
-        rows = grad.index_select(0, row[part]).mul_(role_weight.index_select(0, role[part]))
+    def message(part: slice, scratch: list[Tensor]) -> Tensor:
+        rows = take(grad, row[part], scratch[0]).mul_(take(role_weight, role[part], scratch[1]))
         return rows.mul_(weight[part].unsqueeze(1))
 
     return sum_rows_of(message, ptr_t, owners(ptr_t, row.size(0)), grad)

@@ -1,0 +1,205 @@
+"""Random walk on complete graphs whose edge weights come from the features of their nodes (ViSERN)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.ops._backend import requested_backend, run
+from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, promote
+
+Normalization = Literal["random_walk", "symmetric", "row"]
+Affinity = Literal["dot", "softplus", "exp"]
+NORMALIZATIONS, AFFINITIES = ("random_walk", "symmetric", "row"), ("dot", "softplus", "exp")
+
+#: Degrees are kept this far from 0, with their sign.
+DEGREE_EPS = 1e-6
+
+
+def complete_graph_walk(
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor | None = None,
+    mask: Tensor | None = None,
+    normalization: Normalization = "random_walk",
+    affinity: Affinity = "dot",
+    steps: int = 1,
+    eps: float = DEGREE_EPS,
+) -> Tensor:
+    r"""Walk ``steps`` times over the complete graph of every segment: :math:`Y = P^k X` (ViSERN, Eq 1, 7, 12).
+
+    The graph of n nodes, self loops included, has the symmetric logits :math:`L` and the weights :math:`R`:
+
+    .. math::
+        L_{ij} = \langle \varphi_i, \theta_j \rangle + \langle \theta_i, \varphi_j \rangle, \qquad
+        R = L, \; \operatorname{softplus}(L) \text{ or } \exp(L), \qquad D_{ii} = \sum_j R_{ij}
+
+    ======================  =====================================================================
+    ``normalization``        :math:`P`
+    ======================  =====================================================================
+    ``"random_walk"``        :math:`D^{-1} R`; with ``affinity="exp"`` a softmax over the row
+    ``"symmetric"``          :math:`|D|^{-1/2} R \, |D|^{-1/2}`
+    ``"row"``                :math:`R / n`, without degrees
+    ======================  =====================================================================
+
+    With ``affinity="dot"`` (Eq 1 as printed) a degree may have either sign and be near 0: :math:`|D_{ii}|` is kept at
+    least ``eps``, with the sign of :math:`D_{ii}`. ``"exp"`` is evaluated in log space except under ``"row"``.
+
+    The matrices are small (n of 36 against 2048 features): k steps become one n x n matrix before x is touched, unless
+    n exceeds the width of x; and where n exceeds what a product through the d_k features costs,
+    :math:`R V = \varphi (\theta^\top V) + \theta (\varphi^\top V)` is used and no n x n matrix is built.
+
+    Args:
+        phi: ``[R, dk]``, the nodes of all graphs end to end, or ``[B, n, dk]``.
+        theta: like ``phi``.
+        x: ``[R, d]`` or ``[B, n, d]``, what walks.
+        ptr: ``[N + 1]``, where each graph's nodes begin; for flat features only.
+        mask: ``[B, n]`` bool, which nodes exist; for batched features only. All of them when None.
+        normalization: how R becomes P.
+        affinity: how logits become weights.
+        steps: the number of steps k, at least 1.
+        eps: the least absolute degree.
+
+    Returns:
+        Like ``x``; 0 for a node that the mask leaves out.
+
+    Raises:
+        DataError: shapes or dtypes that do not go together, an unknown option, steps below 1, or (on a CPU) a
+            pointer that does not fit.
+
+    Example:
+        >>> import torch
+        >>> one = torch.ones(3, 1)
+        >>> x = torch.tensor([[0.0], [2.0], [7.0]])
+        >>> complete_graph_walk(one, one, x, ptr=torch.tensor([0, 2, 3])).tolist()
+        [[1.0], [1.0], [7.0]]
+    """
+    check_walk(phi, theta, x, ptr, mask, normalization, affinity, steps)
+    dtype, shape = promote(phi, theta, x), x.shape
+    if ptr is None:
+        ptr = torch.arange(x.size(0) + 1, device=x.device) * x.size(1)
+        phi, theta, x = (value.flatten(0, 1) for value in (phi, theta, x))
+        mask = None if mask is None else mask.flatten()
+    phi, theta, x = (value.to(dtype) for value in (phi, theta, x))
+    options = (normalization, affinity, int(steps), float(eps))
+    return _complete_graph_walk(phi, theta, x, ptr, mask, *options, requested_backend()).view(shape)
+
+
+def check_walk(
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor | None,
+    mask: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+) -> None:
+    """Raise DataError unless the arguments of :func:`complete_graph_walk` go together."""
+    dims, shape = (3, "[B, n, .]") if ptr is None else (2, "[R, .] with ptr")
+    for name, value in (("phi", phi), ("theta", theta), ("x", x)):
+        check_float(name, value)
+        if value.dim() != dims or value.shape[:-1] != x.shape[:-1]:
+            raise DataError(name, f"has shape {list(value.shape)}", f"give phi, theta and x as {shape}")
+    if phi.shape != theta.shape:
+        raise DataError("theta", f"has shape {list(theta.shape)}", f"give that of phi, {list(phi.shape)}")
+    if ptr is not None:
+        check_ptr("ptr", ptr)
+    if mask is not None and (ptr is not None or mask.dtype != torch.bool or mask.shape != x.shape[:-1]):
+        raise DataError("mask", f"is {mask.dtype} of shape {list(mask.shape)}", "give bool [B, n] beside [B, n, .]")
+    if normalization not in NORMALIZATIONS:
+        raise DataError("normalization", f"is '{normalization}'", f"use one of {', '.join(NORMALIZATIONS)}")
+    if affinity not in AFFINITIES:
+        raise DataError("affinity", f"is '{affinity}'", f"use one of {', '.join(AFFINITIES)}")
+    if steps < 1:
+        raise DataError("steps", f"is {steps}", "walk at least 1 step")
+
+
+def complete_graph_walk_reference(
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    normalization: str = "random_walk",
+    affinity: str = "dot",
+    steps: int = 1,
+    eps: float = DEGREE_EPS,
+) -> Tensor:
+    """The plain form of :func:`complete_graph_walk`: one graph at a time, P built, k products with x."""
+    dtype, out = accumulate_dtype(x.dtype), [x.new_zeros(0, x.size(1), dtype=accumulate_dtype(x.dtype))]
+    for begin, end in zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True):
+        f, t, y = (value[begin:end].to(dtype) for value in (phi, theta, x))
+        logits = f @ t.T + t @ f.T
+        walk = _transition(logits, normalization, affinity, eps) if end > begin else logits
+        for _ in range(steps):
+            y = walk @ y
+        out.append(y)
+    return torch.cat(out).to(x.dtype)
+
+
+def _transition(logits: Tensor, normalization: str, affinity: str, eps: float) -> Tensor:
+    if affinity == "exp" and normalization != "row":
+        total = torch.logsumexp(logits, dim=-1)
+        shift = total[:, None] if normalization == "random_walk" else (total[:, None] + total[None, :]) / 2
+        return (logits - shift).exp()
+    weight = {"dot": lambda z: z, "softplus": torch.nn.functional.softplus, "exp": torch.exp}[affinity](logits)
+    if normalization == "row":
+        return weight / len(logits)
+    degree = weight.sum(-1)
+    if normalization == "random_walk":
+        return weight / torch.where(degree < 0, degree.clamp(max=-eps), degree.clamp(min=eps))[:, None]
+    scale = degree.abs().clamp(min=eps).rsqrt()
+    return scale[:, None] * weight * scale[None, :]
+
+
+@torch.library.custom_op("graphvtr::complete_graph_walk", mutates_args=())
+def _complete_graph_walk(
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float, backend: str,
+) -> Tensor:  # fmt: skip
+    check_ptr_values("ptr", ptr, x.size(0))
+    args = (phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+    out: Tensor = run("complete_graph_walk", "forward", backend, x, *args)
+    return out
+
+
+@torch.library.custom_op("graphvtr::complete_graph_walk_backward", mutates_args=())
+def _complete_graph_walk_backward(
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float, backend: str,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    args = (grad, phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+    grad_phi, grad_theta, grad_x = run("complete_graph_walk", "backward", backend, x, *args)
+    return grad_phi, grad_theta, grad_x
+
+
+@_complete_graph_walk.register_fake
+def _(
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float, backend: str,
+) -> Tensor:  # fmt: skip
+    return x.new_empty(x.shape)
+
+
+@_complete_graph_walk_backward.register_fake
+def _(
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float, backend: str,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape)
+
+
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    tensors, ctx.options = inputs[:5], inputs[5:]
+    ctx.save_for_backward(*tensors)
+
+
+def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    return (*_complete_graph_walk_backward(grad, *ctx.saved_tensors, *ctx.options), *[None] * 7)
+
+
+_complete_graph_walk.register_autograd(_gradients, setup_context=_save)

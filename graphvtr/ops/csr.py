@@ -1,0 +1,86 @@
+"""From indices to pointers: the forms of ragged data that the ops read."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.ops._segments import check_index
+
+
+def index_to_ptr(index: Tensor, size: int) -> Tensor:
+    """The pointer of a sorted index: where the elements of each of ``size`` owners begin.
+
+    Args:
+        index: ``[E]``, the owner of each element, not decreasing (``region.frame`` of a video graph, ``batch``).
+        size: the number of owners; those at the end may own nothing.
+
+    Returns:
+        ``[size + 1]`` int64.
+
+    Raises:
+        DataError: not a vector of integers.
+
+    Example:
+        >>> import torch
+        >>> index_to_ptr(torch.tensor([0, 0, 2]), 4).tolist()
+        [0, 2, 2, 3, 3]
+    """
+    check_index("index", index)
+    return torch.searchsorted(index, torch.arange(size + 1, device=index.device, dtype=index.dtype))
+
+
+def edges_to_csr(edge_index: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The incoming edges of every node, as :func:`graphvtr.ops.role_attention` reads them.
+
+    Args:
+        edge_index: ``[2, E]``, sources above destinations, in any order.
+        size: the number of destination nodes.
+
+    Returns:
+        ``ptr [size + 1]``, ``col [E]`` (the sources) and ``order [E]``: edge ``order[e]`` of the input is edge e of the
+        output; per-edge tensors follow by ``role[order]``. Edges of one destination keep their order.
+
+    Raises:
+        DataError: not two rows of integers.
+
+    Example:
+        >>> import torch
+        >>> ptr, col, order = edges_to_csr(torch.tensor([[4, 5, 6], [1, 0, 1]]), 3)
+        >>> ptr.tolist(), col.tolist(), order.tolist()
+        ([0, 1, 3, 3], [5, 4, 6], [1, 0, 2])
+    """
+    if edge_index.dim() != 2 or edge_index.size(0) != 2:
+        raise DataError("edge_index", f"has shape {list(edge_index.shape)}", "give [2, E]: sources above destinations")
+    check_index("edge_index", edge_index[0])
+    destination, order = torch.sort(edge_index[1], stable=True)
+    return index_to_ptr(destination, size), edge_index[0].index_select(0, order), order
+
+
+def complete_edges(ptr: Tensor) -> tuple[Tensor, Tensor]:
+    """The incoming edges of the complete graph (self loops included) of every segment.
+
+    It is what :func:`graphvtr.ops.spatial_attention` does without edges: with these, ``role_attention`` gives the same
+    output and, where a plot wants them, the weights of all pairs.
+
+    Args:
+        ptr: ``[N + 1]``, where each graph's nodes begin.
+
+    Returns:
+        ``ptr [R + 1]`` and ``col [sum of n squared]``, int64.
+
+    Example:
+        >>> import torch
+        >>> ptr, col = complete_edges(torch.tensor([0, 2, 3]))
+        >>> ptr.tolist(), col.tolist()
+        ([0, 2, 4, 5], [0, 1, 0, 1, 2])
+    """
+    check_index("ptr", ptr)
+    ptr = ptr.long()
+    count = ptr.diff()
+    degree = torch.repeat_interleave(count, count)  # [R] nodes of the node's own graph
+    begin = torch.repeat_interleave(ptr[:-1], count)
+    edge_ptr = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    shift = torch.repeat_interleave(begin - edge_ptr[:-1], degree)
+    return edge_ptr, torch.arange(shift.size(0), device=ptr.device) + shift

@@ -1,0 +1,180 @@
+"""The small matrices of ``complete_graph_walk`` and their gradients, for dense batches of graphs [B, n, .]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What :func:`graphvtr.ops.complete_graph_walk` is asked to do; P is the matrix of one step."""
+
+    normalization: str
+    affinity: str
+    steps: int
+    eps: float
+
+    def logits(self, f: Tensor, t: Tensor) -> Tensor:
+        """L = A + A^T with A = phi theta^T: one product for both terms of Eq 1."""
+        a = torch.bmm(f, t.transpose(1, 2))
+        return a + a.transpose(1, 2)
+
+    @property
+    def in_log_space(self) -> bool:
+        """Whether P is an exponential of differences of logits."""
+        return self.affinity == "exp" and self.normalization != "row"
+
+    def folds(self, x: Tensor) -> bool:
+        """Whether the power of P costs less than further products with x."""
+        return x.size(1) <= x.size(2)
+
+    def weights(self, logits: Tensor) -> Tensor:
+        """R from L."""
+        if self.affinity == "dot":
+            return logits
+        return F.softplus(logits) if self.affinity == "softplus" else logits.exp()
+
+    def matrix(self, logits: Tensor) -> Tensor:
+        """P from L."""
+        if self.in_log_space:
+            if self.normalization == "random_walk":
+                return torch.softmax(logits, -1)
+            half = torch.logsumexp(logits, -1, keepdim=True) / 2
+            return (logits - half - half.transpose(1, 2)).exp_()
+        weight = self.weights(logits)
+        if self.normalization == "row":
+            return weight / logits.size(1)
+        scale = self.degree_scale(weight.sum(-1, keepdim=True))
+        return weight * scale if self.normalization == "random_walk" else weight * scale * scale.transpose(1, 2)
+
+    def degree_scale(self, degree: Tensor) -> Tensor:
+        """1 / D or |D|^-1/2, degrees kept away from 0."""
+        if self.normalization == "symmetric":
+            return degree.abs().clamp_(min=self.eps).rsqrt_()
+        return torch.where(degree < 0, degree.clamp(max=-self.eps), degree.clamp(min=self.eps)).reciprocal_()
+
+    def degree_gradient(self, grad_scale: Tensor, degree: Tensor, scale: Tensor) -> Tensor:
+        """From the gradient of :meth:`degree_scale` to that of the degree: 0 where it was kept away from 0."""
+        if self.normalization == "symmetric":
+            grad = grad_scale * scale.pow(3) * degree.sign() * -0.5
+        else:
+            grad = -grad_scale * scale.square()
+        return grad * (degree.abs() >= self.eps)
+
+    def powers(self, matrix: Tensor) -> list[Tensor]:
+        """P, P^2, ..., P^k."""
+        found = [matrix]
+        while len(found) < self.steps:
+            found.append(torch.bmm(found[-1], matrix))
+        return found
+
+    def product_gradients(self, grad: Tensor, matrix: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of P and x from that of P^k x."""
+        back = matrix.transpose(1, 2)
+        if not self.folds(x):
+            states = [x]
+            while len(states) < self.steps:
+                states.append(torch.bmm(matrix, states[-1]))
+            grad_matrix = torch.zeros_like(matrix)
+            for state in reversed(states):
+                grad_matrix.baddbmm_(grad, state.transpose(1, 2))
+                grad = torch.bmm(back, grad)
+            return grad_matrix, grad
+        powers = self.powers(matrix)
+        grad_x = torch.bmm(powers[-1].transpose(1, 2), grad)
+        grad_power = torch.bmm(grad, x.transpose(1, 2))
+        if self.steps == 1:
+            return grad_power, grad_x
+        grad_matrix = torch.zeros_like(matrix)
+        for power in reversed(powers[:-1]):  # P^(t+1) = P^t P
+            grad_matrix.baddbmm_(power.transpose(1, 2), grad_power)
+            grad_power = torch.bmm(grad_power, back)
+        return grad_matrix.add_(grad_power), grad_x
+
+    def matrix_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
+        """From the gradient of P to that of L."""
+        if self.in_log_space:
+            return self._log_space_gradient(grad, logits)
+        weight = self.weights(logits)
+        if self.normalization == "row":
+            grad = grad / logits.size(1)
+        else:
+            degree = weight.sum(-1, keepdim=True)
+            scale = self.degree_scale(degree)
+            mixed = grad * weight
+            if self.normalization == "random_walk":
+                grad_scale, grad = mixed.sum(-1, keepdim=True), grad * scale
+            else:
+                columns = scale.transpose(1, 2)
+                grad_scale = (mixed * columns).sum(-1, keepdim=True) + (mixed * scale).sum(1).unsqueeze(-1)
+                grad = grad * scale * columns
+            grad = grad + self.degree_gradient(grad_scale, degree, scale)
+        if self.affinity == "dot":
+            return grad
+        return grad * (torch.sigmoid(logits) if self.affinity == "softplus" else weight)
+
+    def _log_space_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
+        softmax = torch.softmax(logits, -1)
+        if self.normalization == "random_walk":
+            return softmax * (grad - (grad * softmax).sum(-1, keepdim=True))
+        mixed = grad * self.matrix(logits)
+        grad_total = -(mixed.sum(-1) + mixed.sum(-2)).unsqueeze(-1) / 2
+        return mixed + grad_total * softmax
+
+
+def low_rank_walk(f: Tensor, t: Tensor, x: Tensor, walk: Walk) -> Tensor:
+    """P^k x with dot products as weights and no n x n matrix: every product goes through the dk features."""
+    scale, _ = _scales(f, t, walk)
+    for _ in range(walk.steps):
+        x = _step(f, t, x, scale, walk)
+    return x
+
+
+def _step(f: Tensor, t: Tensor, x: Tensor, scale: Tensor, walk: Walk) -> Tensor:
+    return _product(f, t, x * scale if walk.normalization == "symmetric" else x).mul_(scale)
+
+
+def low_rank_backward(grad: Tensor, f: Tensor, t: Tensor, x: Tensor, walk: Walk) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of phi, theta and x of :func:`low_rank_walk`."""
+    scale, degree = _scales(f, t, walk)
+    states = [x]
+    while len(states) < walk.steps:
+        states.append(_step(f, t, states[-1], scale, walk))
+    grad_f, grad_t, grad_scale = torch.zeros_like(f), torch.zeros_like(t), torch.zeros_like(scale)
+    symmetric = walk.normalization == "symmetric"
+    for state in reversed(states):  # next = scale * R (scale * state), the inner scale only where symmetric
+        inner = state * scale if symmetric else state
+        grad_scale.add_((grad * _product(f, t, inner)).sum(-1, keepdim=True))
+        grad_inner = _product_gradients(f, t, inner, grad * scale, grad_f, grad_t)
+        if symmetric:
+            grad_scale.add_((grad_inner * state).sum(-1, keepdim=True))
+        grad = grad_inner * scale if symmetric else grad_inner
+    if walk.normalization != "row":
+        grad_degree = walk.degree_gradient(grad_scale, degree, scale)
+        _product_gradients(f, t, torch.ones_like(degree), grad_degree, grad_f, grad_t)
+    return grad_f, grad_t, grad
+
+
+def _product(f: Tensor, t: Tensor, w: Tensor) -> Tensor:
+    """R w = phi (theta^T w) + theta (phi^T w)."""
+    return torch.bmm(f, torch.bmm(t.transpose(1, 2), w)).baddbmm_(t, torch.bmm(f.transpose(1, 2), w))
+
+
+def _product_gradients(f: Tensor, t: Tensor, w: Tensor, grad: Tensor, grad_f: Tensor, grad_t: Tensor) -> Tensor:
+    """The gradient of w; those of phi and theta are added to ``grad_f`` and ``grad_t``."""
+    through_t, through_f = torch.bmm(t.transpose(1, 2), grad), torch.bmm(f.transpose(1, 2), grad)  # [B, dk, d]
+    for result, own, other in ((grad_f, t, through_t), (grad_t, f, through_f)):
+        result.baddbmm_(grad, torch.bmm(w.transpose(1, 2), own)).baddbmm_(w, other.transpose(1, 2))
+    return torch.bmm(f, through_t).baddbmm_(t, through_f)
+
+
+def _scales(f: Tensor, t: Tensor, walk: Walk) -> tuple[Tensor, Tensor]:
+    """What one step multiplies its rows with (and its columns, where symmetric), and the degrees [B, n, 1]."""
+    degree = _product(f, t, f.new_ones(f.size(0), f.size(1), 1))
+    if walk.normalization == "row":
+        return torch.full_like(degree, 1 / f.size(1)), degree
+    return walk.degree_scale(degree), degree

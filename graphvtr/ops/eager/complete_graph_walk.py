@@ -1,0 +1,87 @@
+"""``complete_graph_walk`` on the torch backend: dense batches of graphs with equally many nodes.
+
+Backward goes through the same small matrices, computed again; nothing n x n is kept between the two passes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphvtr.ops._segments import accumulate_dtype
+from graphvtr.ops.eager._groups import Group, groups
+from graphvtr.ops.eager._walk_math import Walk, low_rank_backward, low_rank_walk
+
+#: Elements of phi that a group of graphs may have: what backward reads twice then comes from the cache.
+_GROUP_ELEMENTS = 1 << 20
+
+
+def forward(
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float,
+) -> Tensor:  # fmt: skip
+    """What has walked, like x."""
+    rows, ptr = _existing(ptr, mask)
+    out, walk = (
+        torch.zeros_like(x) if rows is not None else torch.empty_like(x),
+        Walk(normalization, affinity, steps, eps),
+    )
+    for group in _groups(ptr, rows, phi):
+        f, t, y = (group.take(value).to(accumulate_dtype(x.dtype)) for value in (phi, theta, x))
+        small = _is_low_rank(group, f.size(2), y.size(2), affinity)
+        group.put(out, low_rank_walk(f, t, y, walk) if small else _walk(walk, f, t, y))
+    return out
+
+
+def _walk(walk: Walk, f: Tensor, t: Tensor, y: Tensor) -> Tensor:
+    matrix = walk.matrix(walk.logits(f, t))
+    if walk.folds(y):
+        return torch.bmm(walk.powers(matrix)[-1], y)
+    for _ in range(walk.steps):
+        y = torch.bmm(matrix, y)
+    return y
+
+
+def backward(
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of phi, theta and x."""
+    rows, ptr = _existing(ptr, mask)
+    walk, dtype = Walk(normalization, affinity, steps, eps), accumulate_dtype(x.dtype)
+    results = tuple(torch.zeros_like(v) if rows is not None else torch.empty_like(v) for v in (phi, theta, x))
+    for group in _groups(ptr, rows, phi):
+        f, t, y, g = (group.take(value).to(dtype) for value in (phi, theta, x, grad))
+        if _is_low_rank(group, f.size(2), y.size(2), affinity):
+            gradients = low_rank_backward(g, f, t, y, walk)
+        else:
+            logits = walk.logits(f, t)
+            grad_matrix, grad_y = walk.product_gradients(g, walk.matrix(logits), y)
+            grad_logits = walk.matrix_gradient(grad_matrix, logits)
+            sides = grad_logits + grad_logits.transpose(1, 2)
+            gradients = torch.bmm(sides, t), torch.bmm(sides, f), grad_y
+        for result, gradient in zip(results, gradients, strict=True):
+            group.put(result, gradient)
+    return results[0], results[1], results[2]
+
+
+def _existing(ptr: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor]:
+    """The rows that the mask keeps, and the pointer over them; None for all rows."""
+    if mask is None:
+        return None, ptr.long()
+    before = torch.cat([ptr.new_zeros(1), mask.cumsum(0)])
+    return mask.nonzero().squeeze(1), before[ptr.long()]
+
+
+def _groups(ptr: Tensor, rows: Tensor | None, phi: Tensor) -> list[Group]:
+    found = list(groups(ptr, max(1, _GROUP_ELEMENTS // max(1, phi.size(1)))))
+    if rows is not None:
+        for group in found:
+            group.rows = rows[group.rows]
+    return found
+
+
+def _is_low_rank(group: Group, key_width: int, width: int, affinity: str) -> bool:
+    """Whether two products through the dk features cost less than the n x n matrix: by count of multiplications."""
+    n = group.length
+    return affinity == "dot" and 4 * n * key_width * width < n * n * (key_width + width)
