@@ -6,6 +6,8 @@ from graphvtr.text.frames import Argument, Frame, frames_to_lists
 from graphvtr.text.packing import GraphLists, pack
 from graphvtr.text.parser import PARSERS, ListParser, RoleParser, get_parser
 from graphvtr.text.precomputed import PrecomputedParser, tag_spans
+from graphvtr.text.printing import format_tree
+from graphvtr.text.serialise import graph_from_dict, graph_to_dict
 from graphvtr.text.spacy_parser import SpacyRoleParser
 from graphvtr.text.vocabulary import BOS, EOS, UNK, Vocabulary
 
@@ -25,8 +27,11 @@ __all__ = [
     "SpacyRoleParser",
     "UNK",
     "Vocabulary",
+    "format_tree",
     "frames_to_lists",
     "get_parser",
+    "graph_from_dict",
+    "graph_to_dict",
     "pack",
     "role_id",
     "tag_spans",

@@ -8,12 +8,11 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import ROLES
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser
+from graphvtr.text.serialise import lists_from_dict, lists_to_dict
 
 FORMAT = "graphvtr.parses/1"
 
@@ -70,7 +69,7 @@ class CachedParser(ListParser):
             yield from (self._known[caption] for caption in chunk)
 
     def _append(self, batch: list[GraphLists]) -> None:
-        lines = "".join(json.dumps(_to_line(lists)) + "\n" for lists in batch).encode()
+        lines = "".join(json.dumps(lists_to_dict(lists)) + "\n" for lists in batch).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         header = b"" if self.path.exists() else (json.dumps(self._header()) + "\n").encode()
         with self.path.open("ab") as file:  # one write a batch: two runs at once do not mix their lines
@@ -93,9 +92,9 @@ class CachedParser(ListParser):
             if json.loads(header) != self._header():
                 raise ValueError("its first line is of another format or parser")
             # two runs that began at once have each written the header
-            graphs = (_from_line(json.loads(line)) for line in lines if line != header)
+            graphs = (lists_from_dict(json.loads(line)) for line in lines if line != header)
             return {lists.caption: lists for lists in graphs}
-        except (ValueError, KeyError, TypeError) as error:
+        except ValueError as error:  # not json, or a DataError
             raise DataError(self.path, f"is damaged: {error}", "delete it; the captions are parsed anew") from error
 
 
@@ -106,19 +105,3 @@ def iter_lists(parser: RoleParser, captions: list[str], batch_size: int) -> Iter
         return
     for graph in parser.parse(captions, batch_size=batch_size):
         yield GraphLists.of(graph)
-
-
-def _to_line(lists: GraphLists) -> dict[str, Any]:
-    return {
-        "caption": lists.caption,
-        "words": list(lists.words),
-        "actions": [list(span) for span in lists.actions],
-        "entities": [[ROLES[role], list(span)] for role, span in lists.entities],
-        "fills": [[entity, action, ROLES[role]] for entity, action, role in lists.fills],
-    }
-
-
-def _from_line(line: Any) -> GraphLists:
-    entities = [(ROLES.index(role), span) for role, span in line["entities"]]
-    fills = [(entity, action, ROLES.index(role)) for entity, action, role in line["fills"]]
-    return GraphLists(line["caption"], line["words"], line["actions"], entities, fills)

@@ -16,7 +16,7 @@ def names_time(tree: Tree, noun: int) -> bool:
         if word.rstrip("s").isdigit() and len(word.rstrip("s")) == 4 and word[:2] in ("18", "19", "20"):
             return True
         return ":" in word or word[-2:] in ("am", "pm") or _beside_time(tree, noun)
-    return word in ("pm", "am", "p.m.", "a.m.") or tree.tags[noun] == "CD" and _beside_time(tree, noun)
+    return word in ("pm", "am", "p.m.", "a.m.") or (tree.tags[noun] == "CD" and _beside_time(tree, noun))
 
 
 def _beside_time(tree: Tree, noun: int) -> bool:
@@ -24,43 +24,41 @@ def _beside_time(tree: Tree, noun: int) -> bool:
     return noun > 0 and tree.words[noun - 1] in lexicon.TIME_NOUNS
 
 
+# what an adverb tells, by table; other adverbs tell a manner
+ADVERB_TABLES = (
+    (lexicon.TIME_ADVERBS, "ARGM-TMP"),
+    (lexicon.EXTENT_ADVERBS, "ARGM-EXT"),
+    (lexicon.DISCOURSE_ADVERBS, "ARGM-DIS"),
+    (lexicon.STANCE_ADVERBS, "ARGM-ADV"),
+    (lexicon.NEGATION, "ARGM-NEG"),
+)
+ADVERB_ROLES = {word: role for table, role in reversed(ADVERB_TABLES) for word in table} | {
+    "how": "ARGM-MNR",
+    "why": "ARGM-CAU",
+}
+
+
 def adverb_role(clause: Clause, child: int) -> str | None:
-    """Role of an adverb."""
-    tree = clause.tree
+    """Role of an adverb: time, place, direction, extent, manner, or how the speaker sees it."""
+    tree, lemma = clause.tree, clause.lemma
     word = tree.words[child]
-    if word in lexicon.NEGATION and word != "never":
-        return "ARGM-NEG"
-    if word == "how":
-        return "ARGM-MNR"
-    if word == "why":
-        return "ARGM-CAU"
-    if word == "so" and tree.left[clause.verb] == child or word == "also":
+    if is_particle(tree, child):
+        return particle_role(clause, child)
+    if word in ("next", "close") and tree.child(child, "prep") is not None:
+        return place_role(clause)
+    if word == "so" and tree.left[clause.verb] == child:
         return "ARGM-DIS"
     if word == "well" and child and tree.words[child - 1] == "as":
         return "ARGM-ADV"
-    if word in ("next", "close") and tree.child(child, "prep") is not None:
-        return place_role(clause)
-    if word in lexicon.TIME_ADVERBS:
-        return "ARGM-TMP"
+    if word == "together":
+        return "ARG2" if lemma in lexicon.JOINING_VERBS else "ARGM-MNR"
     if word in lexicon.PLACE_ADVERBS:
-        return "ARG4" if clause.lemma in lexicon.ARRIVAL_VERBS else place_role(clause)
-    if word in lexicon.DIRECTION_ADVERBS:
-        if clause.lemma == "be":
-            return "ARG2"
-        if word in ("together",):
-            return (
-                "ARG2" if clause.lemma in ("get", "put", "mix", "add", "tie", "join", "come", "bring") else "ARGM-MNR"
-            )
-        return "ARGM-DIR"
+        return "ARG4" if lemma in lexicon.ARRIVAL_VERBS else place_role(clause)
     if word == "home":
         return "ARG4"
-    if word in lexicon.EXTENT_ADVERBS:
-        return "ARGM-EXT"
-    if word in lexicon.STANCE_ADVERBS:
-        return "ARGM-ADV"
-    if word in lexicon.DISCOURSE_ADVERBS:
-        return "ARGM-DIS"
-    return "ARGM-MNR"
+    if word in lexicon.DIRECTION_ADVERBS:
+        return "ARG2" if lemma == "be" else "ARGM-DIR"
+    return ADVERB_ROLES.get(word, "ARGM-MNR")
 
 
 def place_role(clause: Clause) -> str:
@@ -90,8 +88,15 @@ def noun_adverb_role(clause: Clause, child: int) -> str | None:
     return "ARGM-TMP" if tree.tags[child].startswith("NNP") else "ARGM-ADV"
 
 
+def is_particle(tree: Tree, child: int) -> bool:
+    """Whether a child of a verb is a particle: `cuts an onion up`."""
+    if tree.deps[child] == "prt":
+        return True
+    return tree.deps[child] == "advmod" and (tree.tags[child] == "RP" or tree.words[child] in lexicon.PARTICLES)
+
+
 def particle_role(clause: Clause, child: int) -> str | None:
-    """`walks away` has a direction; in `cuts up` the particle is part of the verb."""
+    """`walks away` has a direction; in `cuts up` the particle is part of the verb, without a role."""
     word = clause.tree.words[child]
     if clause.lemma == "be":
         return "ARG2"

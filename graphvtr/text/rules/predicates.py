@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphvtr.text.frames import Frame, Span
 from graphvtr.text.rules.clause import Clause, is_semi_auxiliary, is_verb
 from graphvtr.text.rules.labeller import label_predicate
-from graphvtr.text.rules.modifiers import particle_role
+from graphvtr.text.rules.modifiers import is_particle, particle_role
 from graphvtr.text.rules.tree import Tree
 
 NO_PREDICATES = frozenset(("aux", "auxpass", "amod", "compound", "prep", "acomp", "punct", "case", "mark"))
@@ -13,9 +13,10 @@ NO_PREDICATES = frozenset(("aux", "auxpass", "amod", "compound", "prep", "acomp"
 CLAUSAL = frozenset(("ROOT", "conj", "relcl", "advcl", "ccomp", "xcomp"))
 NOUN_TAGS = frozenset(("NN", "NNS", "NNP", "NNPS", "PRP"))
 NOUN_HEADS = frozenset(
-    ("ROOT", "nsubj", "nsubjpass", "dobj", "pobj", "dative", "attr", "oprd", "appos", "conj", "npadvmod", "pcomp", "dep",
-     "nmod", "intj", "ccomp", "meta", "parataxis")
-)  # fmt: skip
+    """
+    ROOT nsubj nsubjpass dobj pobj dative attr oprd appos conj npadvmod pcomp dep nmod intj ccomp meta parataxis
+    """.split()
+)
 INSIDE_NOUN_PHRASE = frozenset(
     ("det", "predet", "amod", "compound", "nummod", "poss", "quantmod", "nmod", "case", "advmod", "punct")
 )
@@ -49,7 +50,7 @@ def _acts_as_verb(tree: Tree, token: int) -> bool:
 
 def predicate_tokens(tree: Tree, verb: int) -> tuple[int, ...]:
     """The verb and its particles, if they are part of it: `cuts ... up`, but not `walks away`."""
-    particles = tree.all_children(verb, "prt")
+    particles = [child for child in tree.children[verb] if is_particle(tree, child)]
     if not particles:
         return (verb,)
     clause = Clause(tree, verb)

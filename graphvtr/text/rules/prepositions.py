@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.clause import Clause
 from graphvtr.text.rules.modifiers import names_time, place_role
+
+NEVER_TIME = frozenset(("about", "as", "into", "of", "to", "with"))
 
 
 def preposition_role(clause: Clause, preposition: int) -> str:
     """Role of the phrase that ``preposition`` opens, as an argument or modifier of the clause's verb."""
     tree, lemma = clause.tree, clause.lemma
     word = tree.words[preposition]
-    if word == "in" and tree.right[preposition] > preposition and tree.words[preposition + 1] == "order":
-        return "ARGM-PRP"
     inner = tree.child(preposition, "pobj", "pcomp")
-    if inner is not None and tree.deps[inner] == "pobj":
-        if names_time(tree, inner) and word not in ("of", "about", "to", "into", "with", "as"):
-            return "ARGM-TMP"
+    noun = inner if inner is not None and tree.deps[inner] == "pobj" else None
+    if word == "in" and preposition + 1 < len(tree) and tree.words[preposition + 1] == "order":
+        return "ARGM-PRP"
+    if noun is not None and word not in NEVER_TIME and names_time(tree, noun):
+        return "ARGM-TMP"
     governed = lexicon.GOVERNED.get((lemma, word))
     if governed is not None:
         return governed
-    if word == "with" and inner is not None:
-        return with_role(clause, inner)
-    if word == "by":
-        return by_role(clause, inner)
-    if word == "for":
-        return for_role(clause, inner)
-    if word == "in" and inner is not None and tree.words[inner] in lexicon.MANNER_NOUNS:
+    if word in SPECIAL:
+        return SPECIAL[word](clause, inner)
+    if word == "in" and noun is not None and tree.words[noun] in lexicon.MANNER_NOUNS:
         return "ARGM-MNR"
-    if word == "after" and lemma in lexicon.MOTION_VERBS and inner is not None and tree.deps[inner] == "pobj":
+    if word == "after" and noun is not None and lemma in lexicon.MOTION_VERBS:
         return "ARGM-DIR"
     if word in lexicon.SPATIAL or word in lexicon.PATHS:
-        return spatial_role(clause, word, inner)
+        return spatial_role(clause, word)
     return lexicon.PREPOSITION_ROLE.get(word, "ARGM-ADV")
 
 
-def with_role(clause: Clause, inner: int) -> str:
+def with_role(clause: Clause, inner: int | None) -> str:
+    """`with a knife` (means), `with her friends` (company), `plays with a ball` (ARG2)."""
     tree = clause.tree
+    if inner is None:
+        return "ARG1"
+    person = tree.tags[inner] in ("PRP", "NNP") or tree.words[inner] in lexicon.PERSON_WORDS
+    if clause.lemma == "play":
+        return "ARG3" if person else "ARG2"
     if clause.lemma == "be":
         return "ARGM-ADV" if tree.deps[inner] == "pcomp" else "ARGM-COM"
-    if tree.tags[inner] in ("PRP", "NNP") or tree.words[inner] in lexicon.PERSON_WORDS:
-        return "ARGM-COM"
-    return "ARGM-MNR"
+    return "ARGM-COM" if person else "ARGM-MNR"
 
 
 def by_role(clause: Clause, inner: int | None) -> str:
@@ -53,33 +57,32 @@ def by_role(clause: Clause, inner: int | None) -> str:
 
 
 def for_role(clause: Clause, inner: int | None) -> str:
+    """`for the camera` (purpose), `for his mother` (who profits)."""
     tree = clause.tree
     if inner is None:
         return "ARG1"
     if tree.tags[inner] == "PRP" or tree.words[inner] in lexicon.PERSON_WORDS:
-        return "ARG2" if clause.lemma not in ("be", "have") else "ARGM-GOL"
+        return "ARGM-GOL" if clause.lemma in ("be", "have") else "ARG2"
     return "ARGM-PRP"
 
 
-def spatial_role(clause: Clause, word: str, inner: int | None) -> str:
+SPECIAL: dict[str, Callable[[Clause, int | None], str]] = {"by": by_role, "for": for_role, "with": with_role}
+
+
+def spatial_role(clause: Clause, word: str) -> str:
+    """A place, or with verbs of motion a path."""
     lemma = clause.lemma
     if lemma == "be":
         return "ARG2"
-    if word in ("to", "into", "onto"):
+    if word in ("to", "into", "onto", "from"):
         if lemma in lexicon.PLACEMENT_VERBS:
             return "ARG2"
-        if word == "onto":
-            return "ARGM-DIR"
-        return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS else "ARG2"
-    if word == "from":
-        return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS else "ARG2"
-    if lemma in lexicon.MOTION_VERBS and word in lexicon.PATHS and lemma not in lexicon.POSITION_VERBS:
+        return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS or word == "onto" else "ARG2"
+    if lemma in lexicon.MOTION_VERBS and lemma not in lexicon.POSITION_VERBS and word in lexicon.PATHS:
         return "ARGM-DIR"
     if word in lexicon.PREPOSITION_ROLE:
         return lexicon.PREPOSITION_ROLE[word]
-    if word in lexicon.SPATIAL:
-        return place_role(clause)
-    return "ARGM-DIR"
+    return place_role(clause) if word in lexicon.SPATIAL else "ARGM-DIR"
 
 
 def detached_phrase(clause: Clause, child: int) -> int | None:

@@ -1,0 +1,121 @@
+"""Verbs that do not follow the defaults: subject ARG0, object ARG1, recipient and complement ARG2."""
+
+from __future__ import annotations
+
+from graphvtr.text.rules.lexicon.base import words
+
+# without an object, the subject is what moves, changes or is somewhere (unaccusative verbs): `the ice melts`
+UNDERGOER_SUBJECT = words(
+    """
+    adjust appear arrive balloon be become begin bend blow boil bounce break burn burst change close collapse
+    come continue crack crash crumble decline decrease derail die differ disappear dissolve drift drip drop dry
+    emerge end erupt evaporate evolve exist expand explode fade fail fall fit fix flare flash flicker float flow
+    fly form freeze glow graduate grow halt hang happen heat improve increase land last leak lean lie light loom
+    mate matter melt merge mix move occur open originate overturn pass perch pop prevail proceed prove reflect
+    relate remain rest result return rise roll rotate rush seem separate settle shatter shine shrink shut sink
+    sit slide slip snap sound spill spin split spread stand start stay steam step stick stop suffer swell swing
+    switch taste tend thrive tilt tip topple tumble turn unfold vanish vary wait wake weigh wilt
+    """
+)
+
+# with an object too: `the book costs ten pounds`
+UNDERGOER_SUBJECT_TRANSITIVE = words("become cost fit last mean reflect remain resemble suit total undergo weigh")
+
+# `the set includes a pump`: the whole is ARG2
+WHOLE_SUBJECT = words("include")
+
+# the object is who is addressed, taught or fed (ARG2); what is said or given is ARG1
+ADDRESSEE_OBJECT = words(
+    """
+    advise ask assure await cost email enable encircle feed fit inform invite marry mean notify promise quote
+    reflect remind surround teach tell train warn
+    """
+)
+
+# of those, verbs whose object is the addressee only beside a clause or a second object: `asks him to go`
+ADDRESSEE_BESIDE_CLAUSE = words("ask help invite promise quote serve supply")
+
+# `he is given a ball`: beside an object the subject of the passive is the recipient
+RECIPIENT_PASSIVE = words(
+    """
+    allocate allow ask assign award bring charge deny feed give grant guarantee hand lend offer owe pay promise
+    quote read reimburse require sell send serve show teach tell throw
+    """
+)
+
+# `he is told to go`: the subject of the passive is the addressee, or what surrounds is ARG1
+EXPERIENCER_PASSIVE = words("ban cure inform notify reimburse remind surround suspect teach tell train warn")
+
+# `feels soft`; other complements are ARG2 (`is soft`)
+COMPLEMENT_ARG1 = words("believe consider deem feel find look make smell think")
+
+# `stays warm`
+COMPLEMENT_ARG3 = words("remain stay")
+
+# the clause that the verb asks for is ARG2; of other verbs it is ARG1
+CLAUSE_ARG2 = words(
+    """
+    advise assure compel convince encourage end entitle fail force inform inspire invite keep lead mean motivate
+    notify persuade promise prompt qualify remind spend suppose tempt tend urge use wait warn
+    """
+)
+
+# `is designed to last`
+CLAUSE_ARG3 = words("design")
+
+# verbs whose clause may stand before them: `he left, she said`
+SAYING = words(
+    """
+    add announce argue ask believe claim exclaim explain guess hear hope insist know mean mention note reply
+    report say shout sing state suggest suppose swear tell think warn whisper wonder write yell
+    """
+)
+
+# forms that are no action of their own before an infinitive: `is going to jump`, `has to jump`
+SEMI_AUXILIARIES = words("going gon gonna had has have having used")
+
+# `it is easy to do`: the subject is not the doer
+TOUGH_ADJECTIVES = words(
+    """
+    dangerous difficult easy expensive fun good great hard impossible nice pleasant safe simple tough tricky
+    """
+)
+
+# `uses a knife to cut`: the doer is the subject although there is an object
+SUBJECT_CONTROL = words("have need promise spend take threaten use")
+
+# verbs that say how a thing is: a place after their object describes the object (`wears a hat on his head`)
+DESCRIPTIVE_VERBS = words("contain feature have include know lack like love need own pose require want wear")
+
+# with these a particle or path is a direction of its own (`walks away`); with others a particle is part of the verb
+MOTION_VERBS = words(
+    """
+    arrive bounce bring carry charge chase climb come crawl creep cycle dance dash dive drag drift drive drop
+    enter escape fall float flow fly follow gallop glide go head hike hop hurry jog jump lead leap lift lower
+    march move pass pull push race raise reach return ride rise roll run rush sail sit skate ski skip slide slip
+    speed spin sprint stand step stroll swim swing take throw toss travel turn wade walk wander wind
+    """
+)
+
+# where a thing is: the place is an argument (ARG2)
+POSITION_VERBS = words(
+    """
+    be crouch dangle float hang hover kneel lay lean lie perch place put rest set sit situate squat stand stay
+    stick store
+    """
+)
+
+# where a thing is put: the place is an argument (ARG2)
+PLACEMENT_VERBS = words(
+    """
+    add apply arrange attach bury deposit drop dump fill fix force hang hide insert install invest jam lay load
+    lock lower mount pack park paste place plant plug position pour press push put scatter seat set shove slide
+    spill splash spray spread sprinkle squeeze squirt stick store stuff submerge throw thrust tie tuck wrap
+    """
+)
+
+# `comes here`: the place is where the motion ends (ARG4)
+ARRIVAL_VERBS = words("arrive come get go return")
+
+# `puts the parts together`: the state that results (ARG2)
+JOINING_VERBS = words("add bring come get glue join put sew stick tie")

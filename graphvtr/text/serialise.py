@@ -1,0 +1,96 @@
+"""Role graphs as json objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import ROLE_IDS, ROLES, RoleGraph
+from graphvtr.text.packing import GraphLists
+from graphvtr.text.parser import shorten
+
+
+def graph_to_dict(graph: RoleGraph) -> dict[str, Any]:
+    """The graph as plain values: word positions and, for readers, the text of each node.
+
+    Example:
+        >>> graph = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> graph_to_dict(graph)["entities"]
+        [{'role': 'ARG0', 'words': [0], 'text': 'dogs'}]
+    """
+    values = lists_to_dict(GraphLists.of(graph))
+    for node in (*values["actions"], *values["entities"]):
+        node["text"] = " ".join(values["words"][word] for word in node["words"])
+    return values
+
+
+def graph_from_dict(values: Mapping[str, Any], source: str = "graph") -> RoleGraph:
+    """The graph that :func:`graph_to_dict` has written; ``source`` names it in errors.
+
+    Raises:
+        DataError: a field is missing or wrong; it is named.
+    """
+    return lists_from_dict(values, source).graph()
+
+
+def lists_to_dict(lists: GraphLists) -> dict[str, Any]:
+    """Plain values of a graph given as lists."""
+    return {
+        "caption": lists.caption,
+        "words": list(lists.words),
+        "actions": [{"words": list(span)} for span in lists.actions],
+        "entities": [{"role": ROLES[role], "words": list(span)} for role, span in lists.entities],
+        "fills": [{"entity": entity, "action": action, "role": ROLES[role]} for entity, action, role in lists.fills],
+    }
+
+
+def lists_from_dict(values: Mapping[str, Any], source: str = "graph") -> GraphLists:
+    """The inverse of :func:`lists_to_dict`.
+
+    Raises:
+        DataError: a field is missing or wrong; it is named.
+    """
+    if not isinstance(values, Mapping):
+        raise DataError(source, f"is a {type(values).__name__}, not an object", "write it with graph_to_dict")
+    where = f"{source} '{shorten(str(values.get('caption', '')))}'"
+    words = values.get("words")
+    if not isinstance(values.get("caption"), str):
+        raise DataError(f"{where}: caption", "is not a string", "write it with graph_to_dict")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise DataError(f"{where}: words", "is not a list of strings", "write it with graph_to_dict")
+    actions = [_span(node, f"{where}: action {index}") for index, node in enumerate(_nodes(values, "actions", where))]
+    entities = [
+        (_role(node, f"{where}: entity {index}"), _span(node, f"{where}: entity {index}"))
+        for index, node in enumerate(_nodes(values, "entities", where))
+    ]
+    fills = []
+    for index, edge in enumerate(_nodes(values, "fills", where)):
+        name = f"{where}: fill {index}"
+        ends = [edge.get("entity"), edge.get("action")]
+        for key, end, count in zip(("entity", "action"), ends, (len(entities), len(actions)), strict=True):
+            if type(end) is not int or not 0 <= end < count:
+                raise DataError(f"{name}: {key}", f"is {end!r}, not one of {count}", "count from 0")
+        fills.append((*ends, _role(edge, name)))
+    return GraphLists(values["caption"], words, actions, entities, fills)
+
+
+def _nodes(values: Mapping[str, Any], key: str, where: str) -> list[Mapping[str, Any]]:
+    nodes = values.get(key)
+    if not isinstance(nodes, list) or not all(isinstance(node, Mapping) for node in nodes):
+        raise DataError(f"{where}: {key}", "is not a list of objects", "write it with graph_to_dict")
+    return nodes
+
+
+def _span(node: Mapping[str, Any], name: str) -> list[int]:
+    span = node.get("words")
+    if not isinstance(span, list) or not span or not all(type(word) is int for word in span):
+        raise DataError(f"{name}: words", f"is {span!r}, not a list of word positions", "count words from 0")
+    return sorted(set(span))
+
+
+def _role(node: Mapping[str, Any], name: str) -> int:
+    role = node.get("role")
+    if role not in ROLE_IDS:
+        raise DataError(f"{name}: role", f"is {role!r}", f"use one of {', '.join(ROLES)}")
+    return ROLE_IDS[role]
