@@ -64,14 +64,14 @@ def lists_from_dict(values: Mapping[str, Any], source: str = "graph") -> GraphLi
         (_role(node, f"{where}: entity {index}"), _span(node, f"{where}: entity {index}"))
         for index, node in enumerate(_nodes(values, "entities", where))
     ]
-    fills = []
-    for index, edge in enumerate(_nodes(values, "fills", where)):
-        name = f"{where}: fill {index}"
-        ends = [edge.get("entity"), edge.get("action")]
-        for key, end, count in zip(("entity", "action"), ends, (len(entities), len(actions)), strict=True):
-            if type(end) is not int or not 0 <= end < count:
-                raise DataError(f"{name}: {key}", f"is {end!r}, not one of {count}", "count from 0")
-        fills.append((*ends, _role(edge, name)))
+    fills = [
+        (
+            _end(edge, "entity", len(entities), f"{where}: fill {index}"),
+            _end(edge, "action", len(actions), f"{where}: fill {index}"),
+            _role(edge, f"{where}: fill {index}"),
+        )
+        for index, edge in enumerate(_nodes(values, "fills", where))
+    ]
     return GraphLists(values["caption"], words, actions, entities, fills)
 
 
@@ -87,6 +87,13 @@ def _span(node: Mapping[str, Any], name: str) -> list[int]:
     if not isinstance(span, list) or not span or not all(type(word) is int for word in span):
         raise DataError(f"{name}: words", f"is {span!r}, not a list of word positions", "count words from 0")
     return sorted(set(span))
+
+
+def _end(edge: Mapping[str, Any], key: str, count: int, name: str) -> int:
+    end = edge.get(key)
+    if type(end) is not int or not 0 <= end < count:
+        raise DataError(f"{name}: {key}", f"is {end!r}, not one of {count}", "count from 0")
+    return end
 
 
 def _role(node: Mapping[str, Any], name: str) -> int:

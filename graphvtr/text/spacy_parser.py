@@ -10,7 +10,7 @@ from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.text.frames import Argument, Span, frames_to_lists
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.parser import PARSERS, ListParser, check_caption
+from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.lemmas import VerbLemmas
 from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases
@@ -76,38 +76,38 @@ class SpacyRoleParser(ListParser):
             tokens: the words, punctuation included.
             predicates: positions in ``tokens``.
         """
-        tree = self.tree(self._parse_tokens(tokens))
-        return [(predicate, label_predicate(tree, predicate)) for predicate in predicates]
+        return next(self.label_many([(tokens, predicates)]))
 
-    def find_predicates(self, tokens: Sequence[str]) -> list[int]:
-        """Positions of the predicates in tokenised text."""
-        return find_predicates(self.tree(self._parse_tokens(tokens)))
+    def label_many(
+        self, sentences: Iterable[tuple[Sequence[str], Sequence[int] | None]], *, batch_size: int = BATCH_SIZE
+    ) -> Iterator[list[tuple[int, list[Argument]]]]:
+        """:meth:`label` for many sentences; predicates that are None are found by the parser."""
+        pairs = ((self._document(tokens), predicates) for tokens, predicates in sentences)
+        for doc, predicates in self.pipeline.pipe(pairs, as_tuples=True, batch_size=batch_size):
+            tree = self.tree(doc)
+            wanted = find_predicates(tree) if predicates is None else predicates
+            yield [(predicate, label_predicate(tree, predicate)) for predicate in wanted]
 
     def noun_phrases(self, tokens: Sequence[str]) -> list[Span]:
         """Base noun phrases of tokenised text: first and last token of each."""
-        return noun_phrases(self.tree(self._parse_tokens(tokens)))
+        return noun_phrases(self.tree(self.pipeline(self._document(tokens))))
 
     def tree(self, doc: Any) -> Tree:
         """The rules' view of a parsed spaCy document."""
-        strings = self._strings
-        columns: list[list[str]] = []
         table = doc.to_array(("LOWER", "TAG", "DEP", "HEAD"))
-        for row in table[:, :3].T.tolist():
-            column = []
-            for key in row:
-                text = strings.get(key)
-                if text is None:
-                    text = strings[key] = doc.vocab.strings[key]
-                column.append(text)
-            columns.append(column)
-        offsets = table[:, 3].astype("int64").tolist()
-        heads = [token + offset for token, offset in enumerate(offsets)]
-        return Tree(*columns, heads, self._lemma)
+        words, tags, deps = (self._decode(row, doc.vocab.strings) for row in table[:, :3].T.tolist())
+        heads = [token + offset for token, offset in enumerate(table[:, 3].astype("int64").tolist())]
+        return Tree(words, tags, deps, heads, self._lemma)
 
-    def _parse_tokens(self, tokens: Sequence[str]) -> Any:
-        from spacy.tokens import Doc
+    def _decode(self, keys: list[int], store: Any) -> list[str]:
+        known = self._strings
+        for key in keys:
+            if key not in known:
+                known[key] = store[key]
+        return [known[key] for key in keys]
 
-        return self.pipeline(Doc(self.pipeline.vocab, words=list(tokens)))
+    def _document(self, tokens: Sequence[str]) -> Any:
+        return importlib.import_module("spacy.tokens").Doc(self.pipeline.vocab, words=list(tokens))
 
     def _documents(self, captions: Iterable[str]) -> Iterator[tuple[Any, str]]:
         for position, caption in enumerate(captions):
