@@ -65,17 +65,13 @@ class Score(NamedTuple):
 
 def read_gold(path: Path) -> list[Gold]:
     """Sentences of a gold file, gzipped or not."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8").splitlines()
     sentences = []
-    with opened as file:
-        for line in file:
-            entry = json.loads(line)
-            props = [prop for prop in entry["props"] if entry["xpos"][prop["pred"]].startswith("VB")]
-            sentences.append(
-                Gold(
-                    entry["tokens"], [prop["pred"] for prop in props], [(prop["pred"], prop["args"]) for prop in props]
-                )
-            )
+    for entry in map(json.loads, lines):
+        props = [prop for prop in entry["props"] if entry["xpos"][prop["pred"]].startswith("VB")]
+        arguments = [(prop["pred"], prop["args"]) for prop in props]
+        sentences.append(Gold(entry["tokens"], [prop["pred"] for prop in props], arguments))
     return sentences
 
 
