@@ -1,6 +1,9 @@
 """Retrieval models, one file a model."""
 
 from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.models.dual_encoding import DualEncoding
 from graphvtr.nn.models.hgr import HGR
+from graphvtr.nn.models.visern import ViSERN
+from graphvtr.nn.models.vse import VSE, VSEPlusPlus
 
-__all__ = ["HGR", "MODELS", "RetrievalModel"]
+__all__ = ["HGR", "MODELS", "VSE", "DualEncoding", "RetrievalModel", "VSEPlusPlus", "ViSERN"]

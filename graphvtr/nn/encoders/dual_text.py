@@ -1,0 +1,110 @@
+"""Words to one vector a caption: the text side of Dual Encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph
+from graphvtr.nn.encoders.dual_levels import CommonSpace, SequenceLevels
+from graphvtr.nn.encoders.dual_words import WordTable, caption_words
+
+SPECIAL_WORDS = 3
+"""Begin, end and unknown word: the ids below are no words of a bag (graphvtr.text.Vocabulary)."""
+
+
+class DualTextEncoder(nn.Module):
+    r"""The text encoder of `"Dual Encoding for Zero-Example Video Retrieval" <https://arxiv.org/abs/1809.06181>`_.
+
+    Three levels side by side, mapped into the common space: the bag of words, the mean of a bidirectional GRU over
+    word embeddings, and convolutions over its outputs (:class:`SequenceLevels`, :class:`CommonSpace`).
+
+    The bag counts the words of the caption by id. It is never built: its product with the mapping's weight is the sum
+    of a few of that weight's columns.
+
+    Args:
+        vocab_size: number of words.
+        word_dim: width of the word embedding.
+        hidden: D, width of the common space.
+        rnn: width of each direction of the GRU.
+        kernels: widths of the convolutions.
+        filters: of each convolution.
+        bow_size: number of words of the bag: the last ones of the vocabulary, all but its three special words when
+            None.
+        boundaries: put a begin and an end word around every caption, as the released code does; the bag does not
+            count them.
+        begin_id: id of the begin word.
+        end_id: id of the end word.
+        dropout: of the GRU's and the convolutions' level and after the mapping.
+        packed: False lets the convolutions see the zeros that fill short captions up, as the released code does. The
+            GRU never does, there neither.
+
+    Shapes:
+        - **input:** a role graph or a packed batch of N, ``word.id`` set
+        - **output:** ``[N, hidden]`` of length 1
+
+    Raises:
+        DataError: ``word.id`` is missing or outside the vocabulary, or sizes that do not go together.
+
+    Example:
+        >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> caption["word"].id = torch.tensor([3, 4])
+        >>> DualTextEncoder(10, 5, 8, rnn=4, filters=3).eval()(caption).shape
+        torch.Size([1, 8])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        word_dim: int = 500,
+        hidden: int = 2048,
+        *,
+        rnn: int = 512,
+        kernels: Sequence[int] = (2, 3, 4),
+        filters: int = 512,
+        bow_size: int | None = None,
+        boundaries: bool = False,
+        begin_id: int = 0,
+        end_id: int = 1,
+        dropout: float = 0.2,
+        packed: bool = True,
+    ) -> None:
+        super().__init__()
+        bow_size = vocab_size - SPECIAL_WORDS if bow_size is None else bow_size
+        if not 0 < bow_size <= vocab_size:
+            raise DataError("bow_size", f"is {bow_size} for {vocab_size} words", f"give 1 to {vocab_size}")
+        for name, value in (("begin_id", begin_id), ("end_id", end_id)):
+            if not 0 <= value < vocab_size:
+                raise DataError(name, f"is {value} for {vocab_size} words", f"give 0 to {vocab_size - 1}")
+        self.first_bag_word, self.boundaries, self.packed = vocab_size - bow_size, boundaries, packed
+        self.begin_id, self.end_id = begin_id, end_id
+        self.words = WordTable(vocab_size, word_dim)
+        self.levels = SequenceLevels(word_dim, rnn, kernels, filters, dropout)
+        self.mapping = CommonSpace(self.levels.out_channels, hidden, bag=bow_size, dropout=dropout)
+
+    def forward(self, graph: RoleGraph) -> Tensor:
+        """Encode the words of a role graph or a packed batch."""
+        ids, ptr = caption_words(graph)
+        self.words.check(ids)
+        sequence, sequence_ptr = self._bound(ids, ptr) if self.boundaries else (ids, ptr)
+        levels = self.levels(self.words(sequence), sequence_ptr, padded_windows=not self.packed)
+        return self.mapping(levels, *self._bag(ids, ptr))  # type: ignore[no-any-return]
+
+    def _bag(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+        """The words that the bag counts, from 0 on, and where each caption's begin."""
+        counted = ids >= self.first_bag_word
+        before = torch.cat([ptr[:1], counted.cumsum(0)])  # how many counted words stand before each word
+        return ids[counted] - self.first_bag_word, before[ptr]
+
+    def _bound(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
+        """Words and pointer with a begin and an end word around every caption."""
+        caption = torch.arange(ptr.numel() - 1, device=ptr.device)
+        new_ptr = ptr + 2 * torch.arange(ptr.numel(), device=ptr.device)
+        bound = ids.new_empty(ids.numel() + 2 * caption.numel())
+        bound[new_ptr[:-1]], bound[new_ptr[1:] - 1] = self.begin_id, self.end_id
+        owner = torch.repeat_interleave(caption, ptr.diff(), output_size=ids.numel())
+        bound[torch.arange(ids.numel(), device=ptr.device) + 2 * owner + 1] = ids
+        return bound, new_ptr

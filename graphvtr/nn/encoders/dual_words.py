@@ -1,0 +1,67 @@
+"""The words of a batch of captions and their embedding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, node_ptr
+
+EMBEDDING_BOUND = 0.1
+"""Word embeddings start uniform in plus and minus this, as in VSE++ and Dual Encoding."""
+
+
+class WordTable(nn.Embedding):
+    """A word embedding that can start from given vectors.
+
+    Args:
+        vocab_size: number of words.
+        word_dim: width of the embedding.
+    """
+
+    def __init__(self, vocab_size: int, word_dim: int) -> None:
+        super().__init__(vocab_size, word_dim)
+
+    def reset_parameters(self) -> None:
+        """Draw new parameters."""
+        nn.init.uniform_(self.weight, -EMBEDDING_BOUND, EMBEDDING_BOUND)
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start from ``vectors`` [vocab_size, word_dim]; words not ``found`` [vocab_size] keep their random one.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        if vectors.shape != self.weight.shape:
+            raise DataError(
+                "word vectors", f"have shape {list(vectors.shape)}, expected {list(self.weight.shape)}",
+                "give one row a word of the vocabulary and set word_dim to their width",
+            )  # fmt: skip
+        vectors = vectors.to(self.weight)
+        with torch.no_grad():
+            known = vectors if found is None else torch.where(found.to(vectors.device)[:, None], vectors, self.weight)
+            self.weight.copy_(known)
+
+    def check(self, ids: Tensor) -> None:
+        """Raise DataError unless all ids are words. Only on a CPU: elsewhere looking would wait for the device."""
+        if ids.device.type != "cpu" or not ids.numel():
+            return
+        low, high = torch.aminmax(ids)
+        if int(low) < 0 or int(high) >= self.num_embeddings:
+            raise DataError(
+                "word.id", f"has id {int(low) if int(low) < 0 else int(high)} for {self.num_embeddings} words",
+                "encode the graphs with the vocabulary the model was built for",
+            )  # fmt: skip
+
+
+def caption_words(graph: RoleGraph) -> tuple[Tensor, Tensor]:
+    """The word ids of a role graph or a packed batch [W], and where each caption begins [N + 1].
+
+    Raises:
+        DataError: ``word.id`` is missing.
+    """
+    if "id" not in graph["word"]:
+        raise DataError("word.id", "missing", "encode the graphs with a Vocabulary first")
+    ids: Tensor = graph["word"].id
+    return ids, node_ptr(graph, "word").to(ids.device)

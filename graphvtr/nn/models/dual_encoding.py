@@ -1,0 +1,155 @@
+"""Dual Encoding (Dong, Li, Xu, Ji, He, Yang, Wang; CVPR 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from torch import Tensor
+
+from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn.encoders.dual_text import DualTextEncoder
+from graphvtr.nn.encoders.dual_video import DualVideoEncoder
+from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.losses.triplet import Mining, Reduction
+from graphvtr.nn.models.base import MODELS
+from graphvtr.nn.models.dual_encoding_released import ReleasedState, released_sizes, released_weights
+from graphvtr.nn.models.one_vector import OneVectorModel
+
+RELEASED: dict[str, Any] = {"packed": False, "boundaries": True, "max_frames": 64, "reduction": "sum"}
+"""What the released code does beyond the paper."""
+
+
+@MODELS.register("dual_encoding")
+class DualEncoding(OneVectorModel):
+    r"""`"Dual Encoding for Zero-Example Video Retrieval" <https://arxiv.org/abs/1809.06181>`_.
+
+    Videos and captions pass through twin encoders of three levels each: global (mean of the frames, bag of words),
+    temporal (bidirectional GRU) and local (convolutions over its outputs), and meet in a common space under the
+    hinge loss with the hardest negatives.
+
+    The defaults are the paper's; :meth:`released` is the released code's variant.
+
+    Args:
+        vocab_size: number of words, ``len(vocabulary)``; the published runs keep words that occur 5 times or more.
+        video_dim: width of the frame features.
+        hidden: D, width of the common space.
+        word_dim: width of the word embedding.
+        video_rnn: width of each direction of the video's GRU.
+        text_rnn: width of each direction of the text's GRU.
+        video_kernels: widths of the video's convolutions.
+        text_kernels: widths of the text's convolutions.
+        filters: of each convolution.
+        bow_size: words of the bag, the last of the vocabulary; all but its three special words when None.
+        boundaries: put a begin and an end word around every caption.
+        begin_id: id of the begin word.
+        end_id: id of the end word.
+        dropout: of the GRU's and the convolutions' level and after the mapping.
+        packed: False fills videos and captions up with zeros as the released code does, see
+            :class:`DualVideoEncoder` and :class:`DualTextEncoder`: vectors then depend on the batch.
+        max_frames: first frames that the video's GRU and convolutions see; None for all.
+        margin: of the loss.
+        mining: ``"hardest"`` or ``"all"`` negatives.
+        reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
+
+    Raises:
+        DataError: sizes that do not go together, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> sizes = {"hidden": 8, "word_dim": 5, "video_rnn": 4, "text_rnn": 4, "filters": 3}
+        >>> model = DualEncoding(vocab_size=10, video_dim=16, **sizes).eval()
+        >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> caption["word"].id = torch.tensor([3, 4])
+        >>> video = model.encode_video(VideoGraph.build(torch.randn(5, 16)))
+        >>> model.similarity(video, model.encode_text(caption)).shape
+        torch.Size([1, 1])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        video_dim: int,
+        hidden: int = 2048,
+        word_dim: int = 500,
+        video_rnn: int = 1024,
+        text_rnn: int = 512,
+        video_kernels: Sequence[int] = (2, 3, 4, 5),
+        text_kernels: Sequence[int] = (2, 3, 4),
+        filters: int = 512,
+        bow_size: int | None = None,
+        boundaries: bool = False,
+        begin_id: int = 0,
+        end_id: int = 1,
+        dropout: float = 0.2,
+        packed: bool = True,
+        max_frames: int | None = None,
+        margin: float = 0.2,
+        mining: Mining = "hardest",
+        reduction: Reduction = "mean",
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__(margin, mining, reduction)
+        self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
+        self.video_encoder = DualVideoEncoder(
+            video_dim, hidden, rnn=video_rnn, kernels=video_kernels, filters=filters, dropout=dropout, packed=packed,
+            max_frames=max_frames,
+        )  # fmt: skip
+        self.text_encoder = DualTextEncoder(
+            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels, filters=filters, bow_size=bow_size,
+            boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed,
+        )  # fmt: skip
+
+    @classmethod
+    def released(cls, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
+        """The variant of the released code: padded batches, begin and end words, 64 frames, the loss summed.
+
+        Args:
+            vocab_size: number of words.
+            video_dim: width of the frame features.
+            **overrides: any argument of the constructor.
+        """
+        return cls(vocab_size, video_dim, **{**RELEASED, **overrides})
+
+    @classmethod
+    def from_released(cls, state: ReleasedState, **overrides: Any) -> Self:
+        """A model with the weights of a released checkpoint.
+
+        Sizes are read from the shapes. A checkpoint whose bag leaves out four words has the released vocabulary,
+        padding 0, begin 1, end 2, unknown 3, words from 4 on; otherwise begin is 0 and end 1.
+
+        Args:
+            state: ``{"video": {...}, "text": {...}}`` of tensors by name; or the two in one mapping, under names such
+                as ``video/rnn.weight_ih_l0``; or the list of the two that the released files keep under ``"model"``.
+            **overrides: any argument of the constructor that is not a size.
+
+        Raises:
+            DataError: a key that is missing, unknown, or of a shape that does not fit; it is named.
+        """
+        model = cls.released(**{**released_sizes(state), **overrides})
+        model.load_state_dict(released_weights(state, model.state_dict()))
+        return model
+
+    def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
+        """``event`` [N, D].
+
+        Raises:
+            DataError: ``frame.x`` is not ``video_dim`` wide.
+        """
+        return LevelEmbeddings(event=self.video_encoder(graph))
+
+    def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
+        """``event`` [N, D].
+
+        Raises:
+            DataError: ``word.id`` is missing or outside the vocabulary.
+        """
+        return LevelEmbeddings(event=self.text_encoder(graph))
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        self.text_encoder.words.load_word_vectors(vectors, found)

@@ -1,0 +1,133 @@
+"""VSE and VSE++: a mean of frames, a GRU over words, one space."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.nn.encoders.dual_words import WordTable, caption_words
+from graphvtr.nn.encoders.words import _time_major
+from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.losses.triplet import Mining, Reduction
+from graphvtr.nn.models.base import MODELS
+from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.ops import segment_reduce
+
+
+@MODELS.register("vse")
+class VSE(OneVectorModel):
+    r"""`"Unifying Visual-Semantic Embeddings with Multimodal Neural Language Models" <https://arxiv.org/abs/1411.2539>`_
+    for videos: :math:`v = W \frac1T \sum_t f_t + b`, a caption is the last state of a GRU over its words, and the
+    loss is the sum of the hinges over all negatives.
+
+    Args:
+        vocab_size: number of words, ``len(vocabulary)``.
+        video_dim: width of the frame features.
+        hidden: D, width of the joint space and of the GRU.
+        word_dim: width of the word embedding.
+        margin: of the loss.
+        mining: ``"all"`` or ``"hardest"`` negatives.
+        reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
+
+    Raises:
+        DataError: an unknown option.
+
+    Example:
+        >>> model = VSE(vocab_size=10, video_dim=16, hidden=8, word_dim=4)
+        >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> caption["word"].id = torch.tensor([3, 4])
+        >>> video = model.encode_video(VideoGraph.build(torch.randn(5, 16)))
+        >>> model.similarity(video, model.encode_text(caption)).shape
+        torch.Size([1, 1])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        video_dim: int,
+        hidden: int = 1024,
+        word_dim: int = 300,
+        margin: float = 0.2,
+        mining: Mining = "all",
+        reduction: Reduction = "sum",
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__(margin, mining, reduction)
+        self.config = config
+        self.video_dim = video_dim
+        self.video_map = nn.Linear(video_dim, hidden)
+        bound = math.sqrt(6 / (video_dim + hidden))
+        nn.init.uniform_(self.video_map.weight, -bound, bound)
+        nn.init.zeros_(self.video_map.bias)
+        self.words = WordTable(vocab_size, word_dim)
+        self.rnn = nn.GRU(word_dim, hidden)
+
+    def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
+        """``event`` [N, D].
+
+        Raises:
+            DataError: ``frame.x`` is not ``video_dim`` wide.
+        """
+        x: Tensor = graph["frame"].x
+        if x.size(-1) != self.video_dim:
+            raise DataError(
+                "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
+                f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
+            )  # fmt: skip
+        mean = segment_reduce(x.to(self.video_map.weight.dtype), node_ptr(graph, "frame").to(x.device), "mean")
+        return LevelEmbeddings(event=self.video_map(mean))
+
+    def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
+        """``event`` [N, D].
+
+        Raises:
+            DataError: ``word.id`` is missing or outside the vocabulary.
+        """
+        ids, ptr = caption_words(graph)
+        self.words.check(ids)
+        order, batch_sizes = _time_major(ptr)
+        order = order.to(ids.device)
+        packed = nn.utils.rnn.PackedSequence(self.words(ids[order]), batch_sizes)
+        out = self.rnn(packed)[0].data  # [W, D], the i-th words of all captions side by side
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device)
+        return LevelEmbeddings(event=out.index_select(0, place[ptr[1:] - 1]))
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        self.words.load_word_vectors(vectors, found)
+
+
+@MODELS.register("vse++")
+class VSEPlusPlus(VSE):
+    r"""`"VSE++: Improving Visual-Semantic Embeddings with Hard Negatives" <https://arxiv.org/abs/1707.05612>`_:
+    :class:`VSE` with the hardest negative of the batch instead of all.
+
+    Args:
+        vocab_size: number of words, ``len(vocabulary)``.
+        video_dim: width of the frame features.
+        hidden: D, width of the joint space and of the GRU.
+        word_dim: width of the word embedding.
+        margin: of the loss.
+        reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        video_dim: int,
+        hidden: int = 1024,
+        word_dim: int = 300,
+        margin: float = 0.2,
+        reduction: Reduction = "sum",
+    ) -> None:
+        super().__init__(vocab_size, video_dim, hidden, word_dim, margin, "hardest", reduction)
+        del self.config["mining"]
