@@ -17,7 +17,8 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
     r"""Scaled dot-product attention among the rows of every segment, as on a complete graph with self loops.
 
     .. math::
-        o_i = \sum_{j \in s(i)} \operatorname{softmax}_{j \in s(i)} (\mathrm{scale} \cdot \langle q_i, k_j \rangle) \, v_j
+        o_i = \sum_{j \in s(i)} a_{ij} v_j, \qquad
+        a_{ij} = \operatorname{softmax}_{j \in s(i)} (\mathrm{scale} \cdot \langle q_i, k_j \rangle)
 
     Equal segments given dense, ``[S, n, H, D]``, go straight to PyTorch's own attention. Ragged ones, ``[R, H, D]``
     with ``ptr``, are taken together by length: nothing is padded.

@@ -21,6 +21,11 @@ _AMAX = {"sum": "sum", "mean": "mean", "max": "amax", "min": "amin"}
 _HAS_SAMPLED_PRODUCT = torch.backends.mkl.is_available()
 
 
+def on_cpu(x: Tensor) -> bool:
+    """Whether the sparse kernels and the cache-sized loops of a CPU serve ``x``."""
+    return x.device.type == "cpu"
+
+
 def csr(ptr: Tensor, col: Tensor, value: Tensor, width: int) -> Tensor:
     """The sparse matrix [N, width] with ``value`` [E] at (row of ``ptr``, ``col``)."""
     return torch.sparse_csr_tensor(ptr, col, value, (ptr.size(0) - 1, width), check_invariants=False)
@@ -45,7 +50,7 @@ def transpose(ptr: Tensor, col: Tensor, width: int) -> tuple[Tensor, Tensor, Ten
 
 def spmm(ptr: Tensor, col: Tensor, value: Tensor | None, x: Tensor, reduce: str = "sum") -> Tensor:
     """Reduce ``value_e * x[col_e]`` over each row of the matrix: [N, C]; an empty row gives 0."""
-    if x.device.type == "cpu" and ptr.size(0) > 1:
+    if on_cpu(x) and ptr.size(0) > 1:
         value = torch.ones(col.size(0), dtype=x.dtype) if value is None else value
         return torch.sparse.mm(csr(ptr, col, value, x.size(0)), x.contiguous(), _AMAX[reduce])
     rows = x.index_select(0, col)
@@ -54,7 +59,7 @@ def spmm(ptr: Tensor, col: Tensor, value: Tensor | None, x: Tensor, reduce: str 
 
 def reduce_rows(x: Tensor, ptr: Tensor, reduce: str = "sum") -> Tensor:
     """Reduce runs of the rows of ``x`` [E, C]: [N, C]; an empty run gives 0."""
-    if x.device.type == "cpu" and ptr.size(0) > 1:
+    if on_cpu(x) and ptr.size(0) > 1:
         return spmm(ptr, torch.arange(x.size(0)), None, x, reduce)
     if ptr.size(0) == 1 or x.size(0) == 0:
         return x.new_zeros(ptr.size(0) - 1, x.size(1))
@@ -64,7 +69,7 @@ def reduce_rows(x: Tensor, ptr: Tensor, reduce: str = "sum") -> Tensor:
 
 def sddmm(ptr: Tensor, col: Tensor, a: Tensor, b: Tensor) -> Tensor:
     """The dot products ``<a[row_e], b[col_e]>`` of the pairs in the matrix, [E]."""
-    if a.device.type == "cpu" and _HAS_SAMPLED_PRODUCT:
+    if on_cpu(a) and _HAS_SAMPLED_PRODUCT:
         pattern = csr(ptr, col, a.new_zeros(col.size(0)), b.size(0))
         return torch.sparse.sampled_addmm(pattern, a.contiguous(), b.contiguous().t(), beta=0.0).values()
     dots, owner = a.new_empty(col.size(0)), owners(ptr, col.size(0))
@@ -79,7 +84,7 @@ def chunks(rows: int, like: Tensor, buffers: int) -> Iterator[tuple[slice, list[
     On a CPU slices are short enough for the cache and the scratch is used again and again: fresh memory would cost
     more in page faults than the work on it. Elsewhere one slice covers all.
     """
-    step = max(1, CHUNK_ELEMENTS // max(1, like.size(1))) if like.device.type == "cpu" else rows
+    step = max(1, CHUNK_ELEMENTS // max(1, like.size(1))) if on_cpu(like) else rows
     scratch = [like.new_empty(min(step, rows), like.size(1)) for _ in range(buffers)]
     for begin in range(0, rows, max(1, step)):
         end = min(begin + step, rows)
@@ -93,7 +98,7 @@ def take(x: Tensor, index: Tensor, out: Tensor) -> Tensor:
 
 def sum_rows_of(make_rows: Callable[[slice, list[Tensor]], Tensor], ptr: Tensor, owner: Tensor, like: Tensor) -> Tensor:
     """Sum runs of rows that ``make_rows`` builds a chunk at a time from two scratch tensors: [N, C], as ``like``."""
-    if like.device.type != "cpu" and owner.size(0):
+    if not on_cpu(like) and owner.size(0):
         ((part, scratch),) = chunks(owner.size(0), like, 2)
         return reduce_rows(make_rows(part, scratch), ptr)
     out = like.new_zeros(ptr.size(0) - 1, like.size(1))

@@ -10,6 +10,8 @@ from graphvtr.ops._segments import accumulate_dtype
 
 def forward(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
     """The scores [Nv, Nt]."""
+    if v.size(0) == 0 or t.size(0) == 0:  # there is no transform of nothing
+        return v.new_zeros(v.size(0), t.size(0))
     dtype, width = accumulate_dtype(v.dtype), v.size(1)
     wide_v, wide_t, filter_ = v.to(dtype), t.to(dtype), _transform(w.to(dtype))
     if v.size(0) < t.size(0):  # convolve the videos with w, else correlate w with the captions
@@ -21,6 +23,8 @@ def forward(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
 
 def backward(grad: Tensor, v: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of v, t and w; with G that of the scores and u = G^T v, of w it is the sum of the captions' u * t."""
+    if v.size(0) == 0 or t.size(0) == 0:
+        return torch.zeros_like(v), torch.zeros_like(t), torch.zeros_like(w)
     dtype, width = accumulate_dtype(v.dtype), v.size(1)
     grad, wide_v = grad.to(dtype), v.to(dtype)
     of_t, of_w = _transform(t.to(dtype)), _transform(w.to(dtype))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphvtr.ops._segments import NORM_EPS, accumulate_dtype
 from graphvtr.ops.eager._match_math import Options, Run, node_gradients, node_scores
-from graphvtr.ops.eager._sparse import owners, reduce_rows
+from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
 
 #: A block on a CPU: 320 rows keep the matrix product at its full speed, 160 Ki elements stay in a 2 MiB cache.
 CPU_ROWS, CPU_ELEMENTS = 320, 160 * 1024
@@ -152,7 +152,7 @@ def blocks(frames: Tensor, frame_ptr: Tensor, dtype: torch.dtype, fusion: str, b
     size = torch.finfo(dtype).bits // 8
     max_rows = budget_bytes // (2 * _COPIES_OF_ROW * size * max(1, frames.size(1)))
     max_elements = budget_bytes // (2 * _COPIES_OF_ELEMENT * size)
-    if frames.device.type == "cpu":
+    if on_cpu(frames):
         max_rows, max_elements = min(max_rows, CPU_ROWS), min(max_elements, CPU_ELEMENTS)
     first = 0
     while first < len(order):
