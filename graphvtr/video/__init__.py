@@ -11,8 +11,7 @@ from graphvtr.video.features import (
     build_featurizer,
 )
 from graphvtr.video.sampling import Clip, sample_clip, uniform_indices, uniform_times
-from graphvtr.video.store import FeatureStore
-from graphvtr.video.store_files import ClipEntry, StoreWriteError
+from graphvtr.video.store import ClipEntry, FeatureStore, StoreWriteError
 
 __all__ = [
     "FEATURIZERS",

@@ -31,6 +31,8 @@ SEEK_SECONDS = 10.0
 DEFAULT_MAX_SIDE = 640
 """Longer side of the decoded images: bounds memory whatever the clip's size."""
 
+_PLAYLISTS = ("concat", "dash", "hls", "imf")
+
 
 @dataclass(frozen=True)
 class ClipInfo:
@@ -92,8 +94,7 @@ class ClipReader:
     """
 
     def __init__(self, path: str | Path, *, max_side: int = DEFAULT_MAX_SIDE, threads: int = 0) -> None:
-        if max_side < 1:
-            raise DataError("max_side", f"is {max_side}", "give a positive number of pixels")
+        check_max_side(max_side)
         self.path = Path(path)
         self._av = optional_import("av", "video", "reading clips")
         self._threads = threads
@@ -181,6 +182,9 @@ class ClipReader:
             raise DataError(self.path, f"cannot be opened as a video ({error.strerror})", "is it one?") from error
         except OSError as error:
             raise DataError(self.path, f"cannot be read ({error.strerror})", "check the file") from error
+        if self._container.format.name in _PLAYLISTS:
+            self._container.close()
+            raise DataError(self.path, "is a playlist", "give the clips themselves")
         cover_art = self._av.stream.Disposition.attached_pic
         streams = [stream for stream in self._container.streams.video if not stream.disposition & cover_art]
         if not streams:
@@ -314,6 +318,16 @@ class ClipReader:
         rgb = frame.reformat(width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR")
         upright = np.rot90(rgb.to_ndarray(), self._quarter_turns)
         return torch.from_numpy(np.ascontiguousarray(upright))
+
+
+def check_max_side(max_side: int) -> None:
+    """Refuse pictures without pixels.
+
+    Raises:
+        DataError: fewer than one pixel.
+    """
+    if max_side < 1:
+        raise DataError("max_side", f"is {max_side}", "give a positive number of pixels")
 
 
 def _fit(width: int, height: int, max_side: int) -> tuple[int, int]:

@@ -16,11 +16,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphvtr.errors import DataError
-from graphvtr.video.decode import DEFAULT_MAX_SIDE
+from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
-from graphvtr.video.sampling import Clip, sample_clip
-from graphvtr.video.store import FeatureStore
-from graphvtr.video.store_files import StoreWriteError, write_whole
+from graphvtr.video.sampling import Clip, check_count, sample_clip
+from graphvtr.video.store import FeatureStore, StoreWriteError
+from graphvtr.video.store.files import write_whole
 
 CLIP_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
@@ -131,6 +131,8 @@ def extract(
         StoreWriteError: the store cannot be written; what is finished stays.
     """
     start = time.perf_counter()
+    check_count(num_frames)
+    check_max_side(max_side)
     clips, duplicates = find_clips(folder)
     widths = {"frame_x": featurizer.dim}
     settings = _settings(featurizer, num_frames, max_side)
@@ -173,7 +175,8 @@ def _extract_clip(
     except StoreWriteError:
         raise
     except Exception as error:  # whatever is wrong with one clip, the others are still wanted
-        report.failures[name] = str(error) if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+        kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+        report.failures[name] = printable(f"{kind}{error}")
         return
     report.extracted.append(name)
     if clip.note:
@@ -209,9 +212,9 @@ def describe_source(file: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def printable(path: str | Path) -> str:
-    """A path as text that can be printed and stored, also where the file system's bytes are no UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def printable(text: str | Path) -> str:
+    """Text with a path in it that can be printed and stored, also where the file system's bytes are no UTF-8."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def _settings(featurizer: FrameFeaturizer, num_frames: int, max_side: int) -> dict[str, Any]:

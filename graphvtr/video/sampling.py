@@ -48,7 +48,7 @@ def uniform_times(duration: float, num_frames: int) -> Tensor:
         >>> uniform_times(10.0, 4).tolist()
         [1.25, 3.75, 6.25, 8.75]
     """
-    _check_count(num_frames)
+    check_count(num_frames)
     if not 0.0 <= duration < float("inf"):
         raise DataError("duration", f"is {duration} s", "give the clip's length in seconds")
     return (torch.arange(num_frames, dtype=torch.float64) + 0.5) * (duration / num_frames)
@@ -73,7 +73,7 @@ def uniform_indices(length: int, num_frames: int) -> Tensor:
         >>> uniform_indices(10, 4).tolist(), uniform_indices(2, 4).tolist()
         ([1, 3, 6, 8], [0, 1])
     """
-    _check_count(num_frames)
+    check_count(num_frames)
     if length < 1:
         raise DataError("length", f"is {length}", "there must be a frame to choose")
     count = min(num_frames, length)
@@ -127,6 +127,11 @@ def _read(reader: ClipReader, times: Tensor) -> tuple[list[tuple[float, Tensor]]
     return shown, None
 
 
-def _check_count(num_frames: int) -> None:
+def check_count(num_frames: int) -> None:
+    """Refuse to take fewer than one frame.
+
+    Raises:
+        DataError: it is fewer.
+    """
     if num_frames < 1:
         raise DataError("num_frames", f"is {num_frames}", "take at least one frame")

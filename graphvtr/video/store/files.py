@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import secrets
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from graphvtr.errors import DataError
+from graphvtr.video.store.fields import FIELDS, Arrays
 
 try:
     import fcntl
@@ -27,20 +27,6 @@ except ImportError:  # Windows: one writer at a time, as the user arranges it
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = "graphvtr.FeatureStore/1"
-Arrays = dict[str, npt.NDArray[Any]]
-
-FIELDS: dict[str, type[np.generic]] = {
-    "frame_x": np.float16,
-    "frame_time": np.float32,
-    "region_x": np.float16,
-    "region_box": np.float32,
-    "region_score": np.float32,
-    "region_frame": np.int32,
-    "region_track": np.int32,
-}
-"""What is stored of a clip, named as in :meth:`graphvtr.graphs.VideoGraph.build`, and how. Features are half
-precision (relative error below 1/2048); times and boxes are not, as two hours in half precision are two hours
-give or take seconds."""
 
 
 class StoreWriteError(DataError):
@@ -54,7 +40,7 @@ class ClipEntry:
     Attributes:
         name: of the clip.
         shapes: field -> shape.
-        crc32: of the stored fields, see :func:`checksum`.
+        crc32: of the stored fields, see :func:`graphvtr.video.store.fields.checksum`.
         source: where the features come from, for instance file, size, modification time and fingerprint.
         note: what was odd about the clip, empty for a sound one.
     """
@@ -65,15 +51,10 @@ class ClipEntry:
     source: dict[str, Any] = field(default_factory=dict)
     note: str = ""
 
-
-def checksum(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
-    """CRC-32 over field names, dtypes, shapes and values, whatever the order of the fields."""
-    crc = 0
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        crc = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), crc)
-        crc = zlib.crc32(array.data.cast("B") if array.size else b"", crc)
-    return crc
+    @property
+    def num_bytes(self) -> int:
+        """Size of the stored fields."""
+        return sum(math.prod(shape) * FIELDS[key].itemsize for key, shape in self.shapes.items())
 
 
 def loose_file_name(name: str) -> str:

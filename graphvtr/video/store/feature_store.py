@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -17,12 +16,10 @@ from tqdm import tqdm
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
-from graphvtr.video.store_files import (
-    FIELDS,
+from graphvtr.video.store.fields import Arrays, check_widths, checksum, to_arrays
+from graphvtr.video.store.files import (
     FORMAT,
-    Arrays,
     ClipEntry,
-    checksum,
     differences,
     locked,
     loose_file_name,
@@ -96,11 +93,7 @@ class FeatureStore:
             DataError: the folder holds a store (without ``overwrite``) or something else, or a width is wrong.
         """
         path = Path(path)
-        for name, width in widths.items():
-            if FIELDS.get(name) is not np.float16 or width < 1:
-                raise DataError(f"widths['{name}']", f"is {width}", "give a positive width for frame_x and region_x")
-        if "frame_x" not in widths:
-            raise DataError("widths", "has no frame_x", "give the width of the frame features")
+        check_widths(widths)
         manifest = path / "manifest.json"
         if manifest.exists():
             if not overwrite:
@@ -270,7 +263,7 @@ class FeatureStore:
                 message names clip and field.
             StoreWriteError: the disk is full or the like.
         """
-        arrays = self._checked(name, fields)
+        arrays = to_arrays(name, fields, self.widths)
         shapes = {key: list(array.shape) for key, array in arrays.items()}
         entry = ClipEntry(name, shapes, checksum(arrays), dict(source or {}), note)
         file = self.path / "clips" / loose_file_name(name)
@@ -290,7 +283,7 @@ class FeatureStore:
             self.refresh()
             loose = {name: found for name, found in self._index.items() if found[0].parent.name == "clips"}
             number = 1 + max((int(file.name.split("-")[1]) for file in self.path.glob("shards/shard-*")), default=0)
-            for names in _groups({name: _num_bytes(entry) for name, (_, entry) in loose.items()}, shard_bytes):
+            for names in _groups({name: entry.num_bytes for name, (_, entry) in loose.items()}, shard_bytes):
                 clips = [(self.entry(name), self._arrays(name)) for name in names]
                 write_clips(self.path / "shards" / shard_file_name(number), clips)
                 number += 1
@@ -328,44 +321,12 @@ class FeatureStore:
                 self._shards[file] = opened
         return {key: opened.get_tensor(f"{entry.name}/{key}") for key in entry.shapes}
 
-    def _checked(self, name: str, fields: Mapping[str, Tensor]) -> Arrays:
-        """Fields in the types they are stored in, or the reason why they cannot be."""
-        if not name or not name.isprintable():
-            raise DataError(f"clip {name!r}", "is not a name", "use printable characters, at least one")
-        unknown = sorted(fields.keys() - FIELDS.keys())
-        if unknown:
-            raise DataError(f"clip '{name}': {unknown[0]}", "is not a field of clips", f"known: {', '.join(FIELDS)}")
-        strangers = [key for key in fields if f"{key.split('_')[0]}_x" not in self.widths]
-        if strangers:
-            problem = f"has no place in a store of {', '.join(self.widths)}"
-            raise DataError(f"clip '{name}': {strangers[0]}", problem, "make a store with widths for it")
-        for key, width in self.widths.items():
-            if key not in fields:
-                raise DataError(f"clip '{name}': {key}", "is missing", f"give [n, {width}]")
-            if fields[key].shape[1:] != (width,):
-                problem = f"has shape {list(fields[key].shape)}, the store {self.path} holds [n, {width}]"
-                raise DataError(f"clip '{name}': {key}", problem, "use the featurizer that the store was made with")
-        if not len(fields["frame_x"]):
-            raise DataError(f"clip '{name}': frame_x", "has no frames", "leave the clip out")
-        VideoGraph.build(**fields, name=name)
-        arrays = {}
-        for key, value in fields.items():
-            arrays[key] = value.detach().cpu().numpy().astype(FIELDS[key])
-            if not np.isfinite(arrays[key]).all():
-                problem = f"reaches {float(value.abs().max()):.3g}, beyond float16's 65504"
-                raise DataError(f"clip '{name}': {key}", problem, "scale the features down")
-        return arrays
-
     def _clear(self) -> None:
         """Remove clips; the manifest is replaced afterwards, so that old clips never meet new settings."""
         with locked(self.path, exclusive=True):
             for pattern in ("clips/*", "shards/*", "failures.json"):
                 for file in self.path.glob(pattern):
                     file.unlink()
-
-
-def _num_bytes(entry: ClipEntry) -> int:
-    return sum(int(np.prod(shape)) * np.dtype(FIELDS[key]).itemsize for key, shape in entry.shapes.items())
 
 
 def _groups(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:

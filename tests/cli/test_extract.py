@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphvtr.cli.main import main
+from graphvtr.video import FeatureStore
+
+av = pytest.importorskip("av")
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "clips").mkdir()
+    for name in ("one", "two"):
+        with av.open(str(tmp_path / "clips" / f"{name}.mp4"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+            for index in range(8):
+                grey = np.full((32, 32, 3), 20 * index, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode())
+    return tmp_path / "clips"
+
+
+def test_extract_then_skip(folder, tmp_path, capsys):
+    out = tmp_path / "store"
+    assert main(["extract", str(folder), "--out", str(out), "--frames", "4"]) == 0
+    printed = capsys.readouterr()
+    assert f"{out}: 2 clips extracted" in printed.out
+    assert "clips/s" in printed.out
+    assert "2/2" in printed.err
+    assert FeatureStore.open(out).read("one")["frame_x"].shape == (4, 416)
+    assert main(["extract", str(folder), "--out", str(out), "--frames", "4"]) == 0
+    assert "0 clips extracted" in capsys.readouterr().out
+
+
+def test_exit_codes(folder, tmp_path, capsys):
+    out = str(tmp_path / "store")
+    (folder / "broken.mp4").touch()
+    assert main(["extract", str(folder), "--out", out]) == 0
+    assert "broken: " in capsys.readouterr().out
+    assert main(["extract", str(folder), "--out", out, "--frames", "7"]) == 2
+    assert "frames.num_frames is 20 in the store and 7 now" in capsys.readouterr().err
+    assert main(["extract", str(folder), "--out", out, "--frames", "7", "--overwrite"]) == 0
+    for clip in ("one", "two"):
+        (folder / f"{clip}.mp4").write_bytes(b"")
+    assert main(["extract", str(folder), "--out", str(tmp_path / "other")]) == 1
+    assert json.loads((tmp_path / "other" / "failures.json").read_text()).keys() == {"broken", "one", "two"}
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--features", "pixel"], "did you mean 'pixels'"),
+    (["--device", "warp"], "device 'warp'"),
+    (["--frames", "0"], "num_frames: is 0"),
+])  # fmt: skip
+def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, message):
+    assert main(["extract", str(folder), "--out", str(tmp_path / "store"), *arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("graphvtr: error: ")
+    assert message in error
+    assert not (tmp_path / "store").exists()

@@ -1,0 +1,148 @@
+"""Tiny clips made on the spot. Frame i shows the binary digits of i as seven upright bars, so that a picture
+says which frame it is, however lossy the codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+av = pytest.importorskip("av")
+
+MakeClip = Callable[..., Path]
+DIGITS = 7
+
+
+def frame_numbers(pictures: Tensor) -> list[int]:
+    """Which frames the pictures [T, H, W, 3] of a clip are."""
+    centre = ((torch.arange(DIGITS) + 0.5) * pictures.size(2) / DIGITS).long()
+    bars = pictures.float().mean(dim=(1, 3))[:, centre] > 128  # [T, digits]
+    return (bars.long() << torch.arange(DIGITS)).sum(1).tolist()
+
+
+def bars(index: int, width: int, height: int) -> np.ndarray:
+    assert index < 2**DIGITS
+    digit = np.arange(width) * DIGITS // width
+    row = np.where(index >> digit & 1, 235, 16).astype(np.uint8)
+    return np.broadcast_to(row[None, :, None], (height, width, 3)).copy()
+
+
+def write_clip(
+    path: Path,
+    num_frames: int = 30,
+    *,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    width: int = 64,
+    height: int = 48,
+    rate: int = 10,
+    key_every: int | None = None,
+    rotation: int | None = None,
+    milliseconds: Sequence[int] | None = None,
+    picture: Callable[[int, int, int], np.ndarray] = bars,
+    audio_seconds: int = 0,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write a clip; ``milliseconds`` gives every frame its own time (variable frame rate)."""
+    from fractions import Fraction
+
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        if codec == "libx264":
+            stream.options = {"qp": "0", "preset": "ultrafast"}
+        if key_every:
+            stream.gop_size = key_every
+        if rotation is not None:
+            stream.set_display_rotation(rotation)
+        if milliseconds is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        sound = container.add_stream("aac", rate=16000, layout="mono") if audio_seconds else None
+        for index in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(picture(index, width, height), format="rgb24")
+            if milliseconds is not None:
+                frame.pts, frame.time_base = milliseconds[index], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        if sound is not None:
+            write_silence(container, sound, audio_seconds)
+    return path
+
+
+def write_silence(container: Any, stream: Any, seconds: int) -> None:
+    for _ in range(seconds):
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> MakeClip:
+    """``make_clip("name.mp4", num_frames, **settings)`` in tmp_path."""
+
+    def make(name: str, *args: Any, **settings: Any) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_clip(path, *args, **settings)
+
+    return make
+
+
+class MeanColour:
+    """A featurizer of width 3 that counts its calls and can fail at one of them."""
+
+    name, version, dim = "mean_colour", "1", 3
+
+    def __init__(self, fail_at: int | None = None, error: type[BaseException] = KeyboardInterrupt) -> None:
+        self.calls, self.fail_at, self.error = 0, fail_at, error
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == self.fail_at:
+            raise self.error("on purpose")
+        return frames.float().mean(dim=(1, 2)) / 255
+
+
+@pytest.fixture
+def mean_colour() -> type[MeanColour]:
+    return MeanColour
+
+
+@pytest.fixture
+def numbered() -> Callable[[int, int, int], np.ndarray]:
+    return bars
+
+
+@pytest.fixture
+def which_frames() -> Callable[[Tensor], list[int]]:
+    return frame_numbers
+
+
+@pytest.fixture
+def random_fields() -> Callable[..., dict[str, Tensor]]:
+    """``random_fields(frames, width, regions=0)``: fields of a clip as a store takes them."""
+
+    def make(frames: int = 4, width: int = 6, regions: int | None = None) -> dict[str, Tensor]:
+        fields = {"frame_x": torch.randn(frames, width), "frame_time": torch.arange(frames) * 0.5 + 0.25}
+        if regions is not None:
+            corner = torch.rand(regions, 2) * 0.5
+            fields |= {
+                "region_x": torch.randn(regions, width),
+                "region_box": torch.cat([corner, corner + 0.4], dim=1),
+                "region_score": torch.rand(regions),
+                "region_frame": torch.randint(0, frames, (regions,)).sort().values,
+                "region_track": torch.arange(regions),
+            }
+        return fields
+
+    return make
