@@ -32,6 +32,15 @@ class Clause:
         self.passive = is_passive(tree, verb)
         self.has_object = any(tree.deps[child] == "dobj" for child in self.children)
 
+    @property
+    def has_recipient(self) -> bool:
+        """`tells the class [a joke]`, `tells a joke [to the class]`: the recipient stands beside the object."""
+        tree = self.tree
+        return any(
+            tree.deps[child] == "dative" or (tree.deps[child] == "prep" and tree.words[child] == "to")
+            for child in self.children
+        )
+
 
 def is_passive(tree: Tree, verb: int) -> bool:
     """Whether the verb is a passive: by an auxiliary, a passive subject, or as a bare past participle."""
@@ -127,8 +136,23 @@ def _adverbial(tree: Tree, verb: int) -> Phrase | None:
 
 
 def _described(tree: Tree, verb: int) -> Phrase | None:
-    """`a man wearing a hat`, `chopped onions`: the noun."""
-    return antecedent(tree, verb) if tree.tags[verb] != "VB" else None
+    """`a man wearing a hat`, `chopped onions`: the noun; `uses a knife to cut`: who uses it."""
+    if tree.tags[verb] != "VB":
+        return antecedent(tree, verb)
+    noun = tree.heads[verb]
+    return subject(tree, tree.heads[noun]) if is_means_to(tree, verb) else None
+
+
+def is_means_to(tree: Tree, verb: int) -> bool:
+    """`uses [a knife] [to cut]`, where the parser hangs the infinitive on the object."""
+    noun = tree.heads[verb]
+    above = tree.heads[noun]
+    return (
+        tree.deps[verb] == "acl"
+        and tree.deps[noun] == "dobj"
+        and tree.tags[verb] == "VB"
+        and tree.lemma(above) == "use"
+    )
 
 
 FINDERS = {

@@ -10,9 +10,8 @@ def subject_role(clause: Clause, child: int) -> str:
     """Role of the subject: ARG0 for who acts, ARG1 for what undergoes, ARG2 for the recipient of a passive."""
     lemma = clause.lemma
     if clause.passive:
-        if lemma in lexicon.EXPERIENCER_PASSIVE or (clause.has_object and lemma in lexicon.RECIPIENT_PASSIVE):
-            return "ARG2"
-        return "ARG1"
+        addressed = lemma in lexicon.EXPERIENCER_PASSIVE and not clause.has_recipient
+        return "ARG2" if addressed or (clause.has_object and lemma in lexicon.RECIPIENT_PASSIVE) else "ARG1"
     if lemma in lexicon.WHOLE_SUBJECT:
         return "ARG2"
     if clause.has_object:
@@ -40,7 +39,7 @@ def object_role(clause: Clause, child: int) -> str:
     word = tree.words[child]
     if word in lexicon.TIME_NOUNS and not clause.passive and lemma in ("wait", "last", "live", "stay", "sleep"):
         return "ARGM-TMP"
-    if lemma in lexicon.ADDRESSEE_OBJECT:
+    if lemma in lexicon.ADDRESSEE_OBJECT and not clause.has_recipient:
         if lemma in lexicon.ADDRESSEE_BESIDE_CLAUSE or lemma in ("teach", "tell"):
             beside = any(tree.deps[other] in ("xcomp", "ccomp", "dative", "advcl", "prep") for other in clause.children)
             pronoun = tree.tags[child] in ("PRP", "NNP") or word in lexicon.PERSON_WORDS
@@ -80,6 +79,8 @@ def clausal_role(clause: Clause, child: int) -> str | None:
         return None  # the parser's reading of two sentences in a row
     if lemma in lexicon.CLAUSE_ARG3:
         return "ARG3"
+    if lemma == "stop" and clause.tree.tags[child] == "VB":
+        return "ARGM-PRP"
     if lemma == "be":
         return "ARG2"
     return "ARG2" if lemma in lexicon.CLAUSE_ARG2 else "ARG1"

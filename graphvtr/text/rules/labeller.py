@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator
 
 from graphvtr.text.frames import Argument
 from graphvtr.text.rules import complements, modifiers, prepositions
-from graphvtr.text.rules.clause import SUBJECTS, Clause, Phrase, antecedent, is_relative, is_semi_auxiliary, subject
+from graphvtr.text.rules.clause import (
+    SUBJECTS,
+    Clause,
+    Phrase,
+    antecedent,
+    is_means_to,
+    is_relative,
+    is_semi_auxiliary,
+    subject,
+)
 from graphvtr.text.rules.tree import Tree
 
 Rule = Callable[[Clause, int], str | None]
@@ -66,13 +75,23 @@ def _own_arguments(clause: Clause) -> Iterator[Argument]:
             yield Argument(f"R-{role}", *tree.span(child))
             yield Argument(role, *_span_outside(tree, antecedent(tree, clause.verb), clause.verb))
             continue
-        detached = prepositions.detached_phrase(clause, child)
+        detached = _detached(clause, child)
         if detached is None:
             yield Argument(role, *tree.span(child))
         else:
             yield Argument(role, *tree.span(child, (detached,)))
-            place = prepositions.preposition_role(clause, detached)
-            yield Argument(place, *tree.span(detached))
+            rule = prepositions.preposition_role if tree.deps[detached] == "prep" else complements.clausal_role
+            detached_role = rule(clause, detached)
+            if detached_role is not None:
+                yield Argument(detached_role, *tree.span(detached))
+
+
+def _detached(clause: Clause, child: int) -> int | None:
+    """The last phrase inside the object that is an argument of its own, if there is one."""
+    inside = clause.tree.children[child]
+    if inside and inside[-1] > child and is_means_to(clause.tree, inside[-1]):
+        return inside[-1]
+    return prepositions.detached_phrase(clause, child)
 
 
 def _shared_arguments(clause: Clause) -> Iterator[Argument]:

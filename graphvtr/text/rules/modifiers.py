@@ -66,7 +66,9 @@ def place_role(clause: Clause) -> str:
     lemma = clause.lemma
     if lemma in ("stay", "remain"):
         return "ARG3"
-    if lemma in lexicon.POSITION_VERBS or (lemma in lexicon.PLACEMENT_VERBS):
+    if lemma in lexicon.POSITION_VERBS:
+        return "ARG2"
+    if lemma in lexicon.PLACEMENT_VERBS and (clause.has_object or clause.passive):
         return "ARG2"
     return "ARGM-LOC"
 

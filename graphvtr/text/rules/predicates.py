@@ -48,6 +48,37 @@ def _acts_as_verb(tree: Tree, token: int) -> bool:
     return "cop" not in deps and ("aux" in deps or "nsubj" in deps) and "det" not in deps
 
 
+SINGULAR = frozenset(("a", "an", "another", "each", "every", "this"))
+INSIDE_SINGULAR = frozenset(("NN", "NNP", "JJ", "JJR", "JJS"))
+
+
+def misread_verbs(tree: Tree) -> list[int]:
+    """Verbs in -s that the pipeline takes for plurals: `a [woman dances]`, where `a` asks for a singular."""
+    found = []
+    for token in range(2, len(tree)):
+        word = tree.words[token]
+        if tree.tags[token] not in ("NNS", "NNPS") or tree.tags[token - 1] not in ("NN", "NNP"):
+            continue
+        if not word.endswith("s") or tree.lemma(token) == word or _next_is_auxiliary(tree, token):
+            continue
+        first = token - 1
+        while first and tree.tags[first - 1] in INSIDE_SINGULAR:
+            first -= 1
+        if first and tree.words[first - 1] in SINGULAR:
+            found.append(token)
+    return found
+
+
+def _next_is_auxiliary(tree: Tree, token: int) -> bool:
+    return token + 1 < len(tree) and tree.words[token + 1] in ("are", "were", "have")
+
+
+def plain_verb_for(tree: Tree, token: int) -> str:
+    """A frequent verb that no parser misreads, to stand for the one at ``token``: with or without an object."""
+    after = tree.tags[token + 1] if token + 1 < len(tree) else ""
+    return "makes" if after.startswith(("DT", "PRP", "NN", "JJ", "CD")) else "goes"
+
+
 def predicate_tokens(tree: Tree, verb: int) -> tuple[int, ...]:
     """The verb and its particles, if they are part of it: `cuts ... up`, but not `walks away`."""
     particles = [child for child in tree.children[verb] if is_particle(tree, child)]

@@ -26,7 +26,7 @@ def preposition_role(clause: Clause, preposition: int) -> str:
         return governed
     if word in SPECIAL:
         return SPECIAL[word](clause, inner)
-    if word == "in" and noun is not None and tree.words[noun] in lexicon.MANNER_NOUNS:
+    if word == "in" and noun is not None and tree.words[noun] in lexicon.MANNERS_AND_CLOTHES:
         return "ARGM-MNR"
     if word == "after" and noun is not None and lemma in lexicon.MOTION_VERBS:
         return "ARGM-DIR"
@@ -75,7 +75,7 @@ def spatial_role(clause: Clause, word: str) -> str:
     if lemma == "be":
         return "ARG2"
     if word in ("to", "into", "onto", "from"):
-        if lemma in lexicon.PLACEMENT_VERBS:
+        if lemma in lexicon.PLACEMENT_VERBS and (clause.has_object or clause.passive):
             return "ARG2"
         return "ARGM-DIR" if lemma in lexicon.MOTION_VERBS or word == "onto" else "ARG2"
     if lemma in lexicon.MOTION_VERBS and lemma not in lexicon.POSITION_VERBS and word in lexicon.PATHS:

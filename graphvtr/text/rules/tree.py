@@ -40,7 +40,7 @@ class Tree:
         size = len(words)
         self.children: list[list[int]] = [[] for _ in range(size)]
         self.left, self.right = list(range(size)), list(range(size))
-        for token, head in enumerate(heads):
+        for token, head in enumerate(self.heads):
             if head != token:
                 self.children[head].append(token)
         for token in range(size):

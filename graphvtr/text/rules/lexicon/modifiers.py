@@ -113,3 +113,6 @@ CLOTHES = words(
     trousers tuxedo uniform uniforms veil vest white wig yellow
     """
 )
+
+# `walks in a circle`, `dances in a red dress`
+MANNERS_AND_CLOTHES = MANNER_NOUNS | CLOTHES

@@ -13,7 +13,7 @@ GOVERNED = governed(
     ARG1 at: aim bark gaze glance laugh look peek peer smile stare yell
     ARG1 for: account apply ask care hope look shop watch wish yearn
     ARG1 from: benefit suffer
-    ARG1 in: believe engage participate serve specialize
+    ARG1 in: believe engage participate specialize
     ARG1 into: bite dig look
     ARG1 like: feel look seem smell sound taste
     ARG1 of: approve beware complain consist dispose dream hear know speak think

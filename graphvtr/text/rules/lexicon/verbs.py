@@ -10,7 +10,7 @@ UNDERGOER_SUBJECT = words(
     adjust appear arrive balloon be become begin bend blow boil bounce break burn burst change close collapse
     come continue crack crash crumble decline decrease derail die differ disappear dissolve drift drip drop dry
     emerge end erupt evaporate evolve exist expand explode fade fail fall fit fix flare flash flicker float flow
-    fly form freeze glow graduate grow halt hang happen heat improve increase land last leak lean lie light loom
+    fly form freeze glow graduate grow halt hang happen heat improve increase land last lay leak lean lie light loom
     mate matter melt merge mix move occur open originate overturn pass perch pop prevail proceed prove reflect
     relate remain rest result return rise roll rotate rush seem separate settle shatter shine shrink shut sink
     sit slide slip snap sound spill spin split spread stand start stay steam step stick stop suffer swell swing
@@ -108,7 +108,7 @@ POSITION_VERBS = words(
 # where a thing is put: the place is an argument (ARG2)
 PLACEMENT_VERBS = words(
     """
-    add apply arrange attach bury deposit drop dump fill fix force hang hide insert install invest jam lay load
+    add apply arrange attach bury deposit drop dump fill fix force hang insert install invest jam lay load
     lock lower mount pack park paste place plant plug position pour press push put scatter seat set shove slide
     spill splash spray spread sprinkle squeeze squirt stick store stuff submerge throw thrust tie tuck wrap
     """
