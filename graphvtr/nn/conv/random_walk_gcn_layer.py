@@ -16,10 +16,14 @@ from graphvtr.nn.conv.random_walk_gcn_walk import (
     Affinity,
     Normalization,
     check_options,
-    low_rank_walk,
     transition_matrix,
     walk,
 )
+from graphvtr.ops import complete_graph_walk
+
+OP_AFFINITIES = ("dot", "exp")
+"""What :func:`graphvtr.ops.complete_graph_walk` does in full. Its softplus lets degrees underflow where all scores of
+a row are far below 0; the layer normalises that one by its logarithm."""
 
 
 class RandomWalkLayer(nn.Module):
@@ -89,10 +93,9 @@ class RandomWalkLayer(nn.Module):
         if self.normalization == "none":
             return x
         self._check(x, box)
-        dense = layout.pad(x)  # [B, n, d]
-        walked = self._walk(x, dense, layout, box)
-        before = self._walk_from_previous(x, dense, layout, clip) if self.temporal else None
-        out = x + self._branch(layout.unpad(walked), None if before is None else layout.unpad(before), layout.row_mask)
+        walked = self._walk(x, layout, box)
+        before = self._walk_from_previous(x, layout, clip) if self.temporal else None
+        out = x + self._branch(walked, before, layout.row_mask)
         return out if layout.row_mask is None else out.masked_fill(~layout.row_mask[:, None], 0.0)
 
     def complete_transition(self, x: Tensor, layout: Layout, box: Tensor | None = None) -> Tensor:
@@ -103,29 +106,27 @@ class RandomWalkLayer(nn.Module):
         score = self._scores(x, layout, box, fold=False)
         return transition_matrix(score, layout.mask, layout.mask, self.normalization, self.affinity, self.eps)
 
-    def _walk(self, x: Tensor, dense: Tensor, layout: Layout, box: Tensor | None) -> Tensor:
-        """P^k V, [B, n, d]."""
-        if self._low_rank_pays(layout.nodes):
+    def _walk(self, x: Tensor, layout: Layout, box: Tensor | None) -> Tensor:
+        """P^k V, [R, d]."""
+        if self.location or self.affinity not in OP_AFFINITIES:
+            score = self._scores(x, layout, box, fold=self._fold_pays(x))
+            matrix = transition_matrix(score, layout.mask, layout.mask, self.normalization, self.affinity, self.eps)
+            return layout.unpad(walk(matrix, layout.pad(x), self.num_steps))
+        if self._constant_cancels() and self._fold_pays(x):
+            phi, theta = self._folded(x), x
+        else:
             phi, theta = self.phi(x), self.theta(x)
-            if layout.row_mask is not None:
-                phi, theta = (value.masked_fill(~layout.row_mask[:, None], 0.0) for value in (phi, theta))
-            return low_rank_walk(
-                layout.pad(phi), layout.pad(theta), dense, self.normalization, self.num_steps, self.eps, layout.count
-            )
-        score = self._scores(x, layout, box, fold=self._fold_pays(x))
-        matrix = transition_matrix(score, layout.mask, layout.mask, self.normalization, self.affinity, self.eps)
-        return walk(matrix, dense, self.num_steps)
+        options = (self.normalization, self.affinity, self.num_steps, self.eps)
+        if layout.ptr is not None:
+            return complete_graph_walk(phi, theta, x, layout.ptr, None, *options)  # type: ignore[arg-type]
+        phi, theta, nodes = (layout.pad(value) for value in (phi, theta, x))
+        walked = complete_graph_walk(phi, theta, nodes, None, layout.mask, *options)  # type: ignore[arg-type]
+        return layout.unpad(walked)
 
     def _scores(self, x: Tensor, layout: Layout, box: Tensor | None, fold: bool) -> Tensor:
-        r"""R of Eq 1, [B, n, n].
-
-        Folded, :math:`\phi_i^\top \theta_j = v_i^\top (W_\phi^\top W_\theta) v_j + a^\top v_i + b^\top v_j + c`
-        needs one product with d-wide features instead of two; as R adds the transpose, a + b may stand on one side.
-        """
+        """R of Eq 1, [B, n, n]."""
         if fold:
-            both = self.phi.weight.T @ self.theta.weight  # [d, d]
-            linear = self.theta.bias @ self.phi.weight + self.phi.bias @ self.theta.weight  # [d]
-            half = layout.pad(torch.addmm(linear, x, both)) @ layout.pad(x).mT + self.phi.bias @ self.theta.bias
+            half = layout.pad(self._folded(x)) @ layout.pad(x).mT + self.phi.bias @ self.theta.bias
         else:
             half = layout.pad(self.phi(x)) @ layout.pad(self.theta(x)).mT
         score = half + half.mT
@@ -134,8 +135,22 @@ class RandomWalkLayer(nn.Module):
             score = score + self.edge_bias(place[:, :, None], place[:, None])
         return score
 
-    def _walk_from_previous(self, x: Tensor, dense: Tensor, layout: Layout, clip: Tensor | None) -> Tensor:
-        """One directed step from the frame before, [B, n, d]: 0 in the first frame of a clip."""
+    def _folded(self, x: Tensor) -> Tensor:
+        r"""What to multiply with x instead of :math:`\phi` with :math:`\theta`, [R, d]: one map instead of two.
+
+        :math:`\phi_i^\top \theta_j = v_i^\top W_\phi^\top W_\theta v_j + a^\top v_i + b^\top v_j + c`. As R adds the
+        transpose, a + b may stand on one side. The constant c is left out.
+        """
+        both = self.phi.weight.T @ self.theta.weight  # [d, d]
+        linear = self.theta.bias @ self.phi.weight + self.phi.bias @ self.theta.weight  # a + b, [d]
+        return torch.addmm(linear, x, both)
+
+    def _constant_cancels(self) -> bool:
+        """Whether P is the same when all scores are shifted alike."""
+        return self.affinity == "exp" and self.normalization != "row"
+
+    def _walk_from_previous(self, x: Tensor, layout: Layout, clip: Tensor | None) -> Tensor:
+        """One directed step from the frame before, [R, d]: 0 in the first frame of a clip."""
         assert self.temporal_phi is not None
         assert self.temporal_theta is not None
         if clip is not None and clip.shape != (layout.graphs,):
@@ -149,7 +164,8 @@ class RandomWalkLayer(nn.Module):
             columns = columns & (clip[1:] == clip[:-1])[:, None]
         score = now[1:] @ before[:-1].mT  # [B - 1, n, n], frame b from frame b - 1
         matrix = transition_matrix(score, mask[1:], columns, self.normalization, self.affinity, self.eps)
-        return F.pad(walk(matrix, dense[:-1], 1), (0, 0, 0, 0, 1, 0))[: layout.graphs]
+        walked = walk(matrix, layout.pad(x)[:-1], 1)
+        return layout.unpad(F.pad(walked, (0, 0, 0, 0, 1, 0))[: layout.graphs])
 
     def _branch(self, walked: Tensor, before: Tensor | None, row_mask: Tensor | None = None) -> Tensor:
         """(P V W_g) W_r, plus the step from the frame before, normalised: what is added to V."""
@@ -164,14 +180,6 @@ class RandomWalkLayer(nn.Module):
         if row_mask is None:
             return _batch_norm(self.norm, out)
         return out.masked_scatter(row_mask[:, None], _batch_norm(self.norm, out[row_mask]))
-
-    def _low_rank_pays(self, n: int) -> bool:
-        """Whether phi (theta^T V) + theta (phi^T V) is cheaper than R V, by their multiplications a graph."""
-        if self.affinity != "dot" or self.location:
-            return False
-        key, d, steps = self.key_channels, self.in_channels, self.num_steps
-        power = (steps - 1) * n * n * min(n, d)
-        return 4 * n * key * d * steps < n * n * (key + d) + power
 
     def _fold_pays(self, x: Tensor) -> bool:
         """Whether W_phi^T W_theta, once, and one product with the rows is cheaper than two."""

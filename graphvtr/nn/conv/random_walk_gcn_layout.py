@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -11,32 +9,32 @@ from graphvtr.errors import DataError
 from graphvtr.ops._segments import check_ptr, check_ptr_values
 
 
-@dataclass(frozen=True)
 class Layout:
     """B graphs of up to n nodes, their features as rows ``[R, ...]``.
 
+    Built from a mask, rows are all B * n places, of which some hold no node; built from a pointer, rows are the nodes
+    end to end. The places of the latter are worked out once someone wants the graphs side by side.
+
     Attributes:
+        ptr: [B + 1], where each graph's rows begin; None for a layout of places.
         graphs: B.
-        nodes: n, nodes of the largest graph.
-        mask: [B, n] of bool, which places hold a node; None when all do.
-        place: [R], the place ``b * n + i`` of each row; None when the rows are the B * n places in order.
     """
 
-    graphs: int
-    nodes: int
-    mask: Tensor | None = None
-    place: Tensor | None = None
+    def __init__(self, graphs: int, nodes: int | None, mask: Tensor | None, ptr: Tensor | None) -> None:
+        self.graphs, self.ptr = graphs, ptr
+        self._nodes, self._mask = nodes, mask
+        self._place: Tensor | None = None
 
     @staticmethod
     def from_mask(x: Tensor, mask: Tensor | None) -> Layout:
-        """Rows are all places of ``x`` [B, n, d]."""
+        """Rows are all places of ``x`` [B, n, d]; ``mask`` [B, n] says which hold a node, all of them when None."""
         if x.dim() != 3:
             raise DataError("x", f"has shape {list(x.shape)}", "give [B, n, d], or ptr with [R, d]")
         if mask is not None and (mask.shape != x.shape[:2] or mask.dtype != torch.bool):
             raise DataError(
                 "mask", f"is {mask.dtype} of shape {list(mask.shape)}", f"give bool [{x.size(0)}, {x.size(1)}]"
             )
-        return Layout(x.size(0), x.size(1), mask)
+        return Layout(x.size(0), x.size(1), mask, None)
 
     @staticmethod
     def from_ptr(x: Tensor, ptr: Tensor) -> Layout:
@@ -44,40 +42,55 @@ class Layout:
         if x.dim() != 2:
             raise DataError("x", f"has shape {list(x.shape)}", "give [R, d] with ptr, or [B, n, d] without")
         check_ptr("ptr", ptr)
-        check_ptr_values("ptr", ptr, x.size(0))
-        count = ptr.diff()
-        graphs = count.numel()
-        nodes = int(count.max()) if graphs else 0
-        if graphs * nodes == x.size(0):  # no graph is smaller than the largest: the rows are the places
-            return Layout(graphs, nodes)
-        shift = torch.arange(graphs, device=ptr.device) * nodes - ptr[:-1]
-        place = torch.arange(x.size(0), device=ptr.device) + torch.repeat_interleave(
-            shift, count, output_size=x.size(0)
-        )
-        return Layout(graphs, nodes, torch.arange(nodes, device=ptr.device) < count[:, None], place)
-
-    def pad(self, rows: Tensor) -> Tensor:
-        """[R, ...] -> [B, n, ...], 0 where there is no node."""
-        shape = (self.graphs, self.nodes, *rows.shape[1:])
-        if self.place is None:
-            return rows.view(shape)
-        padded = rows.new_zeros((self.graphs * self.nodes, *rows.shape[1:]))
-        return padded.index_copy(0, self.place, rows).view(shape)
-
-    def unpad(self, dense: Tensor) -> Tensor:
-        """[B, n, ...] -> [R, ...]."""
-        rows = dense.reshape(self.graphs * self.nodes, *dense.shape[2:])
-        return rows if self.place is None else rows.index_select(0, self.place)
+        if not torch.compiler.is_compiling():  # a compiled graph does not look at values
+            check_ptr_values("ptr", ptr, x.size(0))
+        return Layout(ptr.numel() - 1, None, None, ptr)
 
     @property
-    def count(self) -> Tensor | int:
-        """Nodes of each graph, at least 1, as [B, 1, 1] or one number for all."""
-        return max(self.nodes, 1) if self.mask is None else self.mask.sum(1).clamp(min=1)[:, None, None]
+    def nodes(self) -> int:
+        """n, nodes of the largest graph."""
+        if self._nodes is None:
+            self._find_places()
+        assert self._nodes is not None
+        return self._nodes
+
+    @property
+    def mask(self) -> Tensor | None:
+        """[B, n] of bool, which places hold a node; None when all do."""
+        if self._nodes is None:
+            self._find_places()
+        return self._mask
 
     @property
     def row_mask(self) -> Tensor | None:
         """[R], which rows are nodes; None when all are."""
-        return self.mask.flatten() if self.mask is not None and self.place is None else None
+        return self._mask.flatten() if self._mask is not None and self.ptr is None else None
+
+    def pad(self, rows: Tensor) -> Tensor:
+        """[R, ...] -> [B, n, ...], 0 where there is no node."""
+        shape = (self.graphs, self.nodes, *rows.shape[1:])
+        if self._place is None:
+            return rows.view(shape)
+        padded = rows.new_zeros((self.graphs * self.nodes, *rows.shape[1:]))
+        return padded.index_copy(0, self._place, rows).view(shape)
+
+    def unpad(self, dense: Tensor) -> Tensor:
+        """[B, n, ...] -> [R, ...]."""
+        rows = dense.reshape(self.graphs * self.nodes, *dense.shape[2:])
+        return rows if self._place is None else rows.index_select(0, self._place)
+
+    def _find_places(self) -> None:
+        """Where the rows of a pointer stand: row r of graph b at ``b * n + r - ptr[b]``."""
+        assert self.ptr is not None
+        count = self.ptr.diff()
+        self._nodes = int(count.max()) if self.graphs else 0
+        total = int(self.ptr[-1])
+        if self.graphs * self._nodes == total:  # no graph is smaller than the largest: the rows are the places
+            return
+        shift = torch.arange(self.graphs, device=count.device) * self._nodes - self.ptr[:-1]
+        row = torch.arange(total, device=count.device)
+        self._place = row + torch.repeat_interleave(shift, count, output_size=total)
+        self._mask = torch.arange(self._nodes, device=count.device) < count[:, None]
 
 
 def batch_to_ptr(batch: Tensor, num_graphs: int | None = None) -> Tensor:

@@ -138,40 +138,6 @@ def walk(matrix: Tensor, x: Tensor, num_steps: int) -> Tensor:
     return x
 
 
-def low_rank_walk(
-    phi: Tensor, theta: Tensor, x: Tensor, normalization: str, num_steps: int, eps: float, count: Tensor | int
-) -> Tensor:
-    r"""The walk of ``affinity="dot"`` without an n x n matrix, :math:`R V = \phi(\theta^\top V) + \theta(\phi^\top V)`.
-
-    Args:
-        phi: ``[B, n, d_k]``, 0 for rows that are no nodes.
-        theta: ``[B, n, d_k]``, 0 for rows that are no nodes.
-        x: ``[B, n, d]``.
-        normalization: as in :func:`transition_matrix`.
-        num_steps: k of P^k.
-        eps: bound on degrees.
-        count: nodes of each graph, ``[B, 1, 1]`` or a number.
-    """
-
-    def scores_times(value: Tensor) -> Tensor:
-        return phi @ (theta.mT @ value) + theta @ (phi.mT @ value)
-
-    if normalization == "row":
-        for _ in range(num_steps):
-            x = scores_times(x) / count
-        return x
-    degree = _widen(scores_times(torch.ones_like(x[..., :1])))  # [B, n, 1]
-    if normalization == "random_walk":
-        inverse = guard_degree(degree, eps).reciprocal().to(x.dtype)
-        for _ in range(num_steps):
-            x = inverse * scores_times(x)
-        return x
-    root = _inverse_root(degree, eps).to(x.dtype)
-    for _ in range(num_steps):
-        x = root * scores_times(root * x)
-    return x
-
-
 def guard_degree(degree: Tensor, eps: float) -> Tensor:
     """Degrees nearer to 0 than ``eps`` moved to ``eps``, sign kept; those have no gradient."""
     sign = torch.where(degree < 0, -eps, eps).to(degree.dtype)
