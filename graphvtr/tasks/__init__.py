@@ -1,0 +1,23 @@
+"""Training and evaluation of retrieval models.
+
+Training needs the extra ``train``: :func:`graphvtr.tasks.trainer.fit`.
+"""
+
+from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks.evaluate import EvalOptions, Evaluation, evaluate
+from graphvtr.tasks.prepare import build_model, make_vocabulary, prepare
+from graphvtr.tasks.report import format_table, to_json
+
+__all__ = [
+    "CheckpointInfo",
+    "EvalOptions",
+    "Evaluation",
+    "build_model",
+    "evaluate",
+    "format_table",
+    "load_checkpoint",
+    "make_vocabulary",
+    "prepare",
+    "save_checkpoint",
+    "to_json",
+]

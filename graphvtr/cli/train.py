@@ -1,0 +1,34 @@
+"""``graphvtr train MODEL --data NAME --out RUN``: train a model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model",
+        usage="graphvtr train MODEL --data NAME --out RUN [--config FILE] [option ...]",
+        description="Train a model on a dataset. RUN gets best.ckpt (best validation rsum), last.ckpt, config.yaml and "
+        "TensorBoard logs. 'graphvtr train MODEL --help' lists all options of a model, its own as --model.NAME.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="name of the model, for instance hgr")
+    parser.add_argument("options", nargs=argparse.REMAINDER, help="see graphvtr train MODEL --help")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and say where the checkpoints are."""
+    from graphvtr.tasks.config import Configuration, train
+
+    if args.model.startswith("-"):
+        print("graphvtr: error: name the model first: graphvtr train MODEL [option ...]", file=sys.stderr)
+        return 2
+    result = train(Configuration(args.model, args.options))
+    best = max(range(len(result.scores)), key=result.scores.__getitem__)
+    print(f"best epoch {best + 1} of {len(result.scores)}: validation rsum {result.scores[best]:.1f}, {result.best}")
+    return 0

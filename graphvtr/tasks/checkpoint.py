@@ -1,0 +1,215 @@
+"""Checkpoints: everything needed to use a model, in a file that can be read without running code from it."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+
+from graphvtr._version import __version__
+from graphvtr.errors import DataError
+from graphvtr.nn.models import HGR, MODELS, RetrievalModel
+from graphvtr.text import Vocabulary
+
+FORMAT, FORMAT_VERSION = "graphvtr.checkpoint", 1
+KEY = "graphvtr"  # of the header in the file, beside Lightning's own keys
+RELEASED = {"video_encoder", "text_encoder"}
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What a checkpoint tells about itself, beside model and vocabulary.
+
+    Args:
+        model: registered name of the model.
+        version: version of graphvtr that wrote the file.
+        dataset: name of the dataset it was trained on.
+        parser: name of the parser of its captions; empty for the dataset's own graphs.
+        featurizer: what made the frame features, where known.
+        video_dim: width of the frame features; 0 where unknown.
+        epoch: number of epochs of training behind it.
+        scores: validation rsum of every epoch so far.
+        released: whether it is a file of HGR's released code.
+    """
+
+    model: str
+    version: str = __version__
+    dataset: str = ""
+    parser: str = ""
+    featurizer: str = ""
+    video_dim: int = 0
+    epoch: int = 0
+    scores: list[float] = field(default_factory=list)
+    released: bool = False
+
+
+def header(model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo) -> dict[str, Any]:
+    """The part of a checkpoint that is ours: plain values only."""
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "config": dict(model.config),
+        "vocabulary": vocabulary.to_dict(),
+        "info": asdict(info),
+    }
+
+
+def save_checkpoint(path: str | Path, model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo) -> None:
+    """Write a checkpoint of a model alone, without the state of a training; it appears only once it is whole."""
+    path = Path(path)
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    torch.save({KEY: header(model, vocabulary, info), "state_dict": state}, partial)
+    partial.replace(path)
+
+
+def load_checkpoint(
+    path: str | Path, *, model_name: str | None = None, **overrides: Any
+) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
+    """A model from its file alone: no dataset is needed, and nothing in the file is run.
+
+    Args:
+        path: written by ``graphvtr train`` or :func:`save_checkpoint`; or a released HGR ``.th`` file, which has
+            no vocabulary (it comes with the released dataset).
+        model_name: insist on this model.
+        overrides: constructor arguments to set anew, none of which may change a weight's shape (``budget_bytes``,
+            ``max_frames``, ``fusion``).
+
+    Returns:
+        The model in evaluation mode on the CPU, its vocabulary (None for a released file), and the file's info.
+
+    Raises:
+        DataError: the file is missing, damaged, of another kind, of a newer version, of another model, or lacks a
+            field.
+    """
+    path = Path(path)
+    content = read_file(path)
+    if content.keys() >= RELEASED and KEY not in content:
+        return _load_released(path, content, model_name, overrides)
+    found = read_header(path, content)
+    info = read_info(path, found, model_name)
+    vocabulary = Vocabulary.from_dict(found["vocabulary"], source=f"{path}: vocabulary")
+    if info.model not in MODELS:
+        raise DataError(path, f"is of the unknown model '{info.model}'", f"known: {', '.join(MODELS)}")
+    state = content.get("state_dict")
+    if not isinstance(state, Mapping):
+        raise DataError(path, "has no field 'state_dict'", "train again, or copy the whole file")
+    model = _build(path, info.model, {**found["config"], **overrides})
+    weights = {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise DataError(path, f"does not fit its own configuration: {reason}", "train again") from error
+    return model.eval(), vocabulary, info
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The content of a file of torch.save, weights only.
+
+    Raises:
+        DataError: missing, damaged, or with anything but tensors and plain values in it.
+    """
+    if not path.is_file():
+        raise DataError(path, "no such file", "give a checkpoint written by graphvtr train")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, BadZipFile, RuntimeError, EOFError, ValueError, KeyError, IndexError) as error:
+        raise DataError(
+            path, "is damaged, no checkpoint, or holds more than tensors and plain values",
+            "give a checkpoint written by graphvtr train, or a released HGR file",
+        ) from error  # fmt: skip
+    if not isinstance(content, dict):
+        raise DataError(path, f"holds a {type(content).__name__}, no checkpoint", "give one written by graphvtr train")
+    return content
+
+
+def read_header(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Our part of a checkpoint's content, checked.
+
+    Raises:
+        DataError: it is missing, of a newer version, or lacks a field.
+    """
+    found = content.get(KEY)
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        keys = ", ".join(sorted(str(key) for key in content)[:4]) or "nothing"
+        raise DataError(path, f"is no graphvtr checkpoint (it holds {keys})", "give one written by graphvtr train")
+    version = found.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise DataError(path, f"has format version {version}, newer than {FORMAT_VERSION}", "update graphvtr")
+    for name in ("config", "vocabulary", "info"):
+        if not isinstance(found.get(name), dict):
+            raise DataError(path, f"has no field '{name}'", "train again, or copy the whole file")
+    return found
+
+
+def read_info(path: Path, found: Mapping[str, Any], model_name: str | None = None) -> CheckpointInfo:
+    """The info in a header; with ``model_name``, of that model only.
+
+    Raises:
+        DataError: a field is missing or unknown, or it is another model.
+    """
+    try:
+        info = CheckpointInfo(**found["info"])
+    except TypeError as error:
+        raise DataError(path, f"has a wrong field in its info ({error})", "train again") from error
+    _require_model(path, info.model, model_name)
+    return info
+
+
+def check_features(
+    checkpoint: str | Path, info: CheckpointInfo, where: object, *, width: int = 0, featurizer: str = ""
+) -> None:
+    """Refuse features that the model was not trained on.
+
+    Args:
+        checkpoint: names the checkpoint in the message.
+        info: the checkpoint's info.
+        where: names the features in the message.
+        width: their width; 0 is not compared.
+        featurizer: what made them; empty is not compared.
+
+    Raises:
+        DataError: another width or another featurizer.
+    """
+    if width and info.video_dim and width != info.video_dim:
+        raise DataError(
+            f"{where}: frame.x", f"is {width} wide, {checkpoint} was trained on {info.video_dim}",
+            "extract the features the model was trained on",
+        )  # fmt: skip
+    if featurizer and info.featurizer and featurizer != info.featurizer:
+        raise DataError(
+            where, f"has features of {featurizer}, {checkpoint} was trained on those of {info.featurizer}",
+            f"run graphvtr extract with {info.featurizer}",
+        )  # fmt: skip
+
+
+def _load_released(
+    path: Path, content: dict[str, Any], model_name: str | None, overrides: dict[str, Any]
+) -> tuple[RetrievalModel, None, CheckpointInfo]:
+    _require_model(path, "hgr", model_name)
+    try:
+        model = HGR.from_released(content, **overrides)
+    except DataError as error:
+        raise DataError(f"{path}: {error.item}", error.problem, error.fix) from error
+    except (AttributeError, TypeError) as error:
+        raise DataError(path, f"is no released HGR checkpoint ({error})", "give {part: {name: tensor}}") from error
+    info = CheckpointInfo("hgr", dataset="hgr", video_dim=int(model.config["video_dim"]), released=True)
+    return model.eval(), None, info
+
+
+def _build(path: Path, name: str, config: Mapping[str, Any]) -> RetrievalModel:
+    try:
+        return MODELS[name](**config)
+    except (TypeError, DataError) as error:
+        raise DataError(path, f"has a configuration that {name} does not take: {error}", "train again") from error
+
+
+def _require_model(path: Path, found: str, wanted: str | None) -> None:
+    if wanted is not None and found != wanted:
+        raise DataError(path, f"is a checkpoint of {found}, not of {wanted}", f"name a checkpoint of {wanted}")

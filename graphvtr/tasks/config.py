@@ -1,0 +1,200 @@
+"""Training from a configuration: a YAML file, command-line flags, or both."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphvtr._optional import optional_import
+from graphvtr.datasets import DATASETS, DataSource, build_dataset
+from graphvtr.errors import DataError
+from graphvtr.nn.models import MODELS, RetrievalModel
+from graphvtr.tasks.checkpoint import CheckpointInfo
+from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, featurizer_name, make_vocabulary
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+from graphvtr.text import Vocabulary
+from graphvtr.text.word_vectors import load_word_vectors
+
+SHIPPED = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What to train on and where to write.
+
+    Args:
+        data: name of the dataset.
+        out: folder of the run.
+        train_split: split to train on.
+        val_split: split that picks the best epoch.
+        min_count: words used less often in the training captions are unknown words.
+        word_vectors: pretrained word vectors to start from: ``glove-package``, or a ``.txt``, ``.npy`` or ``.th`` file.
+        progress: show a progress bar and a line for every epoch.
+        resume: continue the run in ``out``.
+    """
+
+    data: str
+    out: Path
+    train_split: str = "train"
+    val_split: str = "val"
+    min_count: int = 1
+    word_vectors: str | None = None
+    progress: bool = True
+    resume: bool = False
+
+
+class Configuration:
+    """The parsed configuration of one training run.
+
+    Args:
+        model: registered name of the model.
+        arguments: command-line flags; ``--config FILE.yaml`` (or the name of a shipped configuration) may come
+            first, and ``--print_config`` prints a file that gives the same run again.
+
+    Raises:
+        DataError: an unknown model, flag or key, or a value of the wrong kind.
+    """
+
+    def __init__(self, model: str, arguments: Sequence[str]) -> None:
+        jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
+        self.model, self._parser = model, make_parser(model)
+        try:
+            self.values = self._parser.parse_args(_tidy(arguments))
+        except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
+            raise DataError(
+                f"graphvtr train {model}", " ".join(str(error).split()), f"see graphvtr train {model} --help"
+            ) from error
+        for name in ("data", "out"):
+            if self.values.get(name) is None:
+                raise DataError(f"graphvtr train {model}", f"needs --{name}", f"see graphvtr train {model} --help")
+
+    def part(self, kind: type[Any]) -> Any:
+        """The values of one of the dataclasses that make up the configuration."""
+        return kind(**{field.name: self.values[field.name] for field in dataclasses.fields(kind)})
+
+    @property
+    def model_options(self) -> dict[str, Any]:
+        """The model's constructor arguments, but for those that follow from the data."""
+        return dict(self.values.get("model") or {})
+
+    def yaml(self) -> str:
+        """The configuration as YAML; feeding it back gives an equal one."""
+        values = self.values.clone()
+        values["resume"] = False
+        return str(self._parser.dump(values, skip_none=False))
+
+
+def make_parser(model: str) -> Any:
+    """The parser of ``graphvtr train MODEL``: run, data source, training and ``--model.*`` options."""
+    jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
+    model_class = MODELS[model]
+    parser = jsonargparse.ArgumentParser(
+        prog=f"graphvtr train {model}",
+        exit_on_error=False,
+        description=f"Train {model}. Every option can stand in a YAML file given with --config; --print_config prints "
+        "one. --config also takes the name of a shipped configuration: "
+        f"{', '.join(sorted(path.stem for path in SHIPPED.glob('*.yaml')))}.",
+    )
+    parser.add_argument("--config", action="config")
+    parser.add_argument("--data", type=str | None, help=f"name of the dataset: {', '.join(DATASETS)}")
+    parser.add_argument("--out", type=Path | None, help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="continue the run in --out")
+    parser.add_class_arguments(RunConfig, skip={"data", "out", "resume"})
+    parser.add_class_arguments(DataSource)
+    parser.add_class_arguments(TrainOptions)
+    parser.add_class_arguments(model_class, "model", skip=set(DATA_ARGUMENTS), instantiate=False)
+    _explain(parser, {"": (RunConfig, DataSource, TrainOptions), "model.": (model_class,)})
+    return parser
+
+
+def train(configuration: Configuration) -> FitResult:
+    """Build the datasets, the vocabulary and the model of a configuration, and train.
+
+    Raises:
+        DataError: see :func:`graphvtr.datasets.build_dataset`, :func:`graphvtr.tasks.prepare.build_model` and
+            :func:`graphvtr.tasks.trainer.fit`.
+    """
+    pl = optional_import("pytorch_lightning", "train", "graphvtr train")
+    run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    train_set = build_dataset(run.data, run.train_split, source)
+    val_set = build_dataset(run.data, run.val_split, source)
+    vocabulary = make_vocabulary(train_set, run.min_count)
+    pl.seed_everything(options.seed, workers=True, verbose=False)
+    model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)
+    if run.word_vectors is not None:
+        start_from_vectors(model, vocabulary, run.word_vectors)
+    info = CheckpointInfo(
+        configuration.model,
+        dataset=run.data,
+        parser=source.parser or "",
+        featurizer=featurizer_name(source),
+        video_dim=train_set.video_dim,
+    )
+    result = fit(
+        model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress
+    )
+    (run.out / "config.yaml").write_text(configuration.yaml(), encoding="utf-8")
+    return result
+
+
+def start_from_vectors(model: RetrievalModel, vocabulary: Vocabulary, source: str) -> float:
+    """Start a model's word embedding from pretrained vectors.
+
+    Returns:
+        The share of the vocabulary that has a vector.
+
+    Raises:
+        DataError: the model has no word embedding, or one of another width.
+    """
+    load = getattr(model, "load_word_vectors", None)
+    if load is None:
+        raise DataError("word_vectors", f"cannot be used: {type(model).__name__} has no word embedding", "leave it out")
+    matrix, found = load_word_vectors(source, keep=vocabulary.words).matrix_for(vocabulary)
+    load(matrix, found)
+    return float(found.float().mean())
+
+
+def _explain(parser: Any, classes: dict[str, tuple[type[Any], ...]]) -> None:
+    """Take help texts from the ``Args`` of the docstrings and short titles for the groups."""
+    helps = {
+        f"{prefix}{name}": text
+        for prefix, kinds in classes.items()
+        for kind in kinds
+        for name, text in _documented(kind.__doc__ or "").items()
+    }
+    for action in parser._actions:
+        if not action.help:
+            action.help = helps.get(action.dest)
+    for group in parser._action_groups:
+        for kind in (kind for kinds in classes.values() for kind in kinds):
+            if group.title and kind.__qualname__ in group.title:
+                group.title = f"{kind.__name__} ({kind.__module__})"
+
+
+def _documented(docstring: str) -> dict[str, str]:
+    """Argument -> text, of the ``Args`` section of a docstring."""
+    section = re.search(r"^ *Args:\n(.*?)(?:\n *\n|\Z)", docstring, re.DOTALL | re.MULTILINE)
+    entries = re.findall(
+        r"^ {8}(\w[\w, ]*): (.*?)(?=\n {8}\w|\Z)", section.group(1) if section else "", re.DOTALL | re.MULTILINE
+    )
+    return {
+        name: re.sub(r":\w+:`|`", "", " ".join(text.split())) for names, text in entries for name in names.split(", ")
+    }
+
+
+def _tidy(arguments: Sequence[str]) -> list[str]:
+    """``--batch-size`` is ``--batch_size``, and ``--config hgr`` a shipped file unless there is a file of that name."""
+    out: list[str] = []
+    for argument in arguments:
+        if argument.startswith("--"):
+            name, *value = argument.split("=", 1)
+            argument = "=".join(["--" + name[2:].replace("-", "_"), *value])
+        elif out and out[-1] == "--config" and not Path(argument).exists():
+            shipped = SHIPPED / f"{argument}.yaml"
+            argument = str(shipped) if shipped.is_file() else argument
+        out.append(argument)
+    return out

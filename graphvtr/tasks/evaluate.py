@@ -1,0 +1,304 @@
+"""Evaluation of a model on a dataset: embed everything once, score in blocks, rank in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.metrics import (
+    Directions,
+    Metrics,
+    RetrievalRanks,
+    chance_level,
+    first_of_each,
+    percentiles,
+    resample,
+    rsum,
+    rsum_samples,
+)
+from graphvtr.metrics.bootstrap import Interval
+from graphvtr.metrics.positives import Relevant
+from graphvtr.metrics.ranks import Ties, check_choice
+from graphvtr.metrics.retrieval import KS, Duplicates, MeanRank, Median
+from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.models import RetrievalModel
+from graphvtr.tasks.checkpoint import check_features, load_checkpoint
+from graphvtr.tasks.prepare import featurizer_name, prepare
+from graphvtr.tasks.score_file import ScoreFile
+
+IntervalUnit = Literal["query", "video"]
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """How to evaluate; the conventions are those of :func:`graphvtr.metrics.retrieval_metrics`.
+
+    Args:
+        batch_size: videos or captions embedded at a time.
+        block: videos and captions scored at a time.
+        levels: also rank by each level alone.
+        ks: the K of the recalls.
+        ties: equal scores.
+        median: median rank plain or rounded down.
+        mean_rank: over the best or all relevant items.
+        duplicates: equal captions are many queries or one.
+        samples: resamples of the bootstrap.
+        seed: of the bootstrap.
+        interval_unit: ``'query'`` draws captions (text to video) and videos (video to text); ``'video'`` draws videos
+            with all their captions in both directions, as captions of one video are not independent.
+    """
+
+    batch_size: int = 128
+    block: tuple[int, int] = (256, 1024)
+    levels: bool = False
+    ks: tuple[int, ...] = KS
+    ties: Ties = "pessimistic"
+    median: Median = "plain"
+    mean_rank: MeanRank = "best"
+    duplicates: Duplicates = "many"
+    samples: int = 1000
+    seed: int = 0
+    interval_unit: IntervalUnit = "query"
+
+    def __post_init__(self) -> None:
+        check_choice("duplicates", self.duplicates, Duplicates)
+        check_choice("interval_unit", self.interval_unit, IntervalUnit)
+        for name, value in (("batch_size", self.batch_size), ("block", min(self.block))):
+            if value < 1:
+                raise DataError(name, f"is {value}", "give 1 or more")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Metrics of both directions with their 95 % intervals."""
+
+    metrics: Directions
+    t2v: dict[str, Interval]
+    v2t: dict[str, Interval]
+    rsum: Interval
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    Args:
+        dataset: its name.
+        split: its name.
+        num_videos: videos ranked.
+        num_captions: captions ranked.
+        fused: metrics of the fused score.
+        levels: metrics of each level alone, where asked for.
+        chance: what random rankings are expected to reach.
+        options: how it was evaluated.
+    """
+
+    dataset: str
+    split: str
+    num_videos: int
+    num_captions: int
+    fused: Scored
+    chance: Directions
+    options: EvalOptions
+    levels: dict[str, Scored] = field(default_factory=dict)
+
+
+def evaluate(
+    model: RetrievalModel,
+    dataset: RetrievalDataset,
+    options: EvalOptions = EvalOptions(),
+    *,
+    save_scores: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> Evaluation:
+    """Rank the videos of a dataset for its captions and the captions for its videos.
+
+    No more than a block of the score matrix is in memory at any time, whatever the size of the dataset.
+
+    Args:
+        model: it is moved to ``device`` and put into evaluation mode.
+        dataset: prepared for the model by :func:`graphvtr.tasks.prepare.prepare`.
+        options: blocks and conventions.
+        save_scores: an ``.npz`` file for all scores, see :class:`graphvtr.tasks.score_file.ScoreFile`.
+        device: where to compute.
+        progress: show progress bars.
+
+    Raises:
+        DataError: features of another width than the model's, a NaN score, a file that cannot be written.
+    """
+    video_of_text: Relevant = dataset.video_of_caption
+    role_graphs, captions = dataset.role_graphs, dataset.captions
+    if options.duplicates == "one":
+        first, video_of_text = first_of_each(captions, dataset.video_of_caption)
+        role_graphs, captions = role_graphs.subset(first), [captions[i] for i in first.tolist()]
+    saved = None if save_scores is None else ScoreFile(save_scores, model.levels, dataset.videos, captions)
+    model = model.to(device).eval()
+    with torch.inference_mode():
+        video = encode_videos(model, dataset.video_graphs, options.batch_size, device, progress)
+        text = encode_texts(model, role_graphs, options.batch_size, device, progress)
+        with saved or nullcontext():
+            ranks = rank_all(model, video, text, video_of_text, options, saved, progress)
+    fused, *levels = (_scored(found, options) for found in ranks)
+    return Evaluation(
+        dataset.name,
+        dataset.split,
+        len(dataset.videos),
+        len(captions),
+        fused,
+        chance(ranks[0], options),
+        options,
+        dict(zip(model.levels, levels, strict=False)),
+    )
+
+
+def evaluate_checkpoint(
+    checkpoint: str | Path,
+    data: str,
+    split: str,
+    source: DataSource,
+    options: EvalOptions = EvalOptions(),
+    *,
+    save_scores: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> Evaluation:
+    """:func:`evaluate` of a checkpoint on a split of a registered dataset, which may be another than the one it was
+    trained on (HGR, Table 2). Captions are parsed as in training unless ``source.parser`` says otherwise; a released
+    HGR file takes the dataset's vocabulary.
+
+    Raises:
+        DataError: see :func:`graphvtr.tasks.checkpoint.load_checkpoint` and
+            :func:`graphvtr.datasets.build_dataset`; features of another kind than the model was trained on.
+    """
+    model, vocabulary, info = load_checkpoint(checkpoint)
+    if source.parser is None and info.parser:
+        source = replace(source, parser=info.parser)
+    dataset = build_dataset(data, split, source)
+    vocabulary = vocabulary or dataset.vocabulary
+    if vocabulary is None:
+        raise DataError(
+            checkpoint, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr",
+        )  # fmt: skip
+    where = source.store or source.root or f"dataset '{data}'"
+    check_features(checkpoint, info, where, width=dataset.video_dim, featurizer=featurizer_name(source))
+    prepared = prepare(dataset, model, vocabulary)
+    return evaluate(model, prepared, options, save_scores=save_scores, device=device, progress=progress)
+
+
+def encode_videos(
+    model: RetrievalModel,
+    graphs: GraphStore[VideoGraph],
+    batch_size: int = 128,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> LevelEmbeddings:
+    """Embeddings of all videos of a store, in order."""
+    batches = _batches(graphs, batch_size, device, "videos", progress)
+    return LevelEmbeddings.cat([model.encode_video(batch) for batch in batches])
+
+
+def encode_texts(
+    model: RetrievalModel,
+    graphs: GraphStore[RoleGraph],
+    batch_size: int = 128,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> LevelEmbeddings:
+    """Embeddings of all captions of a store (``word.id`` set), in order."""
+    batches = _batches(graphs, batch_size, device, "captions", progress)
+    return LevelEmbeddings.cat([model.encode_text(batch) for batch in batches])
+
+
+def rank_all(
+    model: RetrievalModel,
+    video: LevelEmbeddings,
+    text: LevelEmbeddings,
+    video_of_text: Relevant,
+    options: EvalOptions = EvalOptions(),
+    saved: ScoreFile | None = None,
+    progress: bool = False,
+) -> list[RetrievalRanks]:
+    """Ranks by the fused score and, with ``options.levels``, by each level alone; scores go to ``saved`` too."""
+    sides = (video.num_items, text.num_items)
+    count = 1 + (len(model.levels) if options.levels else 0)
+    ranks = [
+        RetrievalRanks(video_of_text, *sides, ties=options.ties, mean_rank=options.mean_rank) for _ in range(count)
+    ]
+    blocks = list(ranks[0].blocks(options.block))
+    first = [block for block in blocks if ranks[0].has_positives(*block)]
+    with tqdm(total=len(first) + len(blocks), desc="scores", disable=not progress, leave=False) as bar:
+        for videos, texts in first:
+            for one, scores in zip(ranks, _score(model, video, text, videos, texts), strict=False):
+                one.add_positives(scores, videos.start, texts.start)
+            bar.update()
+        for videos, texts in blocks:
+            block = _score(model, video, text, videos, texts)
+            for one, scores in zip(ranks, block, strict=False):
+                one.add(scores, videos.start, texts.start)
+            if saved is not None:
+                saved.add(block[0], block[1:], videos, texts)
+            bar.update()
+    return ranks
+
+
+def chance(ranks: RetrievalRanks, options: EvalOptions = EvalOptions()) -> Directions:
+    """What random rankings are expected to reach on the same queries and items."""
+    t2v, v2t = (
+        chance_level(positives, ks=options.ks, mean_rank=options.mean_rank) for positives in (ranks.texts, ranks.videos)
+    )
+    return {"t2v": t2v, "v2t": v2t, "rsum": rsum(t2v, v2t)}
+
+
+def flat_metrics(metrics: Directions) -> Metrics:
+    """``{'t2v_R@1': ..., ..., 'rsum': ...}``, for loggers."""
+    flat = {f"t2v_{name}": value for name, value in metrics["t2v"].items()}
+    flat |= {f"v2t_{name}": value for name, value in metrics["v2t"].items()}
+    return {**flat, "rsum": metrics["rsum"]}
+
+
+def _score(model: RetrievalModel, video: LevelEmbeddings, text: LevelEmbeddings, videos: range, texts: range) -> Tensor:
+    """Fused score and scores of the levels of a block, [1 + levels, v, t]."""
+    device = video[model.levels[0]].x.device
+    rows = video.select(torch.arange(videos.start, videos.stop, device=device))
+    columns = text.select(torch.arange(texts.start, texts.stop, device=device))
+    level_scores = model.level_scores(rows, columns)
+    return torch.cat([model.fuse(level_scores)[None], level_scores])
+
+
+def _batches(
+    graphs: GraphStore[VideoGraph] | GraphStore[RoleGraph],
+    batch_size: int,
+    device: str | torch.device,
+    what: str,
+    progress: bool,
+) -> Iterator[VideoGraph | RoleGraph]:
+    with tqdm(total=len(graphs), desc=what, disable=not progress, leave=False) as bar:
+        for part in torch.arange(len(graphs)).split(batch_size):
+            yield graphs.batch(part).to(device)
+            bar.update(len(part))
+
+
+def _scored(ranks: RetrievalRanks, options: EvalOptions) -> Scored:
+    t2v, v2t = ranks.ranks()
+    # of several videos of one text the first is its group
+    group = ranks.texts.item[ranks.texts.ptr[:-1]] if options.interval_unit == "video" else None
+    settings = {"samples": options.samples, "ks": options.ks, "median": options.median}
+    drawn_t2v = resample(t2v, seed=options.seed, group=group, **settings)  # type: ignore[arg-type]
+    drawn_v2t = resample(v2t, seed=options.seed + 1, **settings)  # type: ignore[arg-type]
+    return Scored(
+        ranks.metrics(ks=options.ks, median=options.median),
+        {name: percentiles(values) for name, values in drawn_t2v.items()},
+        {name: percentiles(values) for name, values in drawn_v2t.items()},
+        percentiles(rsum_samples(drawn_t2v, drawn_v2t)),
+    )

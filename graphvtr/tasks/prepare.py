@@ -1,0 +1,64 @@
+"""Datasets and models brought together."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from graphvtr.datasets import DataSource, RetrievalDataset
+from graphvtr.errors import DataError
+from graphvtr.nn.models import MODELS, RetrievalModel
+from graphvtr.text import Vocabulary
+from graphvtr.video import FeatureStore
+
+DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim")
+"""Constructor arguments of models that follow from the data."""
+
+
+def prepare(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary) -> RetrievalDataset:
+    """A copy of the dataset as the model wants it: its graphs through the model's transforms, words encoded."""
+    prepared = dataset.transformed(model.transform_video, model.transform_text)
+    prepared.encode_words(vocabulary)
+    return prepared
+
+
+def make_vocabulary(dataset: RetrievalDataset, min_count: int = 1) -> Vocabulary:
+    """The vocabulary that comes with a dataset, or one of the words of its captions."""
+    return dataset.vocabulary or Vocabulary.from_captions(dataset.words(), min_count)
+
+
+def build_model(
+    name: str, dataset: RetrievalDataset, vocabulary: Vocabulary, options: dict[str, Any] | None = None
+) -> RetrievalModel:
+    """A registered model whose sizes fit the data.
+
+    Args:
+        name: registered name.
+        dataset: its features set ``video_dim`` and, for models with regions, ``region_dim``.
+        vocabulary: its length sets ``vocab_size``.
+        options: the other constructor arguments.
+
+    Raises:
+        DataError: unknown model or option, or a model with regions on a dataset without.
+    """
+    model_class = MODELS[name]
+    accepted = inspect.signature(model_class).parameters
+    values = {"vocab_size": len(vocabulary), "video_dim": dataset.video_dim}
+    if "region_dim" in accepted:
+        region = dataset.video_graphs.nodes.get("region")
+        if region is None:
+            raise DataError(f"dataset '{dataset.name}'", f"has no regions, which {name} needs", "extract regions")
+        values["region_dim"] = int(region.tensors["x"].size(1))
+    for option in options or {}:
+        if option not in accepted:
+            raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(accepted)}")
+    sizes = {key: value for key, value in values.items() if key in accepted}
+    return model_class(**sizes, **(options or {}))
+
+
+def featurizer_name(source: DataSource) -> str:
+    """What made the features of a source, as far as it tells: the store's settings, or the name asked for."""
+    if source.store is None:
+        return source.feature or ""
+    settings = FeatureStore.open(source.store).settings.get("features", {})
+    return str(settings.get("name", "")) if isinstance(settings, dict) else str(settings)

@@ -1,0 +1,83 @@
+"""Learning rates as a function of the epoch and of the validation scores so far.
+
+Nothing is stepped: the rate of an epoch follows from numbers that a checkpoint carries, so that a resumed run takes
+the same rates as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from graphvtr.errors import DataError
+
+Schedule = Literal["none", "exponential", "cosine", "plateau"]
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """The learning rate of every epoch.
+
+    ===============  ====================================================================================
+    ``none``         ``lr`` throughout
+    ``exponential``  ``lr * factor ** epoch``
+    ``cosine``       from ``lr`` along half a cosine to ``lr * factor`` in the last epoch
+    ``plateau``      multiplied by ``factor`` each time ``patience`` epochs in a row brought no better
+                     validation score
+    ===============  ====================================================================================
+
+    Args:
+        lr: rate of the first epoch.
+        schedule: see above.
+        factor: see above, over 0 and at most 1.
+        patience: see above.
+        epochs: length of the training.
+
+    Raises:
+        DataError: an unknown schedule, or a value out of range.
+
+    Example:
+        >>> LearningRate(0.1, "plateau", factor=0.5, patience=1).at(4, [10.0, 12.0, 11.0, 13.0])
+        0.05
+    """
+
+    lr: float
+    schedule: Schedule = "none"
+    factor: float = 0.5
+    patience: int = 3
+    epochs: int = 50
+
+    def __post_init__(self) -> None:
+        if self.schedule not in get_args(Schedule):
+            raise DataError(f"schedule='{self.schedule}'", "unknown", f"known: {', '.join(get_args(Schedule))}")
+        for name, ok, wanted in (
+            ("lr", self.lr > 0, "a number over 0"),
+            ("factor", 0 < self.factor <= 1, "a number over 0 and at most 1"),
+            ("patience", self.patience >= 1, "1 or more"),
+        ):
+            if not ok:
+                raise DataError(name, f"is {getattr(self, name)}", f"give {wanted}")
+
+    def at(self, epoch: int, scores: Sequence[float] = ()) -> float:
+        """The rate of ``epoch`` (from 0 on), after the validation ``scores`` of the epochs before it."""
+        if self.schedule == "exponential":
+            return self.lr * self.factor**epoch
+        if self.schedule == "cosine":
+            share = min(epoch / max(1, self.epochs - 1), 1.0)
+            return self.lr * (self.factor + (1 - self.factor) * (1 + math.cos(math.pi * share)) / 2)
+        if self.schedule == "plateau":
+            return self.lr * self.factor ** self._plateaus(scores[:epoch])
+        return self.lr
+
+    def _plateaus(self, scores: Sequence[float]) -> int:
+        best, waited, found = -math.inf, 0, 0
+        for score in scores:
+            if score > best:
+                best, waited = score, 0
+            else:
+                waited += 1
+            if waited == self.patience:
+                found, waited = found + 1, 0
+        return found

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("pytorch_lightning")
+from graphvtr.errors import DataError
+from graphvtr.nn.models import RetrievalModel
+from graphvtr.tasks import CheckpointInfo, evaluate, load_checkpoint, prepare
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+
+
+@pytest.fixture
+def run(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model) -> Callable[..., FitResult]:
+    """``run(folder, resume=..., model=..., **options)`` trains the toy model on the toy collection."""
+
+    def train(folder: str = "run", *, resume: bool = False, model=None, info=None, **options) -> FitResult:
+        defaults = {"epochs": 3, "batch_size": 6, "lr": 1e-2, "device": "cpu"}
+        return fit(
+            toy_model() if model is None else model,
+            toy_vocabulary,
+            toy_dataset("train"),
+            toy_dataset("val", videos=6),
+            tmp_path / folder,
+            TrainOptions(**{**defaults, **options}),
+            info=info,
+            resume=resume,
+            progress=False,
+        )
+
+    return train
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_checkpoint(path)[0].state_dict()
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_learns_eight_pairs_by_heart(run, toy_dataset, toy_vocabulary) -> None:
+    result = run(epochs=25, batch_size=16, lr=2e-2)
+    model, _, info = load_checkpoint(result.last)
+    found = evaluate(model, prepare(toy_dataset("train"), model, toy_vocabulary))
+    assert found.fused.metrics["t2v"]["R@1"] == 100
+    assert found.fused.metrics["v2t"]["R@1"] == 100
+    assert info.epoch == len(result.scores) == 25
+    assert info.scores == result.scores
+
+
+def test_same_seed_same_numbers(run) -> None:
+    first, again, other = run("a"), run("b"), run("c", seed=1)
+    assert first.scores == again.scores
+    assert same(weights(first.last), weights(again.last))
+    assert not same(weights(first.last), weights(other.last))
+
+
+@pytest.mark.parametrize("schedule", ["none", "plateau", "cosine"])
+def test_resumed_equals_uninterrupted(run, schedule: str) -> None:
+    options = {"schedule": schedule, "schedule_patience": 1, "captions_per_video": "one", "batch_size": 3}
+    whole = run("whole", epochs=5, **options)
+    # stop after two epochs as a kill would: the schedule knows the full length
+    with pytest.MonkeyPatch.context() as patch:
+        stop_after(patch, 2)
+        run("parts", epochs=5, **options)
+    resumed = run("parts", epochs=5, resume=True, **options)
+    assert resumed.scores == whole.scores
+    assert same(weights(resumed.last), weights(whole.last))
+    assert same(weights(resumed.best), weights(whole.best))
+    assert optimiser_state(resumed.last) == optimiser_state(whole.last)
+
+
+def stop_after(patch: pytest.MonkeyPatch, epochs: int) -> None:
+    from graphvtr.tasks.module import RetrievalModule
+
+    def on_train_epoch_end(module: RetrievalModule) -> None:
+        module.trainer.should_stop = module.current_epoch + 1 >= epochs
+
+    patch.setattr(RetrievalModule, "on_train_epoch_end", on_train_epoch_end, raising=False)
+
+
+def optimiser_state(path: Path) -> list[tuple[float, float]]:
+    state = torch.load(path, weights_only=True)["optimizer_states"][0]
+    moments = [(float(s["step"]), float(s["exp_avg_sq"].double().sum())) for s in state["state"].values()]
+    return [*moments, (state["param_groups"][0]["lr"], 0.0)]
+
+
+def test_longer_training_of_a_finished_run(run) -> None:
+    whole = run("whole", epochs=4)
+    run("parts", epochs=2)
+    assert run("parts", epochs=4, resume=True).scores == whole.scores
+
+
+def test_best_is_the_epoch_of_the_best_validation(run) -> None:
+    result = run(epochs=4)
+    info = load_checkpoint(result.best)[2]
+    assert info.scores[-1] == max(result.scores)
+    assert info.epoch == result.scores.index(max(result.scores)) + 1
+
+
+def test_stops_early(run) -> None:
+    result = run(epochs=12, patience=2, lr=1e-7)  # nothing is learnt at this rate
+    best = result.scores.index(max(result.scores))
+    assert len(result.scores) == best + 3 < 12
+
+
+def test_learning_rate_follows_the_schedule(run) -> None:
+    last = torch.load(run(epochs=3, schedule="exponential", factor=0.1, lr=1e-2).last, weights_only=True)
+    assert last["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-4)
+
+
+def test_gradients_are_clipped(run) -> None:
+    free, clipped = run("free", epochs=1), run("clipped", epochs=1, clip_grad=1e-4)
+    assert not same(weights(free.last), weights(clipped.last))
+    # Adam's first moment is a running mean of gradients, whose norm the clipping bounds
+    moments = torch.load(clipped.last, weights_only=True)["optimizer_states"][0]["state"].values()
+    assert torch.cat([s["exp_avg"].flatten() for s in moments]).norm() <= 1e-4
+
+
+def test_determinism_switch_is_restored(run) -> None:
+    run(epochs=1)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_logs_and_quietness(run, tmp_path, capsys, recwarn) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(epochs=2)
+    events = EventAccumulator(str(tmp_path / "run" / "tensorboard")).Reload()
+    tags = set(events.Tags()["scalars"])
+    assert {"train/loss", "train/fused", "lr", "val/rsum", "val/t2v_R@1", "val/v2t_R@10", "val/t2v_MedR"} <= tags
+    assert len(events.Scalars("val/rsum")) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert [str(w.message) for w in recwarn if "lightning" in (w.filename or "")] == []
+
+
+def test_epoch_lines(tmp_path, toy_dataset, toy_vocabulary, toy_model, capsys) -> None:
+    options = TrainOptions(epochs=2, batch_size=6, device="cpu")
+    train, val = toy_dataset("train"), toy_dataset("val")
+    fit(toy_model(), toy_vocabulary, train, val, tmp_path / "run", options)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
+    assert len(lines) == 2
+    assert "epoch 1/2" in lines[0]
+    assert lines[0].endswith("best")
+
+
+def test_a_run_is_not_overwritten(run, tmp_path) -> None:
+    run(epochs=1)
+    with pytest.raises(DataError, match=r"holds a run already .*--resume"):
+        run(epochs=1)
+    with pytest.raises(DataError, match="nothing to resume"):
+        run("empty", resume=True)
+    assert not (tmp_path / "empty").exists()
+
+
+def test_resume_of_something_else(run, toy_model, tmp_path) -> None:
+    run(epochs=1)
+    with pytest.raises(DataError, match=r"margin 0.2 instead of 0.3"):
+        run(resume=True, model=toy_model(margin=0.3))
+    with pytest.raises(DataError, match="was trained on toy"):
+        run(resume=True, info=CheckpointInfo("hgr", dataset="msvd"))
+    with pytest.raises(DataError, match="checkpoint of hgr, not of visern"):
+        run(resume=True, info=CheckpointInfo("visern", dataset="toy"))
+    (tmp_path / "run" / "last.ckpt").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"last.ckpt: is damaged"):
+        run(resume=True)
+
+
+def test_resume_with_another_vocabulary(run, toy_dataset, toy_vocabulary, toy_model, tmp_path) -> None:
+    run(epochs=1)
+    other = type(toy_vocabulary)(sorted(toy_vocabulary.words[3:], reverse=True))
+    with pytest.raises(DataError, match="another vocabulary"):
+        fit(toy_model(), other, toy_dataset("train"), toy_dataset("val"), tmp_path / "run", resume=True)
+
+
+def test_loss_that_is_not_finite(run, toy_model) -> None:
+    model = toy_model()
+    with torch.no_grad():
+        next(model.video_encoder.parameters()).fill_(torch.nan)
+    with pytest.raises(DataError, match=r"training loss: is nan in epoch 1 .*lr"):
+        run(model=model)
+
+
+def test_unregistered_model(run, toy_model) -> None:
+    class Other(type(toy_model())):  # type: ignore[misc]
+        pass
+
+    model = toy_model()
+    model.__class__ = Other
+    assert isinstance(model, RetrievalModel)
+    with pytest.raises(DataError, match="Other: is not a registered model"):
+        run(model=model)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs: is 0"),
+        ({"batch_size": 0}, "batch_size: is 0"),
+        ({"patience": 0}, "patience: is 0"),
+        ({"workers": -1}, "workers: is -1"),
+        ({"device": "tpu"}, "device 'tpu': unknown"),
+        ({"lr": 0.0}, "lr: is 0.0"),
+        ({"schedule": "steps"}, "schedule='steps': unknown .*plateau"),
+    ],
+)
+def test_bad_options(options, message) -> None:
+    with pytest.raises(DataError, match=message):
+        TrainOptions(**options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu() -> None:
+    with pytest.raises(DataError, match="device 'cuda': is not there"):
+        TrainOptions(device="cuda")
