@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
 from graphvtr.errors import DataError
+from graphvtr.nn.encoders.recurrent import run_bidirectional
 
 Recurrent = Literal["lstm", "gru"]
 RecurrentInit = Literal["uniform", "orthogonal"]
@@ -102,11 +102,11 @@ class WordEncoder(nn.Module):
         self._check(ids)
         order = order.to(ids.device)
         words = F.dropout(self.embedding(ids[order]), self.dropout, self.training)
-        out = self.rnn(PackedSequence(words, batch_sizes))[0].data  # [W, 2 D]
+        out = run_bidirectional(self.rnn, words, batch_sizes)  # [W, 2 D]
         both = (out[:, : self.hidden] + out[:, self.hidden :]) / 2
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order), device=order.device)
-        return both[place]
+        return both.index_select(0, place)
 
     def _check(self, ids: Tensor) -> None:
         if ids.device.type != "cpu" or not ids.numel():  # elsewhere looking would wait for the device

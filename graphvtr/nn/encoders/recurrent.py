@@ -1,0 +1,190 @@
+"""A bidirectional LSTM or GRU over ragged sequences that trains at the speed of its matrix products on a CPU.
+
+PyTorch's own loop computes the gradient of the recurrent weights one time step at a time and, for each step, fills
+a tensor as large as the whole batch's gates with zeros. Here a step of the backward pass is one matrix product, and
+the weights' gradient is a single product over all words (``benchmarks/hgr_step.py`` compares). Elsewhere PyTorch's
+network runs as it is: on other devices, and for an LSTM over sequences of one length, for which it has oneDNN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.utils.rnn import PackedSequence
+
+
+def run_bidirectional(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor:
+    """Outputs of both directions, [W, 2 D], of a network with one layer.
+
+    Args:
+        rnn: a bidirectional network of one layer.
+        x: [W, I], the rows of a :class:`torch.nn.utils.rnn.PackedSequence`: the first words of all sequences,
+            longest sequence first, then the second words, and so on.
+        batch_sizes: [T], how many sequences have a t-th word; on the CPU.
+    """
+    one_length = int(batch_sizes[0]) == int(batch_sizes[-1])
+    has_onednn = isinstance(rnn, nn.LSTM) and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    if x.device.type != "cpu" or (one_length and has_onednn):
+        return rnn(PackedSequence(x, batch_sizes))[0].data  # type: ignore[no-any-return]
+    return _run_on_cpu(rnn, x, batch_sizes)
+
+
+@torch.compiler.disable  # a loop over time, of another length for every batch
+def _run_on_cpu(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor:
+    sizes, flipped = batch_sizes.tolist(), _flip_in_time(batch_sizes)
+    cell = _LSTM if isinstance(rnn, nn.LSTM) else _GRU
+    outputs = []
+    for suffix, order in (("", None), ("_reverse", flipped)):
+        w_ih, w_hh, b_ih, b_hh = (
+            getattr(rnn, f"{name}_l0{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        gates = F.linear(x if order is None else x.index_select(0, order), w_ih, b_ih)
+        out = cell.apply(gates, w_hh, b_hh, sizes)
+        outputs.append(out if order is None else out.index_select(0, order))
+    return torch.cat(outputs, 1)
+
+
+def _flip_in_time(batch_sizes: Tensor) -> Tensor:
+    """The permutation of the rows that reverses every sequence (its own inverse)."""
+    begin = torch.cat([batch_sizes.new_zeros(1), batch_sizes.cumsum(0)])
+    length = (torch.arange(int(batch_sizes[0])) < batch_sizes[:, None]).sum(0)  # [N]
+    step = torch.repeat_interleave(batch_sizes)  # [W]
+    sequence = torch.arange(int(begin[-1])) - begin[step]
+    return begin[length[sequence] - 1 - step] + sequence
+
+
+def _steps(sizes: list[int]) -> list[tuple[int, int]]:
+    """Where the rows of each time step begin and end."""
+    steps, begin = [], 0
+    for size in sizes:
+        steps.append((begin, begin + size))
+        begin += size
+    return steps
+
+
+def _recurrent_product(weight: Tensor, hidden: Tensor) -> Tensor:
+    """``hidden @ weight.T`` for few rows: the library's product of a tall and a narrow matrix is up to twice as
+    fast as that of a flat one and a wide one."""
+    return (weight @ hidden.t()).t().contiguous()
+
+
+def _previous(state: Tensor, sizes: list[int]) -> Tensor:
+    """The state before each row: that of the same sequence one step earlier, 0 at the first."""
+    before = torch.empty_like(state)
+    before[: sizes[0]] = 0
+    earlier = 0
+    for (begin, end), size in zip(_steps(sizes)[1:], sizes, strict=False):
+        before[begin:end] = state[earlier : earlier + end - begin]
+        earlier += size
+    return before
+
+
+class _GRU(torch.autograd.Function):
+    """One direction: r, z = σ(x + Wh), n = tanh(x + r (Wh)), h' = n + z (h - n)."""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:
+        """Hidden states [W, D] from the input's part of the gates [W, 3 D]."""
+        width = weight.size(1)
+        out = gates.new_empty(len(gates), width)
+        reset_update = gates.new_empty(len(gates), 2 * width)
+        new, hidden_new = torch.empty_like(out), torch.empty_like(out)
+        hidden = gates.new_zeros(sizes[0], width)
+        for begin, end in _steps(sizes):
+            hidden = hidden[: end - begin]
+            recurrent = _recurrent_product(weight, hidden).add_(bias)  # [b, 3 D]
+            rz = torch.add(gates[begin:end, : 2 * width], recurrent[:, : 2 * width], out=reset_update[begin:end])
+            reset, update = rz.sigmoid_().chunk(2, 1)
+            hidden_new[begin:end] = recurrent[:, 2 * width :]
+            candidate = torch.addcmul(
+                gates[begin:end, 2 * width :], reset, hidden_new[begin:end], out=new[begin:end]
+            ).tanh_()
+            hidden = torch.lerp(candidate, hidden, update, out=out[begin:end])
+        ctx.save_for_backward(weight, out, reset_update, new, hidden_new)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+        weight, out, reset_update, new, hidden_new = ctx.saved_tensors
+        before = _previous(out, ctx.sizes)
+        reset, update = reset_update.chunk(2, 1)
+        to_new = (1 - update) * (1 - new * new)
+        to_update = (before - new) * update * (1 - update)
+        to_reset = hidden_new * reset * (1 - reset)
+        width = weight.size(1)
+        recurrent = grad.new_empty(len(grad), 3 * width)  # gradient of W h + b
+        d_new = torch.empty_like(grad)
+        carry = grad.new_zeros(0, width)
+        for begin, end in reversed(_steps(ctx.sizes)):
+            d_out = grad[begin:end].clone()
+            d_out[: len(carry)] += carry
+            torch.mul(d_out, to_new[begin:end], out=d_new[begin:end])
+            torch.mul(d_new[begin:end], to_reset[begin:end], out=recurrent[begin:end, :width])
+            torch.mul(d_out, to_update[begin:end], out=recurrent[begin:end, width : 2 * width])
+            torch.mul(d_new[begin:end], reset[begin:end], out=recurrent[begin:end, 2 * width :])
+            carry = torch.addmm(d_out.mul_(update[begin:end]), recurrent[begin:end], weight)
+        d_weight, d_bias = recurrent.t() @ before, recurrent.sum(0)
+        recurrent[:, 2 * width :] = d_new  # now the gradient of the input's part
+        return recurrent, d_weight, d_bias, None
+
+
+class _LSTM(torch.autograd.Function):
+    """One direction: i, f, o = σ(x + Wh), g = tanh(x + Wh), c' = f c + i g, h' = o tanh(c')."""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.float32)
+    def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:
+        """Hidden states [W, D] from the input's part of the gates [W, 4 D]."""
+        width = weight.size(1)
+        gates = gates + bias
+        out = gates.new_empty(len(gates), width)
+        cells = torch.empty_like(out)
+        hidden = cell = gates.new_zeros(sizes[0], width)
+        for begin, end in _steps(sizes):
+            hidden, cell = hidden[: end - begin], cell[: end - begin]
+            step = gates[begin:end].add_(_recurrent_product(weight, hidden))
+            step[:, : 2 * width].sigmoid_()
+            step[:, 2 * width : 3 * width].tanh_()
+            step[:, 3 * width :].sigmoid_()
+            take, forget, candidate, show = step.chunk(4, 1)
+            cell = torch.mul(forget, cell, out=cells[begin:end]).addcmul_(take, candidate)
+            hidden = torch.mul(show, cell.tanh(), out=out[begin:end])
+        ctx.save_for_backward(weight, out, cells, gates)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    @torch.amp.custom_bwd(device_type="cpu")
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+        weight, out, cells, gates = ctx.saved_tensors
+        width = weight.size(1)
+        take, forget, candidate, show = gates.chunk(4, 1)
+        squashed = cells.tanh()
+        to_cell = show * (1 - squashed * squashed)
+        factor = torch.empty_like(gates).view(len(grad), 4, width)  # from the cell's gradient to each gate's
+        factor[:, 0] = candidate * take * (1 - take)
+        factor[:, 1] = _previous(cells, ctx.sizes) * forget * (1 - forget)
+        factor[:, 2] = take * (1 - candidate * candidate)
+        factor[:, 3] = squashed * show * (1 - show)  # from the output's gradient
+        d_gates = torch.empty_like(factor)
+        carry = carry_cell = grad.new_zeros(0, width)
+        for begin, end in reversed(_steps(ctx.sizes)):
+            d_out = grad[begin:end].clone()
+            d_out[: len(carry)] += carry
+            d_cell = d_out * to_cell[begin:end]
+            d_cell[: len(carry)] += carry_cell
+            torch.mul(d_cell[:, None], factor[begin:end, :3], out=d_gates[begin:end, :3])
+            torch.mul(d_out, factor[begin:end, 3], out=d_gates[begin:end, 3])
+            carry = d_gates[begin:end].view(end - begin, -1) @ weight
+            carry_cell = d_cell.mul_(forget[begin:end])
+        flat = d_gates.view(len(grad), -1)
+        return flat, flat.t() @ _previous(out, ctx.sizes), flat.sum(0), None
