@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 from tqdm import tqdm
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
 from graphvtr.video.sampling import Clip, check_count, sample_clip
@@ -129,6 +129,7 @@ def extract(
     Raises:
         DataError: no clips, or the store was made with other settings (says which).
         StoreWriteError: the store cannot be written; what is finished stays.
+        MissingExtraError: PyAV is not installed.
     """
     start = time.perf_counter()
     check_count(num_frames)
@@ -172,7 +173,7 @@ def _extract_clip(
             return
         clip = sample_clip(file, num_frames, max_side=max_side)
         store.add(name, describe_clip(clip, featurizer), source=source, note=clip.note)
-    except StoreWriteError:
+    except (StoreWriteError, MissingExtraError):  # every other clip would meet the same
         raise
     except Exception as error:  # whatever is wrong with one clip, the others are still wanted
         kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "

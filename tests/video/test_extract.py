@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.video import FeatureStore, PixelDescriptor, StoreWriteError, extract, find_clips, sample_clip
 from graphvtr.video.extract import ExtractReport, describe_source, printable
 
@@ -285,7 +285,7 @@ def test_a_killed_run_is_continued(folder, tmp_path):
 def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(folder, tmp_path):
     program = textwrap.dedent("""
         import resource, sys
-        from graphvtr.errors import DataError
+        from graphvtr.errors import DataError, MissingExtraError
         from graphvtr.video import StoreWriteError, PixelDescriptor, extract
         class Growing(PixelDescriptor):
             calls = 0
@@ -319,6 +319,12 @@ def test_a_store_that_cannot_be_written_is_not_a_broken_clip(folder, tmp_path, m
     with pytest.raises(StoreWriteError):
         run(folder, tmp_path / "store", featurizer)
     assert featurizer.calls == 1
+
+
+def test_a_missing_package_is_not_a_broken_clip(folder, tmp_path, mean_colour, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"graphvtr\[video\]"):
+        run(folder, tmp_path / "store", mean_colour())
 
 
 # -- real clips -------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphvtr.errors import DataError
 from graphvtr.video.features.base import FEATURIZERS, check_frames, resize
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -36,6 +37,9 @@ class PixelDescriptor:
         size: pictures are resized to ``size`` x ``size`` pixels, a multiple of 8, first.
         device: where to compute.
 
+    Raises:
+        DataError: ``size`` is something else.
+
     Example:
         >>> frames = torch.randint(0, 256, (5, 120, 160, 3), dtype=torch.uint8)
         >>> PixelDescriptor()(frames).shape
@@ -53,7 +57,7 @@ class PixelDescriptor:
 
     def __init__(self, size: int = 96, device: str | torch.device = "cpu") -> None:
         if size < 8 or size % 8:
-            raise ValueError(f"size must be a positive multiple of 8, not {size}")
+            raise DataError("size", f"is {size}", "give a positive multiple of 8")
         self.size, self.device = size, torch.device(device)
         self.widths = {
             "layout": 3 * self.layout_cells**2,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphvtr.errors import DataError
 from graphvtr.video import PixelDescriptor
 
 
@@ -123,5 +124,5 @@ def test_settings_tell_sizes_apart():
 
 @pytest.mark.parametrize("size", [0, -8, 12])
 def test_size_must_be_a_multiple_of_eight(size):
-    with pytest.raises(ValueError, match="multiple of 8"):
+    with pytest.raises(DataError, match=r"size: is .*multiple of 8"):
         PixelDescriptor(size)
