@@ -192,6 +192,12 @@ def ptr(request: pytest.FixtureRequest) -> Tensor:
     return torch.tensor([0, *SEGMENTS[request.param]]).cumsum(0)
 
 
+@pytest.fixture(params=[name for name in SEGMENTS if name != "300"], ids=lambda name: name.replace(" ", "_"))
+def small_ptr(request: pytest.FixtureRequest) -> Tensor:
+    """A pointer of each shape class but the largest."""
+    return torch.tensor([0, *SEGMENTS[request.param]]).cumsum(0)
+
+
 @pytest.fixture(params=GRAPHS, ids=lambda name: name.replace(" ", "_"))
 def graph(request: pytest.FixtureRequest) -> Graph:
     """A graph, or many small ones, of each shape class."""

@@ -1,4 +1,8 @@
-"""``holographic_scores`` on the torch backend: a transform of the smaller side, then one matrix product."""
+"""``holographic_scores`` on the torch backend: a transform of the smaller side, then one matrix product.
+
+Conjugates are written out (``conj_physical``): inside a custom op that compiled code calls, PyTorch 2.13 loses the
+lazy conjugation of ``conj``.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ def forward(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
     if v.size(0) < t.size(0):  # convolve the videos with w, else correlate w with the captions
         wide_v = _back(filter_ * _transform(wide_v), width)
     else:
-        wide_t = _back(filter_.conj() * _transform(wide_t), width)
+        wide_t = _back(filter_.conj_physical() * _transform(wide_t), width)
     return (wide_v @ wide_t.t()).to(v.dtype)
 
 
@@ -29,9 +33,9 @@ def backward(grad: Tensor, v: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Ten
     grad, wide_v = grad.to(dtype), v.to(dtype)
     of_t, of_w = _transform(t.to(dtype)), _transform(w.to(dtype))
     grad_keys = _transform(grad.t() @ wide_v)  # of the gradient of [w * t] of every caption
-    grad_v = grad @ _back(of_w.conj() * of_t, width)
+    grad_v = grad @ _back(of_w.conj_physical() * of_t, width)
     grad_t = _back(of_w * grad_keys, width)
-    grad_w = _back((grad_keys.conj() * of_t).sum(0), width)
+    grad_w = _back((grad_keys.conj_physical() * of_t).sum(0), width)
     return grad_v.to(v.dtype), grad_t.to(t.dtype), grad_w.to(w.dtype)
 
 
