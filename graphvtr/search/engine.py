@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from graphvtr.datasets import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import check_features, load_checkpoint
+from graphvtr.tasks.prepare import featurizer_name
 from graphvtr.text import RoleParser, Vocabulary, get_parser
 from graphvtr.video import FeatureStore
 
@@ -94,14 +96,15 @@ class SearchEngine:
             DataError: the checkpoint or the store cannot be read, the store is empty, or its features have another
                 width than the model was trained with.
         """
-        model, vocabulary, _ = load_checkpoint(checkpoint)
+        model, vocabulary, info = load_checkpoint(checkpoint)
         if vocabulary is None:
             raise DataError(checkpoint, "carries no vocabulary", "search with a checkpoint of graphvtr train")
         features = FeatureStore.open(store)
         if not len(features):
             raise DataError(store, "has no clips", "run graphvtr extract")
-        graphs = GraphStore.from_graphs(features.video_graph(name) for name in features.names)
-        return cls(model, vocabulary, graphs, get_parser(parser), progress=progress)
+        made_by = featurizer_name(DataSource(store=Path(store)))
+        check_features(checkpoint, info, store, width=features.widths["frame_x"], featurizer=made_by)
+        return cls(model, vocabulary, features.video_graphs(), get_parser(parser), progress=progress)
 
     def search(self, query: str, top: int = 5) -> list[SearchResult]:
         """The ``top`` clips for a sentence, best first; clips of equal score in the order of the store.
