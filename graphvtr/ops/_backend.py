@@ -33,7 +33,7 @@ _ALL_FLOATS = _HALF_TO_SINGLE | {torch.float64}
 #: What each optional backend implements, and for which dtypes; the rest runs on ``torch``.
 KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
     "triton": {},
-    "torch_scatter": {},
+    "torch_scatter": dict.fromkeys(("segment_reduce", "segment_softmax", "gather_segment_reduce"), _ALL_FLOATS),
 }
 
 

@@ -1,0 +1,27 @@
+"""``segment_reduce`` with torch-scatter."""
+
+from __future__ import annotations
+
+import torch_scatter
+from torch import Tensor
+
+from graphvtr.ops._segments import accumulate_dtype, counts_of
+from graphvtr.ops.eager import segment_reduce as eager
+
+
+def forward(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
+    """Reduce each run of rows."""
+    wide = x.to(accumulate_dtype(x.dtype)).contiguous()
+    out: Tensor = torch_scatter.segment_csr(wide, ptr.long(), reduce=reduce)
+    return out.to(x.dtype)
+
+
+def backward(grad: Tensor, x: Tensor, ptr: Tensor, out: Tensor, reduce: str) -> Tensor:
+    """Spread the gradient of each run over its rows."""
+    if reduce in ("max", "min"):
+        return eager.backward(grad, x, ptr, out, reduce)
+    if reduce == "mean":
+        wide = grad.to(accumulate_dtype(grad.dtype))
+        grad = (wide / counts_of(ptr, 2, wide.dtype)).to(grad.dtype)
+    result: Tensor = torch_scatter.gather_csr(grad.contiguous(), ptr.long())
+    return result.view(x.shape)  # it forgets the rows of a tensor without columns
