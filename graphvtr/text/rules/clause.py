@@ -41,17 +41,40 @@ class Clause:
             for child in self.children
         )
 
+    def path_particle(self, noun: int) -> int | None:
+        """The preposition before a noun that is the path of a motion, where the parser takes the one for a particle
+        and the other for an object: `slides [down a slope]`."""
+        tree = self.tree
+        before = tree.left[noun] - 1
+        is_path = (
+            before > self.verb
+            and tree.heads[before] == self.verb
+            and tree.deps[before] in ("prt", "advmod")
+            and self.lemma in lexicon.SELF_MOTION_VERBS
+            and tree.words[before] in lexicon.PATHS
+            and not tree.children[before]
+        )
+        return before if is_path else None
+
+    def opens_path(self, particle: int) -> bool:
+        """Whether a particle goes with the noun after it (:meth:`path_particle`)."""
+        following = (child for child in self.children if self.tree.deps[child] in ("dobj", "npadvmod"))
+        return any(self.path_particle(noun) == particle for noun in following)
+
 
 def is_passive(tree: Tree, verb: int) -> bool:
     """Whether the verb is a passive: by an auxiliary, a passive subject, or as a bare past participle."""
     deps = [tree.deps[child] for child in tree.children[verb]]
     if "auxpass" in deps or "nsubjpass" in deps or "csubjpass" in deps or "agent" in deps:
         return True
-    if tree.tags[verb] != "VBN" or "aux" in deps or "nsubj" in deps:
+    if "aux" in deps or "nsubj" in deps:
         return False
-    if tree.deps[verb] == "conj":
-        return tree.tags[tree.heads[verb]] != "VBN" or is_passive(tree, tree.heads[verb])
-    return True
+    if tree.tags[verb] == "VBD" and tree.deps[verb] == "conj" and "dobj" not in deps:
+        head = tree.heads[verb]  # `is washed and dried`: the second participle looks like a past tense
+        return tree.tags[head] == "VBN" and is_passive(tree, head)
+    if tree.tags[verb] != "VBN":
+        return False
+    return tree.deps[verb] != "conj" or tree.tags[tree.heads[verb]] != "VBN" or is_passive(tree, tree.heads[verb])
 
 
 def is_verb(tree: Tree, token: int) -> bool:

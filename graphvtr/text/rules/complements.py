@@ -37,6 +37,8 @@ def object_role(clause: Clause, child: int) -> str:
     """Role of the direct object."""
     tree, lemma = clause.tree, clause.lemma
     word = tree.words[child]
+    if clause.path_particle(child) is not None:
+        return "ARGM-DIR"
     if word in lexicon.TIME_NOUNS and not clause.passive and lemma in ("wait", "last", "live", "stay", "sleep"):
         return "ARGM-TMP"
     if lemma in lexicon.ADDRESSEE_OBJECT and not clause.has_recipient:

@@ -76,7 +76,10 @@ def _own_arguments(clause: Clause) -> Iterator[Argument]:
             yield Argument(role, *_span_outside(tree, antecedent(tree, clause.verb), clause.verb))
             continue
         detached = _detached(clause, child)
-        if detached is None:
+        particle = clause.path_particle(child) if tree.deps[child] in ("dobj", "npadvmod") else None
+        if particle is not None:
+            yield Argument(role, particle, tree.span(child)[1])
+        elif detached is None:
             yield Argument(role, *tree.span(child))
         else:
             yield Argument(role, *tree.span(child, (detached,)))

@@ -85,7 +85,8 @@ def predicate_tokens(tree: Tree, verb: int) -> tuple[int, ...]:
     if not particles:
         return (verb,)
     clause = Clause(tree, verb)
-    return (verb, *(child for child in particles if particle_role(clause, child) is None))
+    own = [child for child in particles if particle_role(clause, child) is None and not clause.opens_path(child)]
+    return (verb, *own)
 
 
 def label_sentence(tree: Tree) -> list[Frame]:

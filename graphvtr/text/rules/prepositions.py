@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphvtr.text.rules import lexicon
-from graphvtr.text.rules.clause import Clause
+from graphvtr.text.rules.clause import RELATIVE_PRONOUN_TAGS, Clause
 from graphvtr.text.rules.modifiers import names_time, place_role
 
 NEVER_TIME = frozenset(("about", "as", "into", "of", "to", "with"))
@@ -21,6 +21,8 @@ def preposition_role(clause: Clause, preposition: int) -> str:
         return "ARGM-PRP"
     if noun is not None and word not in NEVER_TIME and names_time(tree, noun):
         return "ARGM-TMP"
+    if noun is not None and word in lexicon.SPATIAL and _sets_the_scene(clause, preposition, noun):
+        return "ARGM-LOC"
     governed = lexicon.GOVERNED.get((lemma, word))
     if governed is not None:
         return governed
@@ -33,6 +35,12 @@ def preposition_role(clause: Clause, preposition: int) -> str:
     if word in lexicon.SPATIAL or word in lexicon.PATHS:
         return spatial_role(clause, word)
     return lexicon.PREPOSITION_ROLE.get(word, "ARGM-ADV")
+
+
+def _sets_the_scene(clause: Clause, preposition: int, noun: int) -> bool:
+    """`on the beach, a man is throwing a ball`: a place before the verb, whatever the verb governs."""
+    relative = clause.tree.tags[noun] in RELATIVE_PRONOUN_TAGS
+    return preposition < clause.verb and clause.lemma != "be" and not relative
 
 
 def with_role(clause: Clause, inner: int | None) -> str:
@@ -49,10 +57,12 @@ def with_role(clause: Clause, inner: int | None) -> str:
 
 
 def by_role(clause: Clause, inner: int | None) -> str:
-    """`by hand`, `by mixing` (means); `by the lake` (place)."""
+    """`by hand`, `by mixing` (means); `by the lake` (place); with a passive `by the boy` (who acts)."""
     tree = clause.tree
-    if inner is None or tree.deps[inner] == "pcomp" or tree.child(inner, "det") is None:
+    if inner is None or tree.deps[inner] == "pcomp" or tree.child(inner, "det", "poss") is None:
         return "ARGM-MNR"
+    if clause.passive and tree.child(clause.verb, "agent") is None:
+        return "ARG0"
     return "ARG2" if clause.lemma in lexicon.POSITION_VERBS else "ARGM-LOC"
 
 
@@ -103,4 +113,4 @@ def detached_phrase(clause: Clause, child: int) -> int | None:
         return None
     word = tree.words[last]
     belongs = word in lexicon.DETACHED or (clause.lemma, word) in lexicon.GOVERNED or names_time(tree, inner)
-    return last if belongs else None
+    return last if belongs or (word == "by" and clause.passive) else None

@@ -47,13 +47,16 @@ class Tree:
             self._widen_ancestors(token)
 
     def _lifted(self, heads: Sequence[int]) -> Sequence[int]:
-        """Heads with what hangs on an auxiliary moved up to its verb: `[a man] is dancing` reads the same whichever
-        of the two words the parser hangs the subject on."""
-        deps = self.deps
-        if "aux" not in deps and "auxpass" not in deps:
+        """Heads with two slips of the parser mended: what hangs on an auxiliary moves up to its verb (`[a man] is
+        dancing`), and so does a `then` that hangs on the subject (`and [then] [a man] sits`)."""
+        deps, words = self.deps, self.words
+        if "then" not in words and "aux" not in deps and "auxpass" not in deps:
             return heads
         return [
-            heads[head] if deps[head] in AUXILIARIES and deps[token] not in AUXILIARIES else head
+            heads[head]
+            if (deps[head] in AUXILIARIES and deps[token] not in AUXILIARIES)
+            or (words[token] == "then" and deps[head] in ("nsubj", "nsubjpass"))
+            else head
             for token, head in enumerate(heads)
         ]
 

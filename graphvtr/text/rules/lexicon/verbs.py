@@ -119,3 +119,11 @@ ARRIVAL_VERBS = words("arrive come get go return")
 
 # `puts the parts together`: the state that results (ARG2)
 JOINING_VERBS = words("add bring come get glue join put sew stick tie")
+
+# of the verbs of motion, those that move themselves: what follows a particle is their path, not what they move
+SELF_MOTION_VERBS = words(
+    """
+    climb crawl creep dash dive escape fall float fly gallop glide go hike hop hurry jog jump leap race rise roll run
+    rush sail skate ski skip slide slip speed sprint step stroll swim travel wade walk wander
+    """
+)
