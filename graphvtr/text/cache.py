@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 from graphvtr.errors import DataError
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser
+from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser, check_text
 from graphvtr.text.serialise import lists_from_dict, lists_to_dict
 
 FORMAT = "graphvtr.parses/1"
@@ -59,7 +59,7 @@ class CachedParser(ListParser):
 
     def sentences(self, captions: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[GraphLists]:
         """Each caption's graph as lists, in order; see :meth:`RoleParser.parse`."""
-        captions = iter(captions)
+        captions = iter(map(check_text, captions, count()))
         # wide chunks: most captions of one may be known already, and the parser works on batches of new ones
         while chunk := list(islice(captions, 16 * batch_size)):
             new = [caption for caption in dict.fromkeys(chunk) if caption not in self._known]

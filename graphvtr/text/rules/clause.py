@@ -44,13 +44,14 @@ class Clause:
     def path_particle(self, noun: int) -> int | None:
         """The preposition before a noun that is the path of a motion, where the parser takes the one for a particle
         and the other for an object: `slides [down a slope]`."""
+        if self.lemma not in lexicon.SELF_MOTION_VERBS:
+            return None
         tree = self.tree
         before = tree.left[noun] - 1
         is_path = (
             before > self.verb
             and tree.heads[before] == self.verb
-            and tree.deps[before] in ("prt", "advmod")
-            and self.lemma in lexicon.SELF_MOTION_VERBS
+            and tree.deps[before] in ("prt", "advmod", "prep")
             and tree.words[before] in lexicon.PATHS
             and not tree.children[before]
         )

@@ -69,7 +69,7 @@ def _own_arguments(clause: Clause) -> Iterator[Argument]:
     for child in clause.children:
         rule = RULES.get(tree.deps[child])
         role = rule(clause, child) if rule is not None else None
-        if role is None:
+        if role is None or clause.opens_path(child):
             continue
         if clause.dep == "relcl" and is_relative(tree, child, clause.verb):
             yield Argument(f"R-{role}", *tree.span(child))

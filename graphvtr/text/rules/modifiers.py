@@ -42,7 +42,7 @@ def adverb_role(clause: Clause, child: int) -> str | None:
     """Role of an adverb: time, place, direction, extent, manner, or how the speaker sees it."""
     tree, lemma = clause.tree, clause.lemma
     word = tree.words[child]
-    if is_particle(tree, child) or clause.opens_path(child):
+    if is_particle(tree, child):
         return particle_role(clause, child)
     if word in ("next", "close") and tree.child(child, "prep") is not None:
         return place_role(clause)
@@ -104,7 +104,7 @@ def particle_role(clause: Clause, child: int) -> str | None:
     word = clause.tree.words[child]
     if clause.lemma == "be":
         return "ARG2"
-    if clause.lemma in lexicon.MOTION_VERBS and word in lexicon.DIRECTION_ADVERBS and not clause.opens_path(child):
+    if clause.lemma in lexicon.MOTION_VERBS and word in lexicon.DIRECTION_ADVERBS:
         return "ARGM-DIR"
     return None
 
