@@ -48,7 +48,6 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         residual: whether :math:`x_i` is added; needs ``in_channels == out_channels``.
         norm: whether a LayerNorm (eps 1e-5) ends the layer.
         dropout: of the transformed context.
-        **kwargs: further arguments of :class:`torch_geometric.nn.conv.MessagePassing`.
 
     Shapes:
         - **input:** ``x`` ``[N, in_channels]``, ``edge_index`` ``[2, E]`` (source, destination), ``edge_role`` ``[E]``
@@ -82,9 +81,8 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         residual: bool = True,
         norm: bool = False,
         dropout: float = 0.0,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(aggr="sum", node_dim=0, **kwargs)
+        super().__init__(aggr="sum", node_dim=0)
         attention_channels = out_channels if attention_channels is None else attention_channels
         self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         self.num_roles, self.attention_channels, self.attention = num_roles, attention_channels, attention

@@ -204,6 +204,18 @@ def test_captions_without_any_node(batch: SimpleNamespace) -> None:
     assert torch.isfinite(loss)
 
 
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_a_clip_without_frames_scores_zero(variant: str, batch: SimpleNamespace) -> None:
+    model = build(variant)
+    batch.clips[1] = batch.clips[1][:0]
+    video, text = encode(model, batch)
+    scores = model.level_scores(video, text)
+    assert not scores[:, 1].any()
+    assert scores[:, 0].any(1).all()
+    model.loss(video, text, batch.video_of_text)["loss"].backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
 def test_dropout_in_training_only_and_seeded(batch: SimpleNamespace) -> None:
     model = build("released")
 
