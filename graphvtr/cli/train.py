@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 
@@ -25,9 +24,6 @@ def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoints are."""
     from graphvtr.tasks.config import Configuration, train
 
-    if args.model.startswith("-"):
-        print("graphvtr: error: name the model first: graphvtr train MODEL [option ...]", file=sys.stderr)
-        return 2
     result = train(Configuration(args.model, args.options))
     best = max(range(len(result.scores)), key=result.scores.__getitem__)
     print(f"best epoch {best + 1} of {len(result.scores)}: validation rsum {result.scores[best]:.1f}, {result.best}")

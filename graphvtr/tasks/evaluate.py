@@ -162,6 +162,30 @@ def evaluate(
     )
 
 
+def evaluate_scores(scores: Tensor, dataset: RetrievalDataset, options: EvalOptions = EvalOptions()) -> Evaluation:
+    """The same evaluation for scores [Nv, Nt] made elsewhere, a baseline's for instance.
+
+    ``options.duplicates`` must be ``'many'``: there is a column for every caption.
+
+    Raises:
+        DataError: scores of another shape, NaN among them, or ``duplicates='one'``.
+    """
+    if options.duplicates != "many":
+        raise DataError("duplicates", "is 'one' for a column a caption", "use 'many'")
+    ranks = RetrievalRanks(dataset.video_of_caption, *scores.shape, ties=options.ties, mean_rank=options.mean_rank)
+    ranks.add_positives(scores)
+    ranks.add(scores)
+    return Evaluation(
+        dataset.name,
+        dataset.split,
+        len(dataset.videos),
+        len(dataset.captions),
+        _scored(ranks, options),
+        chance(ranks, options),
+        options,
+    )
+
+
 def evaluate_checkpoint(
     checkpoint: str | Path,
     data: str,

@@ -26,7 +26,8 @@ def format_table(evaluation: Evaluation) -> str:
     rows: list[list[str]] = [["", *names, "rsum"]]
     parts = {"": evaluation.fused, **evaluation.levels}
     for level, scored in parts.items():
-        rows.append([f"[{level}]"] if level else [])
+        if level:
+            rows.append([f"[{level}]"])
         for key, title in DIRECTIONS:
             rows.append([f"  {title}" if level else title, *_cells(scored, key)])
     rows.append([])

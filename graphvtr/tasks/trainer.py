@@ -138,7 +138,7 @@ def fit(
         raise DataError(type(model).__name__, "is not a registered model", "decorate it with @MODELS.register(name)")
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
     last = out / "last.ckpt"
-    done = _epochs_done(last, model, vocabulary, info, resume)
+    done = check_run(last, model, vocabulary, info, resume)
     out.mkdir(parents=True, exist_ok=True)
     data = RetrievalData(
         prepare(train, model, vocabulary),
@@ -176,7 +176,7 @@ def _trainer(out: Path, options: TrainOptions, progress: bool) -> Any:
     if options.patience is not None:
         callbacks.append(pl.callbacks.EarlyStopping("val/rsum", mode="max", patience=options.patience))
     if progress:
-        callbacks += [pl.callbacks.TQDMProgressBar(leave=False), EpochLine()]
+        callbacks.append(Progress())
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(options.device, options.device),
         devices=1,
@@ -185,7 +185,7 @@ def _trainer(out: Path, options: TrainOptions, progress: bool) -> Any:
         logger=pl.loggers.TensorBoardLogger(out, name=None, version="tensorboard"),
         gradient_clip_val=options.clip_grad,
         deterministic=options.deterministic,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
@@ -209,11 +209,22 @@ class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,nam
         return read_file(Path(path))
 
 
-class EpochLine(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
-    """Prints a line after every epoch."""
+class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
+    """A progress bar over the batches of each epoch (on a terminal) and a line after it."""
+
+    def on_train_epoch_start(self, trainer: Any, module: RetrievalModule) -> None:
+        """Begin the epoch's bar."""
+        title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.bar = tqdm(total=trainer.num_training_batches, desc=title, leave=False, disable=None)
+
+    def on_train_batch_end(self, trainer: Any, module: RetrievalModule, outputs: dict[str, Tensor], *_: Any) -> None:
+        """Move the bar on."""
+        self.bar.set_postfix_str(f"loss {float(outputs['loss']):.4f}", refresh=False)
+        self.bar.update()
 
     def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
         """Print loss, validation metrics, and whether they are the best so far."""
+        self.bar.close()
         logged: dict[str, Tensor] = trainer.callback_metrics
         scores = module.scores
         best = "  best" if scores[-1] > max(scores[:-1], default=float("-inf")) else ""
@@ -223,9 +234,17 @@ class EpochLine(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
             f"val rsum {scores[-1]:.1f}  {recalls}{best}"
         )
 
+    def on_exception(self, trainer: Any, module: RetrievalModule, exception: BaseException) -> None:
+        """Leave no half-drawn bar behind."""
+        self.bar.close()
 
-def _epochs_done(last: Path, model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo, resume: bool) -> int:
-    """Epochs behind a run; refuses to overwrite a run, to resume none, and to resume another model's."""
+
+def check_run(last: Path, model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo, resume: bool) -> int:
+    """Epochs behind a run, 0 for a new one; refuses to overwrite a run, to resume none, or one of another model.
+
+    Raises:
+        DataError: as :func:`fit`.
+    """
     if not resume:
         if last.exists():
             raise DataError(last.parent, "holds a run already", "pass --resume to continue it, or another --out")

@@ -1,0 +1,135 @@
+"""Two baselines that need no training: chance, and a linear map from mean word vectors to mean frame features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.errors import DataError
+from graphvtr.metrics import both_directions
+from graphvtr.ops import segment_reduce
+from graphvtr.text.word_vectors import WordVectors
+
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))
+
+
+@dataclass(frozen=True)
+class RidgeResult:
+    """What :func:`ridge_scores` found.
+
+    Args:
+        scores: [Nv, Nt] of the test split, float64.
+        strength: the ridge strength that was best on the validation split.
+        val_rsum: validation rsum of every strength tried.
+    """
+
+    scores: Tensor
+    strength: float
+    val_rsum: dict[float, float]
+
+
+def random_scores(dataset: RetrievalDataset, seed: int = 0) -> Tensor:
+    """Scores [Nv, Nt] that know nothing. (:func:`graphvtr.metrics.chance_level` gives their expected metrics.)"""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(len(dataset.videos), len(dataset.captions), generator=generator)
+
+
+def ridge_scores(
+    train: RetrievalDataset,
+    val: RetrievalDataset,
+    test: RetrievalDataset,
+    *,
+    vectors: WordVectors | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    refit: bool = True,
+) -> RidgeResult:
+    r"""Ridge regression from a caption's mean word vector to its video's mean frame feature.
+
+    With x the mean word vector and y the mean frame feature, both less their training means, the map is
+
+    .. math::
+        W = \Bigl(X^\top X + \lambda\, \tfrac{\operatorname{tr} X^\top X}{d}\, I\Bigr)^{-1} X^\top Y
+
+    over all training captions, and a pair scores :math:`\cos(y, W^\top x)`. :math:`\lambda` is the strength with the
+    best rsum on the validation split; the map is then fitted again on training and validation captions together.
+
+    Args:
+        train: training split.
+        val: validation split.
+        test: the split to score.
+        vectors: word vectors, for instance ``load_word_vectors("glove-package")``; None takes bags of the training
+            words, which needs no file.
+        strengths: values of :math:`\lambda` to try.
+        refit: fit again on both splits; False keeps the map of the training split.
+
+    Raises:
+        DataError: no strengths, or splits whose features differ in width.
+    """
+    if not strengths or min(strengths) <= 0:
+        raise DataError("strengths", f"are {tuple(strengths)}", "give numbers over 0")
+    widths = {dataset.video_dim for dataset in (train, val, test)}
+    if len(widths) > 1:
+        raise DataError("frame.x", f"has widths {sorted(widths)} in the three splits", "use one kind of features")
+    words = _word_table(train, vectors)
+    features = {split: _features(dataset, words) for split, dataset in (("train", train), ("val", val), ("test", test))}
+    tried = _Ridge(*features["train"])
+    rsums: dict[float, float] = {}
+    for strength in strengths:
+        scores = tried.scores(strength, features["val"])
+        rsums[strength] = both_directions(scores, val.video_of_caption)["rsum"]
+    best = max(rsums, key=lambda strength: (rsums[strength], strength))  # of equals the smoothest
+    if refit:
+        (x, y, owner), (more_x, more_y, more_owner) = features["train"], features["val"]
+        tried = _Ridge(torch.cat([x, more_x]), torch.cat([y, more_y]), torch.cat([owner, more_owner + len(y)]))
+    return RidgeResult(tried.scores(best, features["test"]), best, rsums)
+
+
+Features = tuple[Tensor, Tensor, Tensor]
+"""Captions [Nt, d], videos [Nv, D], and the video of each caption [Nt]."""
+
+
+class _Ridge:
+    """All ridge regressions of one training set: one eigendecomposition serves every strength."""
+
+    def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
+        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
+        x, y = text - self.text_mean, video[owner] - self.video_mean
+        self.values, self.basis = torch.linalg.eigh(x.T @ x)
+        self.target = self.basis.T @ (x.T @ y)  # [d, D]
+
+    def scores(self, strength: float, features: Features) -> Tensor:
+        text, video, _ = features
+        ridge = strength * self.values.clamp(min=0).mean()
+        predicted = (text - self.text_mean) @ self.basis @ (self.target / (self.values.clamp(min=0) + ridge)[:, None])
+        return normalize(video - self.video_mean, dim=1) @ normalize(predicted, dim=1).T
+
+
+@dataclass(frozen=True)
+class _WordTable:
+    row: dict[str, int]
+    matrix: Tensor  # [V, d]
+
+
+def _word_table(train: RetrievalDataset, vectors: WordVectors | None) -> _WordTable:
+    if vectors is None:
+        words = sorted({word.lower() for caption in train.words() for word in caption})
+        return _WordTable({word: row for row, word in enumerate(words)}, torch.eye(len(words), dtype=torch.float64))
+    row = {word: index for index, word in reversed(list(enumerate(vectors.words)))}
+    return _WordTable(row, vectors.matrix.double())
+
+
+def _features(dataset: RetrievalDataset, words: _WordTable) -> Features:
+    flat = dataset.role_graphs.nodes["word"]
+    index = torch.tensor([words.row.get(word.lower(), -1) for word in flat.strings["text"]])
+    known = (index >= 0).double()
+    rows = words.matrix[index.clamp(min=0)] * known[:, None]
+    total = segment_reduce(rows, flat.ptr, "sum")  # [Nt, d]
+    count = segment_reduce(known, flat.ptr, "sum").clamp(min=1)
+    frames = dataset.video_graphs.nodes["frame"]
+    video = segment_reduce(frames.tensors["x"].double(), frames.ptr, "mean")  # [Nv, D]
+    return total / count[:, None], video, dataset.video_of_caption

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+pytest.importorskip("pytorch_lightning")
+from graphvtr.errors import DataError
+from graphvtr.tasks import prepare
+from graphvtr.tasks.data import CaptionSampler, EncodeData, PairData, RetrievalData
+
+OWNER = torch.tensor([0] * 5 + [1] * 3 + [2] * 9 + [4] * 2)  # video 3 has no caption
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_every_caption_once(batch_size: int) -> None:
+    sampler = CaptionSampler(OWNER, batch_size)
+    batches = list(sampler)
+    assert sorted(torch.cat(batches).tolist()) == list(range(len(OWNER)))
+    assert len(sampler) == len(batches) == -(-len(OWNER) // batch_size)
+    assert all(len(batch) <= batch_size for batch in batches)
+
+
+def test_order_follows_seed_and_epoch() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        sampler = CaptionSampler(OWNER, 4, seed=seed)
+        sampler.set_epoch(epoch)
+        return torch.cat(list(sampler)).tolist()
+
+    assert order(0, 0) == order(0, 0)
+    assert len({tuple(order(seed, epoch)) for seed in (0, 1) for epoch in (0, 1, 2)}) == 6
+    sampler = CaptionSampler(OWNER, 4)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert torch.cat(list(sampler)).tolist() == order(0, 1)
+    sampler.set_epoch(0)
+    assert torch.cat(list(sampler)).tolist() == torch.cat(first).tolist()
+
+
+def test_one_caption_a_video() -> None:
+    sampler = CaptionSampler(OWNER, 3, captions_per_video="one")
+    drawn = set()
+    for epoch in range(60):
+        sampler.set_epoch(epoch)
+        captions = torch.cat(list(sampler))
+        assert sorted(OWNER[captions].tolist()) == [0, 1, 2, 4]
+        drawn.update(captions.tolist())
+    assert drawn == set(range(len(OWNER)))  # every caption has its turn
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+def test_captions_of_one_video_do_not_meet(batch_size: int) -> None:
+    for seed in range(5):
+        batches = list(CaptionSampler(OWNER, batch_size, seed=seed, distinct_videos=True))
+        assert sorted(torch.cat(batches).tolist()) == list(range(len(OWNER)))
+        for batch in batches:
+            assert len(OWNER[batch].unique()) == len(batch) <= batch_size
+    together = CaptionSampler(OWNER, 6)
+    assert any(len(OWNER[batch].unique()) < len(batch) for batch in together)
+
+
+def test_bad_options() -> None:
+    with pytest.raises(DataError, match="batch_size: is 0"):
+        CaptionSampler(OWNER, 0)
+    with pytest.raises(DataError, match="captions_per_video='two': unknown"):
+        CaptionSampler(OWNER, 1, captions_per_video="two")  # type: ignore[arg-type]
+
+
+def test_pairs_share_a_video(toy_dataset, toy_model, toy_vocabulary) -> None:
+    dataset = prepare(toy_dataset(videos=4, captions=3), toy_model(), toy_vocabulary)
+    captions = torch.tensor([7, 0, 8, 2])  # of videos 2, 0, 2, 0
+    batch = PairData(dataset)[captions].to("cpu")
+    assert batch.video_of_text.tolist() == [1, 0, 1, 0]
+    assert batch.video.num_graphs == 2
+    assert torch.equal(batch.video["frame"].x, dataset.video_graphs.batch([0, 2])["frame"].x)
+    assert torch.equal(batch.text["word"].id, dataset.role_graphs.batch(captions)["word"].id)
+
+
+def test_encoding_sees_everything_in_order(toy_dataset, toy_model, toy_vocabulary) -> None:
+    dataset = prepare(toy_dataset(videos=5, captions=2), toy_model(), toy_vocabulary)
+    data = EncodeData(dataset, 4)
+    parts = [data[position] for position in range(len(data))]
+    assert [part.side for part in parts] == ["video"] * 2 + ["text"] * 3
+    assert torch.equal(
+        torch.cat([p.graph["frame"].x for p in parts[:2]]), dataset.video_graphs.nodes["frame"].tensors["x"]
+    )
+    assert torch.equal(
+        torch.cat([p.graph["word"].id for p in parts[2:]]), dataset.role_graphs.nodes["word"].tensors["id"]
+    )
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loaders(toy_dataset, toy_model, toy_vocabulary, workers: int) -> None:
+    train, val = (prepare(toy_dataset(split), toy_model(), toy_vocabulary) for split in ("train", "val"))
+    data = RetrievalData(train, val, batch_size=5, seed=3, workers=workers)
+    sizes = [len(batch.video_of_text) for batch in data.train_dataloader()]
+    assert sizes == [5, 5, 5, 1]
+    assert sum(batch.graph.num_graphs for batch in data.val_dataloader()) == len(val.videos) + len(val.captions)
+
+
+def test_preparing_leaves_the_dataset_alone(toy_dataset, toy_model, toy_vocabulary) -> None:
+    dataset = toy_dataset()
+    prepared = prepare(dataset, toy_model(max_frames=2, max_words=2, max_entities=0), toy_vocabulary)
+    assert "id" not in dataset.role_graphs.nodes["word"].tensors
+    assert prepared.video_graphs[0].num_frames == 2 < dataset.video_graphs[0].num_frames
+    assert prepared.role_graphs[0].words == ["a", "dog"]
+    assert prepared.role_graphs[0].num_entities == 0
+    assert prepared.captions == dataset.captions

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphvtr.datasets import DATASETS, DataSource
+from graphvtr.errors import DataError
+from graphvtr.metrics import both_directions, first_of_each
+from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, prepare, save_checkpoint
+from graphvtr.tasks.evaluate import encode_texts, encode_videos, evaluate_checkpoint, flat_metrics
+from graphvtr.tasks.report import format_table, to_json
+
+
+@pytest.fixture
+def problem(toy_model, toy_dataset, toy_vocabulary):
+    """A model, a prepared dataset, and the whole scores of each level."""
+    model = toy_model().eval()
+    dataset = prepare(toy_dataset("test", videos=14, captions=2), model, toy_vocabulary)
+    with torch.inference_mode():
+        video = model.encode_video(dataset.video_graphs.batch(range(14)))
+        text = model.encode_text(dataset.role_graphs.batch(range(28)))
+        levels = model.level_scores(video, text)
+    return model, dataset, levels
+
+
+def close(found, expected) -> bool:
+    return all(found[key] == pytest.approx(expected[key]) for key in ("t2v", "v2t", "rsum"))
+
+
+@pytest.mark.parametrize(("batch_size", "block"), [(1, (1, 1)), (5, (3, 5)), (100, (4, 100)), (100, (100, 100))])
+def test_blocks_are_the_whole(problem, batch_size, block) -> None:
+    model, dataset, levels = problem
+    options = EvalOptions(batch_size=batch_size, block=block, levels=True, samples=10)
+    found = evaluate(model, dataset, options)
+    owner = dataset.video_of_caption
+    assert close(found.fused.metrics, both_directions(levels.mean(0), owner))
+    assert list(found.levels) == list(model.levels)
+    for level, scores in zip(model.levels, levels, strict=True):
+        assert close(found.levels[level].metrics, both_directions(scores, owner))
+
+
+@pytest.mark.parametrize(
+    "conventions",
+    [
+        {"ties": "average", "median": "floor"},
+        {"ties": "optimistic"},
+        {"mean_rank": "all"},
+        {"ks": (1, 2, 3)},
+    ],
+)
+def test_conventions_reach_the_metrics(problem, conventions) -> None:
+    model, dataset, levels = problem
+    found = evaluate(model, dataset, EvalOptions(samples=10, **conventions))
+    assert close(found.fused.metrics, both_directions(levels.mean(0), dataset.video_of_caption, **conventions))
+
+
+def test_equal_captions_as_one(problem, tmp_path: Path) -> None:
+    model, dataset, levels = problem
+    dataset.captions[27] = dataset.captions[0]  # of videos 13 and 0
+    expected = both_directions(levels.mean(0), dataset.video_of_caption, captions=dataset.captions, duplicates="one")
+    found = evaluate(model, dataset, EvalOptions(duplicates="one", samples=10), save_scores=tmp_path / "s.npz")
+    assert close(found.fused.metrics, expected)
+    first, _ = first_of_each(dataset.captions, dataset.video_of_caption)
+    assert found.num_captions == len(first) == 27
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as saved:
+        assert saved["captions"].tolist() == [dataset.captions[i] for i in first]
+
+
+def test_intervals_hold_the_value(problem) -> None:
+    model, dataset, _ = problem
+    found = evaluate(model, dataset, EvalOptions(samples=200)).fused
+    for direction in ("t2v", "v2t"):
+        for name, (low, high) in getattr(found, direction).items():
+            assert low <= found.metrics[direction][name] <= high, name
+    assert found.rsum[0] < found.metrics["rsum"] < found.rsum[1]
+
+
+def test_intervals_over_videos_are_wider(problem) -> None:
+    """Both captions of a toy video fare alike, so resampling captions alone is too sure."""
+    model, dataset, _ = problem
+    narrow, wide = (
+        evaluate(model, dataset, EvalOptions(samples=500, interval_unit=unit)).fused.t2v["MnR"]
+        for unit in ("query", "video")
+    )
+    assert wide[1] - wide[0] > 1.1 * (narrow[1] - narrow[0])
+
+
+def test_same_seed_same_intervals(problem) -> None:
+    model, dataset, _ = problem
+    first, again, other = (evaluate(model, dataset, EvalOptions(samples=20, seed=s)).fused for s in (1, 1, 2))
+    assert first == again
+    assert first.t2v != other.t2v
+    assert first.metrics == other.metrics
+
+
+def test_chance(problem) -> None:
+    model, dataset, _ = problem
+    chance = evaluate(model, dataset, EvalOptions(samples=10)).chance
+    assert chance["t2v"]["R@1"] == pytest.approx(100 / 14)
+    assert chance["v2t"]["R@1"] == pytest.approx(200 / 28)
+    assert chance["rsum"] == pytest.approx(sum(chance[d][f"R@{k}"] for d in ("t2v", "v2t") for k in (1, 5, 10)))
+
+
+def test_saved_scores(problem, tmp_path: Path) -> None:
+    model, dataset, levels = problem
+    target = tmp_path / "scores.npz"
+    evaluate(model, dataset, EvalOptions(block=(4, 9), samples=10), save_scores=target)
+    with np.load(target, allow_pickle=False) as saved:
+        assert set(saved) == {"scores", "level_scores", "levels", "videos", "captions"}
+        np.testing.assert_allclose(saved["scores"], levels.mean(0).numpy(), atol=1e-6)
+        np.testing.assert_allclose(saved["level_scores"], levels.numpy(), atol=1e-6)
+        assert saved["scores"].dtype == np.float32
+        assert saved["levels"].tolist() == ["event", "action", "entity"]
+        assert saved["videos"].tolist() == dataset.videos
+        assert saved["captions"].tolist() == dataset.captions
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.npz"]
+
+
+def test_nothing_is_left_of_a_failed_evaluation(problem, tmp_path: Path) -> None:
+    model, dataset, _ = problem
+    with torch.no_grad():
+        model.video_encoder.maps["event"].weight.fill_(torch.nan)
+    with pytest.raises(DataError, match="is NaN"):
+        evaluate(model, dataset, save_scores=tmp_path / "scores.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_targets(problem, tmp_path: Path) -> None:
+    model, dataset, _ = problem
+    with pytest.raises(DataError, match=r"does not end in .npz"):
+        evaluate(model, dataset, save_scores=tmp_path / "scores.json")
+    with pytest.raises(DataError, match="no such folder"):
+        evaluate(model, dataset, save_scores=tmp_path / "none" / "scores.npz")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"batch_size": 0}, "batch_size: is 0"),
+        ({"block": (0, 5)}, "block: is 0"),
+        ({"duplicates": "two"}, "duplicates='two'"),
+        ({"interval_unit": "word"}, "interval_unit='word'"),
+    ],
+)
+def test_bad_options(values, message) -> None:
+    with pytest.raises(DataError, match=message):
+        EvalOptions(**values)
+
+
+def test_model_is_in_evaluation_mode(problem) -> None:
+    model, dataset, _ = problem
+    model.train()
+    first, again = (evaluate(model, dataset, EvalOptions(samples=10)).fused for _ in range(2))
+    assert first == again  # dropout is off
+    assert not model.training
+
+
+def test_encoding_in_batches(problem) -> None:
+    model, dataset, _ = problem
+    with torch.inference_mode():
+        for encode, store in ((encode_videos, dataset.video_graphs), (encode_texts, dataset.role_graphs)):
+            whole, parts = encode(model, store, 100), encode(model, store, 3)
+            for level in model.levels:
+                assert torch.allclose(whole[level].x, parts[level].x, atol=1e-6)
+                if whole[level].is_set:
+                    assert torch.equal(whole[level].ptr, parts[level].ptr)
+
+
+def test_flat_metrics(problem) -> None:
+    model, dataset, _ = problem
+    flat = flat_metrics(evaluate(model, dataset, EvalOptions(samples=10, ks=(1,))).fused.metrics)
+    assert list(flat) == ["t2v_R@1", "t2v_MedR", "t2v_MnR", "v2t_R@1", "v2t_MedR", "v2t_MnR", "rsum"]
+
+
+def test_table_and_json(problem) -> None:
+    model, dataset, levels = problem
+    found = evaluate(model, dataset, EvalOptions(samples=50, levels=True))
+    table = format_table(found)
+    expected = both_directions(levels.mean(0), dataset.video_of_caption)
+    lines = {line.split("  ")[0]: line for line in table.splitlines()}
+    assert f"{expected['t2v']['R@1']:.1f} [" in lines["text -> video"]
+    assert f"{expected['v2t']['MnR']:.1f} [" in lines["video -> text"]
+    assert f"{expected['rsum']:.1f} [" in lines["video -> text"]
+    assert "7.1" in lines["chance, text -> video"]
+    assert [line for line in table.splitlines() if line.startswith("[")] == ["[event]", "[action]", "[entity]"]
+    assert "toy/test: 14 videos, 28 captions; 95 % intervals over queries, 50 resamples" in table
+    values = to_json(found)
+    assert values["t2v"]["R@1"]["value"] == pytest.approx(expected["t2v"]["R@1"])
+    assert values["rsum"]["low"] < values["rsum"]["value"] < values["rsum"]["high"]
+    assert set(values["levels"]) == set(model.levels)
+    assert values["options"]["ties"] == "pessimistic"
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch, toy_dataset):
+    """The toy collection as a registered dataset; returns the sources it was built from."""
+    sources: list[DataSource] = []
+
+    def build(split: str, source: DataSource):
+        sources.append(source)
+        return toy_dataset(split)
+
+    monkeypatch.setitem(DATASETS._entries, "toy", build)
+    return sources
+
+
+def test_checkpoint_on_a_registered_dataset(registered, toy_model, toy_vocabulary, toy_dataset, tmp_path) -> None:
+    model, path = toy_model(), tmp_path / "model.ckpt"
+    save_checkpoint(path, model, toy_vocabulary, CheckpointInfo("hgr", dataset="toy", parser="rules", video_dim=10))
+    found = evaluate_checkpoint(path, "toy", "test", DataSource(), EvalOptions(samples=10))
+    direct = evaluate(model, prepare(toy_dataset("test"), model, toy_vocabulary), EvalOptions(samples=10))
+    assert found == direct
+    assert registered[-1].parser == "rules"  # the parser of training
+    evaluate_checkpoint(path, "toy", "test", DataSource(parser="spacy"), EvalOptions(samples=10))
+    assert registered[-1].parser == "spacy"
+
+
+def test_checkpoint_of_other_features(registered, toy_model, toy_vocabulary, tmp_path) -> None:
+    path = tmp_path / "model.ckpt"
+    info = CheckpointInfo("hgr", video_dim=10, featurizer="pixels")
+    save_checkpoint(path, toy_model(), toy_vocabulary, info)
+    with pytest.raises(DataError, match=r"was trained on those of pixels"):
+        evaluate_checkpoint(path, "toy", "test", DataSource(feature="resnet"))
+    save_checkpoint(path, toy_model(), toy_vocabulary, CheckpointInfo("hgr", video_dim=12))
+    with pytest.raises(DataError, match=r"frame.x: is 10 wide, .* was trained on 12"):
+        evaluate_checkpoint(path, "toy", "test", DataSource())
+
+
+def test_released_file_on_a_dataset_without_vocabulary(registered, tmp_path) -> None:
+    from graphvtr.nn import HGR
+    from graphvtr.nn.models.hgr_released import released_name
+
+    state: dict[str, dict[str, torch.Tensor]] = {"video_encoder": {}, "text_encoder": {}}
+    for name, tensor in HGR.released(20, 10, hidden=8, word_dim=4).state_dict().items():
+        part, _, rest = released_name(name).partition(".")
+        state[part][rest] = tensor
+    torch.save(state, tmp_path / "epoch.th")
+    with pytest.raises(DataError, match="carries no vocabulary and neither does the dataset 'toy'"):
+        evaluate_checkpoint(tmp_path / "epoch.th", "toy", "test", DataSource())

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.tasks.schedule import LearningRate
+
+
+def optimiser() -> torch.optim.Optimizer:
+    return torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def test_none() -> None:
+    assert {LearningRate(0.1).at(epoch, [1.0] * epoch) for epoch in range(9)} == {0.1}
+
+
+def test_exponential_is_torch() -> None:
+    rate = LearningRate(0.1, "exponential", factor=0.7)
+    adam = optimiser()
+    torch_rate = torch.optim.lr_scheduler.ExponentialLR(adam, 0.7)
+    for epoch in range(6):
+        assert rate.at(epoch) == pytest.approx(adam.param_groups[0]["lr"])
+        adam.step()
+        torch_rate.step()
+
+
+def test_cosine_is_torch() -> None:
+    rate = LearningRate(0.1, "cosine", factor=0.2, epochs=9)
+    adam = optimiser()
+    torch_rate = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=8, eta_min=0.02)
+    for epoch in range(9):
+        assert rate.at(epoch) == pytest.approx(adam.param_groups[0]["lr"])
+        adam.step()
+        torch_rate.step()
+    assert rate.at(8) == pytest.approx(0.02)
+    assert rate.at(20) == pytest.approx(0.02)  # a run made longer stays at the end
+
+
+def test_cosine_of_one_epoch() -> None:
+    assert LearningRate(0.1, "cosine", epochs=1).at(0) == pytest.approx(0.1)
+
+
+def test_plateau_is_torch() -> None:
+    scores = [5.0, 6.0, 6.0, 5.0, 7.0, 6.0, 6.5, 6.9, 6.9, 8.0, 7.0]
+    rate = LearningRate(0.1, "plateau", factor=0.5, patience=2)
+    adam = optimiser()
+    # torch counts the epochs it forgives, one fewer than those it waits
+    torch_rate = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, mode="max", factor=0.5, patience=1, threshold=0)
+    rates = []
+    for epoch, score in enumerate(scores):
+        rates.append(rate.at(epoch, scores))
+        assert rates[-1] == pytest.approx(adam.param_groups[0]["lr"])
+        adam.step()
+        torch_rate.step(score)
+    assert rates[0] == 0.1
+    assert rates[-1] == pytest.approx(0.0125)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"schedule": "steps"}, "schedule='steps': unknown .*cosine"),
+        ({"lr": -1.0}, "lr: is -1.0"),
+        ({"factor": 0.0}, "factor: is 0.0"),
+        ({"factor": 1.5}, "factor: is 1.5"),
+        ({"patience": 0}, "patience: is 0"),
+    ],
+)
+def test_bad_values(values, message) -> None:
+    with pytest.raises(DataError, match=message):
+        LearningRate(**{"lr": 0.1, **values})
