@@ -11,6 +11,7 @@ Aim: a step takes at most 1.5 times the floor.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 from collections import Counter
@@ -210,6 +211,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; PyTorch's default when not given")
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    load = os.getloadavg()[0]  # of the machine before the benchmark: other work makes absolute times worthless
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -223,7 +225,7 @@ def main() -> None:
     networks = [time_recurrence(n, lengths, arguments.seconds) for n in (nn.GRU, nn.LSTM) for lengths in (full, ragged)]
     shapes = [vars(product) for product in products(HGR.released(VOCAB, VIDEO_DIM), full)]
     write_result("hgr_step", rows, word_networks=networks, products_of_the_released_step=shapes, frames=FRAMES,
-                 video_dim=VIDEO_DIM, aim_ratio=1.5)  # fmt: skip
+                 video_dim=VIDEO_DIM, aim_ratio=1.5, load_before=load)  # fmt: skip
 
 
 if __name__ == "__main__":
