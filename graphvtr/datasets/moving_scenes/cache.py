@@ -1,0 +1,204 @@
+"""Generated splits on disk: graph stores and JSON lines in a folder named by their settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphvtr.datasets.moving_scenes.generate import FRAMES_PER_SECOND, UNSEEN, ClipData, make_clips, write_scripts
+from graphvtr.datasets.moving_scenes.world import WORLD_VERSION
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.text.cache import default_folder
+from graphvtr.text.packing import GraphLists, pack
+from graphvtr.video import FEATURIZERS
+from graphvtr.video.features import FrameFeaturizer, build_featurizer
+
+logger = logging.getLogger(__name__)
+
+THUMBNAIL = "thumbnail"
+STORES = {"video_graphs": VideoGraph, "role_graphs": RoleGraph, "negative_graphs": RoleGraph}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the clips depend on; see :class:`~graphvtr.datasets.moving_scenes.MovingScenes`.
+
+    Raises:
+        DataError: a value out of range, or unknown features.
+    """
+
+    num_clips: int = 2000
+    seed: int = 0
+    num_frames: int = 16
+    distractors: int | None = None
+    features: str = THUMBNAIL
+
+    def __post_init__(self) -> None:
+        for field, value, low, high in (
+            ("num_clips", self.num_clips, 20, 1_000_000),
+            ("seed", self.seed, 0, 2**32 - 1),
+            ("num_frames", self.num_frames, 12, 256),
+            ("distractors", 0 if self.distractors is None else self.distractors, 0, 8),
+        ):
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise DataError(f"moving_scenes: {field}", f"is {value!r}", f"give a whole number from {low} to {high}")
+        if self.features != THUMBNAIL:
+            FEATURIZERS[self.features]  # names the known ones if this is none
+
+    def featurizer(self) -> FrameFeaturizer | None:
+        """The frame featurizer, None for thumbnails."""
+        return None if self.features == THUMBNAIL else build_featurizer(self.features)
+
+    def manifest(self, split: str) -> dict[str, Any]:
+        """All that the files of a split depend on, as plain values."""
+        featurizer = self.featurizer()
+        version = None if featurizer is None else f"{featurizer.version} {json.dumps(dict(featurizer.settings))}"
+        return {"format": "graphvtr.MovingScenes", "version": WORLD_VERSION, "split": split,
+                "featurizer": version, **asdict(self)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """What is on disk for a split.
+
+    Args:
+        clips: one dict a clip: its script, and its captions with text and template.
+        negatives: one dict a negative: video, positive, negative, kind, and the positive's place among the captions.
+        video_graphs: one a clip.
+        role_graphs: one a caption.
+        negative_graphs: one a negative.
+    """
+
+    clips: list[dict[str, Any]]
+    negatives: list[dict[str, Any]]
+    video_graphs: GraphStore[VideoGraph]
+    role_graphs: GraphStore[RoleGraph]
+    negative_graphs: GraphStore[RoleGraph]
+
+
+def load_or_make(
+    settings: Settings, split: str, root: str | Path | None, *, workers: int | None, progress: bool
+) -> SplitFiles:
+    """The files of a split: read where they are whole and of these settings, else made."""
+    manifest = settings.manifest(split)
+    key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+    base = default_folder() if root is None else Path(root)
+    folder = base / "moving_scenes" / f"{split}-{key}"
+    if folder.exists():
+        try:
+            return read_split(folder, manifest)
+        except (DataError, OSError, ValueError, KeyError) as error:
+            logger.warning("%s cannot be used and is made again: %s", folder, error)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    try:
+        write_split(partial, settings, manifest, split, workers=workers, progress=progress)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    except OSError:
+        if not folder.exists():  # else another process was quicker, with the same bytes
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return read_split(folder, manifest)
+
+
+def write_split(
+    folder: Path, settings: Settings, manifest: dict[str, Any], split: str, *, workers: int | None, progress: bool
+) -> None:
+    """Make the clips of a split and write its files into ``folder``."""
+    scripts = write_scripts(settings.num_clips, settings.seed, settings.distractors)[split]
+    featurizer = settings.featurizer()
+    videos: list[VideoGraph] = []
+    captions: list[GraphLists] = []
+    wrong: list[GraphLists] = []
+    clips: list[dict[str, Any]] = []
+    negatives: list[dict[str, Any]] = []
+    for clip in make_clips(
+        scripts, num_frames=settings.num_frames, unseen=split == UNSEEN, keep_frames=featurizer is not None,
+        workers=workers, progress=progress,
+    ):  # fmt: skip
+        videos.append(video_graph(clip, featurizer))
+        for kind, position, lists in clip.negatives:
+            positive = clip.captions[position][0].caption
+            negatives.append({"video": clip.script.name, "positive": positive, "negative": lists.caption, "kind": kind,
+                              "caption": len(captions) + position})  # fmt: skip
+            wrong.append(lists)
+        captions += [lists for lists, _ in clip.captions]
+        told = [{"text": lists.caption, "template": template} for lists, template in clip.captions]
+        clips.append({"script": clip.script.to_dict(), "captions": told})
+    store = GraphStore.from_graphs(videos)
+    for node_type in ("frame", "region"):  # half precision is ample for 8-bit pictures and halves the files
+        tensors = store.nodes[node_type].tensors
+        tensors["x"] = tensors["x"].half()
+    store.save(folder / "video_graphs.safetensors")
+    for name, lists_of_all in (("role_graphs", captions), ("negative_graphs", wrong)):
+        packed = pack(lists_of_all)
+        for flat in packed.edges.values():  # an edge type and its reverse share a pointer, which no file can hold
+            flat.ptr = flat.ptr.clone()
+        packed.save(folder / f"{name}.safetensors")
+    _write_lines(folder / "clips.jsonl", clips)
+    _write_lines(folder / "negatives.jsonl", negatives)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def video_graph(clip: ClipData, featurizer: FrameFeaturizer | None = None) -> VideoGraph:
+    """The graph of a clip; ``featurizer`` replaces the thumbnails."""
+    frame_x: Tensor = torch.from_numpy(clip.frame_x)
+    if featurizer is not None:
+        assert clip.frames is not None
+        frame_x = featurizer(torch.from_numpy(clip.frames))
+    regions = clip.regions
+    return VideoGraph.build(
+        frame_x,
+        torch.arange(len(frame_x)) / FRAMES_PER_SECOND,
+        region_x=torch.from_numpy(clip.region_x),
+        region_box=torch.from_numpy(regions.box),
+        region_score=torch.from_numpy(regions.score),
+        region_frame=torch.from_numpy(regions.frame),
+        region_track=torch.from_numpy(regions.track),
+        name=clip.script.name,
+    )
+
+
+def read_split(folder: Path, manifest: dict[str, Any]) -> SplitFiles:
+    """Read the files of a split.
+
+    Raises:
+        DataError: a file is missing or damaged, or they are of other settings or do not fit each other.
+        OSError, ValueError, KeyError: a file cannot be read, is no JSON, lacks a field.
+    """
+    if json.loads((folder / "manifest.json").read_text(encoding="utf-8")) != manifest:
+        raise DataError(folder, "is of other settings", "delete it")
+    clips, negatives = _read_lines(folder / "clips.jsonl"), _read_lines(folder / "negatives.jsonl")
+    stores = {name: GraphStore.load(folder / f"{name}.safetensors") for name in STORES}
+    captions = sum(len(clip["captions"]) for clip in clips)
+    counts = {"video_graphs": len(clips), "role_graphs": captions, "negative_graphs": len(negatives)}
+    for name, store in stores.items():
+        if len(store) != counts[name] or store.graph_class is not STORES[name]:
+            raise DataError(folder / f"{name}.safetensors", f"does not hold {counts[name]} graphs", "delete the folder")
+    for node_type in ("frame", "region"):
+        tensors = stores["video_graphs"].nodes[node_type].tensors
+        tensors["x"] = tensors["x"].float()
+    return SplitFiles(clips, negatives, **stores)
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def _read_lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -1,0 +1,104 @@
+"""Features of a rendered clip: thumbnails of frames and of the regions that things show in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphvtr.datasets.moving_scenes.render import Rendering
+from graphvtr.datasets.moving_scenes.world import IMAGE_SIZE
+
+FRAME_SIDE, CROP_SIDE = 16, 8
+FRAME_DIM = 2 * FRAME_SIDE * FRAME_SIDE * 3
+REGION_DIM = CROP_SIDE * CROP_SIDE * 3 + 6
+MOTION_SCALE = 8.0
+"""Brings displacements between frames, a few hundredths of the frame, to the size of the other features."""
+
+LEAST_SHARE, LEAST_PIXELS = 0.25, 6
+"""A thing is a region where it shows this share of itself, and as many pixels."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """What things show, R regions sorted by frame and, in a frame, by thing.
+
+    Args:
+        box: [R, 4], x0 y0 x1 y1 as fractions of the frame, tight around the pixels that show.
+        score: [R], share of the thing that shows.
+        frame: [R].
+        track: [R], index of the thing in the script.
+    """
+
+    box: Floats
+    score: Floats
+    frame: NDArray[np.int64]
+    track: NDArray[np.int64]
+
+
+def find_regions(rendering: Rendering) -> Regions:
+    """Boxes around the visible pixels of every thing in every frame."""
+    things = np.arange(rendering.area.shape[1])
+    shows = rendering.owner[:, None] == things[:, None, None]  # [T, N, H, W]
+    pixels = shows.sum(axis=(2, 3))
+    share = pixels / np.maximum(rendering.area, 1)
+    frame, track = np.nonzero((share >= LEAST_SHARE) & (pixels >= LEAST_PIXELS))
+    shown = shows[frame, track]  # [R, H, W]
+    rows, columns = shown.any(axis=2), shown.any(axis=1)
+    sides = [columns.argmax(1), rows.argmax(1), IMAGE_SIZE - columns[:, ::-1].argmax(1),
+             IMAGE_SIZE - rows[:, ::-1].argmax(1)]  # fmt: skip
+    box = np.stack(sides, axis=1).reshape(-1, 4) / IMAGE_SIZE
+    score = np.minimum(share[frame, track], 1)
+    return Regions(box.astype(np.float32), score.astype(np.float32), frame, track)
+
+
+def frame_thumbnails(frames: NDArray[np.uint8]) -> Floats:
+    """[T, H, W, 3] -> [T, 1536]: 16 x 16 mean colours in -1..1, then their change since the frame before.
+
+    A single picture does not tell where things go; the change does. It is zero in the first frame.
+    """
+    count, cell = len(frames), IMAGE_SIZE // FRAME_SIDE
+    rows = frames.reshape(count, FRAME_SIDE, cell, IMAGE_SIZE, 3).sum(axis=2, dtype=np.uint16)
+    cells = rows.reshape(count, FRAME_SIDE, FRAME_SIDE, cell, 3).sum(axis=3, dtype=np.uint16)
+    small = (cells.astype(np.float32) / (127.5 * cell**2) - 1).reshape(count, -1)
+    change = np.diff(small, axis=0, prepend=small[:1])
+    return np.concatenate([small, change], axis=1)
+
+
+def region_crops(frames: NDArray[np.uint8], regions: Regions) -> Floats:
+    """[R, 198]: the box's picture at 8 x 8 pixels in -1..1; centre, width, height; motion of the track's centre.
+
+    Centre, width and height are fractions of the frame; the motion since the track's last region, times
+    ``MOTION_SCALE``, is zero where a track begins.
+    """
+    box = regions.box * IMAGE_SIZE
+    ticks = (np.arange(CROP_SIDE) + 0.5) / CROP_SIDE
+    x = box[:, None, 0] + ticks * (box[:, 2] - box[:, 0])[:, None] - 0.5  # [R, 8], in pixel centres
+    y = box[:, None, 1] + ticks * (box[:, 3] - box[:, 1])[:, None] - 0.5
+    crops = _bilinear(frames, regions.frame, y, x).reshape(len(box), -1) / 127.5 - 1
+    size = regions.box[:, 2:] - regions.box[:, :2]
+    centre = (regions.box[:, :2] + regions.box[:, 2:]) / 2
+    motion = np.zeros_like(centre)
+    for track in np.unique(regions.track):
+        rows = np.flatnonzero(regions.track == track)
+        motion[rows[1:]] = np.diff(centre[rows], axis=0)
+    return np.concatenate([crops, centre, size, MOTION_SCALE * motion], axis=1).astype(np.float32)
+
+
+def _bilinear(
+    frames: NDArray[np.uint8], frame: NDArray[np.int64], y: NDArray[np.floating], x: NDArray[np.floating]
+) -> Floats:
+    """Values [R, 8, 8, 3] of the frames at rows ``y`` [R, 8] and columns ``x`` [R, 8]."""
+    last = IMAGE_SIZE - 1
+    y, x = np.clip(y, 0, last), np.clip(x, 0, last)
+    top, left = y.astype(np.int64), x.astype(np.int64)
+    below, right = np.minimum(top + 1, last), np.minimum(left + 1, last)
+    dy, dx = (y - top)[:, :, None, None], (x - left)[:, None, :, None]
+    which, rows = frame[:, None, None], (top[:, :, None], below[:, :, None])
+    upper, lower = (
+        frames[which, row, left[:, None]] * (1 - dx) + frames[which, row, right[:, None]] * dx for row in rows
+    )
+    return (upper * (1 - dy) + lower * dy).astype(np.float32)
