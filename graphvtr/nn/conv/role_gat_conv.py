@@ -181,14 +181,11 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             order, ptr = _by_target(edge_index, x.size(0))
         query = key = None
         if self.lin_query is not None and self.lin_key is not None:
-            query = self.lin_query(x).view(x.size(0), self.heads, -1)
-            key = self.lin_key(x).view(x.size(0), self.heads, -1)
+            query, key = self._by_head(self.lin_query(x)), self._by_head(self.lin_key(x))
         # edge_updater_type: (query: OptTensor, key: OptTensor, order: OptTensor, edge_ptr: Tensor)
         weights = self.edge_updater(edge_index, query=query, key=key, order=order, edge_ptr=ptr)
         # propagate_type: (x: Tensor, weights: Tensor, edge_role: OptTensor)
-        out = self.propagate(
-            edge_index, x=x.view(x.size(0), self.heads, -1), weights=weights, edge_role=edge_role, size=None
-        )
+        out = self.propagate(edge_index, x=self._by_head(x), weights=weights, edge_role=edge_role, size=None)
         return out.reshape(x.shape), weights
 
     def edge_update(
@@ -208,11 +205,14 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
     def message(self, x_j: Tensor, weights: Tensor, edge_role: Tensor | None) -> Tensor:
         """What flows along each edge, Eq 10."""
         if edge_role is not None and self.role_weight is not None:
-            x_j = x_j * self.role_weight.view(len(self.role_weight), self.heads, -1)[edge_role]
+            x_j = x_j * self._by_head(self.role_weight)[edge_role]
         return weights.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
 
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.reshape(x.size(0), self.heads, x.size(1) // self.heads)
+
     def _split(self, x: Tensor) -> Tensor:
-        return x if self.heads == 1 else x.view(x.size(0), self.heads, -1)
+        return x if self.heads == 1 else self._by_head(x)
 
     def _observed(self) -> bool:
         """Whether an explainer or a hook waits inside message passing."""

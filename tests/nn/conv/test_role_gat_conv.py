@@ -134,6 +134,21 @@ def test_a_graph_without_edges(conv: RoleGATConv) -> None:
     assert weights.shape == (0, conv.heads)
 
 
+def test_no_nodes_at_all(conv: RoleGATConv) -> None:
+    x, edge_index = torch.empty(0, WIDTH).double(), torch.empty(2, 0, dtype=torch.long)
+    role = torch.empty(0, dtype=torch.long) if conv.num_roles else None
+    assert conv(x, edge_index, role).shape == (0, conv.out_channels)
+    assert conv(x, edge_index, role, return_attention_weights=True)[0].shape == (0, conv.out_channels)
+
+
+def test_features_that_are_a_view(conv: RoleGATConv, graph: tuple[Tensor, Tensor, Tensor]) -> None:
+    x, edge_index, role = graph
+    edge_role, view = (role if conv.num_roles else None), x.t().contiguous().t()
+    torch.testing.assert_close(conv(view, edge_index, edge_role), conv(x, edge_index, edge_role))
+    out, _ = conv(view, edge_index, edge_role, return_attention_weights=True)
+    torch.testing.assert_close(out, conv(x, edge_index, edge_role))
+
+
 def test_renaming_the_nodes_renames_the_output(conv: RoleGATConv, graph: tuple[Tensor, Tensor, Tensor]) -> None:
     x, edge_index, role = graph
     edge_role = role if conv.num_roles else None
