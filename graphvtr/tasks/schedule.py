@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from graphvtr.errors import DataError
 
-Schedule = Literal["none", "exponential", "cosine", "plateau"]
+Schedule = Literal["none", "exponential", "cosine", "plateau", "drop"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class LearningRate:
     ``cosine``       from ``lr`` along half a cosine to ``lr * factor`` in the last epoch
     ``plateau``      multiplied by ``factor`` each time ``patience`` epochs in a row brought no better
                      validation score
+    ``drop``         multiplied by ``factor`` after every epoch without a better validation score, but each
+                     rate is kept for ``patience`` epochs at least (Dual Encoding's released code)
     ===============  ====================================================================================
 
     Args:
@@ -34,6 +36,7 @@ class LearningRate:
         factor: see above, over 0 and at most 1.
         patience: see above.
         epochs: length of the training.
+        decay: on top of any schedule the rate is multiplied by this every epoch.
 
     Raises:
         DataError: an unknown schedule, or a value out of range.
@@ -48,6 +51,7 @@ class LearningRate:
     factor: float = 0.5
     patience: int = 3
     epochs: int = 50
+    decay: float = 1.0
 
     def __post_init__(self) -> None:
         if self.schedule not in get_args(Schedule):
@@ -55,6 +59,7 @@ class LearningRate:
         for name, ok, wanted in (
             ("lr", self.lr > 0, "a number over 0"),
             ("factor", 0 < self.factor <= 1, "a number over 0 and at most 1"),
+            ("decay", 0 < self.decay <= 1, "a number over 0 and at most 1"),
             ("patience", self.patience >= 1, "1 or more"),
         ):
             if not ok:
@@ -62,22 +67,22 @@ class LearningRate:
 
     def at(self, epoch: int, scores: Sequence[float] = ()) -> float:
         """The rate of ``epoch`` (from 0 on), after the validation ``scores`` of the epochs before it."""
+        rate = self.lr * self.decay**epoch
         if self.schedule == "exponential":
-            return self.lr * self.factor**epoch
+            return rate * self.factor**epoch
         if self.schedule == "cosine":
             share = min(epoch / max(1, self.epochs - 1), 1.0)
-            return self.lr * (self.factor + (1 - self.factor) * (1 + math.cos(math.pi * share)) / 2)
-        if self.schedule == "plateau":
-            return self.lr * self.factor ** self._plateaus(scores[:epoch])
-        return self.lr
+            return rate * (self.factor + (1 - self.factor) * (1 + math.cos(math.pi * share)) / 2)
+        if self.schedule in ("plateau", "drop"):
+            return rate * self.factor ** self._reductions(scores[:epoch])
+        return rate
 
-    def _plateaus(self, scores: Sequence[float]) -> int:
+    def _reductions(self, scores: Sequence[float]) -> int:
+        """How often ``plateau`` or ``drop`` has acted."""
         best, waited, found = -math.inf, 0, 0
         for score in scores:
-            if score > best:
-                best, waited = score, 0
-            else:
-                waited += 1
-            if waited == self.patience:
+            better, best = score > best, max(best, score)
+            waited = 0 if better and self.schedule == "plateau" else waited + 1
+            if not better and waited >= self.patience:
                 found, waited = found + 1, 0
         return found

@@ -37,10 +37,12 @@ class TrainOptions:
         epochs: passes over the training captions.
         batch_size: captions a batch.
         lr: learning rate of Adam.
-        schedule: ``none``, ``exponential``, ``cosine`` or ``plateau``, see
+        schedule: ``none``, ``exponential``, ``cosine``, ``plateau`` or ``drop``, see
             :class:`graphvtr.tasks.schedule.LearningRate`.
         factor: of the schedule.
-        schedule_patience: epochs without a better validation rsum before a ``plateau`` schedule acts.
+        schedule_patience: epochs without a better validation rsum before ``plateau`` acts; epochs between two
+            reductions of ``drop``.
+        decay: the rate is multiplied by this every epoch, on top of the schedule.
         weight_decay: of Adam.
         clip_grad: largest norm of the gradient; null does not clip.
         captions_per_video: ``all`` captions of a video every epoch, or ``one`` at random.
@@ -58,6 +60,7 @@ class TrainOptions:
     schedule: Schedule = "none"
     factor: float = 0.5
     schedule_patience: int = 3
+    decay: float = 1.0
     weight_decay: float = 0.0
     clip_grad: float | None = None
     captions_per_video: CaptionsPerVideo = "all"
@@ -82,7 +85,7 @@ class TrainOptions:
     @property
     def rate(self) -> LearningRate:
         """The learning rate of every epoch."""
-        return LearningRate(self.lr, self.schedule, self.factor, self.schedule_patience, self.epochs)
+        return LearningRate(self.lr, self.schedule, self.factor, self.schedule_patience, self.epochs, self.decay)
 
 
 @dataclass(frozen=True)

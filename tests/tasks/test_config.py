@@ -10,8 +10,10 @@ pytest.importorskip("jsonargparse")
 from graphvtr.datasets import DATASETS, DataSource
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
+from graphvtr.nn.models.dual_encoding import DualEncoding
 from graphvtr.tasks import load_checkpoint
 from graphvtr.tasks.config import SHIPPED, Configuration, RunConfig, start_from_vectors, train
+from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions
 
 BASE = ["--data", "toy", "--out", "run"]
@@ -73,6 +75,11 @@ def test_shipped_configurations() -> None:
     config = HGR.released(10, 4).config
     assert released.model_options == {key: config[key] for key in config if key not in ("vocab_size", "video_dim")}
     assert released.part(TrainOptions).batch_size == 64
+    released = Configuration("dual_encoding", ["--config", "dual_encoding_released", *BASE])
+    assert released.part(TrainOptions).rate == LearningRate(1e-4, "drop", 0.5, 3, 50, 0.99)
+    config = DualEncoding.released(10, 4).config
+    plain = {key: list(v) if isinstance(v, tuple) else v for key, v in released.model_options.items()}
+    assert plain == {key: config[key] for key in config if key not in ("vocab_size", "video_dim")}
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)

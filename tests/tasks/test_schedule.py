@@ -57,6 +57,26 @@ def test_plateau_is_torch() -> None:
     assert rates[-1] == pytest.approx(0.0125)
 
 
+def test_drop_is_dual_encoding() -> None:
+    """The loop of the released code: x0.99 every epoch; halved after a miss, each rate for three epochs at least."""
+    scores = [5.0, 4.0, 6.0, 5.0, 5.0, 5.0, 7.0, 6.0, 6.0, 8.0, 7.0, 7.0]
+    rate = LearningRate(0.1, "drop", factor=0.5, patience=3, decay=0.99)
+    lr, best, used = 0.1, 0.0, 0
+    for epoch, score in enumerate(scores):
+        assert rate.at(epoch, scores) == pytest.approx(lr)
+        used += 1
+        lr *= 0.99
+        if score <= best and used > 2:
+            lr, used = lr / 2, 0
+        best = max(best, score)
+    assert lr < 0.1 * 0.99 ** len(scores) / 4
+
+
+def test_decay_comes_on_top() -> None:
+    assert LearningRate(0.1, decay=0.9).at(3) == pytest.approx(0.1 * 0.9**3)
+    assert LearningRate(0.1, "exponential", factor=0.5, decay=0.9).at(2) == pytest.approx(0.1 * 0.45**2)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -64,6 +84,7 @@ def test_plateau_is_torch() -> None:
         ({"lr": -1.0}, "lr: is -1.0"),
         ({"factor": 0.0}, "factor: is 0.0"),
         ({"factor": 1.5}, "factor: is 1.5"),
+        ({"decay": 0.0}, "decay: is 0.0"),
         ({"patience": 0}, "patience: is 0"),
     ],
 )

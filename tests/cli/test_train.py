@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from graphvtr.cli.main import main
+from graphvtr.video import FeatureStore
+
+pytest.importorskip("pytorch_lightning")
+pytest.importorskip("spacy")
+
+CAPTIONS = {
+    "a": ["a dog runs", "the dog runs"],
+    "b": ["a cat sleeps", "the cat sleeps"],
+    "c": ["a man sings", "the man sings"],
+    "d": ["a bird flies", "the bird flies"],
+}
+
+
+@pytest.fixture
+def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Four clips in MSVD's layout, all in every split, and the flags that name them."""
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "msvd"
+    root.mkdir()
+    (root / "captions_msvd.json").write_text(json.dumps(CAPTIONS))
+    for split in ("train", "val", "test"):
+        (root / f"{split}_list.txt").write_text("\n".join(CAPTIONS))
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": 6}, {"features": {"name": "pixels"}})
+    for index, name in enumerate(CAPTIONS):
+        frames = torch.zeros(3, 6)
+        frames[:, index] = 1
+        store.add(name, {"frame_x": frames, "frame_time": torch.arange(3.0)})
+    return ["--data", "msvd", "--root", str(root), "--store", str(tmp_path / "store"), "--parser", "spacy"]
+
+
+SMALL = ["--model.hidden", "8", "--model.word_dim", "4", "--model.num_layers", "1", "--batch-size", "8", "--lr", "0.02"]
+
+
+def test_train_then_eval(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main(["train", "hgr", *msvd, *SMALL, "--out", str(run), "--epochs", "40", "--device", "cpu"]) == 0
+    out = capsys.readouterr().out
+    assert "epoch 40/40" in out
+    assert "best epoch " in out.splitlines()[-1]
+    assert {path.name for path in run.iterdir()} == {"best.ckpt", "last.ckpt", "config.yaml", "tensorboard"}
+    header = torch.load(run / "best.ckpt", weights_only=True)["graphvtr"]
+    assert (header["info"]["dataset"], header["info"]["parser"]) == ("msvd", "spacy")
+    assert (header["info"]["featurizer"], header["info"]["video_dim"]) == ("pixels", 6)
+    arguments = ["eval", str(run / "best.ckpt"), *msvd, "--split", "test", "--save-scores", str(tmp_path / "s.npz")]
+    assert main(arguments) == 0
+    assert "text -> video  100.0 [100.0, 100.0]" in capsys.readouterr().out
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as saved:
+        assert saved["captions"].tolist() == [text for texts in CAPTIONS.values() for text in texts]
+
+
+def test_resume(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*run, "--epochs", "1"]) == 0
+    assert main([*run, "--epochs", "2"]) == 2
+    assert "graphvtr: error: " in capsys.readouterr().err
+    assert main([*run, "--epochs", "2", "--resume"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert [line.split("  ")[0] for line in lines] == ["epoch 2/2"]
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["epochs"] == 2
+
+
+def test_print_config_is_fed_back(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*msvd, *SMALL, "--out", str(tmp_path / "run"), "--epochs", "2", "--progress", "false"]
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "hgr", *arguments, "--print_config"])
+    assert stop.value.code == 0
+    (tmp_path / "config.yaml").write_text(capsys.readouterr().out)
+    assert main(["train", "hgr", "--config", str(tmp_path / "config.yaml"), "--device", "cpu"]) == 0
+    found = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    expected = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert found == {**expected, "device": "cpu"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hrg", "--data", "msvd", "--out", "x"], "model 'hrg': unknown (did you mean 'hgr'? known: "),
+        (["hgr", "--data", "mvsd", "--out", "x"], "dataset 'mvsd': unknown (did you mean 'msvd'? known: "),
+        (["hgr", "--data", "msvd", "--out", "x"], "dataset 'msvd': needs the folder of its files (pass --root DIR)"),
+        (["hgr", "--data", "msvd", "--out", "x", "--lr", "0"], "lr: is 0.0 (give a number over 0)"),
+        (["hgr", "--out", "x"], "graphvtr train hgr: needs --data"),
+        (["hgr", "--data", "msvd", "--out", "x", "--model.depth", "3"], "--model.depth"),
+    ],
+)
+def test_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("graphvtr: error: ")
+    assert message in error
+    assert "\n" not in error
+    assert not (tmp_path / "x").exists()
+
+
+def test_unknown_split(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "hgr", *msvd, "--out", str(tmp_path / "x"), "--val_split", "valid"]) == 2
+    assert "split 'valid' of msvd: unknown (known: train, val, test)" in capsys.readouterr().err
