@@ -29,7 +29,8 @@ def resample(
 ) -> dict[str, Floats]:
     """Metrics of ``samples`` resamples of the queries, drawn with replacement.
 
-    Queries with the same ranks are alike, so that a resample is one multinomial draw over the different ones.
+    The same seed draws the same queries, whatever their ranks: the resamples of two systems on the same queries
+    are paired, and their differences are resamples of the difference.
 
     Args:
         ranks: ranks of Nq queries.
@@ -48,15 +49,16 @@ def resample(
     """
     if samples < 1:
         raise DataError("samples", f"is {samples}", "give 1 or more")
+    if group is not None and len(group) != len(ranks.best):
+        raise DataError("group", f"has {len(group)} entries for {len(ranks.best)} queries", "give one a query")
     count = ranks.ptr.diff().double()
     total = ranks.best if ranks.every is None else _sum_by_query(ranks)
     size = torch.ones_like(total) if ranks.every is None else count
     kinds, kind = torch.unique(torch.stack([ranks.best, total, size], 1), dim=0, return_inverse=True)
     best, total_of_kind, size_of_kind = kinds.numpy().T  # sorted by best rank
-    rng = np.random.default_rng(seed)
     out: dict[str, list[Floats]] = {name: [] for name in (*(f"R@{k}" for k in ks), "MedR", "MnR")}
-    draw = _draws(rng, kind.numpy(), len(kinds), group)
-    step = max(1, CHUNK // max(1, draw.width))
+    draw = _Draws(kind.numpy(), len(kinds), group, seed)
+    step = max(1, CHUNK // max(draw.units, len(kinds)))
     for begin in range(0, samples, step):
         counts = draw(min(step, samples - begin))  # [s, kinds]
         queries = counts.sum(1)
@@ -104,28 +106,33 @@ def rsum_samples(t2v: dict[str, Floats], v2t: dict[str, Floats]) -> Floats:
 
 
 class _Draws:
-    """Counts [s, kinds] of resampled queries by kind."""
+    """How often queries of each kind come up in resamples.
 
-    def __init__(self, rng: np.random.Generator, table: Floats | None, share: Floats, units: int) -> None:
-        self.rng, self.table, self.share, self.units = rng, table, share, units
-        self.width = len(share) if table is None else max(table.shape)
+    Units (queries, or groups of them) are drawn by position, so that the same seed draws the same ones whatever
+    their ranks are.
+    """
+
+    def __init__(self, kind: NDArray[np.int64], kinds: int, group: Tensor | None, seed: int) -> None:
+        self.rng, self.kind, self.kinds = np.random.default_rng(seed), kind, kinds
+        self.units, self.table = len(kind), None
+        if group is not None:
+            _, member = np.unique(group.cpu().numpy(), return_inverse=True)
+            self.units = int(member.max()) + 1
+            self.table = np.zeros((self.units, kinds))
+            np.add.at(self.table, (member, kind), 1)
 
     def __call__(self, samples: int) -> Floats:
-        counts = self.rng.multinomial(self.units, self.share, size=samples).astype(np.float64)
-        return counts if self.table is None else counts @ self.table
+        """Counts [samples, kinds]."""
+        drawn = self.rng.integers(self.units, size=(samples, self.units), dtype=np.int32)
+        if self.table is not None:
+            return _count(drawn, self.units) @ self.table
+        return _count(self.kind[drawn], self.kinds)
 
 
-def _draws(rng: np.random.Generator, kind: NDArray[np.int64], kinds: int, group: Tensor | None) -> _Draws:
-    if group is None:
-        counts = np.bincount(kind, minlength=kinds)
-        return _Draws(rng, None, counts / len(kind), len(kind))
-    if len(group) != len(kind):
-        raise DataError("group", f"has {len(group)} entries for {len(kind)} queries", "give one a query")
-    _, member = np.unique(group.cpu().numpy(), return_inverse=True)
-    groups = int(member.max()) + 1
-    table = np.zeros((groups, kinds))
-    np.add.at(table, (member, kind), 1)
-    return _Draws(rng, table, np.full(groups, 1 / groups), groups)
+def _count(values: NDArray[np.int64] | NDArray[np.int32], size: int) -> Floats:
+    """How often 0..size-1 come up in each row of ``values``, [rows, size]."""
+    place = values + size * np.arange(len(values))[:, None]
+    return np.bincount(place.ravel(), minlength=len(values) * size).reshape(-1, size).astype(np.float64)
 
 
 def _median(counts: Floats, best: Floats, median: Median) -> Floats:

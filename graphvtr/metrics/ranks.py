@@ -12,7 +12,6 @@ from graphvtr.errors import DataError
 from graphvtr.metrics.positives import Positives
 
 Ties = Literal["pessimistic", "average", "optimistic"]
-PAIR_BUDGET = 1 << 24  # elements compared at a time when every positive is ranked
 
 
 @dataclass(frozen=True)
@@ -86,18 +85,19 @@ class RankCounter:
             raise DataError("scores", f"of relevant items of queries {query.start}..{query.stop - 1} were not seen yet",
                             "pass every block to see_positives before count")  # fmt: skip
         row, column = self._place(self.positives.inside(query, item), query_begin, item_begin)
-        block = block.clone()
-        block[row.to(block.device), column.to(block.device)] = torch.nan  # compares as false: never ahead, never tied
+        block, threshold = block.clone(), threshold.to(block.device, block.dtype)
+        block[row.to(block.device), column.to(block.device)] = -torch.inf  # never ahead
+        hidden = torch.bincount(row, minlength=len(query)).to(block.device)  # but tied with a score of -inf
         begin, end = int(self._target_ptr[query.start]), int(self._target_ptr[query.stop])
-        threshold = threshold.to(block.device, block.dtype)
         if self.every:
             owner = torch.repeat_interleave(self.positives.count[query.start : query.stop]).to(block.device)
-            step = max(1, PAIR_BUDGET // max(1, block.size(1)))
-            for first in range(0, end - begin, step):
-                rows, limit = block[owner[first : first + step]], threshold[first : first + step, None]
-                self._add(begin + first, rows, limit)
+            ahead, tied = _compare_many(block, owner, threshold)
+            tied -= hidden[owner] * (threshold == -torch.inf)
         else:
-            self._add(begin, block, threshold[:, None])
+            ahead = (block > threshold[:, None]).sum(1)
+            tied = (block == threshold[:, None]).sum(1) - hidden * (threshold == -torch.inf)
+        self._ahead[begin:end] += ahead.cpu()
+        self._tied[begin:end] += tied.cpu()
         self._counted[query.start : query.stop] += len(item)
 
     def ranks(self) -> Ranks:
@@ -133,11 +133,6 @@ class RankCounter:
         if self.ties == "average":
             return ahead + 1 + tied / (together + 1)  # mean of the first of k draws out of n + k places
         return ahead + 1 + (tied if self.ties == "pessimistic" else 0)
-
-    def _add(self, begin: int, rows: Tensor, limit: Tensor) -> None:
-        target = slice(begin, begin + len(rows))
-        self._ahead[target] += (rows > limit).sum(1).cpu()
-        self._tied[target] += (rows == limit).sum(1).cpu()
 
     def _threshold(self, query: range) -> Tensor:
         """What the items of these queries are compared with: the best positive's score, or every one's."""
@@ -189,3 +184,20 @@ class RankCounter:
         """Row and column of pairs inside a block."""
         query = torch.searchsorted(self.positives.ptr, pair, right=True) - 1
         return query - query_begin, self.positives.item[pair] - item_begin
+
+
+def _compare_many(block: Tensor, owner: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+    """For each of n (sorted) owners, how many entries of its row are above its threshold, and how many equal it.
+
+    Args:
+        block: [q, i].
+        owner: [n], a row of ``block``.
+        threshold: [n].
+    """
+    count = torch.bincount(owner, minlength=len(block))
+    place = torch.arange(len(owner), device=owner.device) - (count.cumsum(0) - count)[owner]
+    padded = threshold.new_zeros(len(block), int(count.max()))
+    padded[owner, place] = threshold
+    rows = block.sort(1).values
+    below, up_to = (torch.searchsorted(rows, padded, right=right)[owner, place] for right in (False, True))
+    return block.size(1) - up_to, up_to - below

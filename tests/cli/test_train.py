@@ -39,14 +39,14 @@ def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["--data", "msvd", "--root", str(root), "--store", str(tmp_path / "store"), "--parser", "spacy"]
 
 
-SMALL = ["--model.hidden", "8", "--model.word_dim", "4", "--model.num_layers", "1", "--batch-size", "8", "--lr", "0.02"]
+SMALL = ["--model.hidden", "8", "--model.word_dim", "4", "--model.num_layers", "1", "--batch-size", "8", "--lr", "0.03"]
 
 
 def test_train_then_eval(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    assert main(["train", "hgr", *msvd, *SMALL, "--out", str(run), "--epochs", "40", "--device", "cpu"]) == 0
+    assert main(["train", "hgr", *msvd, *SMALL, "--out", str(run), "--epochs", "30", "--device", "cpu"]) == 0
     out = capsys.readouterr().out
-    assert "epoch 40/40" in out
+    assert "epoch 30/30" in out
     assert "best epoch " in out.splitlines()[-1]
     assert {path.name for path in run.iterdir()} == {"best.ckpt", "last.ckpt", "config.yaml", "tensorboard"}
     header = torch.load(run / "best.ckpt", weights_only=True)["graphvtr"]
@@ -54,7 +54,9 @@ def test_train_then_eval(msvd: list[str], tmp_path: Path, capsys: pytest.Capture
     assert (header["info"]["featurizer"], header["info"]["video_dim"]) == ("pixels", 6)
     arguments = ["eval", str(run / "best.ckpt"), *msvd, "--split", "test", "--save-scores", str(tmp_path / "s.npz")]
     assert main(arguments) == 0
-    assert "text -> video  100.0 [100.0, 100.0]" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("text -> video")]
+    assert line.split()[3:6] == ["100.0", "[100.0,", "100.0]"]  # R@1 of four clips that differ in everything
     with np.load(tmp_path / "s.npz", allow_pickle=False) as saved:
         assert saved["captions"].tolist() == [text for texts in CAPTIONS.values() for text in texts]
 

@@ -70,9 +70,22 @@ def test_groups_of_different_sizes() -> None:
 
 def test_many_different_ranks_are_drawn_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     ranks = ranks_of(torch.randperm(50) + 1)
+    whole = resample(ranks, samples=31)
     monkeypatch.setattr("graphvtr.metrics.bootstrap.CHUNK", 120)
-    values = resample(ranks, samples=31)
-    assert {name: len(drawn) for name, drawn in values.items()} == dict.fromkeys(values, 31)
+    parts = resample(ranks, samples=31)
+    assert all(np.array_equal(parts[name], drawn) and len(drawn) == 31 for name, drawn in whole.items())
+
+
+@pytest.mark.parametrize("group", [None, torch.arange(20).repeat_interleave(3)])
+def test_resamples_of_two_systems_are_paired(group) -> None:
+    """A system that ranks every query two places worse is worse by two in every resample."""
+    best = torch.randint(1, 30, (60,))
+    first, second = (resample(ranks_of(best + shift), samples=50, group=group) for shift in (0, 2))
+    np.testing.assert_allclose(second["MnR"] - first["MnR"], 2.0)
+    np.testing.assert_allclose(second["MedR"] - first["MedR"], 2.0)
+    # another system with other ties: equal on the first half of the queries, rank 1 on the others
+    third = resample(ranks_of(torch.cat([best[:30], torch.ones(30)])), samples=50, group=group)
+    assert np.all(third["MnR"] <= first["MnR"])
 
 
 def test_rsum_and_json() -> None:

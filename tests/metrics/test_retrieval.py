@@ -57,6 +57,9 @@ def test_masked_items_score_minus_infinity() -> None:
     scores = torch.tensor([[-torch.inf, -torch.inf, 1.0]])
     assert retrieval_metrics(scores, [[0]])["MnR"] == 3
     assert retrieval_metrics(scores, [[0]], ties="optimistic")["MnR"] == 2
+    assert retrieval_metrics(scores, [[0, 1]])["MnR"] == 2
+    assert retrieval_metrics(scores, [[0, 1]], mean_rank="all")["MnR"] == 2.5
+    assert retrieval_metrics(scores, [[0]], mean_rank="all")["MnR"] == 3
 
 
 @pytest.mark.parametrize("kind", ["lists", "mask", "numpy", "integers", "half", "repeated"])
@@ -84,7 +87,6 @@ def test_rows_in_blocks_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, relevant = random_problem(1, queries=23, items=7)
     whole = retrieval_metrics(scores, relevant, mean_rank="all")
     monkeypatch.setattr(module, "BLOCK", 20)
-    monkeypatch.setattr("graphvtr.metrics.ranks.PAIR_BUDGET", 20)
     assert retrieval_metrics(scores, relevant, mean_rank="all") == whole
 
 
