@@ -71,7 +71,8 @@ class CachedParser(ListParser):
     def _append(self, batch: list[GraphLists]) -> None:
         lines = "".join(json.dumps(lists_to_dict(lists)) + "\n" for lists in batch).encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        header = b"" if self.path.exists() else (json.dumps(self._header()) + "\n").encode()
+        begun = self.path.exists() and self.path.stat().st_size > 0
+        header = b"" if begun else (json.dumps(self._header()) + "\n").encode()
         with self.path.open("ab") as file:  # one write a batch: two runs at once do not mix their lines
             file.write(header + lines)
         self._known.update((lists.caption, lists) for lists in batch)

@@ -30,7 +30,9 @@ class Clause:
         self.children = tree.children[verb]
         self.dep, self.head = tree.deps[verb], tree.heads[verb]
         self.passive = is_passive(tree, verb)
-        self.has_object = any(tree.deps[child] == "dobj" for child in self.children)
+        self.has_object = any(
+            tree.deps[child] == "dobj" and self.path_particle(child) is None for child in self.children
+        )
 
     @property
     def has_recipient(self) -> bool:

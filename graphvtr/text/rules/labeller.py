@@ -80,9 +80,9 @@ def _own_arguments(clause: Clause) -> Iterator[Argument]:
         if particle is not None:
             yield Argument(role, particle, tree.span(child)[1])
         elif detached is None:
-            yield Argument(role, *tree.span(child))
+            yield Argument(role, *_span_outside(tree, Phrase(child), clause.verb))
         else:
-            yield Argument(role, *tree.span(child, (detached,)))
+            yield Argument(role, *_span_outside(tree, Phrase(child, (detached,)), clause.verb))
             rule = prepositions.preposition_role if tree.deps[detached] == "prep" else complements.clausal_role
             detached_role = rule(clause, detached)
             if detached_role is not None:

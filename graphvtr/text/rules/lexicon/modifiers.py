@@ -29,7 +29,7 @@ TIME_ADVERBS = words(
 PLACE_ADVERBS = words(
     """
     above abroad anywhere ashore below beneath downtown elsewhere everywhere here indoors inside nearby nowhere
-    online outdoors outside overhead overseas somewhere there underneath underwater upstairs where wherever
+    online outdoors outside overhead overseas somewhere there underneath underwater where wherever
     worldwide
     """
 )
@@ -52,7 +52,7 @@ STANCE_ADVERBS = words(
     only otherwise overall particularly partly perhaps personally possibly potentially presumably primarily
     probably purely rather really reportedly sadly seemingly seriously simply so solely somewhat specifically
     strongly supposedly sure surely technically therefore though thus too truly typically ultimately
-    unfortunately usually very virtually
+    unfortunately very virtually
     """
 )
 

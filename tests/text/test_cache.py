@@ -1,0 +1,153 @@
+"""The parse cache: what is asked, what is kept, killed runs, damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, role_id
+from graphvtr.text import CachedParser, GraphLists, ListParser
+from graphvtr.text.cache import default_folder
+
+
+class Counting(ListParser):
+    """Remembers what it was asked."""
+
+    name = "counting"
+
+    def __init__(self, version: str = "1") -> None:
+        self.version = version
+        self.asked: list[str] = []
+
+    def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
+        for caption in captions:
+            if caption == "bad":
+                raise DataError(f"caption '{caption}'", "is bad", "drop it")
+            self.asked.append(caption)
+            agent = role_id("ARG0")
+            words = caption.split()
+            yield GraphLists(caption, words, [[len(words) - 1]], [(agent, [0])], [(0, 0, agent)])
+
+
+class Graphs:
+    """A parser that only has the methods of the protocol."""
+
+    name, version = "graphs", "1"
+
+    def parse(self, captions: Iterable[str], *, batch_size: int = 1, progress: bool = False) -> Iterator[RoleGraph]:
+        return Counting().parse(captions)
+
+    def parse_one(self, caption: str) -> RoleGraph:
+        return next(self.parse([caption]))
+
+    def parse_store(self, captions: Iterable[str], *, batch_size: int = 1, progress: bool = False) -> Any:
+        return Counting().parse_store(captions)
+
+
+CAPTIONS = ["a dog barks", "two cats", "a dog barks", "naïve “cat” sleeps"]
+
+
+def test_each_caption_is_parsed_once(tmp_path: Path) -> None:
+    inner = Counting()
+    parser = CachedParser(inner, tmp_path)
+    first = list(parser.parse(CAPTIONS, batch_size=2))
+    assert inner.asked == ["a dog barks", "two cats", "naïve “cat” sleeps"]
+    again = Counting()
+    second = list(CachedParser(again, tmp_path).parse(CAPTIONS))
+    assert again.asked == []
+    plain = list(Counting().parse(CAPTIONS))
+    for one, two, three in zip(first, second, plain, strict=True):
+        assert GraphLists.of(one) == GraphLists.of(two) == GraphLists.of(three)
+
+
+def test_new_captions_join_the_file(tmp_path: Path) -> None:
+    CachedParser(Counting(), tmp_path).parse_store(CAPTIONS[:2])
+    inner = Counting()
+    parser = CachedParser(inner, tmp_path)
+    store = parser.parse_store(["new", *CAPTIONS])
+    assert store.strings["caption"] == ["new", *CAPTIONS]
+    assert inner.asked == ["new", "naïve “cat” sleeps"]
+    assert len(parser) == 4
+    assert "new" in parser
+    assert parser.parse_one("two cats").caption == "two cats"
+
+
+def test_versions_and_parsers_do_not_mix(tmp_path: Path) -> None:
+    CachedParser(Counting("1"), tmp_path).parse_one("a dog")
+    newer = Counting("2")
+    CachedParser(newer, tmp_path).parse_one("a dog")
+    assert newer.asked == ["a dog"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_any_parser_can_be_cached(tmp_path: Path) -> None:
+    parser = CachedParser(Graphs(), tmp_path)
+    assert parser.parse_one("a dog barks").phrase("action", 0) == "barks"
+    assert CachedParser(Graphs(), tmp_path).parse_one("a dog barks").phrase("action", 0) == "barks"
+
+
+def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
+    parser = CachedParser(Counting(), tmp_path)
+    parser.parse_store(CAPTIONS)
+    content = parser.path.read_bytes()
+    for cut in (len(content) - 1, len(content) - 40, content.index(b"\n") + 5, 3, 0):
+        parser.path.write_bytes(content[:cut])
+        store = CachedParser(Counting(), tmp_path).parse_store(CAPTIONS)
+        assert store.strings["caption"] == CAPTIONS
+        assert CachedParser(Counting(), tmp_path).parse_store(CAPTIONS).strings == store.strings
+
+
+def test_what_was_parsed_before_an_error_is_kept(tmp_path: Path) -> None:
+    parser = CachedParser(Counting(), tmp_path)
+    with pytest.raises(DataError, match="caption 'bad': is bad"):
+        list(parser.parse(["a dog", "two cats", "bad"], batch_size=1))
+    assert len(CachedParser(Counting(), tmp_path)) == 2
+
+
+def test_two_runs_at_once_do_not_damage_the_file(tmp_path: Path) -> None:
+    one, two = CachedParser(Counting(), tmp_path), CachedParser(Counting(), tmp_path)
+    one.parse_one("a dog")
+    header = one.path.read_bytes().splitlines(keepends=True)[0]
+    two.parse_one("a dog")
+    with one.path.open("ab") as file:  # the header of a run that began at the same time
+        file.write(header)
+    two.parse_one("two cats")
+    assert len(CachedParser(Counting(), tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (b"nonsense\n", "is damaged"),
+        (b'{"format": "other"}\n', "another format or parser"),
+        (b'\n{"caption": "x"}\n', "is damaged"),
+    ],
+)
+def test_damage_names_the_file(tmp_path: Path, damage: bytes, message: str) -> None:
+    parser = CachedParser(Counting(), tmp_path)
+    parser.parse_one("a dog")
+    content = parser.path.read_bytes() if damage.startswith(b"\n") else b""
+    parser.path.write_bytes(content.rstrip(b"\n") + damage)
+    with pytest.raises(DataError, match=rf"parses-counting-.*\.jsonl: .*{message}.*delete it"):
+        CachedParser(Counting(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("caption", "message"), [("  ", "caption 1 ' ': is empty"), (None, "caption 1: is a NoneType")]
+)
+def test_captions_without_words_are_named_by_position(tmp_path: Path, caption: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        CachedParser(Counting(), tmp_path).parse_store(["a dog", caption])
+
+
+def test_the_default_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "here"))
+    assert default_folder() == tmp_path / "here"
+    CachedParser(Counting()).parse_one("a dog")
+    assert len(list((tmp_path / "here").iterdir())) == 1
+    monkeypatch.delenv("GRAPHVTR_CACHE")
+    assert default_folder() == Path.home() / ".cache" / "graphvtr"
