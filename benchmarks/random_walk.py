@@ -1,7 +1,7 @@
 """The random walk layer of ViSERN against other ways to compute it, and against its matrix products alone.
 
     python benchmarks/random_walk.py                        # 16 frames of 36 regions, and one frame of 36 to 4,096
-    python benchmarks/random_walk.py --frames 16 1664       # a batch of 64 clips of 26 frames: 8 GB, minutes on a CPU
+    python benchmarks/random_walk.py --frames 1664          # 64 clips of 26 frames: 8 GB, many minutes on a CPU
 
 - layer: :class:`graphvtr.nn.RandomWalkGCN`
 - conv1d: the same as 1 x 1 convolutions and batched products, as such layers are usually written
@@ -21,18 +21,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from harness import measure, peak_memory, write_result
 from torch import Tensor, nn
 from torch_geometric.nn.conv import MessagePassing
-from torch_geometric.utils import softmax
+from torch_geometric.utils import scatter, softmax
 
 from graphvtr.nn import RandomWalkGCN, RandomWalkGCNConv
 
 REGIONS = 36
+PASSES = ("forward", "forward+backward")
 
 
 class Conv1dWalk(nn.Module):
-    """The layer in channels-first convolutions; rows are normalised by a softmax (exp) or divided by n (row, dot)."""
+    """The layer in channels-first convolutions: a random walk (exp, softplus), or rows divided by n (dot)."""
 
     def __init__(self, layer: RandomWalkGCNConv) -> None:
         super().__init__()
@@ -50,7 +52,13 @@ class Conv1dWalk(nn.Module):
         v = x.mT.contiguous()  # [B, d, n]
         phi, theta = self.phi(v), self.theta(v)
         score = torch.bmm(phi.mT, theta) + torch.bmm(theta.mT, phi)
-        matrix = score.softmax(-1) if self.affinity == "exp" else score / x.size(1)
+        if self.affinity == "exp":
+            matrix = score.softmax(-1)
+        elif self.affinity == "softplus":
+            matrix = F.softplus(score)
+            matrix = matrix / matrix.sum(-1, keepdim=True)
+        else:
+            matrix = score / x.size(1)
         walked = torch.bmm(matrix, self.g(v).mT)
         return self.w(walked.mT).mT + x
 
@@ -68,7 +76,13 @@ class EdgeWalk(MessagePassing):
         source, target = edge_index
         score = (phi[target] * theta[source]).sum(-1) + (theta[target] * phi[source]).sum(-1)
         regions = edge_index.size(1) / len(x)
-        weight = softmax(score, target, num_nodes=len(x)) if layer.affinity == "exp" else score / regions
+        if layer.affinity == "exp":
+            weight = softmax(score, target, num_nodes=len(x))
+        elif layer.affinity == "softplus":
+            weight = F.softplus(score)
+            weight = weight / scatter(weight, target, dim_size=len(x))[target]
+        else:
+            weight = score / regions
         return layer.residual(layer.gcn(self.propagate(edge_index, x=x, weight=weight))) + x
 
     def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
@@ -164,7 +178,8 @@ def run_case(rows: list[dict[str, Any]], case: dict[str, Any], arguments: argpar
     """Time the contenders in turns: on a shared machine the speed drifts, and a ratio within one turn does not."""
     found = {name: calls for name, *calls in contenders(**case, edge_limit=arguments.memory * 2**30)}
     results: dict[str, dict[str, Any]] = {name: {"name": name, **case} for name in found}
-    for position, kind in enumerate(("forward", "forward+backward")):
+    for kind in arguments.passes:
+        position = PASSES.index(kind)
         calls = {name: pair[position] for name, pair in found.items() if pair[position] is not None}
         turns: dict[str, list[float]] = {name: [] for name in calls}
         end = time.perf_counter() + arguments.seconds * len(calls)
@@ -192,8 +207,10 @@ def quintiles(values: list[float]) -> list[float]:
 
 
 def describe(row: dict[str, Any]) -> str:
-    cells = [f"{row['graphs']:>6} x {row['n']:<5} key {row['key']:<5} {row['affinity']:<4} {row['name']:<7}"]
-    for kind in ("forward", "forward+backward"):
+    cells = [f"{row['graphs']:>6} x {row['n']:<5} key {row['key']:<5} {row['affinity']:<8} {row['name']:<7}"]
+    for kind in PASSES:
+        if kind not in row:
+            continue
         if row[kind] is None:
             cells.append(f"{'does not fit':>32}")
         else:
@@ -205,8 +222,10 @@ def describe(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, nargs="*", default=[16], help="frames of 36 regions, d = 2048")
+    parser.add_argument("--affinities", nargs="+", default=["softplus", "exp"], help="of --frames")
     parser.add_argument("--regions", type=int, nargs="*", default=[36, 256, 1024, 2048, 4096], help="of one frame")
     parser.add_argument("--keys", type=int, default=256, help="width of phi and theta for --regions")
+    parser.add_argument("--passes", nargs="+", choices=PASSES, default=PASSES)
     parser.add_argument("--memory", type=float, default=1.0, help="GiB that one tensor of messages may take")
     parser.add_argument("--seconds", type=float, default=4.0, help="a contender and case, at least")
     parser.add_argument("--turns", type=int, default=5, help="calls of each contender, at least")
@@ -215,10 +234,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.manual_seed(0)
     rows: list[dict[str, Any]] = []
-    print(f"{'':47}{'forward':>12} {'/floor':>9} {'peak':>12} {'with backward':>14} {'/floor':>6} {'peak':>12}")
+    print(f"{'':51}{'forward':>12} {'/floor':>9} {'peak':>12} {'with backward':>14} {'/floor':>6} {'peak':>12}")
     for frames in arguments.frames:
-        case = {"graphs": frames, "n": REGIONS, "d": 2048, "key": 2048, "affinity": "exp"}
-        run_case(rows, {**case, "normalization": "random_walk"}, arguments)
+        for affinity in arguments.affinities:
+            case = {"graphs": frames, "n": REGIONS, "d": 2048, "key": 2048, "affinity": affinity}
+            run_case(rows, {**case, "normalization": "random_walk"}, arguments)
     for regions in arguments.regions:
         case = {"graphs": 1, "n": regions, "d": 2048, "key": arguments.keys, "affinity": "dot"}
         run_case(rows, {**case, "normalization": "row"}, arguments)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.graphs.transforms import SPATIAL, TEMPORAL, AddSpatialEdges, AddTemporalEdges
 from graphvtr.nn import MODELS, ViSERN
 
 SIZES: dict[str, Any] = {
@@ -103,6 +104,18 @@ def test_the_frame_before_speaks_only_within_a_clip(clips: list[VideoGraph]) -> 
     torch.testing.assert_close(after[8:], before[8:])
     batch["region"].x[:4] += 1  # the first frame of the first clip
     assert not torch.allclose(model.reason(batch)[4:8], after[4:8])
+
+
+@pytest.mark.parametrize("options", list(OPTIONS))
+def test_reasoning_over_materialised_edges(clips: list[VideoGraph], options: str) -> None:
+    """What plain PyG code would do with the edges of the transforms."""
+    model = ViSERN(**SIZES, **OPTIONS[options]).double().eval()
+    batch = AddTemporalEdges()(AddSpatialEdges()(batch_of(clips)))
+    extra: dict[str, Tensor] = {"box": batch["region"].box} if model.location else {}
+    if model.temporal:
+        extra["temporal_edge_index"] = batch[TEMPORAL].edge_index
+    found = model.reasoning(batch["region"].x, batch[SPATIAL].edge_index, **extra)
+    torch.testing.assert_close(found, model.reason(batch))
 
 
 def test_attention_map(clips: list[VideoGraph]) -> None:
