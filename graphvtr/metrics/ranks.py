@@ -85,7 +85,7 @@ class RankCounter:
             raise DataError("scores", f"of relevant items of queries {query.start}..{query.stop - 1} were not seen yet",
                             "pass every block to see_positives before count")  # fmt: skip
         row, column = self._place(self.positives.inside(query, item), query_begin, item_begin)
-        block, threshold = block.clone(), threshold.to(block.device, block.dtype)
+        block, threshold = block.clone(memory_format=torch.contiguous_format), threshold.to(block.device, block.dtype)
         block[row.to(block.device), column.to(block.device)] = -torch.inf  # never ahead
         hidden = torch.bincount(row, minlength=len(query)).to(block.device)  # but tied with a score of -inf
         begin, end = int(self._target_ptr[query.start]), int(self._target_ptr[query.stop])
