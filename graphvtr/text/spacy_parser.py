@@ -165,8 +165,12 @@ def rules_version() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:10]
 
 
-def load_pipeline(model: str | None = None) -> Any:
-    """An English spaCy pipeline with only the parts that the rules use.
+def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
+    """An English spaCy pipeline, by default with only the parts on that the rules use.
+
+    Args:
+        model: name or folder; by default the first installed one of ``MODELS``.
+        every_part: leave every part on.
 
     Raises:
         MissingExtraError: spaCy or the model is not installed.
@@ -190,6 +194,6 @@ def load_pipeline(model: str | None = None) -> Any:
     if "tagger" not in pipeline.pipe_names or not {"nsubj", "dobj", "pobj"} <= set(labels):
         raise DataError(f"spaCy model '{name}'", "has no English tagger and parser", f"use one of {', '.join(MODELS)}")
     for pipe in pipeline.pipe_names:
-        if pipe not in NEEDED_PIPES:
+        if pipe not in NEEDED_PIPES and not every_part:
             pipeline.disable_pipe(pipe)
     return pipeline
