@@ -1,0 +1,97 @@
+"""Accuracy of several runs together: means over seeds, intervals over queries, paired differences.
+
+Every run's queries are resampled by the same draws, so that the mean over seeds and the difference between two
+models are resampled as one statistic each: their intervals say how far another set of queries could move them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphvtr.metrics import RetrievalRanks, percentiles, resample, rsum_samples
+
+METRICS = ("R@1", "R@5", "R@10", "MedR", "MnR")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All seeds of one model on one split.
+
+    Args:
+        values: metric -> value of each seed, [seeds].
+        draws: metric -> resampled values of each seed, [seeds, samples].
+    """
+
+    values: dict[str, np.ndarray]
+    draws: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, scores: list[Tensor], video_of_text: Tensor, samples: int = 1000) -> Runs:
+        """Runs from the score matrices [Nv, Nt] of the seeds."""
+        values: dict[str, list[float]] = {}
+        draws: dict[str, list[np.ndarray]] = {}
+        for matrix in scores:
+            ranks = RetrievalRanks(video_of_text, *matrix.shape)
+            ranks.add_positives(matrix)
+            ranks.add(matrix)
+            metrics = ranks.metrics()
+            t2v, v2t = ranks.ranks()
+            groups = video_of_text  # captions of one video are not independent: videos are drawn, with all of theirs
+            drawn = {
+                "t2v": resample(t2v, samples=samples, seed=0, group=groups),
+                "v2t": resample(v2t, samples=samples, seed=0),
+            }
+            for side in ("t2v", "v2t"):
+                for metric in METRICS:
+                    values.setdefault(f"{side} {metric}", []).append(metrics[side][metric])
+                    draws.setdefault(f"{side} {metric}", []).append(drawn[side][metric])
+            values.setdefault("rsum", []).append(metrics["rsum"])
+            draws.setdefault("rsum", []).append(rsum_samples(drawn["t2v"], drawn["v2t"]))
+        return cls({k: np.array(v) for k, v in values.items()}, {k: np.stack(v) for k, v in draws.items()})
+
+    def summary(self) -> dict[str, dict[str, Any]]:
+        """Mean over seeds with its interval over queries, and the value of every seed."""
+        return {
+            name: {
+                "mean": float(self.values[name].mean()),
+                "interval": percentiles(self.draws[name].mean(0)),
+                "seeds": [round(float(value), 2) for value in self.values[name]],
+            }
+            for name in self.values
+        }
+
+    def difference(self, other: Runs, metric: str = "rsum") -> dict[str, Any]:
+        """Mean over seeds of self less that of ``other`` on the same resamples of queries."""
+        draws = self.draws[metric].mean(0) - other.draws[metric].mean(0)
+        return {
+            "mean": float(self.values[metric].mean() - other.values[metric].mean()),
+            "interval": percentiles(draws),
+        }
+
+
+def chance_runs(video_of_text: Tensor, videos: int, seeds: int = 20) -> Runs:
+    """Random scores, several times."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (videos, len(video_of_text))
+    return Runs.of([torch.rand(*shape, generator=generator) for _ in range(seeds)], video_of_text)
+
+
+def print_table(title: str, models: dict[str, Runs]) -> None:
+    """One row a model: text -> video, video -> text, rsum with its interval."""
+    width = max(map(len, models))
+    columns = ("R@1", "R@5", "R@10", "MedR")
+    head = " ".join(f"{column:>6}" for column in columns)
+    print(f"\n{title}\n{'':{width}}  {'text -> video':^{len(head)}}   {'video -> text':^{len(head)}}")
+    print(f"{'':{width}}  {head}   {head}   rsum [95 %]")
+    for name, runs in models.items():
+        summary = runs.summary()
+        sides = [
+            " ".join(f"{summary[f'{side} {column}']['mean']:>6.1f}" for column in columns) for side in ("t2v", "v2t")
+        ]
+        low, high = summary["rsum"]["interval"]
+        print(f"{name:{width}}  {'   '.join(sides)}   {summary['rsum']['mean']:.1f} [{low:.1f}, {high:.1f}]")
