@@ -8,7 +8,6 @@ from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.tree import Tree
 
 SUBJECTS = ("nsubj", "nsubjpass", "csubj", "csubjpass")
-OBJECTS = ("dobj", "dative", "attr", "oprd", "acomp")
 RELATIVE_PRONOUN_TAGS = frozenset(("WDT", "WP", "WRB", "WP$"))
 
 

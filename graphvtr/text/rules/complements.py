@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.clause import Clause
+from graphvtr.text.rules.modifiers import names_being
 
 
 def subject_role(clause: Clause, child: int) -> str:
@@ -17,8 +18,8 @@ def subject_role(clause: Clause, child: int) -> str:
     if clause.has_object:
         return "ARG1" if lemma in lexicon.UNDERGOER_SUBJECT_TRANSITIVE else "ARG0"
     if lemma == "get":
-        deps = {clause.tree.deps[child] for child in clause.children}
-        return "ARG1" if deps & {"acomp", "prep", "advmod", "prt"} else "ARG0"
+        becomes = clause.tree.child(clause.verb, "acomp", "prep", "advmod", "prt") is not None  # `gets wet`, `gets up`
+        return "ARG1" if becomes else "ARG0"
     undergoes = lemma in lexicon.UNDERGOER_SUBJECT or lemma in lexicon.UNDERGOER_SUBJECT_TRANSITIVE
     return "ARG1" if undergoes else "ARG0"
 
@@ -42,16 +43,14 @@ def object_role(clause: Clause, child: int) -> str:
     if word in lexicon.TIME_NOUNS and not clause.passive and lemma in ("wait", "last", "live", "stay", "sleep"):
         return "ARGM-TMP"
     if lemma in lexicon.ADDRESSEE_OBJECT and not clause.has_recipient:
-        if lemma in lexicon.ADDRESSEE_BESIDE_CLAUSE or lemma in ("teach", "tell"):
-            beside = any(tree.deps[other] in ("xcomp", "ccomp", "dative", "advcl", "prep") for other in clause.children)
-            pronoun = tree.tags[child] in ("PRP", "NNP") or word in lexicon.PERSON_WORDS
-            return "ARG2" if beside or pronoun else "ARG1"
-        return "ARG2"
+        addressed = (
+            lemma not in lexicon.ADDRESSEE_OR_MESSAGE
+            or names_being(tree, child)
+            or tree.child(clause.verb, "xcomp", "ccomp", "advcl", "prep") is not None
+        )
+        return "ARG2" if addressed else "ARG1"
     if lemma == "play" and word in lexicon.INSTRUMENTS:
         return "ARG2"
-    if lemma == "help":
-        beside = any(tree.deps[other] in ("xcomp", "ccomp") for other in clause.children)
-        return "ARG2" if beside or tree.tags[child] == "PRP" else "ARG1"
     return "ARG1"
 
 

@@ -114,7 +114,7 @@ def _shared_arguments(clause: Clause) -> Iterator[Argument]:
 
 
 def _span_outside(tree: Tree, phrase: Phrase, verb: int) -> tuple[int, int]:
-    """The span of a phrase, cut so that it leaves out the predicate (`two [white] dogs [chasing a cat]`)."""
+    """The span of a phrase, cut so that it leaves out the predicate: a subject may have a part behind its verb."""
     first, last = tree.span(phrase.head, phrase.without)
     if first <= verb <= last:
         if verb > phrase.head:

@@ -24,18 +24,24 @@ def _beside_time(tree: Tree, noun: int) -> bool:
     return noun > 0 and tree.words[noun - 1] in lexicon.TIME_NOUNS
 
 
+def names_being(tree: Tree, noun: int) -> bool:
+    """Whether the noun names a person or an animal: `him`, `Mary`, `two dogs`."""
+    word = tree.words[noun]
+    if tree.tags[noun] in ("PRP", "NNP"):
+        return word != "it"
+    return word in lexicon.PERSON_WORDS or (word.endswith("s") and word[:-1] in lexicon.PERSON_WORDS)
+
+
 # what an adverb tells, by table; other adverbs tell a manner
-ADVERB_TABLES = (
+ADVERB_ROLES = {"why": "ARGM-CAU"}
+for _table, _role in (
     (lexicon.TIME_ADVERBS, "ARGM-TMP"),
     (lexicon.EXTENT_ADVERBS, "ARGM-EXT"),
     (lexicon.DISCOURSE_ADVERBS, "ARGM-DIS"),
     (lexicon.STANCE_ADVERBS, "ARGM-ADV"),
     (lexicon.NEGATION, "ARGM-NEG"),
-)
-ADVERB_ROLES = {word: role for table, role in reversed(ADVERB_TABLES) for word in table} | {
-    "how": "ARGM-MNR",
-    "why": "ARGM-CAU",
-}
+):
+    ADVERB_ROLES |= dict.fromkeys(_table, _role)
 
 
 def adverb_role(clause: Clause, child: int) -> str | None:
@@ -127,14 +133,7 @@ def clause_marker(tree: Tree, verb: int) -> str:
 
 def adverbial_clause_role(clause: Clause, child: int) -> str:
     """Role of an adverbial clause by the word that opens it."""
-    tree = clause.tree
-    marker = clause_marker(tree, child)
-    if marker == "to":
-        return "ARGM-PRP"
-    if marker == "so":
-        return "ARGM-PRP"
-    if marker == "for":
-        return "ARG1"
+    marker = clause_marker(clause.tree, child)
     if marker == "like":
         return "ARG1" if clause.lemma in ("look", "feel", "seem", "sound", "be") else "ARGM-MNR"
     return lexicon.MARKER_ROLE.get(marker, "ARGM-ADV")

@@ -45,7 +45,7 @@ def _acts_as_verb(tree: Tree, token: int) -> bool:
     if tree.deps[token] == "conj" and tree.words[token].endswith("ing"):
         return tree.tags[head] == "VBG" and tree.child(token, "det", "amod", "compound") is None
     deps = [tree.deps[child] for child in tree.children[token]]
-    return "cop" not in deps and ("aux" in deps or "nsubj" in deps) and "det" not in deps
+    return ("aux" in deps or "nsubj" in deps) and "det" not in deps
 
 
 SINGULAR = frozenset(("a", "an", "another", "each", "every", "this"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.clause import RELATIVE_PRONOUN_TAGS, Clause
-from graphvtr.text.rules.modifiers import names_time, place_role
+from graphvtr.text.rules.modifiers import names_being, names_time, place_role
 
 NEVER_TIME = frozenset(("about", "as", "into", "of", "to", "with"))
 
@@ -48,12 +48,12 @@ def with_role(clause: Clause, inner: int | None) -> str:
     tree = clause.tree
     if inner is None:
         return "ARG1"
-    person = tree.tags[inner] in ("PRP", "NNP") or tree.words[inner] in lexicon.PERSON_WORDS
+    being = names_being(tree, inner)
     if clause.lemma == "play":
-        return "ARG3" if person else "ARG2"
+        return "ARG3" if being else "ARG2"
     if clause.lemma == "be":
         return "ARGM-ADV" if tree.deps[inner] == "pcomp" else "ARGM-COM"
-    return "ARGM-COM" if person else "ARGM-MNR"
+    return "ARGM-COM" if being else "ARGM-MNR"
 
 
 def by_role(clause: Clause, inner: int | None) -> str:
@@ -68,10 +68,9 @@ def by_role(clause: Clause, inner: int | None) -> str:
 
 def for_role(clause: Clause, inner: int | None) -> str:
     """`for the camera` (purpose), `for his mother` (who profits)."""
-    tree = clause.tree
     if inner is None:
         return "ARG1"
-    if tree.tags[inner] == "PRP" or tree.words[inner] in lexicon.PERSON_WORDS:
+    if names_being(clause.tree, inner):
         return "ARGM-GOL" if clause.lemma in ("be", "have") else "ARG2"
     return "ARGM-PRP"
 

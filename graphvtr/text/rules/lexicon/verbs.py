@@ -27,13 +27,13 @@ WHOLE_SUBJECT = words("include")
 # the object is who is addressed, taught or fed (ARG2); what is said or given is ARG1
 ADDRESSEE_OBJECT = words(
     """
-    advise ask assure await cost email enable encircle feed fit inform invite marry mean notify promise quote
-    reflect remind surround teach tell train warn
+    advise ask assure await cost email enable encircle feed fit help inform invite marry mean notify promise
+    quote reflect remind surround teach tell train warn
     """
 )
 
-# of those, verbs whose object is the addressee only beside a clause or a second object: `asks him to go`
-ADDRESSEE_BESIDE_CLAUSE = words("ask help invite promise quote serve supply")
+# of those, verbs whose object may as well be the message: `tells him`, `tells a joke`
+ADDRESSEE_OR_MESSAGE = words("ask help promise quote teach tell")
 
 # `he is given a ball`: beside an object the subject of the passive is the recipient
 RECIPIENT_PASSIVE = words(
