@@ -215,6 +215,9 @@ class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,nam
 class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
     """A progress bar over the batches of each epoch (on a terminal) and a line after it."""
 
+    def __init__(self) -> None:
+        self.bar = tqdm(disable=True)
+
     def on_train_epoch_start(self, trainer: Any, module: RetrievalModule) -> None:
         """Begin the epoch's bar."""
         title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

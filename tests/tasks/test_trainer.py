@@ -149,6 +149,19 @@ def test_epoch_lines(tmp_path, toy_dataset, toy_vocabulary, toy_model, capsys) -
     assert lines[0].endswith("best")
 
 
+def test_an_error_before_the_first_epoch_is_the_one_that_shows(
+    tmp_path, toy_dataset, toy_vocabulary, toy_model, monkeypatch
+) -> None:
+    from graphvtr.tasks.module import RetrievalModule
+
+    def fail(module: RetrievalModule) -> None:
+        raise RuntimeError("no optimiser")
+
+    monkeypatch.setattr(RetrievalModule, "configure_optimizers", fail)
+    with pytest.raises(RuntimeError, match="no optimiser"):
+        fit(toy_model(), toy_vocabulary, toy_dataset("train"), toy_dataset("val"), tmp_path, TrainOptions(device="cpu"))
+
+
 def test_a_run_is_not_overwritten(run, tmp_path) -> None:
     run(epochs=1)
     with pytest.raises(DataError, match=r"holds a run already .*--resume"):
