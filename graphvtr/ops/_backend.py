@@ -32,7 +32,10 @@ _ALL_FLOATS = _HALF_TO_SINGLE | {torch.float64}
 
 #: What each optional backend implements, and for which dtypes; the rest runs on ``torch``.
 KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
-    "triton": {},
+    "triton": {
+        **dict.fromkeys(("segment_reduce", "segment_softmax", "gather_segment_reduce", "role_attention"), _ALL_FLOATS),
+        **dict.fromkeys(("local_match", "complete_graph_walk", "segment_attention"), _HALF_TO_SINGLE),
+    },
     "torch_scatter": dict.fromkeys(("segment_reduce", "segment_softmax", "gather_segment_reduce"), _ALL_FLOATS),
 }
 

@@ -9,7 +9,9 @@ and, at 1024 features, 2 to 30 times quicker (docs/ops). On other devices the ro
 from __future__ import annotations
 
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -89,6 +91,23 @@ def chunks(rows: int, like: Tensor, buffers: int) -> Iterator[tuple[slice, list[
     for begin in range(0, rows, max(1, step)):
         end = min(begin + step, rows)
         yield slice(begin, end), [buffer[: end - begin] for buffer in scratch]
+
+
+def segment_chunks(ptr: Tensor, like: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Whole segments at a time: the segments, their rows, and one scratch tensor for the rows, as :func:`chunks`."""
+    step = max(1, CHUNK_ELEMENTS // max(1, like.size(1))) if on_cpu(like) else max(1, like.size(0))
+    if like.size(0) <= step:
+        yield slice(0, ptr.size(0) - 1), slice(0, like.size(0)), torch.empty_like(like)
+        return
+    begins = ptr.tolist()
+    longest = max(end - begin for begin, end in pairwise(begins))
+    scratch = like.new_empty(max(step, longest), like.size(1))
+    first = 0
+    while first < len(begins) - 1:
+        last = max(first + 1, bisect_right(begins, begins[first] + step) - 1)
+        rows = slice(begins[first], begins[last])
+        yield slice(first, last), rows, scratch[: rows.stop - rows.start]
+        first = last
 
 
 def take(x: Tensor, index: Tensor, out: Tensor) -> Tensor:

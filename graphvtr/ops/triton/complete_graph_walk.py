@@ -1,0 +1,235 @@
+"""Triton kernels of ``complete_graph_walk``: one program a graph, its n x n matrices in registers.
+
+The features are read in blocks of columns: forward reads phi, theta and x once and writes the result once, whatever
+the number of steps. Ragged graphs cost what they have, not what the largest one has.
+"""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from graphvtr.ops.eager import complete_graph_walk as eager
+from graphvtr.ops.triton._launch import block_of
+
+#: The largest graph whose matrices a program holds; larger ones go to the torch backend.
+MAX_NODES = 64
+BLOCK_D = 64
+
+
+@triton.jit
+def load_rows(x, begin, n, start, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
+    """Columns ``start``.. of the graph's rows as a float32 tile, 0 outside."""
+    row, column = tl.arange(0, NODES), start + tl.arange(0, BLOCK)
+    inside = (row < n)[:, None] & (column < width)[None, :]
+    return tl.load(x + (begin + row)[:, None] * width + column[None, :], mask=inside, other=0.0).to(tl.float32)
+
+
+@triton.jit
+def store_rows(x, value, begin, n, start, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
+    row, column = tl.arange(0, NODES), start + tl.arange(0, BLOCK)
+    inside = (row < n)[:, None] & (column < width)[None, :]
+    tl.store(x + (begin + row)[:, None] * width + column[None, :], value, mask=inside)
+
+
+@triton.jit
+def logits_of(phi, theta, begin, n, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
+    """L = A + A^T with A = phi theta^T."""
+    a = tl.zeros([NODES, NODES], tl.float32)
+    for start in range(0, width, BLOCK):
+        f = load_rows(phi, begin, n, start, width, NODES, BLOCK)
+        t = load_rows(theta, begin, n, start, width, NODES, BLOCK)
+        a += tl.dot(f, tl.trans(t), input_precision="tf32x3")
+    return a + tl.trans(a)
+
+
+@triton.jit
+def softmax_of(logits, valid):
+    """The softmax over the rows, and the logarithms of their sums."""
+    largest = tl.max(tl.where(valid, logits, float("-inf")), axis=1)
+    largest = tl.where(largest == float("-inf"), 0.0, largest)
+    weight = tl.where(valid, tl.exp(logits - largest[:, None]), 0.0)
+    total = tl.sum(weight, axis=1)
+    total = tl.where(total == 0, 1.0, total)
+    return weight / total[:, None], largest + tl.log(total)
+
+
+@triton.jit
+def weights_of(logits, valid, AFFINITY: tl.constexpr):
+    if AFFINITY == "softplus":
+        logits = tl.maximum(logits, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(logits)))
+    elif AFFINITY == "exp":
+        logits = tl.exp(logits)
+    return tl.where(valid, logits, 0.0)
+
+
+@triton.jit
+def scale_of(degree, eps, SYMMETRIC: tl.constexpr):
+    """1 / D or |D|^-1/2, degrees kept away from 0."""
+    if SYMMETRIC:
+        return 1.0 / tl.sqrt(tl.maximum(tl.abs(degree), eps))
+    return 1.0 / tl.where(degree < 0, tl.minimum(degree, -eps), tl.maximum(degree, eps))
+
+
+@triton.jit
+def matrix_of(logits, valid, n, eps, NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr):
+    """P from L."""
+    if AFFINITY == "exp" and NORMALIZATION == "random_walk":
+        matrix, _ = softmax_of(logits, valid)
+    elif AFFINITY == "exp" and NORMALIZATION == "symmetric":
+        _, total = softmax_of(logits, valid)
+        matrix = tl.where(valid, tl.exp(logits - (total[:, None] + total[None, :]) * 0.5), 0.0)
+    else:
+        matrix = weights_of(logits, valid, AFFINITY)
+        if NORMALIZATION == "row":
+            matrix = matrix / tl.maximum(n, 1)
+        else:
+            scale = scale_of(tl.sum(matrix, axis=1), eps, NORMALIZATION == "symmetric")
+            matrix = matrix * scale[:, None]
+            if NORMALIZATION == "symmetric":
+                matrix = matrix * scale[None, :]
+    return matrix
+
+
+@triton.jit
+def matrix_gradient(grad, logits, valid, n, eps, NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr):
+    """From the gradient of P to that of L."""
+    if AFFINITY == "exp" and NORMALIZATION == "random_walk":
+        matrix, _ = softmax_of(logits, valid)
+        result = matrix * (grad - tl.sum(grad * matrix, axis=1)[:, None])
+    elif AFFINITY == "exp" and NORMALIZATION == "symmetric":
+        softmax, _ = softmax_of(logits, valid)
+        mixed = grad * matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
+        result = mixed - softmax * ((tl.sum(mixed, axis=1) + tl.sum(tl.trans(mixed), axis=1)) * 0.5)[:, None]
+    else:
+        weight = weights_of(logits, valid, AFFINITY)
+        if NORMALIZATION == "row":
+            result = grad / tl.maximum(n, 1)
+        else:
+            degree = tl.sum(weight, axis=1)
+            scale = scale_of(degree, eps, NORMALIZATION == "symmetric")
+            mixed = grad * weight
+            if NORMALIZATION == "symmetric":
+                of_scale = tl.sum(mixed * scale[None, :], axis=1) + tl.sum(tl.trans(mixed * scale[:, None]), axis=1)
+                sign = tl.where(degree < 0, -1.0, 1.0)
+                of_degree = -0.5 * of_scale * scale * scale * scale * sign
+                result = grad * scale[:, None] * scale[None, :]
+            else:
+                of_degree = -tl.sum(mixed, axis=1) * scale * scale
+                result = grad * scale[:, None]
+            result = result + tl.where(tl.abs(degree) >= eps, of_degree, 0.0)[:, None]
+        if AFFINITY == "softplus":
+            result = result / (1.0 + tl.exp(-logits))
+        elif AFFINITY == "exp":
+            result = result * weight
+    return tl.where(valid, result, 0.0)
+
+
+@triton.jit
+def forward_kernel(
+    phi, theta, x, ptr, out, key_width, width, eps,
+    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, STEPS: tl.constexpr, NODES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    graph, row = tl.program_id(0).to(tl.int64), tl.arange(0, NODES)
+    begin = tl.load(ptr + graph).to(tl.int64)
+    n = (tl.load(ptr + graph + 1).to(tl.int64) - begin).to(tl.int32)
+    valid = (row < n)[:, None] & (row < n)[None, :]
+    logits = logits_of(phi, theta, begin, n, key_width, NODES, BLOCK)
+    matrix = matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
+    power = matrix
+    for _ in tl.static_range(STEPS - 1):
+        power = tl.dot(power, matrix, input_precision="tf32x3")
+    for start in range(0, width, BLOCK):
+        rows = load_rows(x, begin, n, start, width, NODES, BLOCK)
+        store_rows(out, tl.dot(power, rows, input_precision="tf32x3"), begin, n, start, width, NODES, BLOCK)
+
+
+@triton.jit
+def backward_kernel(
+    grad, phi, theta, x, ptr, grad_phi, grad_theta, grad_x, key_width, width, eps,
+    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, STEPS: tl.constexpr, NODES: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    graph, row = tl.program_id(0).to(tl.int64), tl.arange(0, NODES)
+    begin = tl.load(ptr + graph).to(tl.int64)
+    n = (tl.load(ptr + graph + 1).to(tl.int64) - begin).to(tl.int32)
+    valid = (row < n)[:, None] & (row < n)[None, :]
+    logits = logits_of(phi, theta, begin, n, key_width, NODES, BLOCK)
+    matrix = matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
+    back = tl.trans(matrix)
+    power_back = back
+    for _ in tl.static_range(STEPS - 1):
+        power_back = tl.dot(back, power_back, input_precision="tf32x3")
+    of_power = tl.zeros([NODES, NODES], tl.float32)
+    for start in range(0, width, BLOCK):
+        flow = load_rows(grad, begin, n, start, width, NODES, BLOCK)
+        rows = load_rows(x, begin, n, start, width, NODES, BLOCK)
+        of_power += tl.dot(flow, tl.trans(rows), input_precision="tf32x3")
+        store_rows(grad_x, tl.dot(power_back, flow, input_precision="tf32x3"), begin, n, start, width, NODES, BLOCK)
+    of_matrix = tl.zeros([NODES, NODES], tl.float32)
+    for taken in tl.static_range(STEPS - 1):  # P^(t + 1) = P^t P, t = STEPS - 1, ..., 1
+        lower = back
+        for _ in tl.static_range(STEPS - 2 - taken):
+            lower = tl.dot(back, lower, input_precision="tf32x3")
+        of_matrix += tl.dot(lower, of_power, input_precision="tf32x3")
+        of_power = tl.dot(of_power, back, input_precision="tf32x3")
+    of_logits = matrix_gradient(of_matrix + of_power, logits, valid, n, eps, NORMALIZATION, AFFINITY)
+    sides = of_logits + tl.trans(of_logits)
+    for start in range(0, key_width, BLOCK):
+        f = load_rows(phi, begin, n, start, key_width, NODES, BLOCK)
+        t = load_rows(theta, begin, n, start, key_width, NODES, BLOCK)
+        store_rows(grad_phi, tl.dot(sides, t, input_precision="tf32x3"), begin, n, start, key_width, NODES, BLOCK)
+        store_rows(grad_theta, tl.dot(sides, f, input_precision="tf32x3"), begin, n, start, key_width, NODES, BLOCK)
+
+
+def forward(
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float,
+) -> Tensor:  # fmt: skip
+    """What has walked, like x."""
+    nodes = _padded_nodes(ptr, mask)
+    if nodes == 0:
+        return eager.forward(phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+    phi, theta, x, ptr = (value.contiguous() for value in (phi, theta, x, ptr))
+    out = torch.empty_like(x)
+    forward_kernel[(ptr.size(0) - 1,)](
+        phi,
+        theta,
+        x,
+        ptr,
+        out,
+        phi.size(1),
+        x.size(1),
+        eps,
+        normalization,
+        affinity,
+        steps,
+        nodes,
+        BLOCK_D,
+        num_warps=4,
+    )
+    return out
+
+
+def backward(
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    normalization: str, affinity: str, steps: int, eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of phi, theta and x."""
+    nodes = _padded_nodes(ptr, mask)
+    if nodes == 0:
+        return eager.backward(grad, phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+    grad, phi, theta, x, ptr = (value.contiguous() for value in (grad, phi, theta, x, ptr))
+    grad_phi, grad_theta, grad_x = torch.empty_like(phi), torch.empty_like(theta), torch.empty_like(x)
+    backward_kernel[(ptr.size(0) - 1,)](
+        grad, phi, theta, x, ptr, grad_phi, grad_theta, grad_x, phi.size(1), x.size(1), eps,
+        normalization, affinity, steps, nodes, BLOCK_D, num_warps=8,
+    )  # fmt: skip
+    return grad_phi, grad_theta, grad_x
+
+
+def _padded_nodes(ptr: Tensor, mask: Tensor | None) -> int:
+    """Rows of a tile that holds the largest graph; 0 for what the kernels do not do."""
+    largest = int(ptr.diff().max()) if ptr.size(0) > 1 and mask is None else 0
+    return block_of(largest, least=16) if 0 < largest <= MAX_NODES else 0

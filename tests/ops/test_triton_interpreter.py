@@ -1,0 +1,40 @@
+"""The Triton kernels on the CPU: the tests of the ops again, in a process where Triton interprets kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton")
+
+HERE = Path(__file__).parent
+OPS = (
+    "segment_reduce",
+    "segment_softmax",
+    "gather_segment_reduce",
+    "role_attention",
+    "local_match",
+    "complete_graph_walk",
+    "segment_attention",
+)
+#: An interpreted kernel is slow: no finite differences, no large graphs, minima as maxima go, and half precision on
+#: two shapes only.
+CHOSEN = "not gradcheck and not large and not many and not -min and (not bfloat16 or ragged or 20_nodes)"
+
+
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="this is that process")
+def test_interpreted_kernels_agree_with_the_reference() -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    files = [str(HERE / f"test_{op}.py") for op in OPS]
+    options = ["-q", "-rA", "-p", "no:cacheprovider", "-k", CHOSEN]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *files], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    passed = [line for line in done.stdout.splitlines() if line.startswith("PASSED") and "[triton-cpu" in line]
+    for op in OPS:
+        assert sum(f"test_{op}.py::test_values_and_gradients" in line for line in passed) >= 8, op
