@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphvtr.errors import DataError
@@ -47,7 +48,8 @@ def complete_graph_walk(
     ======================  =====================================================================
 
     With ``affinity="dot"`` (Eq 1 as printed) a degree may have either sign and be near 0: :math:`|D_{ii}|` is kept at
-    least ``eps``, with the sign of :math:`D_{ii}`. ``"exp"`` is evaluated in log space except under ``"row"``.
+    least ``eps``, with the sign of :math:`D_{ii}`. The positive affinities are normalised by their logarithms except
+    under ``"row"``: nothing overflows, and rows of :math:`D^{-1} R` sum to 1 whatever the logits.
 
     The matrices are small (n of 36 against 2048 features): k steps become one n x n matrix before x is touched, unless
     n exceeds the width of x; and where n exceeds what a product through the d_k features costs,
@@ -142,11 +144,14 @@ def complete_graph_walk_reference(
 
 
 def _transition(logits: Tensor, normalization: str, affinity: str, eps: float) -> Tensor:
-    if affinity == "exp" and normalization != "row":
-        total = torch.logsumexp(logits, dim=-1)
+    if affinity != "dot" and normalization != "row":
+        log = (
+            logits if affinity == "exp" else torch.where(logits < -40, logits, F.softplus(logits.clamp(min=-40)).log())
+        )
+        total = torch.logsumexp(log, dim=-1)
         shift = total[:, None] if normalization == "random_walk" else (total[:, None] + total[None, :]) / 2
-        return (logits - shift).exp()
-    weight = {"dot": lambda z: z, "softplus": torch.nn.functional.softplus, "exp": torch.exp}[affinity](logits)
+        return (log - shift).exp()
+    weight = {"dot": lambda z: z, "softplus": F.softplus, "exp": torch.exp}[affinity](logits)
     if normalization == "row":
         return weight / len(logits)
     degree = weight.sum(-1)

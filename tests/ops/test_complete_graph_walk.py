@@ -74,6 +74,15 @@ def test_exponential_affinity_does_not_overflow(target) -> None:
         torch.testing.assert_close(walked, torch.full_like(x, 1 / 3), rtol=1e-3, atol=1e-3)
 
 
+def test_softplus_affinity_does_not_underflow(target) -> None:
+    """Weights of exp(-200): their sums are 0 in single precision, yet rows sum to 1."""
+    phi, theta, x = target.move(torch.full((3, 1), 10.0), torch.full((3, 1), -10.0), torch.eye(3))
+    (ptr,) = target.move(torch.tensor([0, 3]))
+    for normalization in ("random_walk", "symmetric"):
+        walked = complete_graph_walk(phi, theta, x, ptr, normalization=normalization, affinity="softplus")
+        torch.testing.assert_close(walked, torch.full_like(x, 1 / 3), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("dense_mask", [False, True])
 def test_batches_with_and_without_a_mask_agree_with_ragged_graphs(target, dense_mask) -> None:
     phi, theta, x = (value.view(3, 6, -1) for value in inputs(18, 4, 5))

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+#: Below it, softplus is the exponential to the last bit.
+_EXPONENTIAL = -40.0
+
 
 @dataclass(frozen=True)
 class Walk:
@@ -25,8 +28,15 @@ class Walk:
 
     @property
     def in_log_space(self) -> bool:
-        """Whether P is an exponential of differences of logits."""
-        return self.affinity == "exp" and self.normalization != "row"
+        """Whether P is an exponential of differences of log R: nothing overflows, and no degree underflows."""
+        return self.affinity != "dot" and self.normalization != "row"
+
+    def log_weights(self, logits: Tensor) -> Tensor:
+        """log R from L, for positive R."""
+        if self.affinity == "exp":
+            return logits
+        bounded = logits.clamp(min=_EXPONENTIAL)
+        return F.softplus(bounded).log_() + (logits - bounded)
 
     def folds(self, x: Tensor) -> bool:
         """Whether the power of P costs less than further products with x."""
@@ -41,10 +51,11 @@ class Walk:
     def matrix(self, logits: Tensor) -> Tensor:
         """P from L."""
         if self.in_log_space:
+            log = self.log_weights(logits)
             if self.normalization == "random_walk":
-                return torch.softmax(logits, -1)
-            half = torch.logsumexp(logits, -1, keepdim=True) / 2
-            return (logits - half - half.transpose(1, 2)).exp_()
+                return torch.softmax(log, -1)
+            half = torch.logsumexp(log, -1, keepdim=True) / 2
+            return (log - half - half.transpose(1, 2)).exp_()
         weight = self.weights(logits)
         if self.normalization == "row":
             return weight / logits.size(1)
@@ -118,12 +129,17 @@ class Walk:
         return grad * (torch.sigmoid(logits) if self.affinity == "softplus" else weight)
 
     def _log_space_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
-        softmax = torch.softmax(logits, -1)
+        softmax = torch.softmax(self.log_weights(logits), -1)
         if self.normalization == "random_walk":
-            return softmax * (grad - (grad * softmax).sum(-1, keepdim=True))
-        mixed = grad * self.matrix(logits)
-        grad_total = -(mixed.sum(-1) + mixed.sum(-2)).unsqueeze(-1) / 2
-        return mixed + grad_total * softmax
+            result = softmax * (grad - (grad * softmax).sum(-1, keepdim=True))
+        else:
+            mixed = grad * self.matrix(logits)
+            grad_total = -(mixed.sum(-1) + mixed.sum(-2)).unsqueeze(-1) / 2
+            result = mixed + grad_total * softmax
+        if self.affinity == "exp":
+            return result
+        bounded = logits.clamp(min=_EXPONENTIAL)
+        return result * torch.sigmoid(bounded).div_(F.softplus(bounded))  # 1 below: there log R = L
 
 
 def low_rank_walk(f: Tensor, t: Tensor, x: Tensor, walk: Walk) -> Tensor:

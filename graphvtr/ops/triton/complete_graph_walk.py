@@ -57,12 +57,28 @@ def softmax_of(logits, valid):
 
 
 @triton.jit
+def softplus_of(logits):
+    """log(1 + exp(L)); for L far below 0, where the sum with 1 would lose it, exp(L)."""
+    small = tl.exp(-tl.abs(logits))
+    return tl.maximum(logits, 0.0) + tl.where(small < 1e-4, small * (1.0 - 0.5 * small), tl.log(1.0 + small))
+
+
+@triton.jit
 def weights_of(logits, valid, AFFINITY: tl.constexpr):
     if AFFINITY == "softplus":
-        logits = tl.maximum(logits, 0.0) + tl.log(1.0 + tl.exp(-tl.abs(logits)))
+        logits = softplus_of(logits)
     elif AFFINITY == "exp":
         logits = tl.exp(logits)
     return tl.where(valid, logits, 0.0)
+
+
+@triton.jit
+def log_weights_of(logits, AFFINITY: tl.constexpr):
+    """log R, for positive R."""
+    if AFFINITY == "softplus":
+        bounded = tl.maximum(logits, -40.0)
+        logits = tl.log(softplus_of(bounded)) + (logits - bounded)
+    return logits
 
 
 @triton.jit
@@ -76,11 +92,12 @@ def scale_of(degree, eps, SYMMETRIC: tl.constexpr):
 @triton.jit
 def matrix_of(logits, valid, n, eps, NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr):
     """P from L."""
-    if AFFINITY == "exp" and NORMALIZATION == "random_walk":
-        matrix, _ = softmax_of(logits, valid)
-    elif AFFINITY == "exp" and NORMALIZATION == "symmetric":
-        _, total = softmax_of(logits, valid)
-        matrix = tl.where(valid, tl.exp(logits - (total[:, None] + total[None, :]) * 0.5), 0.0)
+    if AFFINITY != "dot" and NORMALIZATION == "random_walk":
+        matrix, _ = softmax_of(log_weights_of(logits, AFFINITY), valid)
+    elif AFFINITY != "dot" and NORMALIZATION == "symmetric":
+        log = log_weights_of(logits, AFFINITY)
+        _, total = softmax_of(log, valid)
+        matrix = tl.where(valid, tl.exp(log - (total[:, None] + total[None, :]) * 0.5), 0.0)
     else:
         matrix = weights_of(logits, valid, AFFINITY)
         if NORMALIZATION == "row":
@@ -96,11 +113,11 @@ def matrix_of(logits, valid, n, eps, NORMALIZATION: tl.constexpr, AFFINITY: tl.c
 @triton.jit
 def matrix_gradient(grad, logits, valid, n, eps, NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr):
     """From the gradient of P to that of L."""
-    if AFFINITY == "exp" and NORMALIZATION == "random_walk":
-        matrix, _ = softmax_of(logits, valid)
+    if AFFINITY != "dot" and NORMALIZATION == "random_walk":
+        matrix, _ = softmax_of(log_weights_of(logits, AFFINITY), valid)
         result = matrix * (grad - tl.sum(grad * matrix, axis=1)[:, None])
-    elif AFFINITY == "exp" and NORMALIZATION == "symmetric":
-        softmax, _ = softmax_of(logits, valid)
+    elif AFFINITY != "dot" and NORMALIZATION == "symmetric":
+        softmax, _ = softmax_of(log_weights_of(logits, AFFINITY), valid)
         mixed = grad * matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
         result = mixed - softmax * ((tl.sum(mixed, axis=1) + tl.sum(tl.trans(mixed), axis=1)) * 0.5)[:, None]
     else:
@@ -124,6 +141,9 @@ def matrix_gradient(grad, logits, valid, n, eps, NORMALIZATION: tl.constexpr, AF
             result = result / (1.0 + tl.exp(-logits))
         elif AFFINITY == "exp":
             result = result * weight
+    if AFFINITY == "softplus" and NORMALIZATION != "row":
+        bounded = tl.maximum(logits, -40.0)
+        result = result / ((1.0 + tl.exp(-bounded)) * softplus_of(bounded))
     return tl.where(valid, result, 0.0)
 
 
