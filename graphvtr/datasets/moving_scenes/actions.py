@@ -176,8 +176,8 @@ def carry(order: Order) -> Paths:
     """The agent takes the patient on top, goes on with it and sets it down ahead."""
     way = order.heading * 0.46 * order.pace
     agent, patient, begin, on_top = _pick_up(order, way)
-    moved = ramp(order.time, begin, 0.88)[:, None] * way
-    down = ramp(order.time, 0.88, 1.0)
+    moved = ramp(order.time, begin, 0.75)[:, None] * way
+    down = ramp(order.time, 0.75, 1.0)
     ahead = down[:, None] * way / np.hypot(*way) * (order.contact + 0.08)
     return {
         "agent": Path.along(agent + moved),

@@ -89,8 +89,16 @@ def fits(template: str, script: Script) -> bool:
     return chosen.events == len(script.events) and chosen.fits(script)
 
 
-def tells_place(script: Script, wording: Wording) -> bool:
-    """Whether the caption of ``script`` in ``wording`` names the place."""
+@dataclass(frozen=True)
+class Outline:
+    """What a sentence is made of, whatever its words: its constructions, and whether it names the place."""
+
+    constructions: tuple[str, ...]
+    tells_place: bool
+
+
+def outline(script: Script, wording: Wording) -> Outline:
+    """The outline of the caption of ``script`` in ``wording``."""
     draft = Draft(script, wording)
     TEMPLATES[wording.template].say(draft)
-    return draft.tells_place
+    return Outline(tuple(draft.constructions), draft.tells_place)

@@ -26,7 +26,8 @@ class MovingScenes(RetrievalDataset):
     ...), quickly or slowly, in a direction, at a position. Five captions tell it in varied wording with their role
     graphs, and up to five hard negatives are wrong in one respect. Everything follows from ``seed``.
 
-    ``frame.x`` [T, 1536] are 16 x 16 thumbnails in -1..1 and their change since the frame before; ``region.x``
+    ``frame.x`` [T, 1728] is a 16 x 16 thumbnail, its change since the frame before, and colour histograms of the
+    picture and of what has moved (:func:`~graphvtr.datasets.moving_scenes.features.frame_features`); ``region.x``
     [R, 198] are 8 x 8 crops, centre, width, height and motion; ``region.box`` is tight around the visible pixels,
     ``region.track`` the index of the thing in the script, ``region.score`` the share of it that shows.
 
@@ -115,7 +116,7 @@ class MovingScenes(RetrievalDataset):
         vocabulary.encode_store(self.negative_graphs)
 
 
-OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "workers")
+OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "workers", "progress")
 
 
 @DATASETS.register("moving_scenes")

@@ -11,10 +11,16 @@ from graphvtr.datasets.moving_scenes.render import Rendering
 from graphvtr.datasets.moving_scenes.world import IMAGE_SIZE
 
 FRAME_SIDE, CROP_SIDE = 16, 8
-FRAME_DIM = 2 * FRAME_SIDE * FRAME_SIDE * 3
+FRAME_DIM = 2 * FRAME_SIDE * FRAME_SIDE * 3 + 3 * 64
 REGION_DIM = CROP_SIDE * CROP_SIDE * 3 + 6
 MOTION_SCALE = 8.0
 """Brings displacements between frames, a few hundredths of the frame, to the size of the other features."""
+
+CHANGE_SCALE, HISTOGRAM_SCALE = 4.0, 4.0
+"""Bring the parts of a frame's features to lengths of the same order."""
+
+MOVED_FROM = 40
+"""Difference in a colour channel, of 255, from which a pixel counts as changed: above the grain of every ground."""
 
 LEAST_SHARE, LEAST_PIXELS = 0.25, 6
 """A thing is a region where it shows this share of itself, and as many pixels."""
@@ -55,17 +61,46 @@ def find_regions(rendering: Rendering) -> Regions:
     return Regions(box.astype(np.float32), score.astype(np.float32), frame, track)
 
 
-def frame_thumbnails(frames: NDArray[np.uint8]) -> Floats:
-    """[T, H, W, 3] -> [T, 1536]: 16 x 16 mean colours in -1..1, then their change since the frame before.
+def frame_features(frames: NDArray[np.uint8]) -> Floats:
+    """[T, H, W, 3] -> [T, 1728]: four simple descriptions of a frame end to end.
 
-    A single picture does not tell where things go; the change does. It is zero in the first frame.
+    ============  ====  =====================================================================================
+    ``layout``    768   mean colours of 16 x 16 cells, -1..1
+    ``change``    768   change of the layout since the frame before, times ``CHANGE_SCALE``
+    ``colours``   64    colour histogram of the picture
+    ``moved``     128   colour histograms of the pixels that have changed, as they are and as they were before
+    ============  ====  =====================================================================================
+
+    A single picture does not tell what moves, and where to; change and moved colours do. They are zero in the
+    first frame. Histograms are square roots of shares, times ``HISTOGRAM_SCALE``.
     """
     count, cell = len(frames), IMAGE_SIZE // FRAME_SIDE
     rows = frames.reshape(count, FRAME_SIDE, cell, IMAGE_SIZE, 3).sum(axis=2, dtype=np.uint16)
     cells = rows.reshape(count, FRAME_SIDE, FRAME_SIDE, cell, 3).sum(axis=3, dtype=np.uint16)
-    small = (cells.astype(np.float32) / (127.5 * cell**2) - 1).reshape(count, -1)
-    change = np.diff(small, axis=0, prepend=small[:1])
-    return np.concatenate([small, change], axis=1)
+    layout = (cells.astype(np.float32) / (127.5 * cell**2) - 1).reshape(count, -1)
+    change = CHANGE_SCALE * np.diff(layout, axis=0, prepend=layout[:1])
+    before = np.concatenate([frames[:1], frames[:-1]])
+    differs = (np.maximum(frames, before) - np.minimum(frames, before)) > MOVED_FROM
+    moved = differs[..., 0] | differs[..., 1] | differs[..., 2]  # [T, H, W]
+    now, then = _colour_bins(frames), _colour_bins(before)
+    everywhere = np.ones_like(moved)
+    histograms = [_histogram(now, everywhere), _histogram(now, moved), _histogram(then, moved)]
+    return np.concatenate([layout, change, *histograms], axis=1, dtype=np.float32)
+
+
+def _colour_bins(frames: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """[T, H, W], the bin of every pixel: four levels of red, green and blue."""
+    level = (frames >> 6).astype(np.int64)
+    return (level[..., 0] * 4 + level[..., 1]) * 4 + level[..., 2]
+
+
+def _histogram(bins: NDArray[np.int64], where: NDArray[np.bool_]) -> Floats:
+    """[T, 64], scaled roots of the shares of ``where`` that each bin has; zero where ``where`` is empty."""
+    count = len(bins)
+    frame = np.broadcast_to(np.arange(count)[:, None, None], bins.shape)
+    table = np.bincount((frame * 64 + bins)[where], minlength=64 * count).reshape(count, 64)
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    return (HISTOGRAM_SCALE * np.sqrt(share)).astype(np.float32)
 
 
 def region_crops(frames: NDArray[np.uint8], regions: Regions) -> Floats:
@@ -78,7 +113,7 @@ def region_crops(frames: NDArray[np.uint8], regions: Regions) -> Floats:
     ticks = (np.arange(CROP_SIDE) + 0.5) / CROP_SIDE
     x = box[:, None, 0] + ticks * (box[:, 2] - box[:, 0])[:, None] - 0.5  # [R, 8], in pixel centres
     y = box[:, None, 1] + ticks * (box[:, 3] - box[:, 1])[:, None] - 0.5
-    crops = _bilinear(frames, regions.frame, y, x).reshape(len(box), -1) / 127.5 - 1
+    crops = _bilinear(frames, regions.frame, y, x).reshape(len(box), CROP_SIDE**2 * 3) / 127.5 - 1
     size = regions.box[:, 2:] - regions.box[:, :2]
     centre = (regions.box[:, :2] + regions.box[:, 2:]) / 2
     motion = np.zeros_like(centre)

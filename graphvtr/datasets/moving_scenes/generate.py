@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from graphvtr.datasets.moving_scenes.captions import write_captions
-from graphvtr.datasets.moving_scenes.features import Regions, find_regions, frame_thumbnails, region_crops
+from graphvtr.datasets.moving_scenes.features import Regions, find_regions, frame_features, region_crops
 from graphvtr.datasets.moving_scenes.negatives import write_negatives
 from graphvtr.datasets.moving_scenes.render import render
 from graphvtr.datasets.moving_scenes.script import Script, ScriptWriter
@@ -36,8 +36,8 @@ class ClipData:
 
     Args:
         script: as staged.
-        frames: [T, H, W, 3], for featurizers; None when only thumbnails are wanted.
-        frame_x: [T, 1536].
+        frames: [T, H, W, 3], for featurizers; None where they are not wanted.
+        frame_x: [T, 1728].
         regions: boxes, scores, frames and tracks of R regions.
         region_x: [R, 198].
         captions: gold graph and template of each caption.
@@ -87,7 +87,7 @@ def make_clip(script: Script, *, num_frames: int, unseen: bool, keep_frames: boo
     return ClipData(
         script=script,
         frames=rendering.frames if keep_frames else None,
-        frame_x=frame_thumbnails(rendering.frames),
+        frame_x=frame_features(rendering.frames),
         regions=regions,
         region_x=region_crops(rendering.frames, regions),
         captions=[(caption.lists, caption.wording.template) for caption in captions],

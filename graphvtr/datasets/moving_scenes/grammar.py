@@ -89,6 +89,7 @@ class Draft:
     commas: set[int] = field(default_factory=set)
     nouns: list[Span] = field(default_factory=list)
     tells_place: bool = False
+    constructions: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> Span:
         """Add words; their span."""
@@ -206,6 +207,7 @@ def say_verb_phrase(
     """
     event, verb = draft.script.events[phrase.number], draft.verb(phrase.number, phrase.construction)
     first = len(draft.words)
+    draft.constructions.append(phrase.construction)
     arguments = [*phrase.opening, Argument(_subject_role(draft, event, phrase), *phrase.subject)]
     if phrase.construction in ("progressive", "linked", "passive"):
         draft.say("is")

@@ -15,11 +15,11 @@ from numpy.random import Generator
 from graphvtr.datasets.moving_scenes.captions import (
     Caption,
     fits,
+    outline,
     realise,
-    tells_place,
 )
 from graphvtr.datasets.moving_scenes.grammar import Wording
-from graphvtr.datasets.moving_scenes.script import Event, Script, is_held_out
+from graphvtr.datasets.moving_scenes.script import Event, Script, Thing, is_held_out
 from graphvtr.datasets.moving_scenes.world import ACTIONS, COLOURS, PLACES, SHAPES
 from graphvtr.registry import Registry
 
@@ -158,7 +158,7 @@ def _can_replace(event: Event, name: str, script: Script, wording: Wording, numb
         for field in ("direction", "manner", "position")
     )
     claim = _with_event(script, number, new)
-    return kept and fits(wording.template, claim) and tells_place(claim, wording) == tells_place(script, wording)
+    return kept and fits(wording.template, claim) and outline(claim, wording) == outline(script, wording)
 
 
 @CHANGES.register("replace persons")
@@ -166,25 +166,22 @@ def replace_persons(rng: Generator, script: Script, wording: Wording) -> tuple[S
     """A participant is another thing: a bystander, or one that differs in colour, in shape or in both."""
     actors = script.actors
     actor = actors[rng.integers(len(actors))]
-    bystanders = script.bystanders
+    thing, bystanders = script.things[actor], script.bystanders
     if bystanders and rng.random() < 0.5:
-        other = bystanders[rng.integers(len(bystanders))]
-        return _exchange(script, actor, other), wording
-    thing = script.things[actor]
+        claim = _exchange(script, actor, bystanders[rng.integers(len(bystanders))])
+        return _with_thing(claim, actor, replace(claim.things[actor], size_told=thing.size_told)), wording
     part = rng.integers(3)
     colour = COLOURS[rng.integers(len(COLOURS))] if part != 1 else thing.colour
     shape = SHAPES[rng.integers(len(SHAPES))] if part != 0 else thing.shape
-    things = list(script.things)
-    things[actor] = replace(thing, colour=colour, shape=shape)
-    if len({thing.look for thing in things}) < len(things):
+    if (colour, shape) in {other.look for other in script.things}:
         return script, wording  # two things of one look would mislead; the unchanged script is turned down
-    return replace(script, things=tuple(things)), wording
+    return _with_thing(script, actor, replace(thing, colour=colour, shape=shape)), wording
 
 
 @CHANGES.register("replace scenes")
 def replace_scenes(rng: Generator, script: Script, wording: Wording) -> tuple[Script, Wording] | None:
     """It happens in another place; only captions that name the place qualify."""
-    if not tells_place(script, wording):
+    if not outline(script, wording).tells_place:
         return None
     return replace(script, place=PLACES[rng.integers(len(PLACES))]), wording
 
@@ -211,6 +208,12 @@ def incomplete_events(rng: Generator, script: Script, wording: Wording) -> tuple
 
 KINDS = ("switch roles", "replace actions", "replace persons", "replace scenes", "incomplete events")
 """The kinds of negatives, in the order of HGR's Table 6."""
+
+
+def _with_thing(script: Script, index: int, thing: Thing) -> Script:
+    things = list(script.things)
+    things[index] = thing
+    return replace(script, things=tuple(things))
 
 
 def _with_event(script: Script, number: int, event: Event) -> Script:

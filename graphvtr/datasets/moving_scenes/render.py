@@ -104,8 +104,8 @@ def _paint(
     table = distance_tables()[shape[:, None, None], np.clip(row, 0, top), np.clip(column, 0, top)]
     distance = table * radius[:, None, None]  # [T, PATCH, PATCH] in pixels
     cover = np.clip(0.5 - distance, 0, 1)[..., None]
-    edge = np.clip(1.6 + distance, 0, 1)[..., None]  # a dark outline keeps colours apart from the ground
-    paint = colour[:, None, None] * (1 - 0.55 * edge) + 20.0 * edge
+    edge = np.clip(0.9 + distance, 0, 0.75)[..., None]  # a thin dark outline keeps colours apart from the ground
+    paint = colour[:, None, None] * (1 - edge) + 20.0 * edge
     canvas[where] = canvas[where] * (1 - cover) + paint * cover
     shown = cover[..., 0] > 0.5
     owner[where] = np.where(shown, index[:, None, None].astype(np.int8), owner[where])

@@ -67,7 +67,7 @@ def distance_tables() -> NDArray[np.float32]:
         if shape == "circle":
             tables.append(length - 1)
         elif shape == "ring":
-            tables.append(np.abs(length - 0.76) - 0.24)
+            tables.append(np.abs(length - 0.7) - 0.3)
         else:
             tables.append(polygon_distance(points, outline(shape)))
     return np.stack(tables).astype(np.float32)
