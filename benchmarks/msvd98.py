@@ -68,9 +68,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     store = arguments.store or Path.home() / ".cache" / "graphvtr" / f"msvd98_{arguments.features}"
-    begin = time.perf_counter()
     extract(arguments.root / "video", store, build_featurizer(arguments.features), num_frames=20)
-    extraction = time.perf_counter() - begin
     logging.basicConfig(level=logging.WARNING)
     source = DataSource(root=arguments.root, store=store)
     splits = {split: build_dataset("msvd", split, source) for split in ("train", "val", "test")}
@@ -104,7 +102,6 @@ def main() -> None:
         settings={"model": MODEL, "train": TRAIN, "seeds": arguments.seeds, "features": arguments.features},
         clips={split: len(dataset.videos) for split, dataset in splits.items()},
         captions={split: len(dataset.captions) for split, dataset in splits.items()},
-        extraction_seconds=round(extraction, 1),
         rsum_differences=differences,
     )
 

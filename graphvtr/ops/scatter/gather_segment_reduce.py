@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import torch_scatter
 from torch import Tensor
 
+from graphvtr._optional import optional_import
 from graphvtr.ops._segments import accumulate_dtype, counts_of
 from graphvtr.ops.eager import gather_segment_reduce as eager
 from graphvtr.ops.eager._sparse import transpose
+
+torch_scatter = optional_import("torch_scatter", "scatter", "the torch_scatter backend")
 
 
 def forward(x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, reduce: str) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import torch_scatter
 from torch import Tensor
 
+from graphvtr._optional import optional_import
 from graphvtr.ops._segments import accumulate_dtype, counts_of
 from graphvtr.ops.eager import segment_reduce as eager
+
+torch_scatter = optional_import("torch_scatter", "scatter", "the torch_scatter backend")
 
 
 def forward(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
