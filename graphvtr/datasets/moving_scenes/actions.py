@@ -266,7 +266,8 @@ def throw(order: Order) -> Paths:
     """The patient flies in an arc from the agent, which stays, to the recipient."""
     tilt = order.rng.uniform(-0.5, 0.5)  # mostly sideways, so that the arc can be seen
     step = np.array([order.rng.choice([-1.0, 1.0]) * np.cos(tilt), np.sin(tilt)])
-    recipient, near = _recipient(order, step, 0.28)
+    recipient, near = _recipient(order, step, 0.35)
+    near = near - 0.07 * step  # it lands a little short, so that the recipient has room to move
     agent = near - 0.28 * step
     swing = -0.05 * np.sin(np.pi * ramp(order.time, 0.0, 0.4))[:, None] * step
     flight = ramp(order.time, 0.2, 0.75)

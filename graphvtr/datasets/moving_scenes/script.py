@@ -31,6 +31,9 @@ REUSABLE: dict[str, tuple[str, ...]] = {  # participants on the ground and in si
     "give": ("patient", "recipient"), "throw": ("patient", "recipient"),
 }  # fmt: skip
 
+NEED_ROOM = ("jump over", "dance")
+"""Actions that need room on both sides."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -185,8 +188,8 @@ def _sample_events(rng: Generator, unseen: bool) -> tuple[Event, ...]:
     fresh = len(first.participants)
     chosen: list[int] = []
     for role in second.participants:
-        # what was handed over lies at the recipient's side: neither has room to be acted on
-        blocked = role != "agent" and "recipient" in first.participants
+        # what was handed over lies at the recipient's side: neither has room to be acted on, nor for wide moves
+        blocked = "recipient" in first.participants and (role != "agent" or second.name in NEED_ROOM)
         free = [] if blocked else [index for index in old if index not in chosen]
         if free and role not in second.needs_fresh and rng.random() < (0.7 if role == "agent" else 0.4):
             chosen.append(free[rng.integers(len(free))])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WORLD_VERSION = 3
+WORLD_VERSION = 4
 """Part of the cache key; raised whenever tables, sampling, motion, rendering or wording change."""
 
 IMAGE_SIZE = 64
