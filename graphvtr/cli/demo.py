@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.config import Configuration, train
 
     begin = time.perf_counter()
-    options = {"num_clips": args.clips, "progress": not args.no_progress}
+    progress = sys.stderr.isatty() and not args.no_progress
+    options = {"num_clips": args.clips, "progress": progress}
     run_dir = args.out / "run"
     flags = [
         "--config", args.config, "--data", "moving_scenes", "--out", str(run_dir), "--seed", str(args.seed),
-        "--options", json.dumps(options), "--progress", str(not args.no_progress).lower(),
+        "--options", json.dumps(options), "--progress", str(progress).lower(),
     ]  # fmt: skip
     if args.epochs is not None:
         flags += ["--epochs", str(args.epochs)]
