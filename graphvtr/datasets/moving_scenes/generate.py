@@ -121,10 +121,11 @@ def make_clips(
         yield from bar(map(make, scripts))
         return
     # forked workers need no `if __name__ == "__main__"` in the caller's script; they use numpy only, no torch
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*fork.*", category=DeprecationWarning)
-        with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
-            yield from bar(pool.map(make, scripts, chunksize=8))
+    with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
+        with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads, for the sake of code that locks
+            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+            clips = pool.map(make, scripts, chunksize=8)  # starts the processes
+        yield from bar(clips)
 
 
 def default_workers(num_clips: int) -> int:
