@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.roles import ROLES, VERB_ROLE, role_id
 
 NODE_TYPES = ("word", "event", "action", "entity")
@@ -19,7 +18,7 @@ IN_EVENT, HOLDS = ("action", "in", "event"), ("event", "holds", "action")
 EDGE_TYPES = (*SPAN_EDGES, FILLS, OF, IN_EVENT, HOLDS)
 
 
-class RoleGraph(HeteroData):  # type: ignore[misc]
+class RoleGraph(CheckedGraph):
     """Words, one event, actions and entities (HGR section 3.1). Messages flow along the edges.
 
     ===================================  ======================================================
@@ -127,57 +126,40 @@ class RoleGraph(HeteroData):  # type: ignore[misc]
         """The label of each entity's role."""
         return [ROLES[role] for role in self["entity"].role.tolist()]
 
-    def validate(self, raise_on_error: bool = True) -> bool:
-        """Check every field; the error names the caption and the field.
-
-        Raises:
-            DataError: when ``raise_on_error`` and a field is wrong.
-        """
-        try:
-            self._check_fields()
-        except DataError:
-            if raise_on_error:
-                raise
-            return False
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The node types .* are isolated")
-            return bool(super().validate(raise_on_error))
-
-    def _check_fields(self) -> None:
+    def describe(self) -> str:
+        """See :meth:`CheckedGraph.describe`."""
         caption = self.get("caption")
-        where = f"caption '{caption}': " if isinstance(caption, str) else ""
+        return f"caption '{caption}': " if isinstance(caption, str) else ""
 
-        def require(ok: bool | Tensor, field: str, problem: str, fix: str) -> None:
-            if not bool(ok):
-                raise DataError(f"{where}{field}", problem, fix)
-
+    def check_fields(self) -> None:
+        """See :meth:`CheckedGraph.validate`."""
         for node_type in NODE_TYPES:
-            require(node_type in self.node_types, node_type, "missing", "build graphs with RoleGraph.build")
-        require(self["word"].num_nodes > 0, "word", "the caption has no words", "drop empty captions")
+            self.require(node_type in self.node_types, node_type, "missing", "build graphs with RoleGraph.build")
+        self.require(self["word"].num_nodes > 0, "word", "the caption has no words", "drop empty captions")
         for edge_type in EDGE_TYPES:
             name = "-".join(edge_type)
-            require(edge_type in self.edge_types, name, "missing", "build graphs with RoleGraph.build")
+            self.require(edge_type in self.edge_types, name, "missing", "build graphs with RoleGraph.build")
             index = self[edge_type].edge_index
-            require(index.dim() == 2 and index.size(0) == 2, name, f"has shape {list(index.shape)}", "give [2, n]")
+            self.require(index.dim() == 2 and index.size(0) == 2, name, f"has shape {list(index.shape)}", "give [2, n]")
             for row, node_type in zip(index, (edge_type[0], edge_type[2]), strict=True):
                 count = int(self[node_type].num_nodes or 0)
-                require(
+                self.require(
                     not row.numel() or (row.min() >= 0 and row.max() < count),
                     name, f"points outside the {count} {node_type} nodes", "use indices of existing nodes",
                 )  # fmt: skip
         for _, _, level in SPAN_EDGES:
             owner = self["word", "in", level].edge_index[1]
-            require((owner.diff() >= 0).all(), f"word-in-{level}", "is not sorted by node", "sort edges by node")
+            self.require((owner.diff() >= 0).all(), f"word-in-{level}", "is not sorted by node", "sort edges by node")
             covered = torch.unique_consecutive(owner).numel() == int(self[level].num_nodes)
-            require(covered, f"word-in-{level}", "leaves a node without words", "drop nodes that span no word")
+            self.require(covered, f"word-in-{level}", "leaves a node without words", "drop nodes that span no word")
         for field, role in (("entity.role", self["entity"].role), ("fills.role", self[FILLS].role)):
             in_range = not role.numel() or (role.min() >= 0 and role.max() < len(ROLES))
-            require(in_range, field, f"has ids outside 0..{len(ROLES) - 1}", "use graphvtr.text.role_id")
-        require(
+            self.require(in_range, field, f"has ids outside 0..{len(ROLES) - 1}", "use graphvtr.text.role_id")
+        self.require(
             self[FILLS].role.numel() == self[FILLS].edge_index.size(1), "fills.role",
             f"has {self[FILLS].role.numel()} values for {self[FILLS].edge_index.size(1)} edges", "one role an edge",
         )  # fmt: skip
-        require(
+        self.require(
             not (self["entity"].role == VERB_ROLE).any(),
             "entity.role",
             "is V",

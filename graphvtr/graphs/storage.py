@@ -25,7 +25,8 @@ def save_store(store: GraphStore[Any], path: str | Path) -> None:
     tensors: dict[str, Tensor] = {}
     for key, flat in store.types():
         prefix = _type_name(key)
-        tensors[f"{prefix}/ptr"] = flat.ptr
+        # an edge type and its reverse may share a pointer, which safetensors refuses to write twice
+        tensors[f"{prefix}/ptr"] = flat.ptr.clone()
         tensors.update({f"{prefix}/tensor/{name}": tensor.contiguous() for name, tensor in flat.tensors.items()})
         for name, values in flat.strings.items():
             _put_strings(tensors, f"{prefix}/string/{name}", values)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.checked import CheckedGraph
 
 
-class VideoGraph(HeteroData):  # type: ignore[misc]
+class VideoGraph(CheckedGraph):
     """Frames and the regions inside them; complete graphs between them stay implicit.
 
     Nothing of size (number of regions) squared is stored: models that work on complete graphs read
@@ -87,68 +86,52 @@ class VideoGraph(HeteroData):  # type: ignore[misc]
             return self.num_frames
         return super().__inc__(key, value, store, *args, **kwargs)
 
-    def validate(self, raise_on_error: bool = True) -> bool:
-        """Check every field; the error names the clip and the field.
+    def describe(self) -> str:
+        """See :meth:`CheckedGraph.describe`."""
+        name = self.get("name")
+        return f"clip '{name}': " if isinstance(name, str) and name else ""
 
-        Raises:
-            DataError: when ``raise_on_error`` and a field is wrong.
-        """
-        try:
-            self._check_fields()
-        except DataError:
-            if raise_on_error:
-                raise
-            return False
-        with warnings.catch_warnings():  # frames without edges are what this graph is, not a mistake
-            warnings.filterwarnings("ignore", message="The node types .* are isolated")
-            return bool(super().validate(raise_on_error))
-
-    def _check_fields(self) -> None:
-        where = f"clip '{self.get('name')}': " if isinstance(self.get("name"), str) and self.get("name") else ""
-
-        def require(ok: bool | Tensor, field: str, problem: str, fix: str) -> None:
-            if not bool(ok):
-                raise DataError(f"{where}{field}", problem, fix)
-
-        require(
+    def check_fields(self) -> None:
+        """See :meth:`CheckedGraph.validate`."""
+        self.require(
             "frame" in self.node_types and "x" in self["frame"],
             "frame.x", "missing", "give frame features [T, d]",
         )  # fmt: skip
         x, time = self["frame"].x, self["frame"].get("time")
-        require(x.dim() == 2, "frame.x", f"has shape {list(x.shape)}", "give [T, d]")
-        require(torch.isfinite(x).all(), "frame.x", "has NaN or infinite values", "extract the features again")
+        self.require(x.dim() == 2, "frame.x", f"has shape {list(x.shape)}", "give [T, d]")
+        self.require(torch.isfinite(x).all(), "frame.x", "has NaN or infinite values", "extract the features again")
         if time is not None:
-            require(time.shape == x.shape[:1], "frame.time", f"has shape {list(time.shape)}", f"give [{len(x)}]")
+            self.require(time.shape == x.shape[:1], "frame.time", f"has shape {list(time.shape)}", f"give [{len(x)}]")
             if "ptr" not in self["frame"]:
-                require((time.diff() >= 0).all(), "frame.time", "decreases", "sort the frames by time")
+                self.require((time.diff() >= 0).all(), "frame.time", "decreases", "sort the frames by time")
         if "region" not in self.node_types:
             return
         region = self["region"]
         for field, width in (("x", None), ("box", 4), ("score", 0), ("frame", 0)):
-            require(field in region, f"region.{field}", "missing", "regions need x, box, score and frame")
+            self.require(field in region, f"region.{field}", "missing", "regions need x, box, score and frame")
             value, shape = region[field], list(region[field].shape)
             wanted = {None: "[R, d]", 4: "[R, 4]", 0: "[R]"}[width]
             fits = value.dim() == (1 if width == 0 else 2) and (width != 4 or shape[-1] == 4)
-            require(
+            self.require(
                 fits and shape[0] == region.x.shape[0], f"region.{field}", f"has shape {shape}",
                 f"give {wanted} with R = {region.x.shape[0]}",
             )  # fmt: skip
             if value.is_floating_point():
-                require(
+                self.require(
                     torch.isfinite(value).all(), f"region.{field}", "has NaN or infinite values",
                     "extract the features again",
                 )  # fmt: skip
         box, frame = region.box, region.frame
         in_range = ((box >= -1e-4) & (box <= 1 + 1e-4)).all() and (box[:, :2] <= box[:, 2:]).all()
-        require(
+        self.require(
             in_range, "region.box", "is not x0 y0 x1 y1 with 0 <= x0 <= x1 <= 1",
             "divide pixels by width and height",
         )  # fmt: skip
-        require(not frame.is_floating_point(), "region.frame", f"has dtype {frame.dtype}", "give integers")
-        require((frame.diff() >= 0).all(), "region.frame", "is not sorted", "sort the regions by frame")
+        self.require(not frame.is_floating_point(), "region.frame", f"has dtype {frame.dtype}", "give integers")
+        self.require((frame.diff() >= 0).all(), "region.frame", "is not sorted", "sort the regions by frame")
         if frame.numel():
             low, high = int(frame.min()), int(frame.max())
-            require(
+            self.require(
                 low >= 0 and high < len(x), "region.frame", f"points to frame {low if low < 0 else high} of {len(x)}",
                 f"use 0..{len(x) - 1}",
             )  # fmt: skip

@@ -94,6 +94,13 @@ def test_save_and_load(role_graphs: list[RoleGraph], video_graphs: list[VideoGra
         assert type(loaded[0]) is type(graphs[0])
 
 
+def test_types_that_share_a_pointer_are_saved(role_graphs: list[RoleGraph], tmp_path: Path) -> None:
+    store = GraphStore.from_graphs(role_graphs)
+    store.edges["action", "of", "entity"].ptr = store.edges["entity", "fills", "action"].ptr
+    store.save(tmp_path / "graphs.safetensors")
+    assert_same_batch(GraphStore.load(tmp_path / "graphs.safetensors").batch([0, 1]), role_graphs[:2])
+
+
 def test_load_names_the_file_and_the_mend(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.safetensors: no such file"):
         GraphStore.load(tmp_path / "absent.safetensors")
