@@ -146,10 +146,7 @@ def write_split(
         tensors["x"] = tensors["x"].half()
     store.save(folder / "video_graphs.safetensors")
     for name, lists_of_all in (("role_graphs", captions), ("negative_graphs", wrong)):
-        packed = pack(lists_of_all)
-        for flat in packed.edges.values():  # an edge type and its reverse share a pointer, which no file can hold
-            flat.ptr = flat.ptr.clone()
-        packed.save(folder / f"{name}.safetensors")
+        pack(lists_of_all).save(folder / f"{name}.safetensors")
     _write_lines(folder / "clips.jsonl", clips)
     _write_lines(folder / "negatives.jsonl", negatives)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
