@@ -126,6 +126,16 @@ def sum_rows_of(make_rows: Callable[[slice, list[Tensor]], Tensor], ptr: Tensor,
     return out
 
 
+def add_rows(out: Tensor, index: Tensor, rows: Tensor) -> None:
+    """``out[index_e] += rows_e`` in the order of e: on a CPU ``index_add_``, which sorts; elsewhere sorted here."""
+    if on_cpu(out):
+        out.index_add_(0, index, rows)
+    else:
+        order = torch.sort(index, stable=True)
+        ptr = torch.searchsorted(order.values, torch.arange(out.size(0) + 1, device=out.device))
+        out.add_(reduce_rows(rows.index_select(0, order.indices), ptr))
+
+
 def fold_heads(x: Tensor) -> Tensor:
     """Rows with heads as rows alone: [M, H, D] to [H * M, D], free of charge for one head."""
     return x.transpose(0, 1).reshape(-1, x.size(2))

@@ -2,7 +2,7 @@
 
 ``q`` [N, H, Dk], ``k`` [M, H, Dk], ``v`` [M, H, Dv], ``role_weight`` [K, H, Dv]. Scores and their gradients are
 sampled products, aggregation is a sparse product; only the modulation by roles walks over the edges' rows, a chunk
-that fits the cache at a time. Nothing of size E x D is built.
+that fits the cache at a time. Nothing of size E x D is built on a CPU.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from graphvtr.ops._segments import accumulate_dtype
 from graphvtr.ops.eager._sparse import (
+    add_rows,
     chunks,
     fold_heads,
     owners,
+    reduce_rows,
     repeat_pattern,
     sddmm,
     spmm,
@@ -25,7 +27,7 @@ from graphvtr.ops.eager._sparse import (
     transpose,
     unfold_heads,
 )
-from graphvtr.ops.eager.segment_softmax import softmax, softmax_backward
+from graphvtr.ops.eager.segment_softmax import softmax
 
 
 @dataclass
@@ -102,48 +104,35 @@ def backward(
     grad, weight = fold_heads(grad.to(dtype)), weights.to(dtype).t().flatten()
     ptr_t, row, order = transpose(a.ptr, a.col, a.k.size(0))
     if a.role is None or a.role_weight is None:
-        grad_weight, grad_role = sddmm(a.ptr, a.col, grad, a.v), a.q.new_zeros(0)
+        flow, grad_role = sddmm(a.ptr, a.col, grad, a.v).mul_(weight), a.q.new_zeros(0)
         grad_v = spmm(ptr_t, row, weight.index_select(0, order), grad)
     else:
-        grad_weight, grad_role = _role_gradients(grad, a, a.role, a.role_weight, weight)
-        grad_v = _value_gradient(grad, a.role.index_select(0, order), a.role_weight, weight[order], ptr_t, row)
+        flow, grad_v, grad_role = _message_gradients(grad, a, a.role, a.role_weight, weight)
+        grad_role = unfold_heads(grad_role, heads)
     if grad_weights is not None:
-        grad_weight.add_(grad_weights.to(dtype).t().flatten())
-    grad_score = softmax_backward(grad_weight.unsqueeze(1), weight.unsqueeze(1), a.ptr, a.owner)
-    grad_score = grad_score.squeeze(1).mul_(scale)
+        flow.addcmul_(grad_weights.to(dtype).t().flatten(), weight)
+    # flow is weight times its gradient: softmax gives flow - weight * (sum of the node's flow)
+    total = reduce_rows(flow.unsqueeze(1), a.ptr).squeeze(1)
+    grad_score = flow.sub_(total.index_select(0, a.owner).mul_(weight)).mul_(scale)
     grad_q = spmm(a.ptr, a.col, grad_score, a.k)
     grad_k = spmm(ptr_t, row, grad_score.index_select(0, order), a.q)
     grad_q, grad_k, grad_v = (unfold_heads(x, heads).to(q.dtype) for x in (grad_q, grad_k, grad_v))
-    grad_role = grad_role if a.role is None else unfold_heads(grad_role, heads)
     return grad_q, grad_k, grad_v, grad_role.to(q.dtype)
 
 
-def _role_gradients(
+def _message_gradients(
     grad: Tensor, a: _Folded, role: Tensor, role_weight: Tensor, weight: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of the attention weights and of the roles, from the rows ``grad_i * v_j`` of the edges.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """From the gradient of the output: the attention weights times theirs [E], those of the values and of the roles.
 
-    Both are small matrix products: with R few roles, rows times roles gives every edge's product with every role,
-    of which one is kept, and the matrix [R, edges] with an edge's weight at its role sums the roles' gradients.
+    All three read the rows ``weight_e * grad_i`` of the edges, so one walk over the edges serves them.
     """
-    grad_weight, grad_role = torch.empty_like(weight), torch.zeros_like(role_weight)
-    columns = role_weight.t().contiguous()
-    for part, scratch in chunks(weight.size(0), grad, 2):
-        rows = take(grad, a.owner[part], scratch[0]).mul_(take(a.v, a.col[part], scratch[1]))
-        of_role = role[part].unsqueeze(0)
-        grad_weight[part] = (rows @ columns).gather(1, of_role.t()).squeeze(1)
-        placed = rows.new_zeros(role_weight.size(0), rows.size(0))
-        grad_role.addmm_(placed.scatter_(0, of_role, weight[part].unsqueeze(0)), rows)
-    return grad_weight, grad_role
-
-
-def _value_gradient(
-    grad: Tensor, role: Tensor, role_weight: Tensor, weight: Tensor, ptr_t: Tensor, row: Tensor
-) -> Tensor:
-    """The gradient of the values, over the edges in the order of the nodes that send."""
-
-    def message(part: slice, scratch: list[Tensor]) -> Tensor:
-        rows = take(grad, row[part], scratch[0]).mul_(take(role_weight, role[part], scratch[1]))
-        return rows.mul_(weight[part].unsqueeze(1))
-
-    return sum_rows_of(message, ptr_t, owners(ptr_t, row.size(0)), grad)
+    flow, grad_v, grad_role = torch.empty_like(weight), torch.zeros_like(a.v), torch.zeros_like(role_weight)
+    rows_of = torch.arange(a.owner.size(0) + 1, device=grad.device)
+    for part, (rows, scratch) in chunks(weight.size(0), grad, 2):
+        take(grad, a.owner[part], rows).mul_(weight[part].unsqueeze(1))
+        modulated = take(role_weight, role[part], scratch).mul_(rows)
+        flow[part] = sddmm(rows_of[: rows.size(0) + 1], a.col[part], modulated, a.v)
+        add_rows(grad_v, a.col[part], modulated)
+        add_rows(grad_role, role[part], rows.mul_(take(a.v, a.col[part], scratch)))
+    return flow, grad_v, grad_role
