@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from harness import measure, peak_memory, write_result
+from harness import peak_memory, write_result
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
@@ -182,8 +182,8 @@ def time_model(name: str, model: HGR, lengths: list[int], repeats: int, device: 
     return row
 
 
-def time_recurrence(network: type[nn.LSTM | nn.GRU], lengths: list[int], seconds: float) -> dict[str, Any]:
-    """Forward and backward pass of the word encoder's network, ours and PyTorch's, on the CPU."""
+def time_recurrence(network: type[nn.LSTM | nn.GRU], lengths: list[int], repeats: int) -> dict[str, Any]:
+    """Forward and backward pass of the word encoder's network, ours and PyTorch's, in turn, on the CPU."""
     rnn, lengths = network(300, 1024, bidirectional=True), sorted(lengths, reverse=True)
     sizes = torch.tensor([sum(length > step for length in lengths) for step in range(lengths[0])])
     x = torch.randn(sum(lengths), 300, requires_grad=True)
@@ -192,12 +192,23 @@ def time_recurrence(network: type[nn.LSTM | nn.GRU], lengths: list[int], seconds
         rnn.zero_grad(set_to_none=True)
         run().sum().backward()
 
-    ours = measure(lambda: train(lambda: run_bidirectional(rnn, x, sizes)), seconds=seconds)
-    theirs = measure(lambda: train(lambda: rnn(PackedSequence(x, sizes))[0].data), seconds=seconds)
-    row = {"network": network.__name__, "words": sum(lengths), "steps": lengths[0], "ours": ours, "pytorch": theirs}
+    seconds = in_turn(
+        {
+            "ours": lambda: train(lambda: run_bidirectional(rnn, x, sizes)),
+            "pytorch": lambda: train(lambda: rnn(PackedSequence(x, sizes))[0].data),
+        },
+        repeats,
+    )
+    ratios = [a / b for a, b in zip(seconds["pytorch"], seconds["ours"], strict=True)]
+    row = {
+        "network": network.__name__, "words": sum(lengths), "steps": lengths[0],
+        "ours_seconds": spread(seconds["ours"]), "pytorch_seconds": spread(seconds["pytorch"]),
+        "speedup": spread(ratios),
+    }  # fmt: skip
     print(
-        f"{network.__name__:<5} {sum(lengths):>5} words, {lengths[0]} steps: ours {ours.median * 1e3:7.1f} ms, "
-        f"PyTorch {theirs.median * 1e3:7.1f} ms"
+        f"{network.__name__:<5} {sum(lengths):>5} words, {lengths[0]} steps: "
+        f"ours {row['ours_seconds']['median'] * 1e3:7.1f} ms   "
+        f"PyTorch {row['pytorch_seconds']['median'] * 1e3:7.1f} ms   speedup {row['speedup']['median']:.2f}"
     )
     return row
 
@@ -207,7 +218,6 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--words", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=8.0, help="for each network of the word encoder")
     parser.add_argument("--threads", type=int, help="CPU threads; PyTorch's default when not given")
     arguments = parser.parse_args()
     torch.manual_seed(0)
@@ -222,7 +232,7 @@ def main() -> None:
         time_model("released, ragged", HGR.released(VOCAB, VIDEO_DIM), ragged, arguments.repeats, device),
         time_model("paper", HGR(VOCAB, VIDEO_DIM), full, arguments.repeats, device),
     ]
-    networks = [time_recurrence(n, lengths, arguments.seconds) for n in (nn.GRU, nn.LSTM) for lengths in (full, ragged)]
+    networks = [time_recurrence(n, lengths, arguments.repeats) for n in (nn.GRU, nn.LSTM) for lengths in (full, ragged)]
     shapes = [vars(product) for product in products(HGR.released(VOCAB, VIDEO_DIM), full)]
     write_result("hgr_step", rows, word_networks=networks, products_of_the_released_step=shapes, frames=FRAMES,
                  video_dim=VIDEO_DIM, aim_ratio=1.5, load_before=load)  # fmt: skip
