@@ -20,8 +20,8 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
         o_i = \sum_{j \in s(i)} a_{ij} v_j, \qquad
         a_{ij} = \operatorname{softmax}_{j \in s(i)} (\mathrm{scale} \cdot \langle q_i, k_j \rangle)
 
-    Equal segments given dense, ``[S, n, H, D]``, go straight to PyTorch's own attention. Ragged ones, ``[R, H, D]``
-    with ``ptr``, are taken together by length: nothing is padded.
+    Equal segments, given as ``[S, n, H, D]`` or seen to be equal, go straight to PyTorch's own attention. Ragged
+    ones, ``[R, H, D]`` with ``ptr``, are taken together by length: nothing is padded.
 
     Args:
         q: ``[R, D]``, ``[R, H, D]`` with ``ptr``, or ``[S, n, H, D]`` without.
@@ -47,12 +47,34 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
     dtype = promote(q, k, v)
     q, k, v = q.to(dtype), k.to(dtype), v.to(dtype)
     if ptr is None:
-        out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), scale=scale)
-        return out.transpose(1, 2)
-    if q.dim() == 3:
-        return _segment_attention(q, k, v, ptr, scale, requested_backend())
-    single = (x.unsqueeze(1) for x in (q, k, v))
-    return _segment_attention(*single, ptr, scale, requested_backend()).squeeze(1)
+        return _dense_attention(q, k, v, scale)
+    single = q.dim() == 2
+    if single:
+        q, k, v = q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)
+    length = _equal_length(ptr, q) if requested_backend() in ("auto", "torch") else 0
+    if length:
+        views = (x.view(-1, length, *x.shape[1:]) for x in (q, k, v))
+        out = _dense_attention(*views, scale).flatten(0, 1)
+    else:
+        out = _segment_attention(q, k, v, ptr, scale, requested_backend())
+    return out.squeeze(1) if single else out
+
+
+def _dense_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """PyTorch's own attention over ``[S, n, H, D]``."""
+    out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), scale=scale)
+    return out.transpose(1, 2)
+
+
+def _equal_length(ptr: Tensor, q: Tensor) -> int:
+    """The length that all segments have, else 0. Only where looking is free: on a CPU, in code that is not traced."""
+    traced = torch.compiler.is_compiling() or type(ptr) is not Tensor or type(q) is not Tensor  # fake tensors, say
+    if traced or ptr.device.type != "cpu":
+        return 0
+    rows = q.size(0)
+    check_ptr_values("ptr", ptr, rows)
+    length = rows // max(1, ptr.size(0) - 1)
+    return length if rows and bool((ptr.diff() == length).all()) else 0
 
 
 def spatial_attention(

@@ -31,8 +31,10 @@ def test_values_and_gradients(target, compare, dtype, ptr, heads, key, value) ->
 def test_equal_segments_dense_or_ragged(target) -> None:
     q, k, v = (x.to(target.device) for x in inputs(12, 2, 4, 4))
     ptr = torch.arange(0, 13, 4, device=target.device)
-    dense = segment_attention(*(x.view(3, 4, 2, 4) for x in (q, k, v)))
-    torch.testing.assert_close(segment_attention(q, k, v, ptr), dense.reshape(12, 2, 4))
+    dense = segment_attention(*(x.view(3, 4, 2, 4) for x in (q, k, v))).reshape(12, 2, 4)
+    torch.testing.assert_close(segment_attention(q, k, v, ptr), dense)
+    registered = torch.ops.graphvtr.segment_attention(q, k, v, ptr, 0.5, target.backend)
+    torch.testing.assert_close(registered, dense)
 
 
 def test_one_head_needs_no_dimension(target) -> None:

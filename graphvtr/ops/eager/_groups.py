@@ -22,6 +22,13 @@ class Group:
         rows = x[self.rows] if isinstance(self.rows, slice) else x.index_select(0, self.rows)
         return rows.view(self.count, self.length, *x.shape[1:])
 
+    def product(self, x: Tensor, a: Tensor, b: Tensor) -> None:
+        """Write the products ``a @ b`` to the group's rows of ``x``: in place where they lie together."""
+        if isinstance(self.rows, slice) and x.dtype == a.dtype:
+            torch.bmm(a, b, out=self.take(x))
+        else:
+            self.put(x, torch.bmm(a, b))
+
     def put(self, x: Tensor, value: Tensor) -> None:
         """Write [count, length, ...] to the group's rows of ``x``."""
         x[self.rows] = value.reshape(-1, *x.shape[1:]).to(x.dtype)

@@ -83,28 +83,25 @@ class Walk:
             found.append(torch.bmm(found[-1], matrix))
         return found
 
-    def product_gradients(self, grad: Tensor, matrix: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of P and x from that of P^k x."""
+    def product_gradients(self, grad: Tensor, matrix: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """From the gradient of P^k x: that of x as the two factors of a last product, and that of P."""
         back = matrix.transpose(1, 2)
         if not self.folds(x):
             states = [x]
             while len(states) < self.steps:
                 states.append(torch.bmm(matrix, states[-1]))
-            grad_matrix = torch.zeros_like(matrix)
-            for state in reversed(states):
-                grad_matrix.baddbmm_(grad, state.transpose(1, 2))
+            grad_matrix = torch.bmm(grad, states.pop().transpose(1, 2))
+            while states:
                 grad = torch.bmm(back, grad)
-            return grad_matrix, grad
+                grad_matrix.baddbmm_(grad, states.pop().transpose(1, 2))
+            return back, grad, grad_matrix
         powers = self.powers(matrix)
-        grad_x = torch.bmm(powers[-1].transpose(1, 2), grad)
         grad_power = torch.bmm(grad, x.transpose(1, 2))
-        if self.steps == 1:
-            return grad_power, grad_x
         grad_matrix = torch.zeros_like(matrix)
         for power in reversed(powers[:-1]):  # P^(t+1) = P^t P
             grad_matrix.baddbmm_(power.transpose(1, 2), grad_power)
             grad_power = torch.bmm(grad_power, back)
-        return grad_matrix.add_(grad_power), grad_x
+        return powers[-1].transpose(1, 2), grad, grad_matrix.add_(grad_power)
 
     def matrix_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
         """From the gradient of P to that of L."""

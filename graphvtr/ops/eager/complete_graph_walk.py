@@ -28,18 +28,17 @@ def forward(
     )
     for group in _groups(ptr, rows, phi):
         f, t, y = (group.take(value).to(accumulate_dtype(x.dtype)) for value in (phi, theta, x))
-        small = _is_low_rank(group, f.size(2), y.size(2), affinity)
-        group.put(out, low_rank_walk(f, t, y, walk) if small else _walk(walk, f, t, y))
+        if _is_low_rank(group, f.size(2), y.size(2), affinity):
+            group.put(out, low_rank_walk(f, t, y, walk))
+            continue
+        matrix = walk.matrix(walk.logits(f, t))
+        if walk.folds(y):
+            matrix = walk.powers(matrix)[-1]
+        else:
+            for _ in range(steps - 1):
+                y = torch.bmm(matrix, y)
+        group.product(out, matrix, y)
     return out
-
-
-def _walk(walk: Walk, f: Tensor, t: Tensor, y: Tensor) -> Tensor:
-    matrix = walk.matrix(walk.logits(f, t))
-    if walk.folds(y):
-        return torch.bmm(walk.powers(matrix)[-1], y)
-    for _ in range(walk.steps):
-        y = torch.bmm(matrix, y)
-    return y
 
 
 def backward(
@@ -53,15 +52,15 @@ def backward(
     for group in _groups(ptr, rows, phi):
         f, t, y, g = (group.take(value).to(dtype) for value in (phi, theta, x, grad))
         if _is_low_rank(group, f.size(2), y.size(2), affinity):
-            gradients = low_rank_backward(g, f, t, y, walk)
-        else:
-            logits = walk.logits(f, t)
-            grad_matrix, grad_y = walk.product_gradients(g, walk.matrix(logits), y)
-            grad_logits = walk.matrix_gradient(grad_matrix, logits)
-            sides = grad_logits + grad_logits.transpose(1, 2)
-            gradients = torch.bmm(sides, t), torch.bmm(sides, f), grad_y
-        for result, gradient in zip(results, gradients, strict=True):
-            group.put(result, gradient)
+            for result, gradient in zip(results, low_rank_backward(g, f, t, y, walk), strict=True):
+                group.put(result, gradient)
+            continue
+        logits = walk.logits(f, t)
+        back, flow, grad_matrix = walk.product_gradients(g, walk.matrix(logits), y)
+        grad_logits = walk.matrix_gradient(grad_matrix, logits)
+        sides = grad_logits + grad_logits.transpose(1, 2)
+        for result, small, wide in zip(results, (sides, sides, back), (t, f, flow), strict=True):
+            group.product(result, small, wide)
     return results[0], results[1], results[2]
 
 
