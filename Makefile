@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 2
+# OpenMP threads that wait by spinning starve each other as soon as anything else runs on the same cores
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: venv demo test lint docs bench clean
 
