@@ -53,8 +53,8 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
         q, k, v = q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)
     length = _equal_length(ptr, q) if requested_backend() in ("auto", "torch") else 0
     if length:
-        views = (x.view(-1, length, *x.shape[1:]) for x in (q, k, v))
-        out = _dense_attention(*views, scale).flatten(0, 1)
+        q, k, v = (x.view(-1, length, *x.shape[1:]) for x in (q, k, v))
+        out = _dense_attention(q, k, v, scale).flatten(0, 1)
     else:
         out = _segment_attention(q, k, v, ptr, scale, requested_backend())
     return out.squeeze(1) if single else out

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-import triton
-import triton.language as tl
-from torch import Tensor
+
+from graphvtr._optional import optional_import
+
+triton = optional_import("triton", "dev", "the triton backend")
+tl = optional_import("triton.language", "dev", "the triton backend")
 
 
-def accumulator(dtype: torch.dtype) -> tl.dtype:
+def accumulator(dtype: torch.dtype) -> Any:
     """float64 for float64, else float32."""
     return tl.float64 if dtype == torch.float64 else tl.float32
 
@@ -21,8 +25,3 @@ def block_of(width: int, limit: int = 1024, least: int = 1) -> int:
 def warps_for(block: int) -> int:
     """Warps such that a thread holds about 8 elements of a row."""
     return max(1, min(8, block // 256))
-
-
-def int64(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Contiguous copies where needed; pointers and indices may stay 32 bits wide, kernels widen them."""
-    return tuple(tensor.contiguous() for tensor in tensors)

@@ -7,12 +7,10 @@ the number of steps. Ragged graphs cost what they have, not what the largest one
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from graphvtr.ops.eager import complete_graph_walk as eager
-from graphvtr.ops.triton._launch import block_of
+from graphvtr.ops.triton._launch import block_of, tl, triton
 
 #: The largest graph whose matrices a program holds; larger ones go to the torch backend.
 MAX_NODES = 64

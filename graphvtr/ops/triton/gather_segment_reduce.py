@@ -7,13 +7,11 @@ kernel over the transposed edges; that of the weights is one dot product an edge
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from graphvtr.ops._segments import counts_of
 from graphvtr.ops.eager._sparse import owners, transpose
-from graphvtr.ops.triton._launch import accumulator, block_of, warps_for
+from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
 
 
 @triton.jit

@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS
 from graphvtr.ops.eager import local_match as eager
 from graphvtr.ops.eager._sparse import owners
 from graphvtr.ops.triton import segment_reduce
-from graphvtr.ops.triton._launch import block_of
+from graphvtr.ops.triton._launch import block_of, tl, triton
 
 #: The longest video whose similarities fit a program's registers; longer ones go to the torch backend.
 MAX_FRAMES = 128

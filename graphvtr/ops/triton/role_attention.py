@@ -8,12 +8,10 @@ node over the transposed edges (k and v), and partial sums over the edges of eac
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from graphvtr.ops.eager._sparse import owners, transpose
-from graphvtr.ops.triton._launch import accumulator, block_of, warps_for
+from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
 
 #: The edges of a role are summed in at most so many parts, of about so many edges, before the parts are summed.
 MAX_SPLITS, SPLIT_EDGES = 64, 256

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
 from graphvtr.ops.eager import segment_attention as eager
-from graphvtr.ops.triton._launch import block_of
+from graphvtr.ops.triton._launch import block_of, tl, triton
 
 #: The largest segment and the widest head that a program holds; larger ones go to the torch backend.
 MAX_ROWS, MAX_WIDTH = 128, 128

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import torch
-import triton
-import triton.language as tl
 from torch import Tensor
 
-from graphvtr.ops.triton._launch import accumulator, block_of, warps_for
+from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
 
 
 @triton.jit
