@@ -28,7 +28,7 @@ from pathlib import Path
 import torch
 from harness import RESULTS, peak_memory
 from ops_cases import Case, cases
-from ops_report import draw, write_text
+from ops_report import DOCS, draw, write_tables, write_text
 
 COLUMNS = (
     "op", "workload", "way", "direction", "median_ms", "p20_ms", "p80_ms", "calls", "peak_mib", "bytes", "flops",
@@ -66,6 +66,8 @@ def main() -> None:
             writer.writerows(rows)
     write_text(path)
     draw(path)
+    if device.type == "cpu" and path.parent == RESULTS and not arguments.only:
+        write_tables(path, DOCS)
 
 
 def run(case: Case, machine: dict[str, object], seconds: float) -> list[dict[str, object]]:

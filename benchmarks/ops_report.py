@@ -14,6 +14,7 @@ from pathlib import Path
 Row = dict[str, str]
 OURS = "graphvtr"
 DIRECTIONS = ("forward", "forward+backward")
+DOCS = Path(__file__).parents[1] / "docs" / "ops" / "measured"
 
 
 def read(path: Path) -> list[Row]:
@@ -59,6 +60,26 @@ def write_text(path: Path) -> None:
     print("\n".join(verdict(rows)))
 
 
+def write_tables(path: Path, folder: Path) -> None:
+    """The tables of docs/ops, one an op."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for op, group in groupby(read(path), key=lambda row: row["op"]):
+        with (folder / f"{op}.csv").open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(
+                ["Workload", "Way", "Forward, ms", "Forward + backward, ms", "Ratio", "Peak, MiB", "Roofline"]
+            )
+            for _, workload, part in workloads(list(group)):
+                both = [row for row in part if row["direction"] == DIRECTIONS[1]]
+                ours, forward = best(both, ours=True), {r["way"]: r for r in part if r["direction"] == DIRECTIONS[0]}
+                assert ours is not None
+                for place, row in enumerate(both):
+                    ratio = float(row["median_ms"]) / float(ours["median_ms"])
+                    cells = [f"{float(r['median_ms']):.4g}" for r in (forward[row["way"]], row)]
+                    peak, share = f"{float(row['peak_mib']):,.0f}", f"{100 * float(row['roofline_share']):.0f} %"
+                    writer.writerow(["" if place else workload, row["way"], *cells, f"{ratio:.2f}", peak, share])
+
+
 def table_line(row: Row, ours: Row) -> str:
     ratio = float(row["median_ms"]) / float(ours["median_ms"])
     spread = f"[{float(row['p20_ms']):.2f}, {float(row['p80_ms']):.2f}]"
@@ -95,11 +116,12 @@ def verdict(rows: list[Row]) -> list[str]:
 
 
 def draw(path: Path) -> None:
-    """One figure an op: a bar a way, forward and backward, on a logarithmic scale of milliseconds."""
+    """One figure an op: a point a way, forward and backward, and a line from the 20th to the 80th percentile."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     rows = [row for row in read(path) if row["direction"] == DIRECTIONS[1]]
     for op, group in groupby(rows, key=lambda row: row["op"]):
@@ -111,20 +133,22 @@ def draw(path: Path) -> None:
         )  # fmt: skip
         for axis, part in zip(axes[:, 0], parts, strict=True):
             medians = [float(row["median_ms"]) for row in part]
-            errors = [
-                [max(0.0, m - float(row["p20_ms"])) for m, row in zip(medians, part, strict=True)],
-                [max(0.0, float(row["p80_ms"]) - m) for m, row in zip(medians, part, strict=True)],
-            ]
-            colors = ["#1f5fa8" if row["way"].startswith(OURS) else "#b8bcc2" for row in part]
-            axis.barh([row["way"] for row in part], medians, xerr=errors, color=colors, ecolor="#444444")
+            for place, row in enumerate(part):
+                color = "#1f5fa8" if row["way"].startswith(OURS) else "#8a9099"
+                axis.plot([float(row["p20_ms"]), float(row["p80_ms"])], [place, place], color=color, linewidth=2)
+                axis.plot(medians[place], place, "o", color=color, markersize=6)
+                digits = 0 if medians[place] >= 100 else 1 if medians[place] >= 10 else 2
+                label = f"   {medians[place]:,.{digits}f} ms, {float(row['peak_mib']):,.0f} MiB"
+                axis.text(max(medians[place], float(row["p80_ms"])), place, label, va="center", fontsize=7)
+            axis.set_yticks(range(len(part)), [row["way"] for row in part], fontsize=8)
+            axis.set_ylim(len(part) - 0.5, -0.5)
             axis.set_xscale("log")
-            axis.set_xlim(min(medians) / 2, max(medians) * 2.5)
-            axis.invert_yaxis()
+            axis.set_xlim(min(medians) / 1.5, max(medians) * max(3, (max(medians) / min(medians)) ** 0.5))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+            axis.xaxis.set_minor_formatter(NullFormatter())
+            axis.grid(axis="x", color="#dddddd", linewidth=0.6)
             axis.set_title(part[0]["workload"], fontsize=9, loc="left")
             axis.tick_params(labelsize=8)
-            for place, row in enumerate(part):
-                label = f" {float(row['median_ms']):.3g} ms, {float(row['peak_mib']):.3g} MiB"
-                axis.text(max(medians[place], float(row["p80_ms"])), place, label, va="center", fontsize=7)
         figure.suptitle(f"{op}, forward + backward, {part[0]['device']}, {part[0]['threads']} threads", fontsize=10)
         figure.savefig(path.with_name(f"{path.stem}_{op}.png"), dpi=110)
         plt.close(figure)
@@ -134,4 +158,5 @@ if __name__ == "__main__":
     source = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "results" / "ops_cpu.csv"
     if source.exists():
         write_text(source)
+        write_tables(source, DOCS)
         draw(source)

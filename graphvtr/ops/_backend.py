@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -127,6 +128,14 @@ def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> 
     Autocast is off inside: an implementation widens what it needs to and no product in it may be narrowed.
     """
     name = resolve(op, requested, anchor.device, anchor.dtype, anchor.numel())
-    module = importlib.import_module(f"graphvtr.ops.{FOLDERS[name]}.{op}")
+    implementation = _implementation(name, op, direction)
+    if not torch.is_autocast_enabled(anchor.device.type):
+        return implementation(*args)
     with torch.autocast(anchor.device.type, enabled=False):
-        return getattr(module, direction)(*args)
+        return implementation(*args)
+
+
+@cache
+def _implementation(name: str, op: str, direction: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(importlib.import_module(f"graphvtr.ops.{FOLDERS[name]}.{op}"), direction)
+    return found

@@ -76,7 +76,12 @@ def test_chunks_smaller_than_a_segment(monkeypatch, graph) -> None:
 
     def op(q: Tensor, k: Tensor, v: Tensor, weight: Tensor) -> Tensor:
         out = ops.role_attention(q, k, v, graph.ptr, graph.col, graph.role, weight)
-        return out + ops.gather_segment_reduce(v, graph.col, graph.ptr, "max")
+        messages = ops.segment_softmax(v.index_select(0, graph.col), graph.ptr)
+        return (
+            out
+            + ops.gather_segment_reduce(v, graph.col, graph.ptr, "max")
+            + ops.segment_reduce(messages, graph.ptr, "min")
+        )
 
     with ops.backend("torch"):
         whole = outcomes(op, inputs)
