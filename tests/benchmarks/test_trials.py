@@ -1,0 +1,93 @@
+"""Rows of the accuracy tables: trained once a seed, kept, resumed, and summarised over seeds and queries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from graphvtr.datasets import DataSource, build_dataset
+from graphvtr.tasks.prepare import make_vocabulary
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def trials(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import trials
+
+    return trials
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    cache = tmp_path_factory.mktemp("scenes")
+    source = DataSource(cache=cache, options={"num_clips": 40, "progress": False, "workers": 0})
+    return {split: build_dataset("moving_scenes", split, source) for split in ("train", "val", "test")}
+
+
+def make(trials: Any, scenes: dict[str, Any], root: Path, **options: Any) -> Any:
+    vocabulary = make_vocabulary(scenes["train"])
+    return trials.Trials("test", scenes, vocabulary, data={"num_clips": 40}, root=root, **options)
+
+
+def row(trials: Any, **train: Any) -> Any:
+    return trials.Trial("small", "hgr", {"hidden": 8, "word_dim": 4}, {"epochs": 2, "lr": 1e-3, **train})
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise AssertionError("trained again")
+
+
+def test_a_finished_run_is_not_trained_again(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make(trials, scenes, tmp_path).result(row(trials), 0)
+    assert first.scores["test"].shape == (len(scenes["test"].videos), len(scenes["test"].captions))
+    assert first.checkpoint.is_file()
+    assert len(first.val_rsum) == 2
+    monkeypatch.setattr(trials, "fit", refuse)
+    again = make(trials, scenes, tmp_path).result(row(trials), 0)
+    assert torch.equal(first.scores["test"], again.scores["test"])
+    with pytest.raises(AssertionError, match="trained again"):
+        make(trials, scenes, tmp_path).result(row(trials), 1)
+    with pytest.raises(AssertionError, match="trained again"):
+        make(trials, scenes, tmp_path).result(row(trials, lr=2e-3), 0)
+    with pytest.raises(AssertionError, match="trained again"):
+        make(trials, scenes, tmp_path, fresh=True).result(row(trials), 0)
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same_numbers(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make(trials, scenes, tmp_path / "whole").result(row(trials), 0)
+    real = trials.fit
+    resumed = []
+
+    def stop_after_one_epoch(*arguments: Any, **options: Any) -> Any:
+        *rest, train = arguments
+        real(*rest, trials.TrainOptions(**{**vars(train), "epochs": 1}), **options)
+        raise KeyboardInterrupt
+
+    def go_on(*arguments: Any, **options: Any) -> Any:
+        resumed.append(options["resume"])
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(trials, "fit", stop_after_one_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        make(trials, scenes, tmp_path / "cut").result(row(trials), 0)
+    monkeypatch.setattr(trials, "fit", go_on)
+    cut = make(trials, scenes, tmp_path / "cut").result(row(trials), 0)
+    assert resumed == [True]
+    assert cut.val_rsum == whole.val_rsum
+    assert torch.equal(cut.scores["test"], whole.scores["test"])
+
+
+def test_runs_hold_a_value_for_every_seed(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:
+    runs = make(trials, scenes, tmp_path).runs(row(trials, epochs=1), range(2), "test")
+    assert runs.values["rsum"].shape == (2,)
+    low, high = runs.summary()["rsum"]["interval"]
+    assert low < runs.summary()["rsum"]["mean"] < high
