@@ -1,0 +1,59 @@
+"""Where every ``graphvtr plot KIND`` writes its picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from graphvtr.errors import DataError
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def add_out_arguments(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """Add ``--out`` and ``--dpi``; ``formats`` are further endings the kind writes."""
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=f"picture: {', '.join((*FORMATS, *formats))}"
+    )
+    parser.add_argument("--dpi", type=int, default=150, help="dots an inch of a .png (default: 150)")
+
+
+def check_out(path: Path, *formats: str) -> Path:
+    """``path``, if a picture can be written there; asked before the work begins.
+
+    Raises:
+        DataError: an unknown ending, or a folder that is not there.
+    """
+    known = (*FORMATS, *formats)
+    if path.suffix.lower() not in known:
+        raise DataError(path, "has no ending of a picture", f"use one of {', '.join(known)}")
+    if not path.parent.is_dir():
+        raise DataError(path.parent, "no such folder", "make it first")
+    return path
+
+
+def use_files() -> None:
+    """Draw into files: no window system is needed."""
+    from graphvtr._optional import optional_import
+
+    optional_import("matplotlib", "plot", "plotting").use("Agg")
+
+
+def write_figure(figure: Any, path: Path, dpi: int) -> None:
+    """Save a figure; it appears only once it is whole. SVG keeps text as text and is the same every time."""
+    from graphvtr._optional import optional_import
+
+    matplotlib = optional_import("matplotlib", "plot", "plotting")
+    partial = path.with_name(f".{path.name}.partial")
+    kind = path.suffix[1:].lower()
+    metadata = {"Date": None} if kind == "svg" else None
+    try:
+        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "graphvtr"}):
+            figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(path, f"cannot be written: {error.strerror or error}", "check the folder") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"wrote {path}")
