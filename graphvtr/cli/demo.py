@@ -30,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--clips", type=int, default=2000, help="clips of MovingScenes (default: 2000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars and no line for each epoch")
     parser.set_defaults(run=run)
 
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     run_dir = args.out / "run"
     flags = [
         "--config", args.config, "--data", "moving_scenes", "--out", str(run_dir), "--seed", str(args.seed),
-        "--options", json.dumps(options), "--progress", str(progress).lower(),
+        "--options", json.dumps(options), "--progress", str(not args.no_progress).lower(),
     ]  # fmt: skip
     if args.epochs is not None:
         flags += ["--epochs", str(args.epochs)]
