@@ -1,7 +1,8 @@
 """Speed and memory of ``graphvtr.ops`` against PyG's path, padding, compiled code and the formulas as printed.
 
     python benchmarks/ops.py                         # CPU or GPU, whichever is there; about 20 minutes on 2 cores
-    python benchmarks/ops.py --only local_match      # one op
+    python benchmarks/ops.py --only local_match      # one op; its rows replace those in the file
+    python benchmarks/ops.py --resume                # go on where a run was stopped
     python benchmarks/ops.py --large                 # 65,536 graphs at D 1024 on a CPU too: 30 GB
 
 Every workload computes one result in all ways, checks that they agree, and then times them in turn, so that a busy
@@ -26,14 +27,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
-from harness import RESULTS, peak_memory
+from harness import RESULTS, environment, peak_memory
 from ops_cases import Case, cases
-from ops_report import DOCS, draw, write_tables, write_text
+from ops_report import DOCS, draw, read, workloads, write_tables, write_text
 
 COLUMNS = (
     "op", "workload", "way", "direction", "median_ms", "p20_ms", "p80_ms", "calls", "peak_mib", "bytes", "flops",
     "roofline_ms", "roofline_share", "device", "bandwidth_gb_s", "gflop_s", "threads", "load", "dtype", "torch",
-    "torch_geometric", "triton", "torch_scatter", "python", "date",
+    "torch_geometric", "triton", "torch_scatter", "python", "commit", "date",
 )  # fmt: skip
 
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--only", nargs="+", help="names of ops")
+    parser.add_argument("--resume", action="store_true", help="keep workloads that the file has")
     parser.add_argument("--large", action="store_true", help="workloads of a GPU on a CPU too")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes minutes")
     parser.add_argument("--seconds", type=float, default=4.0, help="time for each way and direction")
@@ -49,25 +51,39 @@ def main() -> None:
     device = torch.device(arguments.device)
     path = arguments.out or RESULTS / f"ops_{device.type}.csv"
     machine = describe(device)
-    rows: list[dict[str, object]] = []
-    for op, build in cases(device, arguments.large, not arguments.no_compile):
+    planned = cases(device, arguments.large, not arguments.no_compile)
+    order = list(dict.fromkeys(op for op, _ in planned))
+    measured: dict[tuple[str, str], list[dict[str, object]]] = {}
+    if path.exists():
+        for op, workload, group in workloads(read(path)):
+            measured[op, workload] = [dict(row) for row in group]
+    for op, build in planned:
         if arguments.only and op not in arguments.only:
             continue
         torch.manual_seed(0)
         case = build()
-        print(f"\n{case.op}: {case.workload}", flush=True)
-        rows += run(case, machine, arguments.seconds)
+        key = (case.op, case.workload)
+        if not (arguments.resume and key in measured):
+            print(f"\n{case.op}: {case.workload}", flush=True)
+            measured[key] = run(case, machine, arguments.seconds)
+            write(path, [row for key in sorted(measured, key=lambda key: order.index(key[0])) for row in measured[key]])
         del case
         gc.collect()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
     write_text(path)
     draw(path)
-    if device.type == "cpu" and path.parent == RESULTS and not arguments.only:
+    if device.type == "cpu" and path.parent == RESULTS:
         write_tables(path, DOCS)
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> None:
+    """The CSV file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial_file = path.with_suffix(".partial")
+    with partial_file.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    partial_file.replace(path)
 
 
 def run(case: Case, machine: dict[str, object], seconds: float) -> list[dict[str, object]]:
@@ -170,7 +186,7 @@ def describe(device: torch.device) -> dict[str, object]:
         "gflop_s": f"{2 * square.size(0) ** 3 / product / 1e9:.1f}", "threads": torch.get_num_threads(),
         "torch": torch.__version__, "torch_geometric": installed("torch-geometric"), "triton": installed("triton"),
         "torch_scatter": installed("torch-scatter"), "python": platform.python_version(),
-        "date": time.strftime("%Y-%m-%d"),
+        "commit": environment()["commit"], "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 
 

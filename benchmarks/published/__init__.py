@@ -1,0 +1,112 @@
+"""Every table of the four papers as data, so that a benchmark prints theirs beside ours.
+
+    python benchmarks/published                             # all tables
+    python benchmarks/published visern --dataset MSR-VTT    # one paper, one dataset
+
+One CSV file a paper, one line a printed number, as printed: the table, the system (names spelled alike in all
+papers), dataset, split, direction (``t2v`` text to video, ``v2t`` video to text, empty for both), metric, value.
+A dash in a table is no line.
+
+>>> find("visern", table="3", system="ViSERN", metric="rsum")[0].value
+151.1
+>>> print(table_text(find("visern", dataset="MSVD", system="ViSERN")))
+visern, table 2: MSVD, test
+         t2v R@1  t2v R@5  t2v R@10  t2v MedR  t2v MnR  v2t R@1  v2t R@5  v2t R@10  v2t MedR  v2t MnR   rsum
+ViSERN      18.1     48.4      61.3         6     28.6     24.3     46.2      59.5         7     34.6  257.8
+
+Three things to know before numbers are compared. ``MnR`` in ViSERN's paper is the mean over all correct items, in
+HGR's the mean of the rank of correct items in general; ``graphvtr.metrics`` has both. VSR-Net's table 1 is from the
+9k training split of MSR-VTT 1k-A. And some printed sums differ from the sum of the printed recalls, see
+:func:`uneven_sums`: ViSERN's by 0.9, its Dual Encoding row on MSVD by 2.4, MCSAN's ablation by up to 7.2.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+PAPERS = {
+    "hgr": "Chen et al., Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning, CVPR 2020",
+    "visern": "Feng et al., Exploiting Visual Semantic Reasoning for Video-Text Retrieval, IJCAI 2020",
+    "vsrnet": "Han et al., Visual Spatio-Temporal Relation-Enhanced Network for Cross-Modal Text-Video Retrieval",
+    "mcsan": "Multi-Level Cross-Modal Semantic Alignment Network for Video-Text Retrieval",
+}
+RECALLS = ("R@1", "R@5", "R@10")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """One number of one table."""
+
+    paper: str
+    table: str
+    system: str
+    dataset: str
+    split: str
+    direction: str
+    metric: str
+    value: float
+
+    @property
+    def column(self) -> str:
+        return f"{self.direction} {self.metric}".strip()
+
+
+@lru_cache
+def load(paper: str) -> tuple[Printed, ...]:
+    """All numbers of one paper, in the order of its tables."""
+    if paper not in PAPERS:
+        raise ValueError(f"no tables of {paper!r}; there are {', '.join(PAPERS)}")
+    with (Path(__file__).parent / f"{paper}.csv").open(newline="") as file:
+        return tuple(Printed(paper, **{**row, "value": float(row["value"])}) for row in csv.DictReader(file))
+
+
+def find(paper: str | None = None, **wanted: str) -> list[Printed]:
+    """Numbers whose fields equal ``wanted``: ``find("hgr", table="1", system="HGR", metric="R@1")``."""
+    papers = PAPERS if paper is None else [paper]
+    return [
+        number
+        for name in papers
+        for number in load(name)
+        if all(getattr(number, field) == value for field, value in wanted.items())
+    ]
+
+
+def table_text(numbers: Iterable[Printed]) -> str:
+    """Tables as printed: a line a system, a column a direction and metric."""
+    groups: dict[tuple[str, ...], dict[str, dict[str, float]]] = {}
+    for number in numbers:
+        head = (number.paper, number.table, number.dataset, number.split)
+        groups.setdefault(head, {}).setdefault(number.system, {})[number.column] = number.value
+    blocks = []
+    for (paper, table, dataset, split), systems in groups.items():
+        columns = list(dict.fromkeys(column for values in systems.values() for column in values))
+        width = max(map(len, systems))
+        wide = [max(len(column), 5) for column in columns]
+        lines = [f"{paper}, table {table}" + (f": {dataset}, {split}" if dataset else "")]
+        lines.append(" " * width + "".join(f"  {column:>{w}}" for column, w in zip(columns, wide, strict=True)))
+        for system, values in systems.items():
+            cells = (_cell(column, values[column]) if column in values else "-" for column in columns)
+            row = f"{system:{width}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(cells, wide, strict=True))
+            lines.append(row)
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _cell(column: str, value: float) -> str:
+    recall = column.endswith((*RECALLS, "rsum"))
+    return f"{value:.1f}" if recall else f"{value:g}"
+
+
+def uneven_sums(tolerance: float = 0.15) -> list[tuple[str, str, str, float, float]]:
+    """Rows whose printed sum is not the sum of their printed recalls: paper, table, system, sum of recalls, printed."""
+    found = []
+    for total in find(metric="rsum", direction=""):
+        same = {"table": total.table, "system": total.system, "dataset": total.dataset, "split": total.split}
+        recalls = [number.value for number in find(total.paper, **same) if number.metric in RECALLS]
+        if abs(sum(recalls) - total.value) > tolerance:
+            found.append((total.paper, total.table, total.system, round(sum(recalls), 1), total.value))
+    return found
