@@ -12,13 +12,14 @@ from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
 from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus
-from graphvtr.nn.pool import SoftAttentionPool
+from graphvtr.nn.pool import AttentionPool, SoftAttentionPool
 from graphvtr.nn.region_attention import attention_map
 
 __all__ = [
     "HGR",
     "MODELS",
     "VSE",
+    "AttentionPool",
     "CosineMatch",
     "DenseRandomWalkGCN",
     "DualEncoding",

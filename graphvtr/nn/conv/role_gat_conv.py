@@ -12,9 +12,8 @@ from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.dense.linear import Linear
 
 from graphvtr.errors import DataError
+from graphvtr.nn.conv.observed import is_observed
 from graphvtr.ops import gather_segment_reduce, role_attention, segment_softmax
-
-HOOKS = ("propagate", "message", "aggregate", "edge_update")
 
 
 class RoleGATConv(MessagePassing):  # type: ignore[misc]
@@ -144,7 +143,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
         self._check_features(x, edge_role)
-        if return_attention_weights or self._observed():
+        if return_attention_weights or is_observed(self):
             context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
             out = self._update(x, context)
             return (out, (edge_index, weights)) if return_attention_weights else out
@@ -213,11 +212,6 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
 
     def _split(self, x: Tensor) -> Tensor:
         return x if self.heads == 1 else self._by_head(x)
-
-    def _observed(self) -> bool:
-        """Whether an explainer or a hook waits inside message passing."""
-        hooks = (getattr(self, f"_{name}_forward{kind}hooks") for name in HOOKS for kind in ("_", "_pre_"))
-        return bool(self.explain) or any(len(hook) > 0 for hook in hooks)
 
     def _check_features(self, x: Tensor, edge_role: Tensor | None) -> None:
         if isinstance(self.role_weight, UninitializedParameter) and self.num_roles is not None:

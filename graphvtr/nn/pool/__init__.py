@@ -1,5 +1,6 @@
 """Pooling of ragged sets."""
 
+from graphvtr.nn.pool.attention_pool import AttentionPool
 from graphvtr.nn.pool.soft_attention import SoftAttentionPool
 
-__all__ = ["SoftAttentionPool"]
+__all__ = ["AttentionPool", "SoftAttentionPool"]
