@@ -2,6 +2,8 @@
 
 from graphvtr.graphs.roles import ROLE_IDS, ROLES, role_id
 from graphvtr.text.cache import CachedParser
+from graphvtr.text.concept_extractor import CaptionConcepts, ConceptExtractor
+from graphvtr.text.concepts import ConceptVocabulary, sibling_mask, video_labels
 from graphvtr.text.frames import Argument, Frame, frames_to_lists
 from graphvtr.text.packing import GraphLists, pack
 from graphvtr.text.parser import PARSERS, ListParser, RoleParser, get_parser
@@ -15,6 +17,9 @@ __all__ = [
     "Argument",
     "BOS",
     "CachedParser",
+    "CaptionConcepts",
+    "ConceptExtractor",
+    "ConceptVocabulary",
     "EOS",
     "Frame",
     "GraphLists",
@@ -34,5 +39,7 @@ __all__ = [
     "graph_to_dict",
     "pack",
     "role_id",
+    "sibling_mask",
     "tag_spans",
+    "video_labels",
 ]
