@@ -2,6 +2,7 @@
 
 from graphvtr.nn.conv import DenseRandomWalkGCN, RandomWalkGCN, RandomWalkGCNConv, RoleGATConv
 from graphvtr.nn.encoders import (
+    BertEncoder,
     DualTextEncoder,
     DualVideoEncoder,
     HierarchicalVideoEncoder,
@@ -20,6 +21,7 @@ __all__ = [
     "MODELS",
     "VSE",
     "AttentionPool",
+    "BertEncoder",
     "CosineMatch",
     "DenseRandomWalkGCN",
     "DualEncoding",

