@@ -1,6 +1,6 @@
 """Datasets that yield the two graphs."""
 
-from graphvtr.datasets import hgr_tree, moving_scenes, msvd
+from graphvtr.datasets import cad120, hgr_tree, moving_scenes, msvd
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, build_dataset
 
-__all__ = ["DATASETS", "DataSource", "RetrievalDataset", "build_dataset", "hgr_tree", "moving_scenes", "msvd"]
+__all__ = ["DATASETS", "DataSource", "RetrievalDataset", "build_dataset", "cad120", "hgr_tree", "moving_scenes", "msvd"]
