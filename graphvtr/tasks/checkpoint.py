@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
+from graphvtr.nn.models.base import registered_name
+from graphvtr.nn.pretrained import load_pretrained
 from graphvtr.text import Vocabulary
 
 FORMAT, FORMAT_VERSION = "graphvtr.checkpoint", 1
@@ -72,8 +74,8 @@ def load_checkpoint(
     """A model from its file alone: no dataset is needed, and nothing in the file is run.
 
     Args:
-        path: written by ``graphvtr train`` or :func:`save_checkpoint`; or a released HGR ``.th`` file, which has
-            no vocabulary (it comes with the released dataset).
+        path: written by ``graphvtr train`` or :func:`save_checkpoint`; or a folder of ``save_pretrained``; or a
+            released HGR ``.th`` file, which has no vocabulary (it comes with the released dataset).
         model_name: insist on this model.
         overrides: constructor arguments to set anew, none of which may change a weight's shape (``budget_bytes``,
             ``max_frames``, ``fusion``).
@@ -86,6 +88,8 @@ def load_checkpoint(
             field.
     """
     path = Path(path)
+    if path.is_dir():
+        return _load_folder(path, model_name, overrides)
     content = read_file(path)
     if content.keys() >= RELEASED and KEY not in content:
         return _load_released(path, content, model_name, overrides)
@@ -104,6 +108,7 @@ def load_checkpoint(
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise DataError(path, f"does not fit its own configuration: {reason}", "train again") from error
+    model.vocabulary, model.info = vocabulary, asdict(info)
     return model.eval(), vocabulary, info
 
 
@@ -185,6 +190,17 @@ def check_features(
             where, f"has features of {featurizer}, {checkpoint} was trained on those of {info.featurizer}",
             f"run graphvtr extract with {info.featurizer}",
         )  # fmt: skip
+
+
+def _load_folder(
+    path: Path, model_name: str | None, overrides: dict[str, Any]
+) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
+    model = load_pretrained(path, **overrides)
+    name = registered_name(model)
+    _require_model(path, name, model_name)
+    known = {item.name for item in fields(CheckpointInfo)}
+    info = CheckpointInfo(**{"model": name, **{key: value for key, value in model.info.items() if key in known}})
+    return model, model.vocabulary, info
 
 
 def _load_released(

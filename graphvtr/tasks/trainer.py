@@ -17,7 +17,8 @@ from tqdm import tqdm
 from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
-from graphvtr.nn.models import MODELS, RetrievalModel
+from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info
 from graphvtr.tasks.data import CaptionsPerVideo, RetrievalData
 from graphvtr.tasks.module import RetrievalModule
@@ -136,9 +137,7 @@ def fit(
             another model; a loss that is not finite; a bad option.
     """
     out = Path(out)
-    name = next((name for name in MODELS if type(model) is MODELS[name]), None)
-    if name is None:
-        raise DataError(type(model).__name__, "is not a registered model", "decorate it with @MODELS.register(name)")
+    name = registered_name(model)
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
     last = out / "last.ckpt"
     done = check_run(last, model, vocabulary, info, resume)

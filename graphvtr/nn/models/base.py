@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.registry import Registry
+from graphvtr.text import Vocabulary
 
 MODELS: Registry[type[RetrievalModel]] = Registry("model")
 
@@ -26,11 +29,15 @@ class RetrievalModel(nn.Module, ABC):
         levels: the names of the levels, in the order of ``level_scores``.
         config: the constructor's arguments; a subclass sets it first thing, before any submodule.
         matchers: level -> module ``(video: Level, text: Level) -> scores [Nv, Nt]``.
+        vocabulary: of its captions; set by what loads a model, and saved with it.
+        info: what a checkpoint tells about its training, plain values.
     """
 
     levels: ClassVar[tuple[str, ...]]
     config: dict[str, Any]
     matchers: nn.ModuleDict
+    vocabulary: Vocabulary | None = None
+    info: dict[str, Any] = {}  # noqa: RUF012  replaced as a whole, never changed in place
 
     @abstractmethod
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
@@ -69,3 +76,56 @@ class RetrievalModel(nn.Module, ABC):
     def transform_video(self, graph: VideoGraph) -> VideoGraph:
         """What the model does to a video graph before packing (sample frames, for instance)."""
         return graph
+
+    def save_pretrained(self, folder: str | Path, *, card: str | None = None) -> None:
+        """Write the model as a folder: ``config.json``, ``model.safetensors``, ``vocabulary.json`` (where
+        :attr:`vocabulary` is set) and a model card, ``README.md``.
+
+        Args:
+            folder: made if it is not there.
+            card: instead of the card that :func:`graphvtr.nn.model_card.model_card` fills from :attr:`info`.
+
+        Raises:
+            DataError: the model is not registered.
+        """
+        from graphvtr.nn.pretrained import save_pretrained  # needs this module
+
+        save_pretrained(self, folder, card)
+
+    @classmethod
+    def from_pretrained(
+        cls, where: str | Path, *, revision: str | None = None, ignore_unknown: bool = False, **overrides: Any
+    ) -> Self:
+        """A model from a folder of :meth:`save_pretrained` or from the Hub; nothing in it is run.
+
+        ``RetrievalModel.from_pretrained`` loads any registered model, a subclass only its own.
+
+        Args:
+            where, revision, ignore_unknown, overrides: see :func:`graphvtr.nn.pretrained.load_pretrained`.
+
+        Raises:
+            DataError: see there; or it is a folder of another model.
+        """
+        from graphvtr.nn.pretrained import load_pretrained  # needs this module
+
+        model = load_pretrained(where, revision=revision, ignore_unknown=ignore_unknown, **overrides)
+        if not isinstance(model, cls):
+            raise DataError(
+                where,
+                f"is a {type(model).__name__}, not a {cls.__name__}",
+                f"use {type(model).__name__}.from_pretrained",
+            )
+        return model
+
+
+def registered_name(model: RetrievalModel) -> str:
+    """The name a model's class is registered under.
+
+    Raises:
+        DataError: it is not registered; a subclass of a registered model is another model.
+    """
+    kind = getattr(type(model), "registered_class", type(model))  # a class of hub_class names the one it wraps
+    for name in MODELS:
+        if MODELS[name] is kind:
+            return name
+    raise DataError(type(model).__name__, "is not a registered model", "decorate it with @MODELS.register(name)")

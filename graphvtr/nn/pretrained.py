@@ -1,0 +1,187 @@
+"""A model as a folder of plain files: ``config.json``, ``model.safetensors``, ``vocabulary.json``, ``README.md``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from graphvtr._optional import optional_import
+from graphvtr._version import __version__
+from graphvtr.errors import DataError
+from graphvtr.nn.model_card import model_card
+from graphvtr.nn.models.base import MODELS, RetrievalModel, registered_name
+from graphvtr.text import Vocabulary
+
+FORMAT, FORMAT_VERSION = "graphvtr.model", 1
+CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
+FILES = (CONFIG, WEIGHTS, VOCABULARY, CARD)
+KNOWN = ("format", "format_version", "graphvtr", "model", "config", "info")
+WRITE_AGAIN = "write it again with save_pretrained"
+
+
+def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None = None) -> None:
+    """Write ``model`` to ``folder``; see :meth:`graphvtr.nn.RetrievalModel.save_pretrained`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = registered_name(model)
+    # a map that several levels share stands under each of its names: safetensors stores no aliases
+    state = {key: tensor.detach().cpu().clone().contiguous() for key, tensor in model.state_dict().items()}
+    config = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "graphvtr": __version__,
+        "model": name,
+        "config": model.config,
+        "info": model.info,
+    }
+    vocabulary = None if model.vocabulary is None else json.dumps(model.vocabulary.to_dict()).encode()
+    card = model_card(name, model.config, model.info, model.vocabulary) if card is None else card
+    _write(folder / WEIGHTS, save(state, {"format": "pt"}))
+    if vocabulary is None:
+        (folder / VOCABULARY).unlink(missing_ok=True)  # of another model that was here
+    else:
+        _write(folder / VOCABULARY, vocabulary)
+    _write(folder / CARD, card.encode())
+    _write(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # last: a folder that has it is whole
+
+
+def load_pretrained(
+    where: str | Path, *, revision: str | None = None, ignore_unknown: bool = False, **overrides: Any
+) -> RetrievalModel:
+    """A model from its folder, or from a repository of the Hugging Face Hub.
+
+    Args:
+        where: a folder of :func:`save_pretrained`, or ``"owner/name"`` of the Hub (extra ``hub``).
+        revision: branch, tag or commit of the Hub.
+        ignore_unknown: leave out options that this version's model does not have, with a warning, instead of
+            refusing them.
+        overrides: constructor arguments to set anew, none of which may change a weight's shape.
+
+    Returns:
+        The model in evaluation mode on the CPU, its vocabulary in ``model.vocabulary``, what its training said about
+        itself in ``model.info``.
+
+    Raises:
+        DataError: a file is missing, damaged, of a newer format, of an unknown model or does not fit the others; an
+            option that the model does not know; no such repository.
+        MissingExtraError: the Hub is asked for and its package is not installed.
+    """
+    folder = Path(where)
+    if not folder.is_dir():
+        folder = download(str(where), revision)
+    header = read_config(folder)
+    path = folder / CONFIG
+    options = _known_options(path, header["model"], {**header["config"], **overrides}, ignore_unknown)
+    try:
+        model = MODELS[header["model"]](**options)
+    except (TypeError, DataError) as error:
+        raise DataError(path, f"has a configuration that {header['model']} does not take: {error}") from error
+    model.load_state_dict(_weights(folder / WEIGHTS, model))
+    model.info = header["info"]
+    if (folder / VOCABULARY).is_file():
+        model.vocabulary = Vocabulary.load(folder / VOCABULARY)
+        size = options.get("vocab_size", len(model.vocabulary))
+        if len(model.vocabulary) != size:
+            raise DataError(
+                folder / VOCABULARY, f"has {len(model.vocabulary)} words, the model was made for {size}", WRITE_AGAIN
+            )
+    return model.eval()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The checked content of a folder's ``config.json``; fields this version does not know are left out, and said.
+
+    Raises:
+        DataError: missing, damaged, of a newer format or of an unknown model.
+    """
+    path = folder / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror}", "give a folder of save_pretrained") from error
+    except ValueError as error:
+        raise DataError(path, f"is not json: {error}", WRITE_AGAIN) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise DataError(path, f"is no {FORMAT} file", "give a folder of save_pretrained")
+    version = content.get("format_version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise DataError(path, f"has format version {version}, this is {FORMAT_VERSION}", "update graphvtr")
+    for field, kind in (("model", str), ("config", dict), ("info", dict)):
+        if not isinstance(content.get(field), kind):
+            raise DataError(f"{path}: {field}", "is missing or of another kind", WRITE_AGAIN)
+    if content["model"] not in MODELS:
+        raise DataError(path, f"is of the unknown model '{content['model']}'", f"known: {', '.join(MODELS)}")
+    _warn_unknown(path, "field", set(content) - set(KNOWN), KNOWN)
+    return {field: content[field] for field in KNOWN if field in content}
+
+
+def download(name: str, revision: str | None = None) -> Path:
+    """The folder of a Hub repository, downloaded once.
+
+    Raises:
+        DataError: no folder and no ``owner/name``, or the repository cannot be had.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    owner, _, repository = name.partition("/")
+    if not owner or not repository or "/" in repository or owner in (".", ".."):
+        raise DataError(name, "no such folder", "give a folder of save_pretrained, or owner/name of the Hub")
+    hub = optional_import("huggingface_hub", "hub", f"'{name}' is no folder, and loading it from the Hub")
+    errors = optional_import("huggingface_hub.errors", "hub", "loading from the Hub")
+    try:
+        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
+    except (OSError, ValueError, errors.HfHubHTTPError) as error:
+        raise DataError(
+            name, f"is no folder and cannot be had from the Hub: {str(error).splitlines()[0]}",
+            "check the name and the network",
+        ) from error  # fmt: skip
+
+
+def _known_options(path: Path, name: str, config: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:
+    accepted = inspect.signature(MODELS[name]).parameters
+    unknown = sorted(set(config) - set(accepted))
+    if unknown and not ignore_unknown:
+        raise DataError(
+            f"{path}: config.{unknown[0]}", f"is no option of {name} in graphvtr {__version__}",
+            f"update graphvtr, or load with ignore_unknown=True if it changes no score; known: {', '.join(accepted)}",
+        )  # fmt: skip
+    _warn_unknown(path, f"option of {name}", unknown, accepted)
+    return {key: value for key, value in config.items() if key in accepted}
+
+
+def _warn_unknown(path: Path, what: str, unknown: Iterable[str], known: Iterable[str]) -> None:
+    for field in sorted(unknown):
+        warnings.warn(f"{path}: unknown {what} '{field}' is left out (known: {', '.join(known)})", stacklevel=4)
+
+
+def _weights(path: Path, model: RetrievalModel) -> dict[str, torch.Tensor]:
+    try:
+        found = load(path.read_bytes())
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror}", WRITE_AGAIN) from error
+    except SafetensorError as error:
+        raise DataError(path, f"is damaged: {error}", WRITE_AGAIN) from error
+    wanted = model.state_dict()
+    for key in sorted(wanted.keys() | found.keys()):
+        if key not in found or key not in wanted:
+            problem = "is missing" if key in wanted else "is no weight of the model"
+            raise DataError(f"{path}: {key}", problem, "config.json and weights belong together")
+        if found[key].shape != wanted[key].shape:
+            raise DataError(
+                f"{path}: {key}", f"has shape {list(found[key].shape)}, the model's is {list(wanted[key].shape)}",
+                "config.json and weights belong together",
+            )  # fmt: skip
+    return found
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
