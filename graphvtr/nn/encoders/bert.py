@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ class BertEncoder(nn.Module):
         saved = state_dict.get(f"{prefix}_fingerprint")
         if self.freeze and saved is not None and not torch.equal(saved.cpu(), self._fingerprint.cpu()):
             raise DataError(
-                f"language model '{self.model}'", f"in {self.folder} has other weights than the checkpoint was made with",
+                f"language model '{self.model}'", f"in {self.folder} has other weights than the checkpoint",
                 "give the folder of the same weights",
             )  # fmt: skip
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
@@ -187,4 +188,4 @@ class BertEncoder(nn.Module):
 
 def _split(ids: Tensor, ptr: Tensor) -> list[list[int]]:
     flat, ends = ids.tolist(), ptr.tolist()
-    return [flat[begin:end] for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [flat[begin:end] for begin, end in itertools.pairwise(ends)]
