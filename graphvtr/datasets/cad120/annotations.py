@@ -66,7 +66,7 @@ class Recording:
     @property
     def seen(self) -> np.ndarray[Any, Any]:
         """[O, T], where an object has a box with an area."""
-        return (self.boxes[..., 2:] > 0).all(-1)
+        return np.asarray((self.boxes[..., 2:] > 0).all(-1))
 
 
 @dataclass(frozen=True)

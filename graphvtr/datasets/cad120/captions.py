@@ -236,11 +236,14 @@ TWO = (
 # --- three and more ---------------------------------------------------------------------------------------------
 
 
-def _all(said: Sentence, unit: Unit, subject: int) -> list[int]:
-    numbers = [_finite(said, unit.actions[0], subject)]
-    for action in unit.actions[1:]:
-        numbers.append(_then(said, action, subject, "," if action is not unit.actions[-1] else "and"))
-    return numbers
+def _all(said: Sentence, unit: Unit, subject: int) -> int:
+    """``picks up the cup , then drinks from the cup and then puts down the cup``; returns the first action."""
+    first, *between, last = unit.actions
+    number = _finite(said, first, subject)
+    for action in between:
+        _then(said, action, subject, ",")
+    _then(said, last, subject)
+    return number
 
 
 def _sequence(said: Sentence, unit: Unit) -> None:
@@ -250,8 +253,8 @@ def _sequence(said: Sentence, unit: Unit) -> None:
 def _sequence_during(said: Sentence, unit: Unit) -> None:
     clause = _while(said, unit)
     said.say(",")
-    numbers = _all(said, unit, said.entity("ARG0", "someone"))
-    said.span_entity("ARGM-TMP", clause, numbers[:1])
+    number = _all(said, unit, said.entity("ARG0", "someone"))
+    said.span_entity("ARGM-TMP", clause, [number])
 
 
 def _backwards(said: Sentence, unit: Unit) -> None:

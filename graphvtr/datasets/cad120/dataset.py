@@ -29,8 +29,8 @@ class CAD120Graphs(RetrievalDataset):
     "Explainable Video Action Reasoning via Prior Knowledge and State Transitions"; ``annotations.zip`` of
     https://github.com/visiontao/evar) holds boxes and tracks of hands, heads and objects in 124 videos, relations of
     pairs (holding, contacting, containing and their opposites), states (open, closed), and 551 labelled clips, of
-    which 161 show nothing (``null``) and are left out. Actions of the same things differ only by relation and order: *pick* and *place*, *open* and *close*,
-    *microwave* and *take*.
+    which 161 show nothing (``null``) and are left out. Actions of the same things differ only by relation and order:
+    *pick* and *place*, *open* and *close*, *microwave* and *take*.
 
     Graphs have, beside the fields of :class:`~graphvtr.graphs.VideoGraph`:
 
@@ -42,10 +42,10 @@ class CAD120Graphs(RetrievalDataset):
     ``frame.x`` [T, 52]                    for each of 13 categories: number of regions, mean centre, mean speed
     =====================================  ===============================================================
 
-    ``features`` are ``category`` (one-hot, 13), ``geometry`` (centre, width, height, area), ``motion`` (tenfold change of
-    centre, width and height since the object was last seen), ``state`` (closed, open: 2) and ``relation``
-    (which of the six relations the region takes part in). Without ``state`` nothing but the hands tells *open*
-    from *close*; with ``relation`` little is left to be found.
+    ``features`` are ``category`` (one-hot, 13), ``geometry`` (centre, width, height, area), ``motion`` (tenfold change
+    of centre, width and height since the object was last seen), ``state`` (closed, open: 2) and ``relation`` (which
+    of the six relations the region takes part in). Without ``state`` only the hands tell *open* from *close*; with
+    ``relation`` little is left to be found.
 
     Captions come from the labels of actions, objects and activities by templates, with their role graphs: five
     for one or two actions, three for longer videos. Clips of which the same is true have the same captions;
