@@ -20,11 +20,26 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="clips in it and in the folders under it")
     parser.add_argument("--out", type=Path, required=True, metavar="STORE", help="folder of the feature store")
     parser.add_argument(
+        "--backbone",
         "--features",
+        dest="backbone",
         default="pixels",
         metavar="NAME",
-        help="pixels (default: colour, edges and motion, no weights) or efficientnet_lite0 (ImageNet network, "
-        "1280 wide, needs the extra cnn)",
+        help="features of frames and regions: pixels (default: colour, edges and motion, no weights) or "
+        "efficientnet_lite0 (ImageNet network, 1280 wide, needs the extra cnn)",
+    )
+    parser.add_argument(
+        "--detector",
+        metavar="WHAT",
+        help="also extract regions: an .onnx file (FastestDet, or another with its configuration in a .json file "
+        "beside it) or grid (n x n cells); needs the extra detect",
+    )
+    parser.add_argument(
+        "--regions",
+        type=int,
+        default=36,
+        metavar="N",
+        help="at most N regions a frame, the most confident ones; N cells of a grid (default: 36)",
     )
     parser.add_argument("--frames", type=int, default=20, metavar="N", help="at most N frames a clip (default: 20)")
     parser.add_argument("--device", default="cpu", help="where the features are computed (default: cpu)")
@@ -36,8 +51,18 @@ def run(args: argparse.Namespace) -> int:
     """Extract; 0 if the store has at least one of the clips, else 1."""
     from graphvtr.video.extract import extract
     from graphvtr.video.features import build_featurizer
+    from graphvtr.video.regions import TrackLinker, build_detector
 
-    featurizer = build_featurizer(args.features, device=args.device)
-    report = extract(args.folder, args.out, featurizer, num_frames=args.frames, overwrite=args.overwrite)
+    featurizer = build_featurizer(args.backbone, device=args.device)
+    detector = None if args.detector is None else build_detector(args.detector, num_regions=args.regions)
+    report = extract(
+        args.folder,
+        args.out,
+        featurizer,
+        detector=detector,
+        linker=None if detector is None else TrackLinker(),
+        num_frames=args.frames,
+        overwrite=args.overwrite,
+    )
     print(report.summary())
     return 0 if report.ok else 1

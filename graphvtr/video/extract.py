@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from tqdm import tqdm
 
 from graphvtr.errors import DataError, MissingExtraError
-from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
+from graphvtr.video.decode import DEFAULT_MAX_SIDE
 from graphvtr.video.features import FrameFeaturizer
-from graphvtr.video.sampling import Clip, check_count, sample_clip
+from graphvtr.video.pipeline import ClipPipeline
+from graphvtr.video.regions.base import RegionDetector
+from graphvtr.video.regions.tracks import TrackLinker
 from graphvtr.video.store import FeatureStore, StoreWriteError
 from graphvtr.video.store.files import write_whole
 
@@ -107,12 +108,15 @@ def extract(
     out: str | Path,
     featurizer: FrameFeaturizer,
     *,
+    detector: RegionDetector | None = None,
+    linker: TrackLinker | None = None,
     num_frames: int = 20,
     max_side: int = DEFAULT_MAX_SIDE,
     overwrite: bool = False,
     progress: bool = True,
 ) -> ExtractReport:
-    """Features of all clips of a folder, into a :class:`FeatureStore`.
+    """Features of the frames, and with a detector of the regions, of all clips of a folder, into a
+    :class:`FeatureStore`.
 
     Clips that the store has from the same, unchanged file are skipped, so an interrupted run is continued by
     calling it again. A clip that cannot be read, or whose features are not finite, is reported and left out.
@@ -120,7 +124,9 @@ def extract(
     Args:
         folder: clips in it and in the folders under it.
         out: the store.
-        featurizer: makes the frame features.
+        featurizer: makes the features of frames and regions.
+        detector: finds the regions.
+        linker: joins the regions to tracks.
         num_frames: at most so many frames a clip, evenly spaced in time.
         max_side: pictures are decoded no larger than this.
         overwrite: empty the store first.
@@ -132,19 +138,16 @@ def extract(
         MissingExtraError: PyAV is not installed.
     """
     start = time.perf_counter()
-    check_count(num_frames)
-    check_max_side(max_side)
+    pipeline = ClipPipeline(featurizer, detector, linker, num_frames, max_side)
     clips, duplicates = find_clips(folder)
-    widths = {"frame_x": featurizer.dim}
-    settings = _settings(featurizer, num_frames, max_side)
     if overwrite and (Path(out) / "manifest.json").exists():
-        store = FeatureStore.create(out, widths, settings, overwrite=True)
+        store = FeatureStore.create(out, pipeline.widths, pipeline.settings, overwrite=True)
     else:
-        store = FeatureStore.resume(out, widths, settings)
+        store = FeatureStore.resume(out, pipeline.widths, pipeline.settings)
     report = ExtractReport(store.path, failures=duplicates)
     try:
         for name, file in tqdm(clips.items(), desc="extract", unit="clip", disable=not progress):
-            _extract_clip(name, file, Path(folder), store, featurizer, num_frames, max_side, report)
+            _extract_clip(name, file, Path(folder), store, pipeline, report)
         store.pack()
     except BaseException:  # also an interrupt leaves a report, unless the disk is what failed
         with contextlib.suppress(StoreWriteError):
@@ -160,9 +163,7 @@ def _extract_clip(
     file: Path,
     folder: Path,
     store: FeatureStore,
-    featurizer: FrameFeaturizer,
-    num_frames: int,
-    max_side: int,
+    pipeline: ClipPipeline,
     report: ExtractReport,
 ) -> None:
     """One clip into the store and the report, whatever happens to it."""
@@ -171,8 +172,8 @@ def _extract_clip(
         if name in store and store.entry(name).source.get("fingerprint") == source["fingerprint"]:
             report.skipped.append(name)
             return
-        clip = sample_clip(file, num_frames, max_side=max_side)
-        store.add(name, describe_clip(clip, featurizer), source=source, note=clip.note)
+        clip = pipeline.sample(file)
+        store.add(name, pipeline.describe(clip, name), source=source, note=clip.note)
     except (StoreWriteError, MissingExtraError):  # every other clip would meet the same
         raise
     except Exception as error:  # whatever is wrong with one clip, the others are still wanted
@@ -186,11 +187,6 @@ def _extract_clip(
 
 def _write_failures(report: ExtractReport) -> None:
     write_whole(report.store / "failures.json", json.dumps(report.failures, indent=2).encode())
-
-
-def describe_clip(clip: Clip, featurizer: FrameFeaturizer) -> dict[str, Tensor]:
-    """The fields that are stored of a clip: ``frame_x [T, d]`` and ``frame_time [T]``."""
-    return {"frame_x": featurizer(clip.frames), "frame_time": clip.time}
 
 
 def describe_source(file: Path, folder: Path) -> dict[str, Any]:
@@ -216,17 +212,6 @@ def describe_source(file: Path, folder: Path) -> dict[str, Any]:
 def printable(text: str | Path) -> str:
     """Text with a path in it that can be printed and stored, also where the file system's bytes are no UTF-8."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")
-
-
-def _settings(featurizer: FrameFeaturizer, num_frames: int, max_side: int) -> dict[str, Any]:
-    return {
-        "features": {
-            "name": featurizer.name,
-            "version": featurizer.version,
-            "settings": dict(featurizer.settings),
-        },
-        "frames": {"sampling": "uniform midpoints", "num_frames": num_frames, "max_side": max_side},
-    }
 
 
 def _natural_key(file: Path) -> list[tuple[int, int, str]]:

@@ -49,6 +49,15 @@ class MapFeaturizer(FrameFeaturizer, Protocol):
         ...
 
 
+@runtime_checkable
+class CropFeaturizer(FrameFeaturizer, Protocol):
+    """A featurizer that describes parts of pictures in a way of its own."""
+
+    def describe_crops(self, frames: Tensor, box: Tensor, frame: Tensor) -> Tensor:
+        """``[T, H, W, 3]`` uint8, boxes ``[R, 4]`` (0..1) of frames ``[R]`` -> ``[R, dim]`` float32 on the CPU."""
+        ...
+
+
 FEATURIZERS: Registry[Callable[..., FrameFeaturizer]] = Registry("frame features")
 
 

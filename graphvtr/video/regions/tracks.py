@@ -1,0 +1,106 @@
+"""Regions of consecutive frames that show the same object."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphvtr._optional import optional_import
+from graphvtr.errors import DataError
+from graphvtr.video.regions.base import Regions
+from graphvtr.video.regions.boxes import box_iou
+
+
+class TrackLinker:
+    r"""Links the regions of each frame to those of the next one by place and appearance.
+
+    The affinity of region i of a frame and region j of the next one is
+
+    .. math:: a_{ij} = w\, \mathrm{IoU}(b_i, b_j) + (1 - w)\, \cos(x_i - \bar x, x_j - \bar x)
+
+    with :math:`\bar x` the mean of the clip's regions, without which all pictures of one scene look alike to a
+    network whose features are positive. The one-to-one assignment of largest total affinity (Hungarian method,
+    ``scipy.optimize.linear_sum_assignment``) is taken, and of it the pairs whose affinity reaches
+    ``min_affinity``. Chains of links are tracks.
+
+    Args:
+        overlap_weight: w, 0..1; frames far apart in time need a small one.
+        min_affinity: pairs below are not linked.
+
+    Raises:
+        DataError: an argument is out of range.
+
+    Example:
+        >>> box = torch.tensor([[0.0, 0.0, 0.4, 0.4], [0.6, 0.6, 1.0, 1.0], [0.6, 0.55, 1.0, 0.95]])
+        >>> regions = Regions(box, torch.ones(3), torch.tensor([0, 0, 1]))
+        >>> TrackLinker()(regions, torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.1, 1.0]])).tolist()
+        [-1, 0, 0]
+    """
+
+    name = "overlap and appearance"
+    version = "1"
+
+    def __init__(self, overlap_weight: float = 0.5, min_affinity: float = 0.4) -> None:
+        if not 0 <= overlap_weight <= 1:
+            raise DataError("overlap_weight", f"is {overlap_weight}", "give a share, 0..1")
+        if not -1 <= min_affinity <= 1:
+            raise DataError("min_affinity", f"is {min_affinity}", "give an affinity, -1..1")
+        self.overlap_weight, self.min_affinity = overlap_weight, min_affinity
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return {"overlap_weight": self.overlap_weight, "min_affinity": self.min_affinity}
+
+    def __call__(self, regions: Regions, x: Tensor) -> Tensor:
+        """Track of each region.
+
+        Args:
+            regions: of one clip.
+            x: [R, d], their features.
+
+        Returns:
+            [R], int64: tracks count from 0 in the order in which they begin; -1 for regions that are linked to
+            nothing.
+
+        Raises:
+            DataError: another number of features.
+            MissingExtraError: scipy is not installed.
+        """
+        if x.dim() != 2 or len(x) != len(regions):
+            raise DataError("x", f"has shape {list(x.shape)}", f"give [{len(regions)}, d]")
+        optimize = optional_import("scipy.optimize", "detect", "linking regions to tracks")
+        chain = torch.arange(len(regions))  # the first region of each region's chain
+        linked = torch.zeros(len(regions), dtype=torch.bool)
+        for before, after, affinity in self._affinities(regions, x):
+            rows, columns = optimize.linear_sum_assignment(affinity.numpy(), maximize=True)
+            source, target = torch.from_numpy(rows), torch.from_numpy(columns)
+            good = affinity[source, target] >= self.min_affinity
+            source, target = before[source[good]], after[target[good]]
+            chain[target] = chain[source]
+            linked[source] = linked[target] = True
+        track = torch.full((len(regions),), -1)
+        track[linked] = chain[linked].unique(return_inverse=True)[1]
+        return track
+
+    def _affinities(self, regions: Regions, x: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Of each two consecutive frames with regions: their regions' rows and the affinity of all pairs."""
+        if not len(regions):
+            return []
+        x = F.normalize((x - x.mean(0)).double(), dim=1)
+        rows = torch.arange(len(regions)).split(torch.bincount(regions.frame).tolist())
+        box = regions.box.double()
+        return [
+            (
+                before,
+                after,
+                self.overlap_weight * box_iou(box[before], box[after])
+                + (1 - self.overlap_weight) * x[before] @ x[after].T,
+            )
+            for before, after in itertools.pairwise(rows)
+            if len(before) and len(after)
+        ]
