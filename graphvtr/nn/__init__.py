@@ -1,6 +1,14 @@
 """Layers, matching, losses and retrieval models."""
 
-from graphvtr.nn.conv import DenseRandomWalkGCN, RandomWalkGCN, RandomWalkGCNConv, RoleGATConv
+from graphvtr.nn.conv import (
+    CompleteGraphAttention,
+    DenseRandomWalkGCN,
+    RandomWalkGCN,
+    RandomWalkGCNConv,
+    RoleGATConv,
+    SpatioTemporalTransformer,
+    TransformerBlock,
+)
 from graphvtr.nn.encoders import (
     BertEncoder,
     DualTextEncoder,
@@ -10,8 +18,8 @@ from graphvtr.nn.encoders import (
     WordEncoder,
 )
 from graphvtr.nn.levels import Level, LevelEmbeddings
-from graphvtr.nn.losses import TripletRankingLoss
-from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
+from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
+from graphvtr.nn.match import CosineMatch, HolographicMatch, JaccardMatch, LocalAttentiveMatch
 from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus
 from graphvtr.nn.pool import AttentionPool, SoftAttentionPool
 from graphvtr.nn.region_attention import attention_map
@@ -22,12 +30,17 @@ __all__ = [
     "VSE",
     "AttentionPool",
     "BertEncoder",
+    "CompleteGraphAttention",
     "CosineMatch",
     "DenseRandomWalkGCN",
+    "DistributionAlignmentLoss",
     "DualEncoding",
     "DualTextEncoder",
     "DualVideoEncoder",
+    "FocalBCELoss",
     "HierarchicalVideoEncoder",
+    "HolographicMatch",
+    "JaccardMatch",
     "Level",
     "LevelEmbeddings",
     "LocalAttentiveMatch",
@@ -37,6 +50,9 @@ __all__ = [
     "RoleGATConv",
     "RoleGraphEncoder",
     "SoftAttentionPool",
+    "SymmetricInfoNCE",
+    "SpatioTemporalTransformer",
+    "TransformerBlock",
     "TripletRankingLoss",
     "VSEPlusPlus",
     "ViSERN",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
+import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
@@ -14,12 +15,15 @@ from graphvtr.graphs.truncate import sample_frames, truncate
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit
 from graphvtr.nn.levels import LevelEmbeddings
-from graphvtr.nn.losses import TripletRankingLoss
+from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import MODELS, RetrievalModel
 from graphvtr.nn.models.hgr_released import released_sizes, released_weights
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
+
+Loss = Literal["triplet", "info_nce"]
+LevelFusion = Literal["mean", "learned"]
 
 RELEASED: dict[str, Any] = {
     "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "attention_bias": True, "layer_norm": True,
@@ -71,6 +75,9 @@ class HGR(RetrievalModel):
         graph_dropout: of the context in graph reasoning.
         max_words, max_actions, max_entities: see :func:`graphvtr.graphs.truncate.truncate`; None for all.
         max_frames: see :func:`graphvtr.graphs.truncate.sample_frames`; None for all.
+        loss: ``"triplet"`` (the paper, Eq 14) or ``"info_nce"`` (:class:`graphvtr.nn.SymmetricInfoNCE`, beyond it).
+        loss_temperature: :math:`\tau` that ``"info_nce"`` begins with; it is learned.
+        level_fusion: ``"mean"`` of the levels (Eq 13) or ``"learned"``: a weighted mean, weights that sum to 1.
 
     Raises:
         DataError: an unknown option, or sizes that do not go together.
@@ -121,6 +128,9 @@ class HGR(RetrievalModel):
         max_frames: int | None = None,
         max_actions: int | None = None,
         max_entities: int | None = None,
+        loss: Loss = "triplet",
+        loss_temperature: float = 0.07,
+        level_fusion: LevelFusion = "mean",
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
@@ -141,7 +151,15 @@ class HGR(RetrievalModel):
         self.matchers = nn.ModuleDict({"event": CosineMatch()})
         for level in ("action", "entity"):
             self.matchers[level] = LocalAttentiveMatch(temperature, fusion, norm, node_reduce, budget_bytes)
-        self.ranking = TripletRankingLoss(margin, mining, reduction)
+        for name, value, known in (("loss", loss, Loss), ("level_fusion", level_fusion, LevelFusion)):
+            if value not in get_args(known):
+                raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
+        self.ranking = (
+            TripletRankingLoss(margin, mining, reduction)
+            if loss == "triplet"
+            else SymmetricInfoNCE(loss_temperature, reduction=reduction)
+        )
+        self.level_logits = nn.Parameter(torch.zeros(len(self.levels))) if level_fusion == "learned" else None
 
     @classmethod
     def released(cls, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
@@ -189,6 +207,12 @@ class HGR(RetrievalModel):
             DataError: ``word.id`` is missing or outside the vocabulary.
         """
         return self.text_encoder(graph)  # type: ignore[no-any-return]
+
+    def fuse(self, level_scores: Tensor) -> Tensor:
+        """Eq 13, the mean of the levels; with ``level_fusion="learned"`` their weighted mean."""
+        if self.level_logits is None:
+            return super().fuse(level_scores)
+        return torch.tensordot(self.level_logits.softmax(0), level_scores, 1)
 
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
         """Eq 14 on the fused score, plus ``level_weights`` times the same on each level.

@@ -346,3 +346,27 @@ def test_unknown_options(option: str, value: Any) -> None:
 def test_unknown_event_edges(batch: SimpleNamespace) -> None:
     with pytest.raises(DataError, match="event_edges"):
         HGR(**SIZES, event_edges="none").encode_text(batch.graphs[0])  # type: ignore[arg-type]
+
+
+def test_learned_level_weights_are_a_weighted_mean() -> None:
+    model = HGR(**SIZES, level_fusion="learned")
+    scores = torch.randn(3, 4, 5)
+    torch.testing.assert_close(model.fuse(scores), scores.mean(0))  # they begin equal
+    with torch.no_grad():
+        model.level_logits.copy_(torch.tensor([0.0, 1.0, -1.0]))
+    weights = torch.tensor([1.0, torch.e, 1 / torch.e])
+    expected = (scores * (weights / weights.sum())[:, None, None]).sum(0)
+    torch.testing.assert_close(model.fuse(scores), expected)
+    model.fuse(scores).square().sum().backward()
+    assert model.level_logits.grad.abs().sum() > 0
+
+
+def test_info_nce_takes_the_place_of_the_triplet_loss() -> None:
+    from graphvtr.nn import SymmetricInfoNCE
+
+    model = HGR(**SIZES, loss="info_nce", loss_temperature=0.2)
+    assert isinstance(model.ranking, SymmetricInfoNCE)
+    assert model.ranking.temperature == pytest.approx(0.2)
+    for options in ({"loss": "best"}, {"level_fusion": "max"}):
+        with pytest.raises(DataError, match=f"{next(iter(options))}: is"):
+            HGR(**SIZES, **options)
