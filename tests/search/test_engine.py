@@ -95,7 +95,9 @@ def test_small_batches_change_nothing(files: Files) -> None:
         assert a.score == pytest.approx(b.score, abs=1e-6)
 
 
-def test_equal_scores_keep_the_order_of_the_store(files: Files) -> None:
+def test_equal_scores_keep_the_order_of_the_store(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    # equal clips need not score the same to the last bit: a matrix product may round rows of one batch differently
+    monkeypatch.setattr(files.model, "fuse", lambda level_scores: torch.ones_like(level_scores[0]))
     one = FeatureStore.open(files.store).video_graph("clip 3")
     engine = SearchEngine(files.model, files.vocabulary, GraphStore.from_graphs([one] * 5), get_parser("spacy"))
     engine.names = list("abcde")
