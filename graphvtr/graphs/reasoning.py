@@ -11,7 +11,8 @@ from graphvtr.errors import DataError
 from graphvtr.graphs.role_graph import FILLS, HOLDS, IN_EVENT, OF, RoleGraph
 from graphvtr.graphs.roles import ROLES, VERB_ROLE
 
-EventEdges = Literal["both", "to_action"]
+EventEdges = Literal["both", "to_action", "none"]
+EVENT_EDGES = {"both": 4, "to_action": 3, "none": 2}  # how many of FILLS, OF, HOLDS, IN_EVENT
 LEVELS = ("event", "action", "entity")
 EVENT_ROLE = len(ROLES)
 """The id that stands for the event in ``node_role`` and ``edge_role``: one past the sixteen semantic roles."""
@@ -28,7 +29,7 @@ class ReasoningGraph(NamedTuple):
         edge_role: [E], the role on each edge: the filled role from an entity to an action, V from an action,
             :data:`EVENT_ROLE` from an event.
         node_role: [N], the role of each node, :data:`EVENT_ROLE` for events and V for actions.
-        event_edges: ``"both"`` or ``"to_action"``, how events and actions are joined.
+        event_edges: ``"both"``, ``"to_action"`` or ``"none"``, how events and actions are joined.
     """
 
     edge_index: Tensor
@@ -52,7 +53,7 @@ def reasoning_graph(graph: RoleGraph, event_edges: EventEdges = "both") -> Reaso
     Args:
         graph: one role graph or a packed batch.
         event_edges: ``"both"`` joins event and actions both ways (the paper's text and Figure 3), ``"to_action"``
-            only from the event to its actions (the released code).
+            only from the event to its actions (the released code), ``"none"`` leaves the event alone (MCSAN).
 
     Raises:
         DataError: another value of ``event_edges``.
@@ -64,8 +65,8 @@ def reasoning_graph(graph: RoleGraph, event_edges: EventEdges = "both") -> Reaso
         >>> reasoning_graph(graph, "to_action").edge_index.tolist()
         [[0, 2, 1], [1, 1, 2]]
     """
-    if event_edges not in ("both", "to_action"):
-        raise DataError("event_edges", f"is '{event_edges}'", "use 'both' or 'to_action'")
+    if event_edges not in EVENT_EDGES:
+        raise DataError("event_edges", f"is '{event_edges}'", f"use one of {', '.join(EVENT_EDGES)}")
     cached = graph.get("reasoning") if "reasoning" in graph._global_store else None
     if cached is not None and cached.event_edges == event_edges:
         return ReasoningGraph(*cached)
@@ -86,7 +87,7 @@ def _build(graph: RoleGraph, event_edges: EventEdges) -> ReasoningGraph:
     first = {"event": 0, "action": events, "entity": events + actions}
     entity_role = graph["entity"].role
     sources, targets, roles = [], [], []
-    for edge_type in (FILLS, OF, HOLDS, IN_EVENT)[: 4 if event_edges == "both" else 3]:
+    for edge_type in (FILLS, OF, HOLDS, IN_EVENT)[: EVENT_EDGES[event_edges]]:
         source, target = graph[edge_type].edge_index
         sources.append(source + first[edge_type[0]])
         targets.append(target + first[edge_type[2]])

@@ -18,7 +18,7 @@ from graphvtr.nn.encoders import (
     WordEncoder,
 )
 from graphvtr.nn.levels import Level, LevelEmbeddings
-from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
+from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.match import CosineMatch, HolographicMatch, JaccardMatch, LocalAttentiveMatch
 from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus
 from graphvtr.nn.pool import AttentionPool, SoftAttentionPool

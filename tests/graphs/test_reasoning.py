@@ -103,5 +103,15 @@ def test_attached_graph_is_reused_only_for_its_own_kind_of_edges() -> None:
 
 
 def test_unknown_event_edges() -> None:
-    with pytest.raises(DataError, match="event_edges: is 'none' \\(use 'both' or 'to_action'\\)"):
-        reasoning_graph(BARE, "none")  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="event_edges: is 'all' \\(use one of both, to_action, none\\)"):
+        reasoning_graph(BARE, "all")  # type: ignore[arg-type]
+
+
+def test_without_event_edges_the_event_stands_alone() -> None:
+    batch = GraphStore.from_graphs(GRAPHS).batch(range(len(GRAPHS)))
+    events = int(batch["event"].num_nodes)
+    alone, joined = reasoning_graph(batch, "none"), reasoning_graph(batch, "both")
+    assert (alone.edge_index >= events).all()
+    among_the_rest = (joined.edge_index >= events).all(0)
+    assert alone.edge_index.tolist() == joined.edge_index[:, among_the_rest].tolist()
+    assert alone.node_role.tolist() == joined.node_role.tolist()

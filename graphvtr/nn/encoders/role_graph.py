@@ -26,7 +26,7 @@ class RoleGraphEncoder(nn.Module):
         vocab_size, word_dim, hidden, rnn, rnn_init, word_dropout: of the :class:`WordEncoder`.
         num_layers: number of reasoning layers.
         attention_channels, attention_bias, attention, layer_norm, graph_dropout: of the reasoning layers.
-        event_edges: ``"both"`` or ``"to_action"``, how event and actions are joined.
+        event_edges: ``"both"``, ``"to_action"`` or ``"none"``, how event and actions are joined.
         role_aware: whether nodes are multiplied by their role's embedding (Table 4, row 2, is without).
         event_role: whether the event has an embedding too, as Eq 6 writes; False leaves it as it is.
 

@@ -1,6 +1,8 @@
 """Matchers: ``(video level, text level) -> scores [Nv, Nt]``."""
 
 from graphvtr.nn.match.cosine import CosineMatch
+from graphvtr.nn.match.holographic import HolographicMatch
+from graphvtr.nn.match.jaccard import JaccardMatch
 from graphvtr.nn.match.local_attentive import LocalAttentiveMatch
 
-__all__ = ["CosineMatch", "LocalAttentiveMatch"]
+__all__ = ["CosineMatch", "HolographicMatch", "JaccardMatch", "LocalAttentiveMatch"]
