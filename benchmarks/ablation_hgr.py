@@ -1,0 +1,124 @@
+"""Ablations of HGR (Table 4), its levels one by one (Table 5) and what goes beyond the paper, on MovingScenes.
+
+    python benchmarks/ablation_hgr.py [--seeds 3]
+
+Settings: ``hgr_setup.py``. Means over seeds; intervals resample clips with all of their captions; differences are
+paired. Finished runs are kept, so that a run that was stopped goes on. The papers' tables are printed beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from accuracy import Runs, chance_runs, print_table
+from harness import RESULTS, write_result
+from hgr_setup import ABLATIONS, BEYOND, CLIPS, HGR, ROWS, SEEDS, TRAIN, printed_to, scene_trials, scenes
+from published import find, table_text
+from torch import Tensor
+from trials import Trials
+
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.prepare import prepare
+
+FULL = "full HGR model"
+SPLITS = ("test", "test_unseen")
+
+
+def level_scores(trials: Trials, seed: int, split: str) -> Tensor:
+    """Scores [levels, Nv, Nt] of the full model."""
+    model, vocabulary, _ = load_checkpoint(trials.result(ROWS[FULL], seed).checkpoint)
+    dataset = prepare(trials.splits[split], model, vocabulary or trials.vocabulary)
+    with torch.inference_mode():
+        return model.level_scores(encode_videos(model, dataset.video_graphs), encode_texts(model, dataset.role_graphs))
+
+
+def split_tables(trials: Trials, split: str, seeds: range) -> dict[str, Any]:
+    """Both tables of one split, printed; as plain values."""
+    owner = trials.splits[split].video_of_caption
+    rows = {name: trials.runs(ROWS[name], seeds, split) for name in (*ABLATIONS, *BEYOND)}
+    where = f"MovingScenes/{split}, {len(trials.splits[split].videos)} clips, {len(seeds)} seeds"
+    shown = {"chance": chance_runs(owner, len(trials.splits[split].videos)), **rows}
+    print_table(f"{where}: components (as Table 4) and beyond the paper", shown)
+    differences = {name: rows[FULL].difference(one) for name, one in rows.items() if name != FULL}
+    for name, found in differences.items():
+        low, high = found["interval"]
+        print(f"rsum of {FULL} less {name}: {found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]")
+    per_seed = [level_scores(trials, seed, split) for seed in seeds]
+    levels = {
+        name: Runs.of([scores[position] for scores in per_seed], owner)
+        for position, name in enumerate(("event", "action", "entity"))
+    }
+    levels["fusion"] = rows[FULL]
+    print_table(f"{where}: levels (as Table 5)", levels)
+    return {
+        "components": {name: runs.summary() for name, runs in rows.items()},
+        "full less": differences,
+        "levels": {name: runs.summary() for name, runs in levels.items()},
+    }
+
+
+def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
+    """rsum of every row with its interval, a column a split."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, len(results), figsize=(5.2 * len(results), 3.4), sharey=True, layout="constrained")
+    for ax, (split, found) in zip(axes, results.items(), strict=True):
+        for position, (name, row) in enumerate(reversed(found["components"].items())):
+            low, high = row["rsum"]["interval"]
+            ax.plot([low, high], [position, position], color="#555555", linewidth=1.5)
+            ax.plot(row["rsum"]["seeds"], [position] * len(row["rsum"]["seeds"]), "|", color="#0072B2", markersize=9)
+            ax.plot(row["rsum"]["mean"], position, "o", color="black" if name == FULL else "#E69F00")
+        ax.set_yticks(range(len(found["components"])), list(reversed(found["components"])))
+        ax.set_xlabel("rsum: mean, seeds (|) and 95 % interval over clips")
+        ax.set_title(f"MovingScenes/{split}", fontsize=10)
+        ax.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--train-only", action="store_true", help="train all rows of all HGR benchmarks, no tables")
+    parser.add_argument("--tiny", action="store_true", help="a minute's check that everything runs; writes nothing")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    clips = {"train": 12, "val": 6, "test": 6, "test_unseen": 6} if arguments.tiny else CLIPS
+    splits = scenes(clips, **({"num_clips": 60} if arguments.tiny else {}))
+    trials = scene_trials(splits)
+    seeds = range(arguments.seeds)
+    for seed in seeds:  # a seed of every row before the next: a run that is stopped has all rows
+        for name, trial in ROWS.items():
+            if arguments.train_only or name in {**ABLATIONS, **BEYOND}:
+                trials.result(trial, seed)
+    if arguments.train_only:
+        return
+    results: dict[str, dict[str, Any]] = {}
+    with contextlib.nullcontext() if arguments.tiny else printed_to("ablation_hgr"):
+        for split in SPLITS:
+            results[split] = split_tables(trials, split, seeds)
+        validation = {name: [max(trials.result(ROWS[name], s).val_rsum) for s in seeds] for name in (FULL, *BEYOND)}
+        print("\nbest validation rsum, each seed:")
+        for name, values in validation.items():
+            print(f"  {name}: {', '.join(f'{value:.1f}' for value in values)}; mean {sum(values) / len(values):.1f}")
+        print(f"\nThe paper's:\n{table_text([*find('hgr', table='4'), *find('hgr', table='5')])}")
+    if arguments.tiny:
+        return
+    draw(results, RESULTS / "ablation_hgr.png")
+    write_result(
+        "ablation_hgr", results, settings={"hgr": HGR, "train": TRAIN, "clips": clips, "seeds": arguments.seeds},
+        validation_rsum=validation,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
