@@ -3,6 +3,7 @@
 from graphvtr.nn.conv import (
     CompleteGraphAttention,
     DenseRandomWalkGCN,
+    FrameTransformer,
     RandomWalkGCN,
     RandomWalkGCNConv,
     RoleGATConv,
@@ -38,6 +39,7 @@ __all__ = [
     "DualTextEncoder",
     "DualVideoEncoder",
     "FocalBCELoss",
+    "FrameTransformer",
     "HierarchicalVideoEncoder",
     "HolographicMatch",
     "JaccardMatch",
