@@ -21,7 +21,7 @@ from graphvtr.nn.encoders import (
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.match import CosineMatch, HolographicMatch, JaccardMatch, LocalAttentiveMatch
-from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus
+from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus, VSRNet
 from graphvtr.nn.pool import AttentionPool, SoftAttentionPool
 from graphvtr.nn.region_attention import attention_map
 
@@ -57,6 +57,7 @@ __all__ = [
     "TransformerBlock",
     "TripletRankingLoss",
     "VSEPlusPlus",
+    "VSRNet",
     "ViSERN",
     "WordEncoder",
     "attention_map",

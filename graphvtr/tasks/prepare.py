@@ -46,9 +46,10 @@ def build_model(
     values = {"vocab_size": len(vocabulary), "video_dim": dataset.video_dim}
     if "region_dim" in accepted:
         region = dataset.video_graphs.nodes.get("region")
-        if region is None:
+        if region is not None:
+            values["region_dim"] = int(region.tensors["x"].size(1))
+        elif accepted["region_dim"].default is not None:  # None: the model says itself whether it can do without
             raise DataError(f"dataset '{dataset.name}'", f"has no regions, which {name} needs", "extract regions")
-        values["region_dim"] = int(region.tensors["x"].size(1))
     for option in options or {}:
         if option not in accepted:
             raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(accepted)}")

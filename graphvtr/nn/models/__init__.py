@@ -5,5 +5,6 @@ from graphvtr.nn.models.dual_encoding import DualEncoding
 from graphvtr.nn.models.hgr import HGR
 from graphvtr.nn.models.visern import ViSERN
 from graphvtr.nn.models.vse import VSE, VSEPlusPlus
+from graphvtr.nn.models.vsrnet import VSRNet
 
-__all__ = ["HGR", "MODELS", "VSE", "DualEncoding", "RetrievalModel", "VSEPlusPlus", "ViSERN"]
+__all__ = ["HGR", "MODELS", "VSE", "DualEncoding", "RetrievalModel", "VSEPlusPlus", "VSRNet", "ViSERN"]
