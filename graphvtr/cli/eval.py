@@ -25,6 +25,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_source_arguments(parser)
     parser.add_argument("--split", default="test", help="split to evaluate (default: test)")
     parser.add_argument("--levels", action="store_true", help="also rank by each level alone")
+    parser.add_argument(
+        "--binary", metavar="FILE.jsonl", help="binary selection (HGR, Table 6) instead of ranking: accuracy on pairs "
+        "{video, positive, negative, kind}, as graphvtr perturb writes them, or 'dataset' for those that come with it",
+    )  # fmt: skip
     parser.add_argument("--save-scores", type=Path, metavar="FILE.npz", help="write all scores, fused and by level")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     conventions = parser.add_argument_group("conventions", "how published numbers were counted; see the metrics guide")
@@ -93,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
 
         if not torch.cuda.is_available():
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
+    if args.binary is not None:
+        return _select(args)
     names = ("levels", "ties", "median", "mean_rank", "duplicates", "interval_unit", "samples", "seed", "batch_size")
     options = EvalOptions(block=(args.block[0], args.block[1]), **{name: getattr(args, name) for name in names})
     evaluation = evaluate_checkpoint(
@@ -100,4 +106,22 @@ def run(args: argparse.Namespace) -> int:
         save_scores=args.save_scores, device=args.device, progress=sys.stderr.isatty() and not args.json,
     )  # fmt: skip
     print(json.dumps(to_json(evaluation), indent=2) if args.json else format_table(evaluation))
+    return 0
+
+
+def _select(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from graphvtr.errors import DataError
+    from graphvtr.tasks.binary import format_binary, select_checkpoint
+
+    if args.levels or args.save_scores is not None:
+        raise DataError("--binary", "ranks nothing", "leave out --levels and --save-scores")
+    if args.samples < 1:
+        raise DataError("samples", f"is {args.samples}", "give 1 or more")
+    found = select_checkpoint(
+        args.checkpoint, args.data, args.split, source_of(args), args.binary,
+        samples=args.samples, seed=args.seed, device=args.device, progress=sys.stderr.isatty() and not args.json,
+    )  # fmt: skip
+    print(json.dumps(asdict(found), indent=2) if args.json else format_binary(found))
     return 0

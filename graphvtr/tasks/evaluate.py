@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
+from graphvtr.datasets import DataSource, RetrievalDataset
 from graphvtr.errors import DataError
-from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics import (
     Directions,
     Metrics,
@@ -32,8 +30,10 @@ from graphvtr.metrics.ranks import Ties, check_choice
 from graphvtr.metrics.retrieval import KS, Duplicates, MeanRank, Median
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks.checkpoint import check_features, load_checkpoint
-from graphvtr.tasks.prepare import featurizer_name, prepare
+from graphvtr.tasks.embed import encode_texts as encode_texts
+from graphvtr.tasks.embed import encode_videos as encode_videos
+from graphvtr.tasks.open import known_words, open_on
+from graphvtr.tasks.prepare import prepare
 from graphvtr.tasks.score_file import ScoreFile
 
 IntervalUnit = Literal["query", "video"]
@@ -101,6 +101,8 @@ class Evaluation:
         levels: metrics of each level alone, where asked for.
         chance: what random rankings are expected to reach.
         options: how it was evaluated.
+        trained_on: name of the dataset the model was trained on, where known.
+        known_words: share of the captions' words that are in the model's vocabulary, where known.
     """
 
     dataset: str
@@ -111,6 +113,8 @@ class Evaluation:
     chance: Directions
     options: EvalOptions
     levels: dict[str, Scored] = field(default_factory=dict)
+    trained_on: str = ""
+    known_words: float | None = None
 
 
 def evaluate(
@@ -205,43 +209,10 @@ def evaluate_checkpoint(
         DataError: see :func:`graphvtr.tasks.checkpoint.load_checkpoint` and
             :func:`graphvtr.datasets.build_dataset`; features of another kind than the model was trained on.
     """
-    model, vocabulary, info = load_checkpoint(checkpoint)
-    if source.parser is None and info.parser:
-        source = replace(source, parser=info.parser)
-    dataset = build_dataset(data, split, source)
-    vocabulary = vocabulary or dataset.vocabulary
-    if vocabulary is None:
-        raise DataError(
-            checkpoint, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr",
-        )  # fmt: skip
-    where = source.store or source.root or f"dataset '{data}'"
-    check_features(checkpoint, info, where, width=dataset.video_dim, featurizer=featurizer_name(source))
+    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source)
     prepared = prepare(dataset, model, vocabulary)
-    return evaluate(model, prepared, options, save_scores=save_scores, device=device, progress=progress)
-
-
-def encode_videos(
-    model: RetrievalModel,
-    graphs: GraphStore[VideoGraph],
-    batch_size: int = 128,
-    device: str | torch.device = "cpu",
-    progress: bool = False,
-) -> LevelEmbeddings:
-    """Embeddings of all videos of a store, in order."""
-    batches = _batches(graphs, batch_size, device, "videos", progress)
-    return LevelEmbeddings.cat([model.encode_video(batch) for batch in batches])
-
-
-def encode_texts(
-    model: RetrievalModel,
-    graphs: GraphStore[RoleGraph],
-    batch_size: int = 128,
-    device: str | torch.device = "cpu",
-    progress: bool = False,
-) -> LevelEmbeddings:
-    """Embeddings of all captions of a store (``word.id`` set), in order."""
-    batches = _batches(graphs, batch_size, device, "captions", progress)
-    return LevelEmbeddings.cat([model.encode_text(batch) for batch in batches])
+    found = evaluate(model, prepared, options, save_scores=save_scores, device=device, progress=progress)
+    return replace(found, trained_on=info.dataset, known_words=known_words(prepared))
 
 
 def rank_all(
@@ -298,19 +269,6 @@ def _score(model: RetrievalModel, video: LevelEmbeddings, text: LevelEmbeddings,
     columns = text.select(torch.arange(texts.start, texts.stop, device=device))
     level_scores = model.level_scores(rows, columns)
     return torch.cat([model.fuse(level_scores)[None], level_scores])
-
-
-def _batches(
-    graphs: GraphStore[VideoGraph] | GraphStore[RoleGraph],
-    batch_size: int,
-    device: str | torch.device,
-    what: str,
-    progress: bool,
-) -> Iterator[VideoGraph | RoleGraph]:
-    with tqdm(total=len(graphs), desc=what, disable=not progress, leave=False) as bar:
-        for part in torch.arange(len(graphs)).split(batch_size):
-            yield graphs.batch(part).to(device)
-            bar.update(len(part))
 
 
 def _scored(ranks: RetrievalRanks, options: EvalOptions) -> Scored:

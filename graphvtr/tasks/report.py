@@ -23,6 +23,10 @@ def format_table(evaluation: Evaluation) -> str:
         f"ties {options.ties}, median {options.median}, mean rank over {options.mean_rank}, "
         f"equal captions are {options.duplicates}",
     ]
+    if evaluation.known_words is not None:
+        elsewhere = evaluation.trained_on and evaluation.trained_on != evaluation.dataset
+        trained = f"trained on {evaluation.trained_on}; " if elsewhere else ""
+        lines.append(f"{trained}{evaluation.known_words:.1%} of the captions' words are in the model's vocabulary")
     rows: list[list[str]] = [["", *names, "rsum"]]
     parts = {"": evaluation.fused, **evaluation.levels}
     for level, scored in parts.items():
@@ -44,6 +48,8 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
         "split": evaluation.split,
         "videos": evaluation.num_videos,
         "captions": evaluation.num_captions,
+        "trained_on": evaluation.trained_on,
+        "known_words": evaluation.known_words,
         "options": asdict(evaluation.options),
         **_scored_json(evaluation.fused),
         "levels": {level: _scored_json(scored) for level, scored in evaluation.levels.items()},

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from graphvtr.datasets import DATASETS, DataSource
 from graphvtr.errors import DataError
 from graphvtr.metrics import both_directions, first_of_each
+from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, prepare, save_checkpoint
 from graphvtr.tasks.evaluate import encode_texts, encode_videos, evaluate_checkpoint, flat_metrics
 from graphvtr.tasks.report import format_table, to_json
+from graphvtr.text import Vocabulary
 
 
 @pytest.fixture
@@ -212,10 +215,26 @@ def test_checkpoint_on_a_registered_dataset(registered, toy_model, toy_vocabular
     save_checkpoint(path, model, toy_vocabulary, CheckpointInfo("hgr", dataset="toy", parser="rules", video_dim=10))
     found = evaluate_checkpoint(path, "toy", "test", DataSource(), EvalOptions(samples=10))
     direct = evaluate(model, prepare(toy_dataset("test"), model, toy_vocabulary), EvalOptions(samples=10))
-    assert found == direct
+    assert replace(found, trained_on="", known_words=None) == direct
+    assert (found.trained_on, found.known_words) == ("toy", 1.0)
     assert registered[-1].parser == "rules"  # the parser of training
     evaluate_checkpoint(path, "toy", "test", DataSource(parser="spacy"), EvalOptions(samples=10))
     assert registered[-1].parser == "spacy"
+
+
+def test_another_dataset_says_how_many_words_are_known(registered, toy_dataset, tmp_path) -> None:
+    vocabulary = Vocabulary(["a", "the", "dog", "one"])  # 3 words a caption: article, noun, verb
+    model = HGR(len(vocabulary), 10, hidden=8, word_dim=4)
+    path = tmp_path / "model.ckpt"
+    save_checkpoint(path, model, vocabulary, CheckpointInfo("hgr", dataset="other", video_dim=10))
+    found = evaluate_checkpoint(path, "toy", "test", DataSource(), EvalOptions(samples=10))
+    words = [word for caption in toy_dataset("test").words() for word in caption]
+    expected = sum(word in vocabulary for word in words) / len(words)
+    assert found.known_words == pytest.approx(expected)
+    assert f"trained on other; {expected:.1%} of the captions' words are in the model's vocabulary" in format_table(
+        found
+    )
+    assert to_json(found)["known_words"] == pytest.approx(expected)
 
 
 def test_checkpoint_of_other_features(registered, toy_model, toy_vocabulary, tmp_path) -> None:
@@ -230,7 +249,6 @@ def test_checkpoint_of_other_features(registered, toy_model, toy_vocabulary, tmp
 
 
 def test_released_file_on_a_dataset_without_vocabulary(registered, tmp_path) -> None:
-    from graphvtr.nn import HGR
     from graphvtr.nn.models.hgr_released import released_name
 
     state: dict[str, dict[str, torch.Tensor]] = {"video_encoder": {}, "text_encoder": {}}
