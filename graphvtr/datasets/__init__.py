@@ -1,6 +1,32 @@
 """Datasets that yield the two graphs."""
 
-from graphvtr.datasets import cad120, hgr_tree, moving_scenes, msvd
+from graphvtr.datasets import (
+    cad120,
+    dense,
+    folder,
+    hgr_tree,
+    moving_scenes,
+    msrvtt,
+    msvd,
+    tgif,
+    vatex,
+    youtube2text,
+)
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, build_dataset
 
-__all__ = ["DATASETS", "DataSource", "RetrievalDataset", "build_dataset", "cad120", "hgr_tree", "moving_scenes", "msvd"]
+__all__ = [
+    "DATASETS",
+    "DataSource",
+    "RetrievalDataset",
+    "build_dataset",
+    "cad120",
+    "dense",
+    "folder",
+    "hgr_tree",
+    "moving_scenes",
+    "msrvtt",
+    "msvd",
+    "tgif",
+    "vatex",
+    "youtube2text",
+]

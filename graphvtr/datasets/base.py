@@ -75,6 +75,8 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
         self.video_of_caption = video_of_caption
         self.video_graphs, self.role_graphs = video_graphs, role_graphs
         self.vocabulary = vocabulary
+        self.report: Any = None
+        """What was odd about the split's files (:class:`~graphvtr.datasets.captioned.SplitReport`), if it is known."""
 
     def __len__(self) -> int:
         return len(self.captions)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from graphvtr.errors import DataError
 
@@ -53,3 +56,115 @@ def read_list(path: Path) -> list[str]:
             raise DataError(f"{path}: video '{name}'", "is listed twice", "list every video once")
         seen.add(name)
     return names
+
+
+def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", fix: str = "check --root") -> list[Row]:
+    """Rows of a csv or tsv file with a header line; quoted fields may hold delimiters, quotes and line ends.
+
+    Args:
+        path: the file: UTF-8, with or without byte order mark, any line ends.
+        columns: columns that must be there; further ones are kept.
+        delimiter: ``","`` or a tab.
+        fix: what to do where the file is missing.
+
+    Raises:
+        DataError: the file is missing, empty, no UTF-8, lacks a column, or has a row of another length; the message
+            names the line.
+    """
+    rows: list[Row] = []
+    with _open_text(path, fix) as file:
+        reader = csv.DictReader(file, delimiter=delimiter, strict=True, skipinitialspace=False)
+        try:
+            header = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = header
+            for column in columns:
+                if column not in header:
+                    found = f"columns {', '.join(header)}" if header else "no lines"
+                    raise DataError(path, f"has no column '{column}' but {found}", f"columns: {', '.join(columns)}")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DataError(
+                        f"{path}, line {reader.line_num}", f"has not the {len(header)} fields of the header",
+                        "quote fields that hold delimiters",
+                    )  # fmt: skip
+                rows.append(Row(reader.line_num, row))
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(
+                f"{path}, line {reader.line_num}", f"cannot be read: {error}", "save it as UTF-8"
+            ) from error
+    if not rows:
+        raise DataError(path, "has a header and nothing else", "give one row a caption")
+    return rows
+
+
+def read_pairs(path: Path, delimiter: str = "\t", fix: str = "check --root") -> dict[str, list[str]]:
+    """``name<TAB>caption`` lines as name -> captions, in order; the caption is the rest of the line.
+
+    Raises:
+        DataError: the file is missing, empty or no UTF-8, or a line has no delimiter, name or caption.
+    """
+    out: dict[str, list[str]] = {}
+    with _open_text(path, fix) as file:
+        try:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                name, found, caption = line.strip("\r\n").partition(delimiter)
+                if not found or not name.strip():
+                    text = f"is '{line.strip()[:60]}'"
+                    raise DataError(f"{path}, line {number}", text, f"give: name{delimiter!r}caption".replace("'", ""))
+                out.setdefault(name.strip(), []).append(one_line(caption, f"{path}, line {number}"))
+        except UnicodeDecodeError as error:
+            raise DataError(path, f"cannot be read: {error}", "save it as UTF-8") from error
+    if not out:
+        raise DataError(path, "is empty", "give one caption a line")
+    return out
+
+
+class Row:
+    """A row of :func:`read_table`: fields by column, and the ``line`` it ends on."""
+
+    def __init__(self, line: int, fields: dict[str, str]) -> None:
+        self.line, self._fields = line, fields
+
+    def __getitem__(self, column: str) -> str:
+        return self._fields[column].strip()
+
+    def get(self, column: str) -> str | None:
+        """A field, None where there is no such column."""
+        value = self._fields.get(column)
+        return None if value is None else value.strip()
+
+
+def one_line(caption: object, where: str) -> str:
+    """A caption with single spaces and no line ends.
+
+    Raises:
+        DataError: it is no string or has no words.
+    """
+    if not isinstance(caption, str):
+        raise DataError(where, f"has a {type(caption).__name__} for a caption", "give a string")
+    words = caption.split()
+    if not words:
+        raise DataError(where, "has an empty caption", "remove it")
+    return " ".join(words)
+
+
+def need_file(root: Path, name: str, what: str) -> Path:
+    """``root/name``.
+
+    Raises:
+        DataError: it is not there; ``what`` says what it is and where it comes from.
+    """
+    path = root / name
+    if not path.is_file():
+        raise DataError(path, "no such file", what)
+    if path.stat().st_size == 0:
+        raise DataError(path, "is empty", "the download was cut short: " + what)
+    return path
+
+
+def _open_text(path: Path, fix: str) -> IO[str]:
+    if not path.is_file():
+        raise DataError(path, "no such file", fix)
+    return path.open(encoding="utf-8-sig", newline="")

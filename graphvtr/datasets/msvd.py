@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from graphvtr.datasets.base import (
-    DATASETS,
-    DataSource,
-    RetrievalDataset,
-    as_index,
-    check_split,
-    keep_available,
-)
-from graphvtr.datasets.files import read_captions, read_list
-from graphvtr.datasets.parsing import parse_captions
-from graphvtr.errors import DataError
-from graphvtr.video import FeatureStore
+from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
+from graphvtr.datasets.files import need_file, read_captions, read_list
 
-SPLITS = ("train", "val", "test")
+OFFICIAL = {"train": 1200, "val": 100, "test": 670}
 
 
 @DATASETS.register("msvd")
 def msvd(split: str, source: DataSource) -> RetrievalDataset:
-    """MSVD from a captions json, the official split lists and a feature store.
+    """MSVD from a captions json, the official split lists and a feature store; see also
+    :func:`~graphvtr.datasets.youtube2text.youtube2text`.
 
     Expected below ``source.root``::
 
@@ -37,25 +29,18 @@ def msvd(split: str, source: DataSource) -> RetrievalDataset:
     test    670     27,763
     ======  ======  ========
 
+    Args:
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        source: ``root``, ``store`` and the options ``max_captions`` (5 in some papers) and ``duplicate_captions``.
+
     Raises:
-        DataError: unknown split, a missing or malformed file, a listed video without captions or features.
+        DataError: unknown split, a missing or malformed file (says what to put where).
     """
-    check_split("msvd", split, SPLITS)
+    check_split("msvd", split, tuple(OFFICIAL))
+    check_options("msvd", source)
     root = source.need_root("msvd")
-    if source.store is None:
-        raise DataError("dataset 'msvd'", "needs a feature store", "run graphvtr extract and pass --store STORE")
-    store = FeatureStore.open(source.store)
-    captions_file = root / "captions_msvd.json"
-    captions_of = read_captions(captions_file)
-    listed = read_list(root / f"{split}_list.txt")
-    videos = keep_available(f"msvd/{split}", listed, store.__contains__, source, source.store, "skip")
-    captions: list[str] = []
-    owner: list[int] = []
-    for position, video in enumerate(videos):
-        if not captions_of.get(video):
-            raise DataError(f"{captions_file}: video '{video}'", "has no captions", f"it is listed in {split}_list.txt")
-        captions += captions_of[video]
-        owner += [position] * len(captions_of[video])
-    video_graphs = store.video_graphs(videos)
-    role_graphs = parse_captions(captions, source)
-    return RetrievalDataset("msvd", split, videos, captions, as_index(owner), video_graphs, role_graphs)
+    path = need_file(root, "captions_msvd.json", "put MSVD's captions there as {video: [caption, ...]}")
+    listed_in = need_file(root, f"{split}_list.txt", f"put the {OFFICIAL[split]:,} video names of the split there")
+    captions = read_captions(path)
+    listing = Listing(read_list(listed_in), captions, path, listed_in, (OFFICIAL[split],))
+    return captioned_dataset("msvd", split, source, listing)

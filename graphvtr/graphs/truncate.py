@@ -103,6 +103,39 @@ def sample_frames(graph: VideoGraph, num_frames: int) -> VideoGraph:
     return _subgraph(graph, masks)
 
 
+def between(graph: VideoGraph, begin: float, end: float) -> VideoGraph:
+    """The frames of a clip from ``begin`` to ``end`` seconds, with their regions; times then count from ``begin``.
+
+    Where no frame lies between the two, the one nearest to their middle is taken.
+
+    Args:
+        graph: one video graph.
+        begin: in seconds.
+        end: in seconds, not before ``begin``.
+
+    Raises:
+        DataError: ``end`` is before ``begin``, or the graph has no frames.
+
+    Example:
+        >>> clip = VideoGraph.build(torch.arange(10.0)[:, None])
+        >>> part = between(clip, 2.0, 4.5)
+        >>> part["frame"].x.flatten().tolist(), part["frame"].time.tolist()
+        ([2.0, 3.0, 4.0], [0.0, 1.0, 2.0])
+    """
+    time = graph["frame"].time
+    if not begin <= end or not len(time):
+        raise DataError(f"{graph.describe()}seconds {begin} to {end}", f"of {len(time)} frames", "give begin <= end")
+    keep = (time >= begin) & (time <= end)
+    if not keep.any():
+        keep[(time - (begin + end) / 2).abs().argmin()] = True
+    masks = {"frame": keep}
+    if "region" in graph.node_types:
+        masks["region"] = keep[graph["region"].frame]
+    out = _subgraph(graph, masks)
+    out["frame"].time = (out["frame"].time - begin).clamp(min=0)
+    return out
+
+
 def _longest(graph: HeteroData, node_type: str) -> int:
     """The largest number of such nodes in any graph of a batch."""
     if "ptr" not in graph[node_type]:

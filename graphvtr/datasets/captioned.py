@@ -1,0 +1,193 @@
+"""What the datasets of captioned videos share: split lists, captions, features, and a report of what does not fit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from graphvtr.datasets.base import DataSource, RetrievalDataset, as_index, keep_available
+from graphvtr.datasets.parsing import parse_captions
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, VideoGraph
+from graphvtr.video import FeatureStore
+
+logger = logging.getLogger(__name__)
+
+COMMON_OPTIONS = ("max_captions", "duplicate_captions")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the files of a dataset say about one split, before features are looked for.
+
+    Args:
+        videos: the videos of the split, in order.
+        captions: caption lists of videos (of other splits too).
+        captions_from: the file of the captions, for messages.
+        listed_in: the file of the split, for messages.
+        official: how many videos the split has officially; several numbers where papers differ, none where there
+            is no official list.
+        known: videos of all splits, where captions of others are worth a word; by default those with captions.
+    """
+
+    videos: Sequence[str]
+    captions: Mapping[str, Sequence[str]]
+    captions_from: Path
+    listed_in: Path
+    official: tuple[int, ...] = ()
+    known: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """What was odd about a split; :meth:`lines` tells it.
+
+    Args:
+        where: ``dataset/split``.
+        listed: number of videos on the list.
+        official: the official numbers, if any.
+        without_captions: listed videos that have none; they are left out.
+        without_features: listed videos that have none; they are left out.
+        unknown: videos with captions that no list knows.
+        duplicates: captions that stand more than once for the same video.
+    """
+
+    where: str
+    listed: int
+    official: tuple[int, ...] = ()
+    without_captions: list[str] = field(default_factory=list)
+    without_features: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    duplicates: int = 0
+
+    def lines(self) -> list[str]:
+        """One sentence for each thing that does not fit; none if all does."""
+        out = []
+        if self.official and self.listed not in self.official:
+            numbers = " or ".join(f"{number:,}" for number in self.official)
+            out.append(f"lists {self.listed:,} videos, the official split has {numbers}")
+        for names, text in (
+            (self.without_captions, "listed videos have no captions"),
+            (self.without_features, "listed videos have no features"),
+            (self.unknown, "videos have captions but are on no list"),
+        ):
+            if names:
+                out.append(f"{len(names):,} {text}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}")
+        if self.duplicates:
+            out.append(f"{self.duplicates:,} captions stand more than once for their video")
+        return out
+
+
+class Features(Protocol):
+    """Where a split's video graphs come from."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def video_graphs(self, names: Sequence[str]) -> GraphStore[VideoGraph]:
+        """The graphs of ``names``, in order."""
+
+
+def captioned_dataset(
+    name: str,
+    split: str,
+    source: DataSource,
+    listing: Listing,
+    features_of: Callable[[FeatureStore], Features] | None = None,
+) -> RetrievalDataset:
+    """A split from its listing and the feature store of ``source`` (or what ``features_of`` makes of the store).
+
+    ``source.options`` may hold ``max_captions`` (the first n of each video are taken) and ``duplicate_captions``
+    (``"keep"``, or ``"drop"`` those that repeat an earlier one of their video). With ``source.missing`` ``"error"`` a
+    split that differs from the official one in number, and a listed video without captions or features, are
+    errors; else they are left out and reported (:attr:`RetrievalDataset.report`).
+
+    Raises:
+        DataError: no store, a video listed twice, nothing left, an unknown option, or as above.
+    """
+    where = f"{name}/{split}"
+    strict = source.missing == "error"
+    seen: set[str] = set()
+    for video in listing.videos:
+        if video in seen:
+            raise DataError(f"{listing.listed_in}: video '{video}'", "is listed twice", "list every video once")
+        seen.add(video)
+    known = listing.known if listing.known is not None else frozenset(listing.captions)
+    report = SplitReport(
+        where,
+        len(listing.videos),
+        listing.official,
+        without_captions=[video for video in listing.videos if not listing.captions.get(video)],
+        unknown=sorted(video for video in listing.captions if video not in known),
+    )
+    if strict and listing.official and report.listed not in listing.official:
+        raise DataError(listing.listed_in, report.lines()[0], "take the official list, or pass --missing skip")
+    captioned = [video for video in listing.videos if listing.captions.get(video)]
+    if report.without_captions and (strict or not captioned):
+        raise DataError(
+            f"{listing.captions_from}: video '{report.without_captions[0]}'",
+            f"has no captions ({len(report.without_captions)} listed videos have none)",
+            f"it is listed in {listing.listed_in}",
+        )
+    store = open_store(name, source)
+    features: Features = store if features_of is None else features_of(store)
+    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip")
+    held = set(videos)
+    report.without_features.extend(video for video in captioned if video not in held)
+    captions, owner, repeated = _chosen(videos, listing.captions, source)
+    report = replace(report, duplicates=repeated)
+    for line in replace(report, without_features=[]).lines():  # keep_available has told of those
+        logger.warning("%s: %s", where, line)
+    dataset = RetrievalDataset(
+        name, split, videos, captions, as_index(owner), features.video_graphs(videos), parse_captions(captions, source)
+    )
+    dataset.report = report
+    return dataset
+
+
+def check_options(name: str, source: DataSource, known: Iterable[str] = ()) -> None:
+    """Refuse options that a dataset does not know.
+
+    Raises:
+        DataError: an unknown option; the message lists those that are known.
+    """
+    every = (*known, *COMMON_OPTIONS)
+    for option in source.options:
+        if option not in every:
+            raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(every)}")
+
+
+def open_store(name: str, source: DataSource) -> FeatureStore:
+    """The feature store of ``source``.
+
+    Raises:
+        DataError: there is none; the message says how to make one.
+    """
+    if source.store is None:
+        fix = "run graphvtr extract CLIPS --out STORE (or graphvtr store convert) and pass --store STORE"
+        raise DataError(f"dataset '{name}'", "needs a feature store", fix)
+    return FeatureStore.open(source.store)
+
+
+def _chosen(
+    videos: Sequence[str], captions_of: Mapping[str, Sequence[str]], source: DataSource
+) -> tuple[list[str], list[int], int]:
+    """Captions of ``videos`` by the options, the position of each one's video, how many repeat another one."""
+    limit, repeats = source.options.get("max_captions"), source.options.get("duplicate_captions", "keep")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise DataError("option 'max_captions'", f"is {limit}", "give a number of 1 or more")
+    if repeats not in ("keep", "drop"):
+        raise DataError(f"option 'duplicate_captions={repeats}'", "unknown", "use 'keep' or 'drop'")
+    captions: list[str] = []
+    owner: list[int] = []
+    repeated = 0
+    for position, video in enumerate(videos):
+        every = list(captions_of[video])
+        distinct = list(dict.fromkeys(every))
+        repeated += len(every) - len(distinct)
+        taken = (distinct if repeats == "drop" else every)[:limit]
+        captions += taken
+        owner += [position] * len(taken)
+    return captions, owner, repeated

@@ -1,0 +1,91 @@
+"""Your own clips: a folder with ``captions.csv`` and a feature store."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
+from graphvtr.datasets.files import need_file, one_line, read_table
+from graphvtr.errors import DataError
+from graphvtr.video.extract import CLIP_SUFFIXES
+
+SPLITS = ("train", "val", "test", "all")
+FIX = "give a csv with the columns video and caption, and split (train, val or test) if you have one"
+
+
+@DATASETS.register("folder")
+def folder(split: str, source: DataSource) -> RetrievalDataset:
+    """Any clips with captions.
+
+    Expected below ``source.root``: ``captions.csv`` with the columns ``video`` and ``caption``, a row a caption, and
+    ``split`` (``train``, ``val`` or ``test``, the same for all captions of a video) if there is one. Without it
+    videos are split by a hash of their name: 80, 10 and 10 %, roughly. ``video`` is the clip's name as
+    ``graphvtr extract`` has it (its file name without the ending, which may stand there too).
+
+    .. code-block:: text
+
+        video,caption,split
+        beach.mp4,"a dog, wet from the sea, runs",train
+        beach.mp4,two people watch a dog,train
+        kitchen.mp4,a woman slices bread,test
+
+    Args:
+        split: ``"train"``, ``"val"``, ``"test"`` or ``"all"``.
+        source: ``root``, ``store`` and the options ``max_captions`` and ``duplicate_captions``.
+
+    Raises:
+        DataError: unknown split, a missing or malformed file, a video in two splits.
+    """
+    check_split("folder", split, SPLITS)
+    check_options("folder", source)
+    root = source.need_root("folder")
+    path = need_file(root, "captions.csv", FIX)
+    captions, part_of = read_captions_csv(path)
+    videos = [video for video, part in part_of.items() if split in (part, "all")]
+    if not videos:
+        found = ", ".join(sorted(set(part_of.values())))
+        raise DataError(path, f"has no video of the split '{split}'", f"splits found: {found}")
+    return captioned_dataset("folder", split, source, Listing(videos, captions, path, path))
+
+
+def read_captions_csv(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """``captions.csv`` as video -> captions and video -> split.
+
+    Raises:
+        DataError: see :func:`folder`; the message names the line.
+    """
+    captions: dict[str, list[str]] = {}
+    part_of: dict[str, str] = {}
+    for row in read_table(path, ["video", "caption"], fix=FIX):
+        where = f"{path}, line {row.line}"
+        video = clip_name(row["video"])
+        if not video:
+            raise DataError(where, "names no video", FIX)
+        captions.setdefault(video, []).append(one_line(row["caption"], where))
+        given = row.get("split")
+        part = _drawn(video) if given is None else given
+        if part not in SPLITS[:3]:
+            raise DataError(where, f"has the split '{part}'", f"known: {', '.join(SPLITS[:3])}")
+        if part_of.setdefault(video, part) != part:
+            problem = f"is in '{part}' here and in '{part_of[video]}' above"
+            raise DataError(f"{where}: video '{video}'", problem, "choose one")
+    return captions, part_of
+
+
+def clip_name(video: str) -> str:
+    """A clip's name as the feature store has it: without the ending of a video file.
+
+    Example:
+        >>> clip_name("a/b.c.mp4"), clip_name("v1.2")
+        ('a/b.c', 'v1.2')
+    """
+    stem, dot, ending = video.strip().rpartition(".")
+    return stem if stem and f"{dot}{ending.lower()}" in CLIP_SUFFIXES else video.strip()
+
+
+def _drawn(video: str) -> str:
+    """A split by a hash of the name: the same on every machine, whatever other videos there are."""
+    tenth = int.from_bytes(hashlib.sha256(video.encode()).digest()[:4], "big") % 10
+    return {8: "val", 9: "test"}.get(tenth, "train")

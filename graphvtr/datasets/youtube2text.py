@@ -1,0 +1,83 @@
+"""MSVD, also known as YouTube2Text, in the layout ``vid1201<TAB>sentence`` of video captioning."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
+from graphvtr.datasets.files import need_file, read_pairs
+from graphvtr.errors import DataError
+
+OFFICIAL = {"train": 1200, "val": 100, "test": 670}
+RELEASE = "put {} of the YouTube2Text captions of Venugopalan et al. (2015) there"
+CAPTIONS = "sents_{}_lc_nopunc.txt"
+
+
+@DATASETS.register("youtube2text")
+def youtube2text(split: str, source: DataSource) -> RetrievalDataset:
+    """Youtube2Text: the same videos and splits as MSVD; retrieval papers test models of MSR-VTT on its test part.
+
+    Expected below ``source.root``::
+
+        sents_train_lc_nopunc.txt sents_val_lc_nopunc.txt sents_test_lc_nopunc.txt   vid1201<TAB>sentence
+        youtube_mapping.txt                                                          optional: clip name, vid1201
+
+    With the mapping the features are looked for by the names of the clips (``mv89psg6zh4_33_46``), else by ``vid1``
+    to ``vid1970``.
+
+    ======  ======  ========  =================
+    split   videos  captions  ids
+    ======  ======  ========  =================
+    train   1,200   48,774    vid1 to 1200
+    val     100     4,290     vid1201 to 1300
+    test    670     27,763    vid1301 to 1970
+    ======  ======  ========  =================
+
+    Args:
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        source: ``root``, ``store`` and the options ``max_captions`` (5 in some papers) and ``duplicate_captions``.
+
+    Raises:
+        DataError: unknown split, a missing or malformed file (says what to put where).
+    """
+    check_split("youtube2text", split, tuple(OFFICIAL))
+    check_options("youtube2text", source)
+    root = source.need_root("youtube2text")
+    name = CAPTIONS.format(split)
+    path = need_file(root, name, RELEASE.format(name))
+    captions = read_pairs(path)
+    mapping = root / "youtube_mapping.txt"
+    if mapping.is_file():
+        clip_of = read_mapping(mapping)
+        unknown = next((video for video in captions if video not in clip_of), None)
+        if unknown is not None:
+            raise DataError(
+                f"{mapping}: '{unknown}'", f"is missing, {path.name} has captions of it", "download it again"
+            )
+        captions = {clip_of[video]: sentences for video, sentences in captions.items()}
+    return captioned_dataset(
+        "youtube2text", split, source, Listing(list(captions), captions, path, path, (OFFICIAL[split],))
+    )
+
+
+def read_mapping(path: Path) -> dict[str, str]:
+    """``youtube_mapping.txt`` as ``vid1201`` -> name of the clip.
+
+    Raises:
+        DataError: a line is not ``name vid<number>``, or an id stands twice.
+    """
+    out: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        if not line.strip():
+            continue
+        fields = line.split()
+        if len(fields) != 2 or not re.fullmatch(r"vid\d+", fields[1]):
+            raise DataError(f"{path}, line {number}", f"is '{line.strip()[:60]}'", "give: clip name, space, vid number")
+        if fields[1] in out:
+            raise DataError(f"{path}, line {number}: {fields[1]}", "stands twice", "download it again")
+        out[fields[1]] = fields[0]
+    if not out:
+        raise DataError(path, "is empty", RELEASE.format(path.name))
+    return out

@@ -1,0 +1,91 @@
+"""What the datasets of captioned videos share: counts, missing and unknown ids, duplicates."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from graphvtr.datasets import DataSource, RetrievalDataset
+from graphvtr.datasets.captioned import Listing, captioned_dataset
+from graphvtr.errors import DataError
+
+Source = Callable[..., DataSource]
+CAPTIONS = {"a": ["one", "two", "one"], "b/c": ["three"], "d": ["four"], "x": ["five"]}
+
+
+def build(source: DataSource, videos: list[str], official: tuple[int, ...] = ()) -> RetrievalDataset:
+    known = frozenset("abd") | {"b/c"}
+    listing = Listing(videos, CAPTIONS, Path("captions.json"), Path("list.txt"), official, known)
+    return captioned_dataset("tiny", "train", source, listing)
+
+
+def test_a_clean_split(source: Source) -> None:
+    dataset = build(source(["a", "b/c", "unused"]), ["b/c", "a"], (2, 3))
+    assert dataset.videos == ["b/c", "a"]
+    assert dataset.captions == ["three", "one", "two", "one"]
+    assert dataset.video_of_caption.tolist() == [0, 1, 1, 1]
+    assert [graph.name for graph in dataset.video_graphs] == ["b/c", "a"]
+    assert [graph.caption for graph in dataset.role_graphs] == dataset.captions
+
+
+def test_what_is_odd_is_reported(source: Source, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        dataset = build(source(["a", "b/c"]), ["a", "b/c", "d", "silent"], (1200,))
+    assert dataset.videos == ["a", "b/c"]
+    assert dataset.report.lines() == [
+        "lists 4 videos, the official split has 1,200",
+        "1 listed videos have no captions: silent",
+        "1 listed videos have no features: d",
+        "1 videos have captions but are on no list: x",
+        "1 captions stand more than once for their video",
+    ]
+    for text in ("official split has 1,200", "no captions: silent", "2 of 3 listed videos have features", "no list: x"):
+        assert text in caplog.text
+    assert caplog.text.count("have features") == 1
+
+
+def test_strict_refuses(source: Source) -> None:
+    strict = source(["a", "b/c"], missing="error")
+    with pytest.raises(DataError, match=r"list.txt: lists 2 videos, the official split has 1,200 .take the official"):
+        build(strict, ["a", "b/c"], (1200,))
+    with pytest.raises(DataError, match=r"captions.json: video 'silent': has no captions .1 listed"):
+        build(strict, ["a", "silent"])
+    with pytest.raises(DataError, match=r"video 'd': has no feature .1 of 2 listed"):
+        build(strict, ["a", "d"])
+
+
+def test_nothing_left_is_an_error(source: Source) -> None:
+    features = source(["a"])
+    with pytest.raises(DataError, match=r"video 'silent': has no captions"):
+        build(features, ["silent"])
+    with pytest.raises(DataError, match=r"video 'd': has no feature"):
+        build(features, ["d"])
+    with pytest.raises(DataError, match=r"list.txt: video 'a': is listed twice"):
+        build(features, ["a", "d", "a"])
+
+
+@pytest.mark.parametrize(
+    ("options", "captions"),
+    [
+        ({"max_captions": 2}, ["one", "two"]),
+        ({"duplicate_captions": "drop"}, ["one", "two"]),
+        ({"duplicate_captions": "keep"}, ["one", "two", "one"]),
+        ({"duplicate_captions": "drop", "max_captions": 1}, ["one"]),
+    ],
+)
+def test_options(source: Source, options: dict, captions: list[str]) -> None:
+    assert build(source(["a"], **options), ["a"]).captions == captions
+
+
+@pytest.mark.parametrize("options", [{"max_captions": 0}, {"max_captions": "5"}, {"duplicate_captions": "twice"}])
+def test_options_are_checked(source: Source, options: dict) -> None:
+    with pytest.raises(DataError, match=r"option '"):
+        build(source(["a"], **options), ["a"])
+
+
+def test_no_store(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dataset 'tiny': needs a feature store .run graphvtr extract CLIPS"):
+        build(DataSource(root=tmp_path), ["a"])
