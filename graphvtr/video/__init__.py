@@ -4,12 +4,27 @@ from graphvtr.video.decode import ClipInfo, ClipReader, probe
 from graphvtr.video.extract import ExtractReport, extract, find_clips
 from graphvtr.video.features import (
     FEATURIZERS,
+    CropFeaturizer,
     EfficientNetLite,
     FrameFeaturizer,
     MapFeaturizer,
     PixelDescriptor,
     build_featurizer,
 )
+from graphvtr.video.pipeline import ClipPipeline
+from graphvtr.video.regions import (
+    DetectorLayout,
+    GridRegions,
+    OnnxDetector,
+    RegionDetector,
+    Regions,
+    TrackLinker,
+    best_boxes,
+    box_iou,
+    build_detector,
+    describe_frames_and_regions,
+)
+from graphvtr.video.roi_pool import roi_pool
 from graphvtr.video.sampling import Clip, sample_clip, uniform_indices, uniform_times
 from graphvtr.video.store import ClipEntry, FeatureStore, StoreWriteError
 
@@ -18,18 +33,31 @@ __all__ = [
     "Clip",
     "ClipEntry",
     "ClipInfo",
+    "ClipPipeline",
     "ClipReader",
+    "CropFeaturizer",
+    "DetectorLayout",
     "EfficientNetLite",
     "ExtractReport",
     "FeatureStore",
     "FrameFeaturizer",
+    "GridRegions",
     "MapFeaturizer",
+    "OnnxDetector",
     "PixelDescriptor",
+    "RegionDetector",
+    "Regions",
     "StoreWriteError",
+    "TrackLinker",
+    "best_boxes",
+    "box_iou",
+    "build_detector",
     "build_featurizer",
+    "describe_frames_and_regions",
     "extract",
     "find_clips",
     "probe",
+    "roi_pool",
     "sample_clip",
     "uniform_indices",
     "uniform_times",

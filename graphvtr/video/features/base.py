@@ -98,3 +98,12 @@ def resize(frames: Tensor, size: int, device: torch.device) -> Tensor:
     channels_first = frames.cpu().permute(0, 3, 1, 2)
     resized = F.interpolate(channels_first, (size, size), mode="bilinear", antialias=True, align_corners=False)
     return resized.contiguous().to(device).float().div_(255.0)
+
+
+def crop(frame: Tensor, box: Tensor) -> Tensor:
+    """The pixels of ``[H, W, ...]`` that a box touches, at least one."""
+    height, width = frame.shape[:2]
+    x0, y0, x1, y1 = box.tolist()
+    left, top = min(int(x0 * width), width - 1), min(int(y0 * height), height - 1)
+    right, bottom = max(left + 1, -int(-x1 * width // 1)), max(top + 1, -int(-y1 * height // 1))
+    return frame[top : min(bottom, height), left : min(right, width)]

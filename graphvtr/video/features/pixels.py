@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphvtr.errors import DataError
-from graphvtr.video.features.base import FEATURIZERS, check_frames, resize
+from graphvtr.video.features.base import FEATURIZERS, check_frames, crop, resize
+from graphvtr.video.roi_pool import roi_pool
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
@@ -80,9 +81,41 @@ class PixelDescriptor:
         """
         check_frames(frames)
         pictures = resize(frames, self.size, self.device)  # [T, 3, S, S]
-        luma = torch.einsum("tchw,c->thw", pictures, pictures.new_tensor(_LUMA))
-        parts = (self.layout(pictures), self.colour(pictures), self.edges(luma), self.motion(luma))
-        return torch.cat(parts, dim=1).cpu().clone()
+        luma = _luma(pictures)
+        return torch.cat((*self._still(pictures, luma), self.motion(luma)), dim=1).cpu().clone()
+
+    @torch.inference_mode()
+    def describe_crops(self, frames: Tensor, box: Tensor, frame: Tensor) -> Tensor:
+        """The same for parts of the pictures: each box is cut out and described as a picture of its own; its
+        ``motion`` is the change inside the box between its frame and those before and after.
+
+        Args:
+            frames: [T, H, W, 3], uint8 RGB.
+            box: [R, 4], x0 y0 x1 y1, 0..1.
+            frame: [R], index of each box's frame, not decreasing.
+
+        Returns:
+            [R, dim], float32 on the CPU.
+
+        Raises:
+            DataError: another shape or dtype.
+        """
+        check_frames(frames)
+        if not len(box):
+            return torch.zeros(0, self.dim)
+        before, after, neighbours = _changes(_luma(resize(frames, self.size, self.device)))
+        box, frame = box.to(self.device), frame.to(self.device)
+        cells = [roi_pool(change[:, None], box, frame, self.motion_cells).flatten(1) for change in (before, after)]
+        motion = (cells[0] + cells[1]) / neighbours[frame]
+        crops = [crop(frames[t], one)[None] for t, one in zip(frame.tolist(), box, strict=True)]
+        still = []
+        for start in range(0, len(crops), 64):  # crops are resized: many at a time would take much memory
+            pictures = torch.cat([resize(part, self.size, self.device) for part in crops[start : start + 64]])
+            still.append(torch.cat(self._still(pictures, _luma(pictures)), dim=1))
+        return torch.cat([torch.cat(still), motion], dim=1).cpu().clone()
+
+    def _still(self, pictures: Tensor, luma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.layout(pictures), self.colour(pictures), self.edges(luma)
 
     def layout(self, pictures: Tensor) -> Tensor:
         """Mean colour of the cells, ``[T, 3, S, S]`` in 0..1 -> ``[T, 192]``."""
@@ -118,11 +151,21 @@ class PixelDescriptor:
 
     def motion(self, luma: Tensor) -> Tensor:
         """Change of brightness, ``[T, S, S]`` in 0..1 -> ``[T, 16]``; zero for a clip of one frame."""
-        change = luma.diff(dim=0).abs()[:, None]  # [T - 1, 1, S, S]
-        cells = F.adaptive_avg_pool2d(change, self.motion_cells).flatten(1) if len(change) else luma.new_zeros(0, 16)
-        total, neighbours = luma.new_zeros(len(luma), self.widths["motion"]), luma.new_zeros(len(luma), 1)
-        for side in (total[1:], total[:-1]):
-            side += cells
-        for side in (neighbours[1:], neighbours[:-1]):
-            side += 1
-        return total / neighbours.clamp(min=1)
+        before, after, neighbours = _changes(luma)
+        cells = [F.adaptive_avg_pool2d(change[:, None], self.motion_cells).flatten(1) for change in (before, after)]
+        return (cells[0] + cells[1]) / neighbours
+
+
+def _changes(luma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Absolute change ``[T, S, S]`` against the frame before and the one after, 0 where there is none, and how
+    many of the two there are, ``[T, 1]`` (1 for a single frame)."""
+    change = luma.diff(dim=0).abs()  # [T - 1, S, S]
+    nothing = torch.zeros_like(luma[:1])
+    neighbours = luma.new_full((len(luma), 1), 2.0)
+    neighbours[0] = neighbours[-1] = 1.0
+    return torch.cat([nothing, change]), torch.cat([change, nothing]), neighbours
+
+
+def _luma(pictures: Tensor) -> Tensor:
+    """``[T, 3, S, S]`` -> ``[T, S, S]``."""
+    return torch.einsum("tchw,c->thw", pictures, pictures.new_tensor(_LUMA))

@@ -7,8 +7,8 @@ from graphvtr.video.regions.describe import describe_frames_and_regions
 from graphvtr.video.regions.grid import GridRegions
 from graphvtr.video.regions.layouts import DetectorLayout
 from graphvtr.video.regions.onnx_detector import OnnxDetector
-from graphvtr.video.regions.roi_pool import roi_pool
 from graphvtr.video.regions.tracks import TrackLinker
+from graphvtr.video.roi_pool import roi_pool
 
 __all__ = [
     "DetectorLayout",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphvtr.video.features.base import CropFeaturizer, FrameFeaturizer, MapFeaturizer
+from graphvtr.video.features.base import CropFeaturizer, FrameFeaturizer, MapFeaturizer, crop
 from graphvtr.video.regions.base import Regions
-from graphvtr.video.regions.roi_pool import roi_pool
+from graphvtr.video.roi_pool import roi_pool
 
 
 def describe_frames_and_regions(featurizer: FrameFeaturizer, frames: Tensor, regions: Regions) -> tuple[Tensor, Tensor]:
     """Features of frames and of regions, by one pass of the network where it can be.
 
     A :class:`~graphvtr.video.MapFeaturizer` has its map pooled over each box
-    (:func:`~graphvtr.video.regions.roi_pool`), a :class:`CropFeaturizer` is asked, and any other one is given
+    (:func:`~graphvtr.video.roi_pool`), a :class:`CropFeaturizer` is asked, and any other one is given
     the crop of each box as a clip of one frame.
 
     Args:
@@ -33,12 +33,3 @@ def describe_frames_and_regions(featurizer: FrameFeaturizer, frames: Tensor, reg
         return frame_x, featurizer.describe_crops(frames, regions.box, regions.frame)
     crops = [featurizer(crop(frames[t], box)[None]) for t, box in zip(regions.frame.tolist(), regions.box, strict=True)]
     return frame_x, torch.cat(crops) if crops else frame_x.new_zeros(0, frame_x.size(1))
-
-
-def crop(frame: Tensor, box: Tensor) -> Tensor:
-    """The pixels of ``[H, W, ...]`` that a box touches, at least one."""
-    height, width = frame.shape[:2]
-    x0, y0, x1, y1 = box.tolist()
-    left, top = min(int(x0 * width), width - 1), min(int(y0 * height), height - 1)
-    right, bottom = max(left + 1, -int(-x1 * width // 1)), max(top + 1, -int(-y1 * height // 1))
-    return frame[top : min(bottom, height), left : min(right, width)]

@@ -70,7 +70,7 @@ class DetectorLayout:
                 raise DataError(f"layout.{name}", f"is {getattr(self, name)!r}", f"known: {', '.join(known)}")
         for name, length in (("mean", 3), ("std", 3), ("size", 2)):
             value = getattr(self, name)
-            if value is not None and len(value) != length:
+            if value is not None and (not isinstance(value, tuple) or len(value) != length):
                 raise DataError(f"layout.{name}", f"is {value}", f"give {length} numbers")
         if 0 in self.std or (self.size is not None and min(self.size) < 1):
             raise DataError("layout", "has a std or size of 0", "give positive numbers")
@@ -86,7 +86,9 @@ class DetectorLayout:
         for name in values:
             if name not in known:
                 raise DataError(source, f"has '{name}'", f"known: {', '.join(known)}")
-        ready: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        ready: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
         try:
             return cls(**ready)
         except TypeError as error:

@@ -21,10 +21,11 @@ class TrackLinker:
 
     The affinity of region i of a frame and region j of the next one is
 
-    .. math:: a_{ij} = w\, \mathrm{IoU}(b_i, b_j) + (1 - w)\, \cos(x_i - \bar x, x_j - \bar x)
+    .. math:: a_{ij} = w\, \mathrm{IoU}(b_i, b_j) + (1 - w)\, \cos(x_i - c \bar x, x_j - c \bar x)
 
-    with :math:`\bar x` the mean of the clip's regions, without which all pictures of one scene look alike to a
-    network whose features are positive. The one-to-one assignment of largest total affinity (Hungarian method,
+    with :math:`\bar x` the mean of the clip's regions, without which everything in one scene looks alike to a
+    network whose features are positive, and c = 1 - 1 / (mean number of regions a frame): where a frame has one
+    region, the mean is that object itself. The one-to-one assignment of largest total affinity (Hungarian method,
     ``scipy.optimize.linear_sum_assignment``) is taken, and of it the pairs whose affinity reaches
     ``min_affinity``. Chains of links are tracks.
 
@@ -91,8 +92,10 @@ class TrackLinker:
         """Of each two consecutive frames with regions: their regions' rows and the affinity of all pairs."""
         if not len(regions):
             return []
-        x = F.normalize((x - x.mean(0)).double(), dim=1)
-        rows = torch.arange(len(regions)).split(torch.bincount(regions.frame).tolist())
+        count = torch.bincount(regions.frame)
+        common = 1 - int((count > 0).sum()) / len(regions)
+        x = F.normalize((x - common * x.mean(0)).double(), dim=1)
+        rows = torch.arange(len(regions)).split(count.tolist())
         box = regions.box.double()
         return [
             (
