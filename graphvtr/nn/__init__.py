@@ -1,5 +1,6 @@
 """Layers, matching, losses and retrieval models."""
 
+from graphvtr.nn.attribute_heads import AttributeHeads
 from graphvtr.nn.conv import (
     CompleteGraphAttention,
     DenseRandomWalkGCN,
@@ -15,23 +16,44 @@ from graphvtr.nn.encoders import (
     DualTextEncoder,
     DualVideoEncoder,
     HierarchicalVideoEncoder,
+    MCSANTextEncoder,
+    MCSANVideoEncoder,
+    RelationshipEncoder,
     RoleGraphEncoder,
     WordEncoder,
 )
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.match import CosineMatch, HolographicMatch, JaccardMatch, LocalAttentiveMatch
-from graphvtr.nn.models import HGR, MODELS, VSE, DualEncoding, RetrievalModel, ViSERN, VSEPlusPlus, VSRNet
-from graphvtr.nn.pool import AttentionPool, SoftAttentionPool
+from graphvtr.nn.models import (
+    HGR,
+    MCSAN,
+    MODELS,
+    VSE,
+    ConceptModel,
+    DualEncoding,
+    HANet,
+    RetrievalModel,
+    ViSERN,
+    VSEPlusPlus,
+    VSRNet,
+)
+from graphvtr.nn.pool import AttentionPool, ConceptPool, SoftAttentionPool
 from graphvtr.nn.region_attention import attention_map
 
 __all__ = [
     "HGR",
+    "MCSAN",
+    "MCSANTextEncoder",
+    "MCSANVideoEncoder",
     "MODELS",
     "VSE",
     "AttentionPool",
     "BertEncoder",
+    "AttributeHeads",
     "CompleteGraphAttention",
+    "ConceptModel",
+    "ConceptPool",
     "CosineMatch",
     "DenseRandomWalkGCN",
     "DistributionAlignmentLoss",
@@ -40,6 +62,7 @@ __all__ = [
     "DualVideoEncoder",
     "FocalBCELoss",
     "FrameTransformer",
+    "HANet",
     "HierarchicalVideoEncoder",
     "HolographicMatch",
     "JaccardMatch",
@@ -48,6 +71,7 @@ __all__ = [
     "LocalAttentiveMatch",
     "RandomWalkGCN",
     "RandomWalkGCNConv",
+    "RelationshipEncoder",
     "RetrievalModel",
     "RoleGATConv",
     "RoleGraphEncoder",

@@ -8,10 +8,12 @@ from typing import Any
 from graphvtr.datasets import DataSource, RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
+from graphvtr.nn.models.concept_model import ConceptModel
+from graphvtr.tasks.concepts import concept_vocabulary, label
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore
 
-DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim")
+DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim", "concepts")
 """Constructor arguments of models that follow from the data."""
 
 
@@ -19,6 +21,18 @@ def prepare(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabu
     """A copy of the dataset as the model wants it: its graphs through the model's transforms, words encoded."""
     prepared = dataset.transformed(model.transform_video, model.transform_text)
     prepared.encode_words(vocabulary)
+    return prepared
+
+
+def prepare_training(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary) -> RetrievalDataset:
+    """:func:`prepare`, and for models that predict concepts the labels of every caption and video.
+
+    Raises:
+        MissingExtraError: the model predicts concepts, and spaCy is not installed.
+    """
+    prepared = prepare(dataset, model, vocabulary)
+    if isinstance(model, ConceptModel) and len(model.concepts):
+        label(prepared, dataset, model.concepts)
     return prepared
 
 
@@ -34,7 +48,8 @@ def build_model(
 
     Args:
         name: registered name.
-        dataset: its features set ``video_dim`` and, for models with regions, ``region_dim``.
+        dataset: its features set ``video_dim`` and, for models with regions, ``region_dim``; its captions the
+            ``concepts`` of models that predict them.
         vocabulary: its length sets ``vocab_size``.
         options: the other constructor arguments.
 
@@ -43,7 +58,7 @@ def build_model(
     """
     model_class = MODELS[name]
     accepted = inspect.signature(model_class).parameters
-    values = {"vocab_size": len(vocabulary), "video_dim": dataset.video_dim}
+    values: dict[str, Any] = {"vocab_size": len(vocabulary), "video_dim": dataset.video_dim}
     if "region_dim" in accepted:
         region = dataset.video_graphs.nodes.get("region")
         if region is not None:
@@ -53,8 +68,11 @@ def build_model(
     for option in options or {}:
         if option not in accepted:
             raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(accepted)}")
+    if "concepts" in accepted:
+        wanted = (options or {}).get("concept_sizes", accepted["concept_sizes"].default)
+        values["concepts"] = concept_vocabulary(dataset, wanted).to_dict()
     sizes = {key: value for key, value in values.items() if key in accepted}
-    return model_class(**sizes, **(options or {}))
+    return model_class(**{**sizes, **(options or {})})
 
 
 def featurizer_name(source: DataSource) -> str:

@@ -22,9 +22,10 @@ from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info
 from graphvtr.tasks.data import CaptionsPerVideo, RetrievalData
 from graphvtr.tasks.module import RetrievalModule
-from graphvtr.tasks.prepare import prepare
+from graphvtr.tasks.prepare import prepare, prepare_training
 from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.text import Vocabulary
+from graphvtr.text.parser import shorten
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
@@ -143,7 +144,7 @@ def fit(
     done = check_run(last, model, vocabulary, info, resume)
     out.mkdir(parents=True, exist_ok=True)
     data = RetrievalData(
-        prepare(train, model, vocabulary),
+        prepare_training(train, model, vocabulary),
         prepare(val, model, vocabulary),
         batch_size=options.batch_size,
         seed=options.seed,
@@ -260,7 +261,9 @@ def check_run(last: Path, model: RetrievalModel, vocabulary: Vocabulary, info: C
     found_info, found, wanted = read_info(last, header, info.model), header["config"], dict(model.config)
     differing = sorted(key for key in found.keys() | wanted if found.get(key) != wanted.get(key))
     if differing:
-        values = ", ".join(f"{key} {found.get(key)} instead of {wanted.get(key)}" for key in differing)
+        values = ", ".join(
+            f"{key} {shorten(str(found.get(key)))} instead of {shorten(str(wanted.get(key)))}" for key in differing
+        )
         raise DataError(last, f"was trained with other model options: {values}", "resume with the run's config.yaml")
     if header["vocabulary"] != vocabulary.to_dict():
         raise DataError(last, "was trained with another vocabulary", "resume with the same training data")

@@ -89,13 +89,20 @@ class RoleGraphEncoder(nn.Module):
 
     def _nodes(self, graph: RoleGraph) -> tuple[Tensor, ReasoningGraph]:
         """The nodes before reasoning [events + actions + entities, D], and how they are joined."""
+        _, event, local = self._pooled(graph)
+        return self._with_roles(graph, event, local)
+
+    def _pooled(self, graph: RoleGraph) -> tuple[Tensor, Tensor, Tensor]:
+        """Words in context [W, D], events [N, D], actions and entities [A + E, D], all without their roles."""
         if "id" not in graph["word"]:
             raise DataError("word.id", "missing", "encode the graphs with a Vocabulary first")
         ids = graph["word"].id
         word_ptr = node_ptr(graph, "word").to(ids.device)
         words = self.words(ids, word_ptr)
-        event = self.pool(words, word_ptr)
         local = torch.cat([_span_max(graph, words, level) for level in ("action", "entity")])
+        return words, self.pool(words, word_ptr), local
+
+    def _with_roles(self, graph: RoleGraph, event: Tensor, local: Tensor) -> tuple[Tensor, ReasoningGraph]:
         reasoning = reasoning_graph(graph, self.event_edges)
         if self.roles is None:
             return torch.cat([event, local]), reasoning

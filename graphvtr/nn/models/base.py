@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,7 @@ class RetrievalModel(nn.Module, ABC):
         info: what a checkpoint tells about its training, plain values.
     """
 
-    levels: ClassVar[tuple[str, ...]]
+    levels: tuple[str, ...]
     config: dict[str, Any]
     matchers: nn.ModuleDict
     vocabulary: Vocabulary | None = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from graphvtr.nn.levels import LevelEmbeddings
@@ -22,7 +20,7 @@ class OneVectorModel(RetrievalModel):
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
     """
 
-    levels: ClassVar[tuple[str, ...]] = ("event",)
+    levels = ("event",)
 
     def __init__(self, margin: float, mining: Mining, reduction: Reduction) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """Pooling of ragged sets."""
 
 from graphvtr.nn.pool.attention_pool import AttentionPool
+from graphvtr.nn.pool.concept_pool import ConceptPool
 from graphvtr.nn.pool.soft_attention import SoftAttentionPool
 
-__all__ = ["AttentionPool", "SoftAttentionPool"]
+__all__ = ["AttentionPool", "ConceptPool", "SoftAttentionPool"]

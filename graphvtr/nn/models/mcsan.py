@@ -1,0 +1,235 @@
+"""Multi-Level Cross-Modal Semantic Alignment Network (Nian, Ding, Hu, Gu; Mathematics 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn.attribute_heads import AttributeHeads
+from graphvtr.nn.encoders.mcsan_text import MCSANTextEncoder
+from graphvtr.nn.encoders.mcsan_video import MCSANVideoEncoder, Pool
+from graphvtr.nn.encoders.words import Recurrent
+from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, TripletRankingLoss
+from graphvtr.nn.losses.focal_bce import Negatives
+from graphvtr.nn.losses.triplet import Mining, Reduction
+from graphvtr.nn.match import CosineMatch, HolographicMatch
+from graphvtr.nn.models.base import MODELS
+from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
+from graphvtr.text.concepts import SIZES
+
+AttributeLoss = Literal["focal", "bce"]
+PRESETS: dict[str, dict[str, Any]] = {
+    "full": {},
+    "no_relationship": {"relationship": False},
+    "no_shared": {"shared_heads": False, "distribution_weight": 0.0},
+    "no_longtail": {"attribute_loss": "bce"},
+}
+"""The rows of Table 3: MCSAN, without R, without S, without L."""
+
+
+@MODELS.register("mcsan")
+class MCSAN(ConceptModel):
+    r"""`"Multi-Level Cross-Modal Semantic Alignment Network for Video-Text Retrieval"
+    <https://doi.org/10.3390/math10183346>`_.
+
+    Videos and captions meet on four levels: global (a holographic score), entity, action and relationship (cosines);
+    their score is the mean of the four (Eq 33). On the last three a head predicts concepts, under a focal loss, as
+    most of them are rare, and a divergence pulls the features of both sides to one distribution:
+
+    .. math::
+        L = L_{rank} + \lambda_1 (L_e + L_a + L_r) + \lambda_2 (L_{e\_kl} + L_{a\_kl} + L_{r\_kl})
+
+    The defaults are the paper's. Where it is silent (widths, heads, dropout, how nodes and windows become one vector)
+    the arguments say what is done.
+
+    Args:
+        vocab_size: number of words, ``len(vocabulary)``.
+        video_dim: width of the frame features.
+        concepts: the concept vocabulary, as :meth:`graphvtr.text.ConceptVocabulary.to_dict` gives it; None has no
+            concepts.
+        concept_sizes: the most entities, actions and relationships to take from the training captions.
+        hidden: D, width of all levels.
+        word_dim: width of the word embedding.
+        sentence: language model of the global level of captions: ``"minilm"``, a sentence-transformers directory or
+            name; None does without, see :class:`graphvtr.nn.encoders.MCSANTextEncoder`.
+        sentence_cache: keep the language model's features on disk.
+        relationship: whether there is a relationship level.
+        shared_heads: whether both sides share the concept heads.
+        attribute_loss: ``"focal"`` or ``"bce"``, plain binary cross entropy.
+        attribute_weight: :math:`\lambda_1`.
+        distribution_weight: :math:`\lambda_2`.
+        alpha, gamma, negatives: of the :class:`graphvtr.nn.FocalBCELoss`.
+        symmetric: whether the divergence is taken both ways.
+        num_layers: layers of graph reasoning in the captions.
+        rnn: of the captions' words, ``"gru"`` or ``"lstm"``.
+        kernels: widths of the action convolutions.
+        betas: weights of the action convolutions; null weighs them alike.
+        pool: ``"max"`` or ``"mean"``, how frames of the entity and action level and nodes become one vector.
+        heads: of the relationship level's attention.
+        feedforward: width inside the relationship level's block; four times its features when null.
+        frame_width: map frame features to this width first; null, as the paper, does not.
+        normalize: whether the holographic score divides vectors by their length first.
+        margin: of the ranking loss.
+        mining: ``"hardest"`` or ``"all"`` negatives.
+        reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
+        word_dropout: of the word embeddings.
+        video_dropout: of the frame features.
+
+    Raises:
+        DataError: an unknown option, or sizes that do not go together.
+        MissingExtraError: the language model's package is not installed.
+
+    Example:
+        >>> concepts = ConceptVocabulary([("dog", 2)], [("bark", 1)]).to_dict()
+        >>> model = MCSAN(vocab_size=10, video_dim=16, concepts=concepts, hidden=8, word_dim=4, sentence=None)
+        >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
+        >>> caption["word"].id = torch.tensor([3, 4])
+        >>> video = model.encode_video(VideoGraph.build(torch.randn(5, 16)))
+        >>> model.level_scores(video, model.encode_text(caption)).shape
+        torch.Size([4, 1, 1])
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        video_dim: int,
+        concepts: Mapping[str, Any] | None = None,
+        concept_sizes: Sequence[int] = SIZES,
+        hidden: int = 1024,
+        word_dim: int = 300,
+        sentence: str | None = "minilm",
+        sentence_cache: bool = True,
+        relationship: bool = True,
+        shared_heads: bool = True,
+        attribute_loss: AttributeLoss = "focal",
+        attribute_weight: float = 0.1,
+        distribution_weight: float = 0.001,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        negatives: Negatives = "focal",
+        symmetric: bool = False,
+        num_layers: int = 1,
+        rnn: Recurrent = "gru",
+        kernels: Sequence[int] = (2, 3, 5),
+        betas: Sequence[float] | None = None,
+        pool: Pool = "max",
+        heads: int = 1,
+        feedforward: int | None = None,
+        frame_width: int | None = None,
+        normalize: bool = False,
+        margin: float = 0.25,
+        mining: Mining = "hardest",
+        reduction: Reduction = "mean",
+        word_dropout: float = 0.0,
+        video_dropout: float = 0.0,
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__()
+        self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
+        if attribute_loss not in ("focal", "bce"):
+            raise DataError("attribute_loss", f"is '{attribute_loss}'", "use 'focal' or 'bce'")
+        self.concept_levels = ("entity", "action", "relationship")[: 3 if relationship else 2]
+        self.levels = ("global", *self.concept_levels)
+        self.concepts = read_concepts(concepts, self.concept_levels)
+        self.config["concepts"] = self.concepts.to_dict()
+        self.video_encoder = MCSANVideoEncoder(
+            video_dim, hidden, relationship=relationship, kernels=kernels, betas=betas, pool=pool, heads=heads,
+            feedforward=feedforward, frame_width=frame_width, dropout=video_dropout,
+        )  # fmt: skip
+        self.text_encoder = MCSANTextEncoder(
+            vocab_size, word_dim, hidden, sentence=sentence, sentence_cache=sentence_cache, relationship=relationship,
+            num_layers=num_layers, rnn=rnn, pool=pool, heads=heads, feedforward=feedforward, word_dropout=word_dropout,
+        )  # fmt: skip
+        self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize)})
+        self.matchers.update({level: CosineMatch() for level in self.concept_levels})
+        sizes = {level: self.concepts.sizes[level] for level in self.concept_levels}
+        self.attributes = AttributeHeads(hidden, sizes, shared_heads)
+        self.ranking = TripletRankingLoss(margin, mining, reduction)
+        plain = attribute_loss == "bce"
+        self.attribute_loss = FocalBCELoss(1.0, 0.0) if plain else FocalBCELoss(alpha, gamma, negatives)
+        self.alignment = DistributionAlignmentLoss(symmetric)
+
+    @classmethod
+    def preset(cls, name: str, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
+        """A row of Table 3.
+
+        Args:
+            name: ``"full"``, ``"no_relationship"``, ``"no_shared"`` (no divergence and no shared heads) or
+                ``"no_longtail"`` (plain binary cross entropy).
+            vocab_size: number of words.
+            video_dim: width of the frame features.
+            **overrides: any other argument of the constructor.
+
+        Raises:
+            DataError: an unknown preset.
+        """
+        if name not in PRESETS:
+            raise DataError(f"preset '{name}'", "is unknown", f"use one of {', '.join(PRESETS)}")
+        return cls(vocab_size, video_dim, **{**PRESETS[name], **overrides})
+
+    def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
+        """The four levels, [N, D] each.
+
+        Raises:
+            DataError: ``frame.x`` is not ``video_dim`` wide.
+        """
+        return self.with_labels(self.video_encoder(graph), graph)
+
+    def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
+        """The four levels, [N, D] each.
+
+        Raises:
+            DataError: ``word.id`` is missing or outside the vocabulary.
+        """
+        return self.with_labels(self.text_encoder(graph), graph)
+
+    def transform_text(self, graph: RoleGraph) -> RoleGraph:
+        """With a language model, the caption with its word pieces."""
+        sentence = self.text_encoder.sentence
+        return graph if sentence is None else sentence.tokenize(graph)
+
+    def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
+        """Eq 41.
+
+        Returns:
+            ``loss``, the total, and its parts: ``ranking``, and ``LEVEL_attributes`` and ``LEVEL_alignment`` of the
+            concept levels, as long as their weight is not 0.
+
+        Raises:
+            DataError: the model has concepts, and the batch carries none.
+        """
+        losses = {"ranking": self.ranking(self.similarity(video, text), video_of_text)}
+        total = losses["ranking"]
+        for level in self.concept_levels:
+            if self.config["attribute_weight"] and len(self.concepts):
+                losses[f"{level}_attributes"] = self._attributes(level, video, "video")
+                losses[f"{level}_attributes"] += self._attributes(level, text, "text")
+                total = total + self.config["attribute_weight"] * losses[f"{level}_attributes"]
+            if self.config["distribution_weight"]:
+                losses[f"{level}_alignment"] = self.alignment(video[level].x[video_of_text], text[level].x)
+                total = total + self.config["distribution_weight"] * losses[f"{level}_alignment"]
+        return {"loss": total, **losses}
+
+    def _attributes(self, level: str, embeddings: LevelEmbeddings, side: str) -> Tensor:
+        """Half of Eq 35, 36 or 37."""
+        labels = self.labels_of(embeddings, side)[:, self.concepts.columns(level)]
+        loss: Tensor = self.attribute_loss(self.attributes(level, embeddings[level].x, side), labels)
+        return loss
+
+    def concept_probabilities(self, video: LevelEmbeddings) -> dict[str, Tensor]:
+        """Eq 24-26, by the video's side."""
+        return {level: torch.sigmoid(self.attributes(level, video[level].x, "video")) for level in self.concept_levels}
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
+
+        Raises:
+            DataError: the shape is not that of the embedding.
+        """
+        self.text_encoder.graph.words.load_word_vectors(vectors, found)

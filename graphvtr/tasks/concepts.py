@@ -1,0 +1,49 @@
+"""Concepts of a dataset: its vocabulary, and labels on the graphs a model is trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.text import CaptionConcepts, ConceptExtractor, ConceptVocabulary
+from graphvtr.text.concepts import SIZES, with_concepts
+
+MANY = 2000  # captions from which on a progress bar is worth its line
+_found: WeakKeyDictionary[RetrievalDataset, list[CaptionConcepts]] = WeakKeyDictionary()
+
+
+def concepts_of(dataset: RetrievalDataset) -> list[CaptionConcepts]:
+    """The concepts of every caption of a dataset, found once and kept as long as the dataset.
+
+    Raises:
+        MissingExtraError: spaCy is not installed.
+    """
+    if dataset not in _found:
+        graphs = dataset.role_graphs
+        _found[dataset] = list(ConceptExtractor().extract(graphs, progress=len(graphs) >= MANY))
+    return _found[dataset]
+
+
+def concept_vocabulary(
+    dataset: RetrievalDataset, sizes: Sequence[int] = SIZES, min_count: int = 1
+) -> ConceptVocabulary:
+    """The most frequent concepts of a dataset's captions; see :meth:`ConceptVocabulary.from_concepts`."""
+    return ConceptVocabulary.from_concepts(concepts_of(dataset), sizes, min_count)
+
+
+def label(prepared: RetrievalDataset, dataset: RetrievalDataset, concepts: ConceptVocabulary) -> RetrievalDataset:
+    """Hang concepts on the graphs of ``prepared``: on captions their own, on videos those of all their captions.
+
+    Args:
+        prepared: changed in place and returned.
+        dataset: the same split with its captions uncut.
+        concepts: those that get an id.
+    """
+    own = [concepts.ids(caption) for caption in concepts_of(dataset)]
+    of_video: list[set[int]] = [set() for _ in dataset.videos]
+    for ids, video in zip(own, dataset.video_of_caption.tolist(), strict=True):
+        of_video[video].update(ids)
+    prepared.role_graphs = with_concepts(prepared.role_graphs, own)
+    prepared.video_graphs = with_concepts(prepared.video_graphs, [sorted(ids) for ids in of_video])
+    return prepared
