@@ -144,7 +144,7 @@ def run(case: Case, machine: dict[str, object], seconds: float) -> list[dict[str
                 }
             )
     for name in case.too_large:
-        print(f"  {name}: left out, its tensors are too large for this machine")
+        print(f"  {name}: left out, too large for this machine")
     return rows
 
 

@@ -18,6 +18,7 @@ from torch_geometric.utils import scatter, softmax
 
 from graphvtr import ops
 from graphvtr._optional import is_installed
+from graphvtr.ops.native.build import library
 
 ROLES = 16
 
@@ -47,6 +48,8 @@ class Case:
 def backends(device: torch.device) -> list[str]:
     """The backends of the ops that can run here."""
     found = ["torch"]
+    if device.type == "cpu" and library() is not None:
+        found.append("native")
     if device.type == "cuda" and is_installed("triton"):
         found.append("triton")
     if is_installed("torch_scatter"):
@@ -127,17 +130,21 @@ def role_attention(graphs: int, width: int, roles: bool, device: torch.device, c
         return layer(q, k, v, weight, edge_index, g.role)
 
     ways = {
-        **on_backends(ours, device, "triton"),
+        **on_backends(ours, device, "native", "triton"),
         "PyG softmax + scatter": functional,
         "PyG MessagePassing": message_passing,
-        "padded dense, a product a role" if roles else "padded dense + SDPA": dense,
     }
+    padded = "padded dense, a product a role" if roles else "padded dense + SDPA"
+    slow = roles and graphs > 10_000 and device.type == "cpu"  # 9 GB, two minutes a call
+    if not slow:
+        ways[padded] = dense
     if compiled:
         ways["PyG compiled"] = torch.compile(functional, dynamic=False)
     forward = edges * width * (2 + 2 + roles)
     return Case(
         "role_attention", f"{graphs:,} role graphs, D {width}, {'16 roles' if roles else 'no roles'}", leaves, ways,
         (forward, forward + edges * width * (8 + 4 * roles)), 8 * (nodes + edges * (1 + roles)),
+        too_large=(padded,) if slow else (),
     )  # fmt: skip
 
 
@@ -153,7 +160,7 @@ def gather(graphs: int, width: int, device: torch.device, compiled: bool) -> Cas
     ways = {
         **on_backends(
             lambda x, weight: ops.gather_segment_reduce(x, g.col, g.ptr, "sum", weight), device,
-            "triton", "torch_scatter",
+            "native", "triton", "torch_scatter",
         ),
         "PyG gather + scatter": pyg,
     }  # fmt: skip

@@ -1,12 +1,13 @@
 """Which implementation an op runs on: chosen by name, by environment variable, or by the table of measured rules.
 
-============== ===================================== =========================================================
-backend        folder                                needs
-============== ===================================== =========================================================
-``torch``       ``graphvtr/ops/eager``                nothing: always there, any device
-``triton``      ``graphvtr/ops/triton``               triton and a GPU (or ``TRITON_INTERPRET=1``, for tests)
-``torch_scatter`` ``graphvtr/ops/scatter``            torch-scatter, the extra ``scatter``
-============== ===================================== =========================================================
+================= ===================================== ======================================================
+backend           folder                                needs
+================= ===================================== ======================================================
+``torch``         ``graphvtr/ops/eager``                nothing: always there, any device
+``native``        ``graphvtr/ops/native``               a C compiler; CPUs
+``triton``        ``graphvtr/ops/triton``               triton and a GPU (or ``TRITON_INTERPRET=1``, for tests)
+``torch_scatter`` ``graphvtr/ops/scatter``              torch-scatter, the extra ``scatter``
+================= ===================================== ======================================================
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ import torch
 from torch import Tensor
 
 from graphvtr._optional import is_installed, optional_import
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, MissingExtraError
 
 VARIABLE = "GRAPHVTR_BACKEND"
-FOLDERS = {"torch": "eager", "triton": "triton", "torch_scatter": "scatter"}
+FOLDERS = {"torch": "eager", "native": "native", "triton": "triton", "torch_scatter": "scatter"}
 
 _HALF_TO_SINGLE = frozenset({torch.float16, torch.bfloat16, torch.float32})
-_ALL_FLOATS = _HALF_TO_SINGLE | {torch.float64}
+_FULL = frozenset({torch.float32, torch.float64})
+_ALL_FLOATS = _HALF_TO_SINGLE | _FULL
 
 #: What each optional backend implements, and for which dtypes; the rest runs on ``torch``.
 KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
+    "native": dict.fromkeys(("role_attention", "gather_segment_reduce"), _FULL),
     "triton": {
         **dict.fromkeys(("segment_reduce", "segment_softmax", "gather_segment_reduce", "role_attention"), _ALL_FLOATS),
         **dict.fromkeys(("local_match", "complete_graph_walk", "segment_attention"), _HALF_TO_SINGLE),
@@ -52,7 +55,10 @@ class Rule:
 
 
 #: Measured by ``benchmarks/ops.py``; the first line that fits and whose backend is usable wins, else ``torch``.
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    Rule("role_attention", "cpu", 0, "native"),
+    Rule("gather_segment_reduce", "cpu", 0, "native"),
+)
 
 
 def _checked(name: str, source: str) -> str:
@@ -77,11 +83,11 @@ def backend(name: str) -> Iterator[None]:
     The choice holds for the whole process, and a backward pass runs on the backend of its forward pass.
 
     Args:
-        name: ``"torch"``, ``"triton"``, ``"torch_scatter"``, or ``"auto"`` for the measured rules.
+        name: ``"torch"``, ``"native"``, ``"triton"``, ``"torch_scatter"``, or ``"auto"`` for the measured rules.
 
     Raises:
         DataError: an unknown name.
-        MissingExtraError: the backend's package is not installed.
+        MissingExtraError: the backend's package is not installed, or there is no C compiler for ``"native"``.
 
     Example:
         >>> import torch
@@ -95,6 +101,8 @@ def backend(name: str) -> Iterator[None]:
         optional_import("triton", "dev", "the triton backend")
     elif name == "torch_scatter":
         optional_import("torch_scatter", "scatter", "the torch_scatter backend")
+    elif name == "native" and _native_library() is None:
+        raise MissingExtraError("the native backend needs a C compiler (cc, gcc or clang); install one or set CC")
     previous, _requested = _requested, name
     try:
         yield
@@ -102,11 +110,22 @@ def backend(name: str) -> Iterator[None]:
         _requested = previous
 
 
+def _native_library() -> Any:
+    """The C kernels, compiled when first asked for, or None."""
+    from graphvtr.ops.native.build import library  # not needed, and not imported, before
+
+    return library()
+
+
 def usable(name: str, op: str, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether ``op`` can run on the backend ``name`` for this device and dtype, here and now."""
     if name == "torch":
         return True
-    if dtype not in KERNELS[name].get(op, frozenset()) or not is_installed(name):
+    if dtype not in KERNELS[name].get(op, frozenset()):
+        return False
+    if name == "native":
+        return device.type == "cpu" and _native_library() is not None
+    if not is_installed(name):
         return False
     return name != "triton" or device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
 

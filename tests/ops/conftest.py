@@ -1,7 +1,8 @@
 """Shape classes, backends and comparisons shared by the tests of the ops.
 
-Every op runs on every backend that this process can use: ``torch`` always, ``torch_scatter`` where it is installed,
-``triton`` on a GPU, and, in the process that ``test_triton_interpreter.py`` starts, ``triton`` on the CPU.
+Every op runs on every backend that this process can use: ``torch`` always, ``native`` where there is a C compiler,
+``torch_scatter`` where it is installed, ``triton`` on a GPU, and, in the process that ``test_triton_interpreter.py``
+starts, ``triton`` on the CPU.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from graphvtr._optional import is_installed
 from graphvtr.ops import backend
+from graphvtr.ops.native.build import library
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 
@@ -25,7 +27,7 @@ def _targets() -> list[tuple[str, str]]:
     if INTERPRETED:
         return [("triton", "cpu")]
     names = ["torch", *(["torch_scatter"] if is_installed("torch_scatter") else [])]
-    found = [(name, "cpu") for name in names]
+    found = [(name, "cpu") for name in (*names, *(["native"] if library() is not None else []))]
     if torch.cuda.is_available():
         found += [(name, "cuda") for name in (*names, "triton")]
     return found

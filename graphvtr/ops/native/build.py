@@ -1,0 +1,134 @@
+"""Compile the C kernels once, keep the library in the cache folder, and call it.
+
+The library is kept in ``$GRAPHVTR_CACHE`` or ``~/.cache/graphvtr``, folder ``kernels``, under a digest of the sources,
+the compiler, its flags and the processor, so that another machine that shares the home folder compiles its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+SOURCES = Path(__file__).parent
+FLAGS = ("-O3", "-march=native", "-std=c11", "-fopenmp-simd", "-fno-math-errno", "-fPIC", "-shared")
+#: Elements of edges' rows from which the work is split, and into how many ranges: neither depends on the threads.
+SPLIT_ELEMENTS, RANGES = 1 << 20, 8
+SECONDS_TO_COMPILE = 120
+
+_logger = logging.getLogger(__name__)
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, or None where they cannot be compiled: no compiler, or the compiler fails."""
+    compiler = shutil.which(os.environ.get("CC") or "cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or os.name != "posix":
+        return None
+    try:
+        folder = _folder()
+        path = folder / f"graphvtr_{_digest(compiler)}.so"
+        if not path.is_file():
+            _compile(compiler, path)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError) as error:
+        detail = getattr(error, "stderr", None) or error
+        _logger.warning("C kernels could not be compiled, PyTorch's are used instead: %s", str(detail).strip())
+        return None
+
+
+def _folder() -> Path:
+    """The folder of compiled libraries: ours alone, as what lies there is run."""
+    root = Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
+    folder = root / "kernels"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(f"{folder} can be written by somebody else; remove it or set its mode to 700")
+    return folder
+
+
+def _digest(compiler: str) -> str:
+    parts = [compiler, " ".join(FLAGS), platform.machine(), _processor()]
+    parts += [(SOURCES / name).read_text() for name in ("kernels.c", "typed.h")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+def _processor() -> str:
+    """What ``-march=native`` compiles for."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return "\n".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
+
+
+def _compile(compiler: str, path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        target = Path(folder) / path.name
+        command = [compiler, *FLAGS, str(SOURCES / "kernels.c"), "-o", str(target), "-lm"]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS_TO_COMPILE)
+        target.replace(path)
+
+
+def call(name: str, rows: range, *args: Tensor | int | float | None) -> None:
+    """Run a kernel over some rows: tensors as pointers, None as NULL.
+
+    Raises:
+        RuntimeError: the kernels are not there (ask :func:`library` first).
+    """
+    found = library()
+    if found is None:
+        raise RuntimeError("the C kernels are not compiled")
+    dtype = next(arg.dtype for arg in args if isinstance(arg, Tensor) and arg.is_floating_point())
+    function = getattr(found, f"{name}_{'float32' if dtype == torch.float32 else 'float64'}")
+    function.restype = None
+    function(ctypes.c_int64(rows.start), ctypes.c_int64(rows.stop), *(_argument(arg) for arg in args))
+
+
+def _argument(arg: Tensor | int | float | None) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_double:
+    if arg is None:
+        return ctypes.c_void_p(None)
+    if isinstance(arg, Tensor):
+        assert arg.is_contiguous()
+        return ctypes.c_void_p(arg.data_ptr())
+    return ctypes.c_double(arg) if isinstance(arg, float) else ctypes.c_int64(arg)
+
+
+def ranges(ptr: Tensor, width: int) -> list[range]:
+    """All rows, in one range or, for much work, in ``RANGES`` with about as many edges each."""
+    rows, edges = ptr.size(0) - 1, int(ptr[-1])
+    if rows < RANGES or (edges + rows) * width < SPLIT_ELEMENTS:
+        return [range(rows)]
+    work = ptr + torch.arange(rows + 1)  # an edge and a row count alike
+    wanted = torch.linspace(0, edges + rows, RANGES + 1)[1:-1].long()
+    bounds = [0, *torch.searchsorted(work, wanted).tolist(), rows]
+    return [range(begin, end) for begin, end in pairwise(bounds)]
+
+
+def over(parts: list[range], name: str, *args: Tensor | int | float | None) -> None:
+    """Run a kernel over ranges of rows, with as many threads as PyTorch uses."""
+    over_each(parts, name, [args] * len(parts))
+
+
+def over_each(parts: list[range], name: str, args: list[tuple[Tensor | int | float | None, ...]]) -> None:
+    """As :func:`over`, with arguments for each range; the lock of the interpreter is free meanwhile."""
+    threads = min(len(parts), torch.get_num_threads())
+    if threads == 1:
+        for part, mine in zip(parts, args, strict=True):
+            call(name, part, *mine)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda part, mine: call(name, part, *mine), parts, args))
