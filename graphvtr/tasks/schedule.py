@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from graphvtr.errors import DataError
 
-Schedule = Literal["none", "exponential", "cosine", "plateau", "drop"]
+Schedule = Literal["none", "exponential", "cosine", "step", "plateau", "drop"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class LearningRate:
     ``none``         ``lr`` throughout
     ``exponential``  ``lr * factor ** epoch``
     ``cosine``       from ``lr`` along half a cosine to ``lr * factor`` in the last epoch
+    ``step``         multiplied by ``factor`` every ``patience`` epochs
     ``plateau``      multiplied by ``factor`` each time ``patience`` epochs in a row brought no better
                      validation score
     ``drop``         multiplied by ``factor`` after every epoch without a better validation score, but each
@@ -73,6 +74,8 @@ class LearningRate:
         if self.schedule == "cosine":
             share = min(epoch / max(1, self.epochs - 1), 1.0)
             return rate * (self.factor + (1 - self.factor) * (1 + math.cos(math.pi * share)) / 2)
+        if self.schedule == "step":
+            return rate * self.factor ** (epoch // self.patience)
         if self.schedule in ("plateau", "drop"):
             return rate * self.factor ** self._reductions(scores[:epoch])
         return rate

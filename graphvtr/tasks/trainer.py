@@ -39,11 +39,11 @@ class TrainOptions:
         epochs: passes over the training captions.
         batch_size: captions a batch.
         lr: learning rate of Adam.
-        schedule: ``none``, ``exponential``, ``cosine``, ``plateau`` or ``drop``, see
+        schedule: ``none``, ``exponential``, ``cosine``, ``step``, ``plateau`` or ``drop``, see
             :class:`graphvtr.tasks.schedule.LearningRate`.
         factor: of the schedule.
         schedule_patience: epochs without a better validation rsum before ``plateau`` acts; epochs between two
-            reductions of ``drop``.
+            reductions of ``drop`` or ``step``.
         decay: the rate is multiplied by this every epoch, on top of the schedule.
         weight_decay: of Adam.
         clip_grad: largest norm of the gradient; null does not clip.

@@ -25,6 +25,16 @@ def test_exponential_is_torch() -> None:
         torch_rate.step()
 
 
+def test_step_is_torch() -> None:
+    adam = optimiser()
+    torch_rate = torch.optim.lr_scheduler.StepLR(adam, step_size=3, gamma=0.1)
+    ours = LearningRate(0.1, "step", factor=0.1, patience=3)
+    for epoch in range(8):
+        assert ours.at(epoch) == pytest.approx(torch_rate.get_last_lr()[0])
+        adam.step()
+        torch_rate.step()
+
+
 def test_cosine_is_torch() -> None:
     rate = LearningRate(0.1, "cosine", factor=0.2, epochs=9)
     adam = optimiser()
