@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VERB_ROLE, role_id
-from graphvtr.text.frames import Argument, Frame, Span, frames_to_lists
+from graphvtr.text.frames import Span, frames_to_lists
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import PARSERS, ListParser, shorten
+from graphvtr.text.tagged import tagged_frames
 
 
 @PARSERS.register("precomputed")
@@ -129,18 +130,11 @@ class PrecomputedParser(ListParser):
             self._fail(sentence, "words", "is not a list of words")
         if not isinstance(verbs, list):
             self._fail(sentence, "verbs", "is not a list")
-        frames: list[Frame] = []
-        bare: list[tuple[int, ...]] = []
         for position, verb in enumerate(verbs):
             tags = verb.get("tags") if isinstance(verb, dict) else None
             if not isinstance(tags, list) or len(tags) != len(words) or not all(isinstance(t, str) for t in tags):
                 self._fail(sentence, f"verb {position}: tags", f"is not a list of {len(words)} tags")
-            spans = tag_spans(tags)
-            predicates = [span for span in spans if role_id(span.label) == VERB_ROLE]
-            arguments = [span for span in spans if role_id(span.label) != VERB_ROLE]
-            if len(predicates) == 1:
-                tokens = tuple(range(predicates[0].first, predicates[0].last + 1))
-                frames.append(Frame(tokens, arguments)) if arguments else bare.append(tokens)
+        frames, bare = tagged_frames([verb["tags"] for verb in verbs])
         nouns = self._noun_phrases(words) if not frames else []
         return frames_to_lists(sentence, words, frames, nouns=nouns, verbs=bare)
 
@@ -149,22 +143,3 @@ class PrecomputedParser(ListParser):
             self._noun_finder = PARSERS["spacy"]()
         spans: list[Span] = self._noun_finder.noun_phrases(words)
         return spans
-
-
-def tag_spans(tags: Iterable[str]) -> list[Argument]:
-    """Spans of a BIO tag sequence; an ``I-x`` after another tag starts a new span.
-
-    Example:
-        >>> [tuple(span) for span in tag_spans(["B-ARG0", "I-ARG0", "B-V", "O", "I-ARG1"])]
-        [('ARG0', 0, 1), ('V', 2, 2), ('ARG1', 4, 4)]
-    """
-    spans: list[Argument] = []
-    before = "O"
-    for position, tag in enumerate(tags):
-        label = tag[2:]
-        if tag.startswith("I-") and before[2:] == label:
-            spans[-1] = spans[-1]._replace(last=position)
-        elif tag != "O":
-            spans.append(Argument(label, position, position))
-        before = tag
-    return spans

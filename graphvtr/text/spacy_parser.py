@@ -6,15 +6,17 @@ import hashlib
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
 from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.text import rules
-from graphvtr.text.frames import Argument, Span, frames_to_lists
+from graphvtr.text.frames import Argument, Span
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption, shorten
+from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.lemmas import VerbLemmas
 from graphvtr.text.rules.predicates import (
@@ -74,8 +76,8 @@ class SpacyRoleParser(ListParser):
         Raises:
             DataError: a caption that is empty, no string, or longer than ``max_words``; the message names it.
         """
-        for doc, caption in self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size):
-            yield self._lists(self._corrected(self.tree(doc)), caption)
+        for tree, caption in self.caption_trees(captions, batch_size=batch_size):
+            yield tree_to_lists(tree, caption, label_sentence(tree))
 
     def label(self, tokens: Sequence[str], predicates: Sequence[int]) -> list[tuple[int, list[Argument]]]:
         """Label given predicates in tokenised text: for each its arguments, in the order of the sentence.
@@ -90,11 +92,24 @@ class SpacyRoleParser(ListParser):
         self, sentences: Iterable[tuple[Sequence[str], Sequence[int] | None]], *, batch_size: int = BATCH_SIZE
     ) -> Iterator[list[tuple[int, list[Argument]]]]:
         """:meth:`label` for many sentences; predicates that are None are found by the parser."""
-        pairs = ((self._document(tokens), predicates) for tokens, predicates in sentences)
-        for doc, predicates in self.pipeline.pipe(pairs, as_tuples=True, batch_size=batch_size):
-            tree = self._corrected(self.tree(doc))
+        asked, read = tee(sentences)
+        for (_, predicates), tree in zip(asked, self.trees((t for t, _ in read), batch_size=batch_size), strict=True):
             wanted = find_predicates(tree) if predicates is None else predicates
             yield [(predicate, label_predicate(tree, predicate)) for predicate in wanted]
+
+    def trees(self, sentences: Iterable[Sequence[str]], *, batch_size: int = BATCH_SIZE) -> Iterator[Tree]:
+        """The dependency trees of tokenised sentences."""
+        for doc in self.pipeline.pipe(map(self._document, sentences), batch_size=batch_size):
+            yield self._corrected(self.tree(doc))
+
+    def caption_trees(self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Tree, str]]:
+        """The dependency trees of captions, each with its caption.
+
+        Raises:
+            DataError: as :meth:`sentences`.
+        """
+        for doc, caption in self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size):
+            yield self._corrected(self.tree(doc)), caption
 
     def noun_phrases(self, tokens: Sequence[str]) -> list[Span]:
         """Base noun phrases of tokenised text: first and last token of each."""
@@ -140,21 +155,6 @@ class SpacyRoleParser(ListParser):
                     "cut it into sentences, or raise max_words",
                 )  # fmt: skip
             yield doc, caption
-
-    def _lists(self, tree: Tree, caption: str) -> GraphLists:
-        is_word = [any(map(str.isalnum, word)) for word in tree.words]
-        if not any(is_word):  # a caption of signs or emoji only: take them for words
-            is_word = [True] * len(tree)
-        frames = [frame for frame in label_sentence(tree) if is_word[frame.predicate[0]]]
-        bare = not any(frame.arguments for frame in frames)
-        return frames_to_lists(
-            caption,
-            tree.words,
-            frames,
-            nouns=noun_phrases(tree) if bare else (),
-            verbs=[frame.predicate for frame in frames] if bare else (),
-            is_word=is_word,
-        )
 
 
 @cache

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +42,22 @@ def frames_of() -> Callable[[RoleGraph], Frames]:
         return sorted([*frames, ("-", loose)] if loose else frames)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def write_archive() -> Callable[..., Path]:
+    """Writes a tar.gz of named contents; ``change`` may alter each member's header."""
+
+    def write(
+        path: Path, content: Mapping[str, bytes], change: Callable[[tarfile.TarInfo], None] | None = None
+    ) -> Path:
+        with tarfile.open(path, "w:gz") as archive:
+            for name, data in content.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                if change:
+                    change(member)
+                archive.addfile(member, io.BytesIO(data))
+        return path
+
+    return write
