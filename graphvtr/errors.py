@@ -20,6 +20,10 @@ class DataError(GraphVTRError, ValueError):
         self.item, self.problem, self.fix = str(item), problem, fix
         super().__init__(f"{item}: {problem}" + (f" ({fix})" if fix else ""))
 
+    def __reduce__(self) -> tuple[type[DataError], tuple[str, str, str]]:
+        """Errors of worker processes come back whole."""
+        return type(self), (self.item, self.problem, self.fix)
+
 
 class MissingExtraError(GraphVTRError, ImportError):
     """An optional package is needed and not installed; the message names the extra to install."""

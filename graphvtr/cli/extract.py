@@ -41,7 +41,18 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="at most N regions a frame, the most confident ones; N cells of a grid (default: 36)",
     )
-    parser.add_argument("--frames", type=int, default=20, metavar="N", help="at most N frames a clip (default: 20)")
+    parser.add_argument(
+        "--motion",
+        metavar="WHAT",
+        help="also features of what happens about each frame: differences (no weights) or a 3D network in an .onnx "
+        "file; they follow the frame's own",
+    )
+    sampling = parser.add_mutually_exclusive_group()
+    sampling.add_argument("--frames", type=int, default=20, metavar="N", help="at most N frames a clip (default: 20)")
+    sampling.add_argument("--rate", type=float, metavar="R", help="R frames a second instead")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes that share the clips (default: 1)"
+    )
     parser.add_argument("--device", default="cpu", help="where the features are computed (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="empty the store first")
     parser.set_defaults(run=run)
@@ -51,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Extract; 0 if the store has at least one of the clips, else 1."""
     from graphvtr.video.extract import extract
     from graphvtr.video.features import build_featurizer
+    from graphvtr.video.motion import build_motion
     from graphvtr.video.regions import TrackLinker, build_detector
 
     featurizer = build_featurizer(args.backbone, device=args.device)
@@ -61,7 +73,10 @@ def run(args: argparse.Namespace) -> int:
         featurizer,
         detector=detector,
         linker=None if detector is None else TrackLinker(),
+        motion=None if args.motion is None else build_motion(args.motion),
         num_frames=args.frames,
+        rate=args.rate,
+        workers=args.workers,
         overwrite=args.overwrite,
     )
     print(report.summary())

@@ -9,7 +9,7 @@ from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
 from graphvtr.datasets.files import need_file, one_line, read_table
 from graphvtr.errors import DataError
-from graphvtr.video.extract import CLIP_SUFFIXES
+from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 SPLITS = ("train", "val", "test", "all")
 FIX = "give a csv with the columns video and caption, and split (train, val or test) if you have one"

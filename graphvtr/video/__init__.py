@@ -1,7 +1,8 @@
 """Clips to video graphs: decode, sample, featurise, store."""
 
+from graphvtr.video.clip_files import find_clips
 from graphvtr.video.decode import ClipInfo, ClipReader, probe
-from graphvtr.video.extract import ExtractReport, extract, find_clips
+from graphvtr.video.extract import ExtractReport, extract
 from graphvtr.video.features import (
     FEATURIZERS,
     CropFeaturizer,
@@ -25,8 +26,9 @@ from graphvtr.video.regions import (
     describe_frames_and_regions,
 )
 from graphvtr.video.roi_pool import roi_pool
-from graphvtr.video.sampling import Clip, sample_clip, uniform_indices, uniform_times
+from graphvtr.video.sampling import uniform_indices, uniform_times
 from graphvtr.video.store import ClipEntry, FeatureStore, StoreWriteError
+from graphvtr.video.stream import Clip, ClipStream, Window, sample_clip
 
 __all__ = [
     "FEATURIZERS",
@@ -35,6 +37,7 @@ __all__ = [
     "ClipInfo",
     "ClipPipeline",
     "ClipReader",
+    "ClipStream",
     "CropFeaturizer",
     "DetectorLayout",
     "EfficientNetLite",
@@ -49,6 +52,7 @@ __all__ = [
     "Regions",
     "StoreWriteError",
     "TrackLinker",
+    "Window",
     "best_boxes",
     "box_iou",
     "build_detector",

@@ -1,9 +1,6 @@
 """Clips to frames with PyAV: whatever decodes is used, however odd the file is.
 
-Containers lie about lengths (an MPEG program stream may declare one frame, a cut mp4 still declares its old
-length, a browser's webm declares none), so :class:`ClipReader` reads the length off the packets, which costs a
-pass over the file but decodes nothing. Frames are addressed by time, never by number: that is what variable
-frame rates need.
+Frames are addressed by time, never by number: that is what variable frame rates need.
 """
 
 from __future__ import annotations
@@ -12,26 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.video.container import OpenVideo, measure
 
 if TYPE_CHECKING:
-    from av import Packet, VideoFrame
-    from av.video.stream import VideoStream
+    from av import VideoFrame
 
 SEEK_SECONDS = 10.0
 """A jump further than this is a seek to a key frame; encoders put one at least every ten seconds or so."""
 
 DEFAULT_MAX_SIDE = 640
 """Longer side of the decoded images: bounds memory whatever the clip's size."""
-
-_PLAYLISTS = ("concat", "dash", "hls", "imf")
 
 
 @dataclass(frozen=True)
@@ -59,14 +53,6 @@ class ClipInfo:
     frame_rate: float
 
 
-class _Shown(NamedTuple):
-    """A decoded frame, when it appears and for how long, in seconds."""
-
-    time: float
-    duration: float
-    frame: VideoFrame
-
-
 def probe(path: str | Path) -> ClipInfo:
     """Open a clip, decode its first frame and read its length.
 
@@ -85,6 +71,10 @@ class ClipReader:
         max_side: larger pictures are shrunk (area average) until their longer side has this many pixels.
         threads: decoding threads, 0 for one a core.
 
+    Attributes:
+        info: what the clip is.
+        ended: whether :meth:`at` was asked for a time after the last frame that decodes.
+
     Raises:
         DataError: no such file, nothing in it, no video stream, or no frame that decodes; names the file.
 
@@ -96,12 +86,10 @@ class ClipReader:
     def __init__(self, path: str | Path, *, max_side: int = DEFAULT_MAX_SIDE, threads: int = 0) -> None:
         check_max_side(max_side)
         self.path = Path(path)
-        self._av = optional_import("av", "video", "reading clips")
         self._threads = threads
-        self._errors = 0
         self._seekable = True
-        end, declared = self._measure()
-        self._errors = 0
+        self.ended = False
+        end, declared = measure(self.path)
         self._open()
         if not self._start():
             self.close()
@@ -122,7 +110,7 @@ class ClipReader:
 
     def close(self) -> None:
         """Close the file; the reader is of no use afterwards."""
-        self._container.close()
+        self._video.close()
 
     @property
     def time(self) -> float:
@@ -138,7 +126,7 @@ class ClipReader:
     @property
     def errors(self) -> int:
         """How many packets so far did not decode."""
-        return self._errors
+        return self._video.errors
 
     def at(self, time: float) -> tuple[float, Tensor] | None:
         """The frame on screen at ``time``, with the time it appeared, or None where the clip has ended before.
@@ -149,73 +137,31 @@ class ClipReader:
         Returns:
             Seconds and a picture ``[H, W, 3]``, uint8 RGB, upright.
         """
+        self._go_to(time)
+        if self._next is None and self.end <= time:
+            self.ended = True
+            return None
+        return self.time, self._picture(self._current.frame, self._size)
+
+    def near(self, time: float, side: int) -> Tensor:
+        """The frame on screen at ``time``, or the last one where the clip has ended before, squeezed into a
+        square ``[side, side, 3]``, uint8 RGB, upright."""
+        self._go_to(time)
+        return self._picture(self._current.frame, (side, side))
+
+    def _go_to(self, time: float) -> None:
         if self._seekable and time - self.time > SEEK_SECONDS and not self._seek(time):
             self._restart()
         while self._next is not None and self.end <= time:
             self._step()
-        if self._next is None and self.end <= time:
-            return None
-        return self.time, self._picture(self._current.frame)
 
     def frames(self) -> Iterator[tuple[float, Tensor]]:
         """The current frame and all that follow: seconds and picture ``[H, W, 3]``, uint8 RGB, upright."""
         while True:
-            yield self.time, self._picture(self._current.frame)
+            yield self.time, self._picture(self._current.frame, self._size)
             if self._next is None:
                 return
             self._step()
-
-    # -- opening ------------------------------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        """Open the container and stand before its first frame."""
-        try:
-            if self.path.stat().st_size == 0:
-                raise DataError(self.path, "is empty (0 bytes)", "get the file again or leave it out")
-            # only local files: what calls itself a clip may be a playlist that points anywhere
-            self._container = self._av.open(
-                f"file:{self.path}", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-            )
-        except FileNotFoundError:
-            raise DataError(self.path, "no such file", "check the path") from None
-        except self._av.FFmpegError as error:
-            raise DataError(self.path, f"cannot be opened as a video ({error.strerror})", "is it one?") from error
-        except OSError as error:
-            raise DataError(self.path, f"cannot be read ({error.strerror})", "check the file") from error
-        if self._container.format.name in _PLAYLISTS:
-            self._container.close()
-            raise DataError(self.path, "is a playlist", "give the clips themselves")
-        cover_art = self._av.stream.Disposition.attached_pic
-        streams = [stream for stream in self._container.streams.video if not stream.disposition & cover_art]
-        if not streams:
-            kinds = sorted({stream.type for stream in self._container.streams}) or ["nothing"]
-            self._container.close()
-            raise DataError(self.path, f"has no video stream, only {', '.join(kinds)}", "leave the file out")
-        self._stream = streams[0]
-        self._stream.thread_type = "AUTO"
-        self._stream.thread_count = self._threads
-        self._frames = self._timed_frames()
-
-    def _measure(self) -> tuple[float, float]:
-        """When the last packet ends, on the file's own clock, and the length the file declares (0 for none)."""
-        self._open()
-        try:
-            end, count = 0.0, 0
-            for packet in self._packets():
-                if not packet.size:
-                    continue
-                count += 1
-                stamp = packet.dts if packet.pts is None else packet.pts
-                if stamp is not None and packet.time_base:
-                    end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
-            stream, declared = self._stream, 0.0
-            if stream.duration and stream.time_base:
-                declared = float(stream.duration * stream.time_base)
-            elif self._container.duration and len(self._container.streams) == 1:
-                declared = self._container.duration / self._av.time_base
-            return (end or count * self._frame_seconds()), declared
-        finally:
-            self._container.close()
 
     def _describe(self, frame: VideoFrame, duration: float, declared: float) -> ClipInfo:
         width, height = frame.width, frame.height
@@ -223,60 +169,21 @@ class ClipReader:
             width, height = height, width
         return ClipInfo(
             path=self.path,
-            codec=self._stream.codec_context.name,
+            codec=self._video.stream.codec_context.name,
             width=width,
             height=height,
             rotation=90 * self._quarter_turns,
             duration=max(duration, 0.0),
             declared=declared,
-            frame_rate=float(self._stream.average_rate or 0),
+            frame_rate=float(self._video.stream.average_rate or 0),
         )
 
-    # -- decoding -----------------------------------------------------------------------------------------------
-
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the video stream; a file that breaks off ends here instead of raising."""
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except self._av.FFmpegError:
-                self._errors += 1
-                return
-            if packet is None:
-                return
-            yield packet
-
-    def _decoded(self) -> Iterator[VideoFrame]:
-        """Frames; a packet that does not decode is counted and passed over."""
-        flushed = False
-        for packet in self._packets():
-            flushed = not packet.size
-            try:
-                yield from packet.decode()
-            except self._av.FFmpegError:
-                self._errors += 1
-        if not flushed:  # the file broke off: what the decoder still holds is good
-            try:
-                yield from self._stream.codec_context.decode(None)
-            except self._av.FFmpegError:
-                self._errors += 1
-
-    def _timed_frames(self) -> Iterator[_Shown]:
-        """Frames with times that never go back; a frame without a time stamp follows the one before."""
-        step, previous = self._frame_seconds(), None
-        for frame in self._decoded():
-            seconds = float(frame.time_base) if frame.time_base else 0.0
-            follows = 0.0 if previous is None else previous + step
-            time = follows if frame.pts is None else frame.pts * seconds
-            previous = time if previous is None else max(time, previous)
-            yield _Shown(previous, (frame.duration or 0) * seconds or step, frame)
-
-    def _frame_seconds(self) -> float:
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return float(1 / rate) if rate else 0.04
-
     # -- moving -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Open the file and stand before its first frame."""
+        self._video = OpenVideo(self.path, self._threads)
+        self._frames = self._video.frames()
 
     def _start(self) -> bool:
         """Take the first two frames from the stream; False where there is none."""
@@ -292,14 +199,10 @@ class ClipReader:
 
     def _seek(self, time: float) -> bool:
         """Jump to a key frame at or before ``time``; False where the file did not do so."""
-        assert self._stream.time_base
         before = self.time
-        stamp = int((time + self._origin) / self._stream.time_base)
-        try:
-            self._container.seek(stamp, stream=self._stream)
-        except self._av.FFmpegError:
+        if not self._video.seek(time + self._origin):
             return False
-        self._frames = self._timed_frames()
+        self._frames = self._video.frames()
         stamped = self._start() and self._current.frame.pts is not None
         self._seekable = self.time > before  # else key frames are so rare that seeking only loses time
         return stamped and self.time <= time
@@ -311,9 +214,9 @@ class ClipReader:
         self._open()
         self._start()
 
-    def _picture(self, frame: VideoFrame) -> Tensor:
+    def _picture(self, frame: VideoFrame, size: tuple[int, int]) -> Tensor:
         """``[H, W, 3]``, uint8 RGB, upright; every picture of a clip has the size of the first one."""
-        width, height = self._size
+        width, height = size
         shrinks = width < frame.width or height < frame.height
         rgb = frame.reformat(width, height, "rgb24", interpolation="AREA" if shrinks else "BILINEAR")
         upright = np.rot90(rgb.to_ndarray(), self._quarter_turns)

@@ -1,32 +1,11 @@
-"""Which frames of a clip are looked at: evenly spaced in time, at most ``n`` of them."""
+"""Which frames of a clip are looked at: evenly spaced in time."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.video.decode import DEFAULT_MAX_SIDE, ClipInfo, ClipReader
-
-
-@dataclass(frozen=True)
-class Clip:
-    """Frames of a clip.
-
-    Attributes:
-        frames: [T, H, W, 3], uint8 RGB, upright.
-        time: [T], float32, seconds after the clip's first frame, increasing.
-        info: what the clip is.
-        note: what is wrong with the clip or was odd about reading it, empty for a sound one.
-    """
-
-    frames: Tensor
-    time: Tensor
-    info: ClipInfo
-    note: str = ""
 
 
 def uniform_times(duration: float, num_frames: int) -> Tensor:
@@ -80,51 +59,25 @@ def uniform_indices(length: int, num_frames: int) -> Tensor:
     return (2 * torch.arange(count) + 1) * length // (2 * count)
 
 
-def sample_clip(path: str | Path, num_frames: int = 20, *, max_side: int = DEFAULT_MAX_SIDE, threads: int = 0) -> Clip:
-    """Decode at most ``num_frames`` frames of a clip, evenly spaced in time.
+def frame_count(duration: float, num_frames: int, rate: float | None) -> int:
+    """How many frames of a clip to take: ``num_frames``, or ``rate`` a second, at least one.
 
-    A frame that is on screen at several of the wanted times is taken once, so a clip with fewer frames than
-    wanted gives what it has. Of a file whose end does not decode the part that does is sampled evenly. Memory:
-    the pictures returned and what the decoder holds, however long the clip.
+    Example:
+        >>> frame_count(12.3, 20, None), frame_count(12.3, 20, 0.5), frame_count(0.1, 20, 2.0)
+        (20, 6, 1)
+    """
+    return num_frames if rate is None else max(1, round(duration * rate))
 
-    Args:
-        path: a local video file.
-        num_frames: how many frames at most.
-        max_side: larger pictures are shrunk until their longer side has this many pixels.
-        threads: decoding threads, 0 for one a core.
+
+def check_sampling(num_frames: int, rate: float | None) -> None:
+    """Refuse to take no frames.
 
     Raises:
-        DataError: nothing of the file decodes, or an argument is out of range; names the file.
+        DataError: fewer than one frame, or a rate that is not positive.
     """
-    with ClipReader(path, max_side=max_side, threads=threads) as reader:
-        info, reached = reader.info, reader.info.duration
-        shown, end = _read(reader, uniform_times(reached, num_frames))
-        errors = reader.errors
-    if end is not None:
-        reached = end
-        with ClipReader(path, max_side=max_side, threads=threads) as reader:
-            shown, _ = _read(reader, uniform_times(reached, num_frames))
-    times, pictures = zip(*shown, strict=True)
-    return Clip(torch.stack(pictures), torch.tensor(times, dtype=torch.float32), info, _note(info, reached, errors))
-
-
-def _note(info: ClipInfo, reached: float, errors: int) -> str:
-    length = max(info.duration, info.declared)
-    if length - reached > max(1.0, 0.1 * length):
-        return f"only {reached:.1f} s of {length:.1f} s decode"
-    return f"{errors} packets do not decode" if errors else ""
-
-
-def _read(reader: ClipReader, times: Tensor) -> tuple[list[tuple[float, Tensor]], float | None]:
-    """The distinct frames on screen at ``times`` and, where the clip ended before the last of them, when."""
-    shown: list[tuple[float, Tensor]] = []
-    for time in times.tolist():
-        found = reader.at(time)
-        if found is None:
-            return shown, reader.end
-        if not shown or found[0] > shown[-1][0]:
-            shown.append(found)
-    return shown, None
+    check_count(num_frames)
+    if rate is not None and not 0.0 < rate < float("inf"):
+        raise DataError("rate", f"is {rate}", "give frames a second, more than 0")
 
 
 def check_count(num_frames: int) -> None:

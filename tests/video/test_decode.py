@@ -10,6 +10,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.video import ClipReader, decode, probe, sample_clip
+from graphvtr.video.container import OpenVideo
 
 FORMATS = [
     ("clip.mp4", "libx264", "yuv420p", 64, 48),
@@ -184,14 +185,13 @@ def test_a_file_that_does_not_seek_is_read_from_the_start(long_clip, which_frame
                 for _ in self._real.demux(kwargs["stream"]):
                     pass
 
-    opened = ClipReader._open
+    opened = OpenVideo.__init__
 
-    def open_wrapped(self):
-        opened(self)
+    def open_wrapped(self, *args):
+        opened(self, *args)
         self._container = Container(self._container)
-        self._frames = self._timed_frames()
 
-    monkeypatch.setattr(ClipReader, "_open", open_wrapped)
+    monkeypatch.setattr(OpenVideo, "__init__", open_wrapped)
     assert which_frames(sample_clip(long_clip, 4).frames) == [13, 41, 68, 96]
 
 
@@ -221,7 +221,7 @@ def test_packets_that_do_not_decode_are_passed_over(make_clip):
 
 def test_frames_without_time_stamps_follow_one_another(make_clip, monkeypatch):
     path = make_clip("clip.mp4", 30)
-    decoded = ClipReader._decoded
+    decoded = OpenVideo.decoded
 
     class Unstamped:
         pts = None
@@ -232,7 +232,7 @@ def test_frames_without_time_stamps_follow_one_another(make_clip, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._frame, name)
 
-    monkeypatch.setattr(ClipReader, "_decoded", lambda self: map(Unstamped, decoded(self)))
+    monkeypatch.setattr(OpenVideo, "decoded", lambda self: map(Unstamped, decoded(self)))
     with ClipReader(path) as reader:
         assert [time for time, _ in reader.frames()] == pytest.approx([i / 10 for i in range(30)])
 

@@ -14,7 +14,8 @@ import torch
 
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.video import FeatureStore, PixelDescriptor, StoreWriteError, extract, find_clips, sample_clip
-from graphvtr.video.extract import ExtractReport, describe_source, printable
+from graphvtr.video.clip_files import describe_source, printable
+from graphvtr.video.extract import ExtractReport
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ class FrameFeaturizer(Protocol):
         version: changes when the same settings give other numbers.
         dim: width of a vector.
         settings: the constructor's choices that change the numbers, as plain JSON values.
+
+    A frame's vector that depends on the frames before and after needs one more attribute, ``context``: how many
+    on either side. Long clips come in parts, which then overlap by so many frames.
     """
 
     name: str
@@ -42,10 +45,14 @@ class FrameFeaturizer(Protocol):
 
 @runtime_checkable
 class MapFeaturizer(FrameFeaturizer, Protocol):
-    """A featurizer whose vectors are the mean of a spatial map, from which regions can be pooled too."""
+    """A featurizer with a spatial map in the space of its vectors, from which regions can be pooled too."""
 
     def feature_map(self, frames: Tensor) -> Tensor:
         """``[T, H, W, 3]`` uint8 RGB -> ``[T, dim, h, w]`` float32 on the CPU; the map covers the whole picture."""
+        ...
+
+    def vectors_and_map(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The vectors ``[T, dim]`` and the map ``[T, dim, h, w]`` by one pass."""
         ...
 
 

@@ -82,6 +82,11 @@ class EfficientNetLite:
         check_frames(frames)
         return torch.cat([self._map(part).cpu() for part in frames.split(self.batch_size)])
 
+    def vectors_and_map(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """``[T, 1280]`` and ``[T, 1280, 7, 7]`` by one pass; the vectors are the means of the maps."""
+        maps = self.feature_map(frames)
+        return maps.mean(dim=(2, 3)), maps
+
     @torch.no_grad()
     def _map(self, frames: Tensor) -> Tensor:
         pictures = (resize(frames, self.size, self.device) - _MEAN) / _STD

@@ -49,6 +49,7 @@ class PixelDescriptor:
 
     name = "pixels"
     version = "1"
+    context = 1  # motion looks at the frames before and after
 
     layout_cells = 8
     colour_bins = 4

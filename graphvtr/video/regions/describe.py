@@ -10,7 +10,9 @@ from graphvtr.video.regions.base import Regions
 from graphvtr.video.roi_pool import roi_pool
 
 
-def describe_frames_and_regions(featurizer: FrameFeaturizer, frames: Tensor, regions: Regions) -> tuple[Tensor, Tensor]:
+def describe_frames_and_regions(
+    featurizer: FrameFeaturizer, frames: Tensor, regions: Regions, inner: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
     """Features of frames and of regions, by one pass of the network where it can be.
 
     A :class:`~graphvtr.video.MapFeaturizer` has its map pooled over each box
@@ -20,16 +22,20 @@ def describe_frames_and_regions(featurizer: FrameFeaturizer, frames: Tensor, reg
     Args:
         featurizer: any.
         frames: [T, H, W, 3], uint8 RGB.
-        regions: of these frames.
+        regions: of the frames ``frames[inner]``.
+        inner: which of the frames are described; the others are there for featurizers with a context.
 
     Returns:
-        [T, dim] and [R, dim], float32 on the CPU.
+        [T', dim] for T' described frames and [R, dim], float32 on the CPU.
     """
+    described = frames[inner]
     if isinstance(featurizer, MapFeaturizer):
-        maps = featurizer.feature_map(frames)
-        return maps.mean(dim=(2, 3)), roi_pool(maps, regions.box, regions.frame)
-    frame_x = featurizer(frames)
+        vectors, maps = featurizer.vectors_and_map(described)
+        return vectors, roi_pool(maps, regions.box, regions.frame)
+    frame_x = featurizer(frames)[inner]
     if isinstance(featurizer, CropFeaturizer):
-        return frame_x, featurizer.describe_crops(frames, regions.box, regions.frame)
-    crops = [featurizer(crop(frames[t], box)[None]) for t, box in zip(regions.frame.tolist(), regions.box, strict=True)]
+        first = inner.indices(len(frames))[0]
+        return frame_x, featurizer.describe_crops(frames, regions.box, regions.frame + first)
+    boxes = zip(regions.frame.tolist(), regions.box, strict=True)
+    crops = [featurizer(crop(described[t], box)[None]) for t, box in boxes]
     return frame_x, torch.cat(crops) if crops else frame_x.new_zeros(0, frame_x.size(1))

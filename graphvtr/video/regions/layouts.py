@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.video.onnx_config import check_numbers, config_from_file, config_from_mapping
 from graphvtr.video.regions.boxes import from_centre
 
 Candidates = tuple[Tensor, Tensor, Tensor]
@@ -69,9 +69,8 @@ class DetectorLayout:
             if getattr(self, name) not in known:
                 raise DataError(f"layout.{name}", f"is {getattr(self, name)!r}", f"known: {', '.join(known)}")
         for name, length in (("mean", 3), ("std", 3), ("size", 2)):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, tuple) or len(value) != length):
-                raise DataError(f"layout.{name}", f"is {value}", f"give {length} numbers")
+            if name != "size" or self.size is not None:
+                check_numbers("layout", name, getattr(self, name), length)
         if 0 in self.std or (self.size is not None and min(self.size) < 1):
             raise DataError("layout", "has a std or size of 0", "give positive numbers")
 
@@ -82,17 +81,7 @@ class DetectorLayout:
         Raises:
             DataError: an unknown name or value; names ``source``.
         """
-        known = [item.name for item in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise DataError(source, f"has '{name}'", f"known: {', '.join(known)}")
-        ready: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
-        try:
-            return cls(**ready)
-        except TypeError as error:
-            raise DataError(source, f"does not describe a detector ({error})", "see DetectorLayout") from error
+        return config_from_mapping(cls, values, source)
 
     @classmethod
     def from_file(cls, path: str | Path) -> DetectorLayout:
@@ -101,13 +90,7 @@ class DetectorLayout:
         Raises:
             DataError: it cannot be read or describes nothing.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError) as error:
-            raise DataError(path, f"cannot be read as JSON ({error})", "see DetectorLayout") from error
-        if not isinstance(values, dict):
-            raise DataError(path, "is no JSON object", "see DetectorLayout")
-        return cls.from_mapping(values, path)
+        return config_from_file(cls, path)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from graphvtr.errors import DataError
 from graphvtr.video.features.base import check_frames
+from graphvtr.video.onnx_config import config_beside
 from graphvtr.video.onnx_session import OnnxSession
 from graphvtr.video.regions.base import Regions
 from graphvtr.video.regions.boxes import best_boxes, check_selection
@@ -54,8 +55,7 @@ class OnnxDetector:
         self.path = Path(path)
         self.num_regions, self.min_score, self.max_overlap = num_regions, min_score, max_overlap
         self._session = OnnxSession(self.path, f"the detector {self.path.name}", threads=threads)
-        beside = self.path.with_suffix(".json")
-        self.layout = layout or (DetectorLayout.from_file(beside) if beside.exists() else DetectorLayout())
+        self.layout = layout or config_beside(DetectorLayout, self.path) or DetectorLayout()
         self._size = self._input_size()
         self.version = f"{self.path.name} {self._session.digest}"
         self._candidates(torch.zeros(1, 3, *self._size))  # outputs that do not fit are told now, not clip by clip

@@ -178,6 +178,14 @@ class FeatureStore:
         """
         return self._find(name)[1]
 
+    def file_of(self, name: str) -> Path:
+        """The data file that holds a clip.
+
+        Raises:
+            DataError: the store has no such clip.
+        """
+        return self._find(name)[0]
+
     def refresh(self) -> None:
         """Take note of what other processes have added since the store was opened."""
         index: dict[str, tuple[Path, ClipEntry]] = {}

@@ -26,8 +26,12 @@ class CellMeans:
     def feature_map(self, frames):
         return torch.nn.functional.avg_pool2d(frames.float().permute(0, 3, 1, 2), 10)
 
+    def vectors_and_map(self, frames):
+        maps = self.feature_map(frames)
+        return maps.mean((2, 3)), maps
+
     def __call__(self, frames):
-        return self.feature_map(frames).mean((2, 3))
+        return self.vectors_and_map(frames)[0]
 
 
 class MeanColour:

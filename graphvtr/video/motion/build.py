@@ -1,0 +1,20 @@
+"""Motion features by name, as the command line gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphvtr.video.motion.base import MOTION_FEATURIZERS, MotionFeaturizer
+from graphvtr.video.motion.onnx_motion import OnnxMotion
+
+
+def build_motion(what: str | Path) -> MotionFeaturizer:
+    """The motion features that ``what`` stands for: an ``.onnx`` file or a name in :data:`MOTION_FEATURIZERS`.
+
+    Raises:
+        DataError: nothing of the kind.
+        MissingExtraError: it needs a package that is not installed.
+    """
+    if Path(what).suffix.lower() == ".onnx":
+        return OnnxMotion(what)
+    return MOTION_FEATURIZERS[str(what)]()

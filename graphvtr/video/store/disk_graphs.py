@@ -1,0 +1,282 @@
+"""Video graphs that stay on disk: a batch reads what it needs, straight into its own memory.
+
+A store of regions is larger than memory: 10,000 clips of 16 frames with 36 regions of 2,048 numbers are 22 GiB.
+:class:`DiskGraphs` knows where every field of every clip lies in the store's files and copies the clips of a batch
+from there into the packed tensors of the batch, one copy a field and clip, without an object a clip in between
+(``benchmarks/loading.py``). Reads take no lock and hold no Python lock while they copy, so any number of threads and
+processes can read at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import FlatType, GraphStore, VideoGraph
+from graphvtr.video.store.buffers import BufferPool
+from graphvtr.video.store.feature_store import FeatureStore
+from graphvtr.video.store.fields import FIELDS
+
+LONGS = frozenset(("region_frame", "region_track"))
+MOST_OPEN = 512  # files kept open; processes may have 1,024
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Where a field of every clip lies: ``file`` [N], positions in the list of files, and byte ``offset`` [N]."""
+
+    file: np.ndarray[Any, Any]
+    offset: np.ndarray[Any, Any]
+    width: int  # 0 for fields without columns
+
+
+class _Layout:
+    """Files of a store, the columns in them, and those of the files that are open; never changed but for the latter,
+    so that threads go on with the layout they began with when a store is packed meanwhile."""
+
+    def __init__(self, store: FeatureStore, names: Sequence[str], fields: Sequence[str]) -> None:
+        file_of = [store.file_of(name) for name in names]
+        self.files = list(dict.fromkeys(file_of))
+        number = {path: position for position, path in enumerate(self.files)}
+        places = [tensor_places(path) for path in self.files]
+        file = np.array([number[path] for path in file_of])
+        self.columns = {}
+        for key in fields:
+            found = [places[position][f"{name}/{key}"] for name, position in zip(names, file.tolist(), strict=True)]
+            shape = found[0][1]
+            self.columns[key] = _Column(file, np.array([begin for begin, _ in found]), shape[1] if shape[1:] else 0)
+        self._open: dict[int, int] = {}
+
+    def __del__(self) -> None:
+        for descriptor in self.__dict__.get("_open", {}).values():
+            os.close(descriptor)
+
+    def read_into(self, view: memoryview, key: str, clip: int) -> int:
+        """Read a field of a clip; returns the number of bytes that were there."""
+        column = self.columns[key]
+        number, offset = int(column.file[clip]), int(column.offset[clip])
+        if not hasattr(os, "preadv"):
+            with self.files[number].open("rb", buffering=0) as file:
+                file.seek(offset)
+                return _read_all(lambda rest, _: file.readinto(rest), view, offset)
+        kept = self._open.get(number)
+        descriptor = os.open(self.files[number], os.O_RDONLY) if kept is None else kept
+        try:
+            return _read_all(lambda rest, place: os.preadv(descriptor, [rest], place), view, offset)
+        finally:
+            full = len(self._open) >= MOST_OPEN
+            if kept is None and (full or self._open.setdefault(number, descriptor) != descriptor):
+                os.close(descriptor)
+
+
+def _read_all(read: Callable[[memoryview, int], int | None], view: memoryview, offset: int) -> int:
+    done = 0
+    while done < len(view):  # one read gives 2 GiB at most
+        got = read(view[done:], offset + done)
+        if not got:
+            break
+        done += got
+    return done
+
+
+class DiskGraphs(GraphStore[VideoGraph]):
+    """The clips of a feature store as a :class:`~graphvtr.graphs.GraphStore` whose fields are read when asked for.
+
+    Args:
+        store: the feature store.
+        names: clips, in order (repeats allowed); all, sorted, by default.
+        transform: applied to every graph and packed batch that is read.
+        raw: give features in half precision, as they are stored, instead of float32.
+        pin: read into page-locked memory.
+
+    Raises:
+        DataError: no clips, an unknown one, or clips with different fields; later, a file that is cut short or gone.
+
+    Example:
+        >>> import tempfile
+        >>> store = FeatureStore.create(tempfile.mkdtemp() + "/store", widths={"frame_x": 4})
+        >>> for name in ("one", "two"):
+        ...     store.add(name, {"frame_x": torch.ones(3, 4), "frame_time": torch.arange(3.0)})
+        >>> graphs = DiskGraphs(store)
+        >>> batch = graphs.batch([1, 0])
+        >>> len(graphs), batch["frame"].x.shape, batch["frame"].ptr.tolist()
+        (2, torch.Size([6, 4]), [0, 3, 6])
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        names: Iterable[str] | None = None,
+        *,
+        transform: Callable[[VideoGraph], VideoGraph] | None = None,
+        raw: bool = False,
+        pin: bool = False,
+    ) -> None:
+        self.store, self.names = store, list(store.names if names is None else names)
+        self.transform, self.raw, self.pin = transform, raw, pin
+        self._pool = BufferPool()
+        if not self.names:
+            raise DataError("names", "there are none", "name at least one clip")
+        shapes = [store.entry(name).shapes for name in self.names]
+        for name, shape in zip(self.names, shapes, strict=True):
+            if shape.keys() != shapes[0].keys():
+                differing = ", ".join(sorted(shape.keys() ^ shapes[0].keys()))
+                raise DataError(f"clip '{name}'", f"differs from '{self.names[0]}' in {differing}", "extract it again")
+        self._fields = [key for key in FIELDS if key in shapes[0]]
+        for key in ("frame_time", *(("region_box", "region_score", "region_frame") if "region_x" in shapes[0] else ())):
+            if key not in shapes[0]:
+                raise DataError(f"store {store.path}: {key}", "is missing", "read the clips with store.video_graphs")
+        nodes = {}
+        for kind in ("frame", "region"):
+            if f"{kind}_x" in shapes[0]:
+                count = torch.tensor([0, *(shape[f"{kind}_x"][0] for shape in shapes)])
+                nodes[kind] = FlatType(count.cumsum(0))
+        super().__init__(VideoGraph, nodes, {}, {"name": self.names})
+        self._layout: _Layout | None = _Layout(store, self.names, self._fields)
+        for key in self._fields:  # shapes without memory: what asks for a width finds it, what reads them fails
+            kind, field = key.split("_")
+            width, dtype = self._layout.columns[key].width, torch.long if key in LONGS else torch.float32
+            rows = int(nodes[kind].ptr[-1])
+            nodes[kind].tensors[field] = torch.empty((rows, width) if width else rows, dtype=dtype, device="meta")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_layout": None}  # open files stay in their process
+
+    def mapped(self, transform: Callable[[VideoGraph], VideoGraph]) -> DiskGraphs:
+        """The same clips with ``transform`` applied (after the one there is) to what is read."""
+        first = self.transform
+        return self.with_options(transform=transform if first is None else lambda graph: transform(first(graph)))
+
+    def with_options(self, **options: Any) -> DiskGraphs:
+        """A copy with other ``transform``, ``raw`` or ``pin``."""
+        other = copy.copy(self)
+        for name, value in options.items():
+            setattr(other, name, value)
+        return other
+
+    def in_memory(self) -> GraphStore[VideoGraph]:
+        """All clips read into memory."""
+        return GraphStore.from_graphs(self)
+
+    def subset(self, index: Tensor | Sequence[int]) -> DiskGraphs:
+        """The clips at ``index``, still on disk."""
+        names = [self.names[int(position)] for position in torch.as_tensor(index).tolist()]
+        return DiskGraphs(self.store, names, transform=self.transform, raw=self.raw, pin=self.pin)
+
+    def save(self, path: str | Path) -> None:
+        """Write all clips as one file, see :meth:`GraphStore.save`; they are read into memory for it."""
+        self.in_memory().save(path)
+
+    def __getitem__(self, index: int) -> VideoGraph:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"graph {index} of {len(self)}")
+        graph = self.store.video_graph(self.names[index])
+        return graph if self.transform is None else self.transform(graph)
+
+    def batch(self, index: Tensor | Sequence[int], *, strings: bool = False) -> VideoGraph:
+        """A packed batch, see :meth:`GraphStore.batch`.
+
+        Raises:
+            DataError: a file of the store is cut short or gone.
+        """
+        index = torch.as_tensor(index, dtype=torch.long).cpu()
+        fields = {key: self._read(key, index) for key in self._fields}
+        out = VideoGraph()
+        out.num_graphs = index.numel()
+        for kind, flat in self.nodes.items():
+            count = flat.ptr[index + 1] - flat.ptr[index]
+            node = out[kind]
+            for key, value in fields.items():
+                if key.startswith(kind):
+                    node[key.split("_")[1]] = value
+            node.ptr = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+            node.num_nodes = int(node.ptr[-1])
+            node.batch = torch.repeat_interleave(count)
+        if "region" in self.nodes:
+            out["region"].frame += out["frame"].ptr[out["region"].batch]
+        if strings:
+            out.name = [self.names[position] for position in index.tolist()]
+        return out if self.transform is None else self.transform(out)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _read(self, key: str, index: Tensor) -> Tensor:
+        """A field of the clips at ``index``, end to end, in the type of the graphs."""
+        layout, ptr = self._found(), self.nodes[key.split("_")[0]].ptr
+        rows = (ptr[index + 1] - ptr[index]).tolist()
+        width, dtype = layout.columns[key].width, FIELDS[key]
+        shape = (sum(rows), width) if width else (sum(rows),)
+        stored = self._empty(shape, dtype)
+        view = memoryview(stored.numpy()).cast("B") if stored.numel() else memoryview(b"")
+        begin = 0
+        for clip, count in zip(index.tolist(), rows, strict=True):
+            end = begin + count * dtype.itemsize * max(width, 1)
+            if end > begin:
+                layout = self._fill(layout, view[begin:end], key, clip)
+            begin = end
+        if key in LONGS:
+            return stored.long()
+        if dtype is torch.float16 and not self.raw:
+            return self._empty(shape, torch.float32).copy_(stored)
+        return stored
+
+    def _found(self) -> _Layout:
+        if self._layout is None:  # in another process
+            self._layout = _Layout(self.store, self.names, self._fields)
+        return self._layout
+
+    def _empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        if self.pin:  # torch keeps page-locked memory for the next batch, and knows when a copy to the device is done
+            return torch.empty(shape, dtype=dtype, pin_memory=True)
+        return self._pool.empty(shape, dtype)
+
+    def _fill(self, layout: _Layout, view: memoryview, key: str, clip: int) -> _Layout:
+        """Read the bytes of one clip's field; returns the layout to go on with."""
+        try:
+            found = layout.read_into(view, key, clip)
+        except FileNotFoundError:  # packed by another process in the meantime
+            self.store.refresh()
+            layout = self._layout = _Layout(self.store, self.names, self._fields)
+            found = layout.read_into(view, key, clip)
+        if found != len(view):
+            path = layout.files[int(layout.columns[key].file[clip])]
+            problem = f"ends {len(view) - found} bytes early in {key} of clip '{self.names[clip]}'"
+            raise DataError(path, problem, "remove it and extract its clips again")
+        return layout
+
+
+def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:
+    """Tensor -> where its bytes begin in a safetensors file, and its shape.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is no safetensors file, or shorter than it says.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        total = os.fstat(file.fileno()).st_size
+        try:
+            header = json.loads(file.read(size)) if 0 < size <= total else None
+        except ValueError:
+            header = None
+    if not isinstance(header, dict):
+        raise DataError(path, "is no safetensors file", "remove it and extract its clips again")
+    start = 8 + size
+    places = {name: value for name, value in header.items() if name != "__metadata__"}
+    end = max((int(value["data_offsets"][1]) for value in places.values()), default=0)
+    if start + end > total:
+        problem = f"is cut short: {total:,} of {start + end:,} bytes"
+        raise DataError(path, problem, "remove it and extract its clips again")
+    return {name: (start + int(value["data_offsets"][0]), list(value["shape"])) for name, value in places.items()}

@@ -1,0 +1,153 @@
+"""Clips shared among processes: a clip that kills its process costs that clip."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.video.clip_files import describe_source, printable
+from graphvtr.video.pipeline import ClipPipeline
+from graphvtr.video.store import FeatureStore, StoreWriteError
+
+NamedFile = tuple[str, Path]
+_DIED = "the process that read it died (killed, out of memory, or a fault in a codec)"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a clip.
+
+    Attributes:
+        name: of the clip.
+        skipped: whether the store had it already.
+        failure: why it could not be used, empty if it could.
+        note: what was odd about it.
+    """
+
+    name: str
+    skipped: bool = False
+    failure: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """A clip into the store, whatever happens to it.
+
+    Args:
+        store: its folder.
+        folder: the clips'.
+        pipeline: what is done with a clip.
+    """
+
+    store: Path
+    folder: Path
+    pipeline: ClipPipeline
+
+    def __call__(self, clip: NamedFile, store: FeatureStore) -> Outcome:
+        """Extract one clip.
+
+        Raises:
+            StoreWriteError: the store cannot be written, so no other clip would fare better.
+            MissingExtraError: a package is missing, likewise.
+        """
+        name, file = clip
+        try:
+            source = describe_source(file, self.folder)
+            if name in store and store.entry(name).source.get("fingerprint") == source["fingerprint"]:
+                return Outcome(name, skipped=True)
+            fields, note = self.pipeline(file, name)
+            store.add(name, fields, source=source, note=note)
+        except (StoreWriteError, MissingExtraError):
+            raise
+        except Exception as error:  # whatever is wrong with one clip, the others are still wanted
+            kind = "" if isinstance(error, DataError) else f"{type(error).__name__}: "
+            return Outcome(name, failure=printable(f"{kind}{error}"))
+        return Outcome(name, note=note)
+
+
+def check_workers(workers: int) -> None:
+    """Refuse to work with nobody.
+
+    Raises:
+        DataError: fewer than one.
+    """
+    if workers < 1:
+        raise DataError("workers", f"is {workers}", "at least one process has to do it")
+
+
+def run_tasks(task: ClipTask, clips: list[NamedFile], workers: int) -> Iterator[Outcome]:
+    """Outcomes as they come; with one worker in this process and in order.
+
+    A process that dies takes its pool with it. The clips it may have died of are then tried one by one, each in
+    a process of its own, so that only those that kill it again are lost.
+
+    Raises:
+        StoreWriteError: the store cannot be written.
+        MissingExtraError: a package is missing.
+    """
+    store = FeatureStore.open(task.store)
+    if workers == 1:
+        yield from (task(clip, store) for clip in clips)
+        return
+    left = list(clips)
+    while left:
+        finished: set[str] = set()
+        suspects: list[NamedFile] = []
+        for outcome in _pool(task, left, workers, suspects):
+            finished.add(outcome.name)
+            yield outcome
+        for suspect in suspects:
+            finished.add(suspect[0])
+            dead: list[NamedFile] = []
+            yield from _pool(task, [suspect], 1, dead)
+            yield from (Outcome(name, failure=_DIED) for name, _ in dead)
+        left = [clip for clip in left if clip[0] not in finished]
+
+
+def _pool(task: ClipTask, clips: list[NamedFile], workers: int, suspects: list[NamedFile]) -> Iterator[Outcome]:
+    """Outcomes of one pool; if it breaks, the clips that were in work are added to ``suspects``."""
+    threads = max(1, torch.get_num_threads() // workers)
+    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+    waiting = iter(clips)
+    running: dict[Future[Outcome], NamedFile] = {}
+    with ProcessPoolExecutor(workers, context, _begin, (task, threads)) as pool:
+        try:
+            while True:
+                while len(running) < workers and (clip := next(waiting, None)) is not None:
+                    running[pool.submit(_work, clip)] = clip
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    outcome = future.result()
+                    del running[future]
+                    yield outcome
+        except BrokenProcessPool:
+            suspects += running.values()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_task: ClipTask | None = None
+_store: FeatureStore | None = None
+
+
+def _begin(task: ClipTask, threads: int) -> None:
+    """First thing in a worker."""
+    global _task, _store
+    torch.set_num_threads(threads)
+    _task = replace(task, pipeline=replace(task.pipeline, threads=threads))
+    _store = FeatureStore.open(task.store)
+
+
+def _work(clip: NamedFile) -> Outcome:
+    assert _task is not None
+    assert _store is not None
+    return _task(clip, _store)
