@@ -106,10 +106,10 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
         """The same dataset with its graphs passed through a model's transforms."""
         video_graphs, role_graphs = self.video_graphs, self.role_graphs
         if video is not None:
-            video_graphs = GraphStore.from_graphs(video(graph) for graph in video_graphs)
+            video_graphs = video_graphs.mapped(video)
         if text is not None:
-            role_graphs = GraphStore.from_graphs(text(graph) for graph in role_graphs)
-        return RetrievalDataset(
+            role_graphs = role_graphs.mapped(text)
+        out = RetrievalDataset(
             self.name,
             self.split,
             self.videos,
@@ -119,6 +119,8 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
             role_graphs,
             self.vocabulary,
         )
+        out.report = self.report
+        return out
 
 
 @dataclass(frozen=True)

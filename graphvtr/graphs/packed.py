@@ -7,7 +7,7 @@ field however many graphs it has (``benchmarks/packed_batching.py`` has the meas
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -162,6 +162,10 @@ class GraphStore(Generic[G]):
             for name, texts in self.strings.items():
                 setattr(out, name, [texts[position] for position in index.tolist()])
         return out
+
+    def mapped(self, transform: Callable[[G], G]) -> GraphStore[G]:
+        """A store of ``transform(graph)`` for every graph."""
+        return GraphStore.from_graphs(transform(graph) for graph in self)
 
     def subset(self, index: Tensor | Sequence[int]) -> GraphStore[G]:
         """A store with the graphs at ``index``, copied."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+import copy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.tasks.loader import BatchLoader
+from graphvtr.tasks.sampler import CaptionSampler, CaptionsPerVideo
+from graphvtr.video.store import DiskGraphs
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
-CaptionsPerVideo = Literal["all", "one"]
+Bucket = Literal["none", "words", "frames"]
 
 
 @dataclass
@@ -62,96 +64,6 @@ class EncodeBatch:
         return EncodeBatch(self.side, self.graph.pin_memory())
 
 
-class CaptionSampler(Sampler[Tensor]):
-    """Index tensors of captions, one a batch, shuffled anew every epoch.
-
-    The order is a function of ``seed`` and the epoch alone, so that a resumed run sees what an uninterrupted one
-    would have seen.
-
-    Args:
-        video_of_caption: [Nc], the video of each caption.
-        batch_size: captions a batch; the last batches may be smaller.
-        seed: seed of the order.
-        captions_per_video: ``'all'`` captions of a video every epoch, or ``'one'`` drawn anew each epoch.
-        distinct_videos: no two captions of one video meet in a batch (more, smaller batches where a video has
-            more captions than there would be batches).
-
-    Raises:
-        DataError: a batch size below 1, or an unknown option.
-    """
-
-    def __init__(
-        self,
-        video_of_caption: Tensor,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        captions_per_video: CaptionsPerVideo = "all",
-        distinct_videos: bool = False,
-    ) -> None:
-        if batch_size < 1:
-            raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
-        if captions_per_video not in get_args(CaptionsPerVideo):
-            raise DataError(f"captions_per_video='{captions_per_video}'", "unknown", "known: all, one")
-        self.video_of_caption, self.batch_size, self.seed = video_of_caption, batch_size, seed
-        self.captions_per_video, self.distinct_videos = captions_per_video, distinct_videos
-        self.epoch = 0
-        self._batches: tuple[int, list[Tensor]] | None = None  # of the last epoch asked for
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next; Lightning calls it."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self._of_epoch())
-
-    def __len__(self) -> int:
-        return len(self._of_epoch())
-
-    def _of_epoch(self) -> list[Tensor]:
-        if self._batches is None or self._batches[0] != self.epoch:
-            self._batches = (self.epoch, self._draw())
-        return self._batches[1]
-
-    def _draw(self) -> list[Tensor]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(self.video_of_caption), generator=generator)
-        if self.captions_per_video == "one":
-            order = _first_of_each(self.video_of_caption, order)
-        if not self.distinct_videos or self.captions_per_video == "one":
-            return list(order.split(self.batch_size))
-        return self._without_meetings(order)
-
-    def _without_meetings(self, order: Tensor) -> list[Tensor]:
-        """Fill batch after batch in the given order; a caption whose video is in already waits for the next one."""
-        video = self.video_of_caption.tolist()
-        full = min(self.batch_size, len(set(video)))
-        waiting = deque(order.tolist())
-        batches: list[Tensor] = []
-        while waiting:
-            batch: list[int] = []
-            held: list[int] = []
-            seen: set[int] = set()
-            while waiting and len(batch) < full:
-                caption = waiting.popleft()
-                if video[caption] in seen:
-                    held.append(caption)
-                else:
-                    seen.add(video[caption])
-                    batch.append(caption)
-            waiting.extendleft(reversed(held))
-            batches.append(torch.tensor(batch))
-        return batches
-
-
-def _first_of_each(video_of_caption: Tensor, order: Tensor) -> Tensor:
-    """Of a shuffled order of captions, the first one of every video, in that order."""
-    video = video_of_caption[order]
-    first = torch.full((int(video.max()) + 1,), len(order))
-    first.scatter_reduce_(0, video, torch.arange(len(order)), "amin")
-    return order[first[first < len(order)].sort().values]
-
-
 class PairData(Dataset[PairBatch]):
     """Indexed by a tensor of captions, gives the batch of these and their videos."""
 
@@ -185,14 +97,23 @@ class EncodeData(Dataset[EncodeBatch]):
 class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
     """Training pairs and the validation split, both prepared by :func:`graphvtr.tasks.prepare.prepare`.
 
+    Batches are cut by threads ahead of time (:class:`~graphvtr.tasks.loader.BatchLoader`). For a model on a CUDA
+    device, videos that stay on disk are read in half precision into page-locked memory and become float32 on the
+    device. In a distributed run every process takes its share of the batches.
+
     Args:
         train: training split.
         val: validation split.
-        batch_size: captions a training batch, and items a validation batch.
+        batch_size: captions a training batch (of each process), and items a validation batch.
         seed: seed of the order.
-        captions_per_video: see :class:`CaptionSampler`.
-        distinct_videos: see :class:`CaptionSampler`.
-        workers: processes that cut batches; 0 cuts them in the main one.
+        captions_per_video: see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
+        distinct_videos: see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
+        bucket: put captions with a similar number of ``words``, or with videos of a similar number of ``frames``,
+            into a batch; ``none`` for no such bucketing.
+        workers: threads that cut batches; 0 cuts them when they are asked for.
+
+    Raises:
+        DataError: an unknown ``bucket``, and as :class:`~graphvtr.tasks.sampler.CaptionSampler`.
     """
 
     def __init__(
@@ -204,6 +125,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         seed: int = 0,
         captions_per_video: CaptionsPerVideo = "all",
         distinct_videos: bool = False,
+        bucket: Bucket = "none",
         workers: int = 0,
     ) -> None:
         super().__init__()
@@ -214,22 +136,49 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
             seed=seed,
             captions_per_video=captions_per_video,
             distinct_videos=distinct_videos,
+            lengths=_lengths(train, bucket),
         )
 
-    def train_dataloader(self) -> DataLoader[PairBatch]:
+    def train_dataloader(self) -> BatchLoader[PairBatch]:
         """Batches of pairs; the sampler gives whole index tensors, so nothing is collated item by item."""
-        return self._loader(PairData(self.train), self.sampler)
+        if self.trainer is not None:
+            self.sampler.shard(self.trainer.global_rank, self.trainer.world_size)
+        return self._loader(PairData(self._on_its_way(self.train)), self.sampler)
 
-    def val_dataloader(self) -> DataLoader[EncodeBatch]:
+    def val_dataloader(self) -> BatchLoader[EncodeBatch]:
         """All videos and captions of the validation split."""
-        return self._loader(EncodeData(self.val, self.batch_size), None)
+        data = EncodeData(self._on_its_way(self.val), self.batch_size)
+        return self._loader(data, range(len(data)))
 
-    def _loader(self, dataset: Dataset[Any], sampler: Sampler[Any] | None) -> DataLoader[Any]:
-        return DataLoader(
-            dataset,
-            batch_size=None,
-            sampler=sampler,
-            num_workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.workers > 0,
-        )
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Half-precision features become float32, on the device where they are now."""
+        graphs = [batch.video] if isinstance(batch, PairBatch) else [batch.graph]
+        for graph in graphs:
+            for node_type in graph.node_types:
+                if graph[node_type].get("x") is not None:
+                    graph[node_type].x = graph[node_type].x.float()
+        return batch
+
+    def _loader(self, data: Any, sampler: Any) -> BatchLoader[Any]:
+        cut = data.__getitem__
+        return BatchLoader((lambda index: cut(index).pin_memory()) if self._to_cuda() else cut, sampler, self.workers)
+
+    def _to_cuda(self) -> bool:
+        return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+
+    def _on_its_way(self, dataset: RetrievalDataset) -> RetrievalDataset:
+        """The dataset as the loader reads it: half as many bytes to the device where videos stay on disk."""
+        if not self._to_cuda() or not isinstance(dataset.video_graphs, DiskGraphs):
+            return dataset
+        other = copy.copy(dataset)
+        other.video_graphs = dataset.video_graphs.with_options(raw=True, pin=True)
+        return other
+
+
+def _lengths(dataset: RetrievalDataset, bucket: str) -> Tensor | None:
+    """What batches are bucketed by, one number a caption."""
+    if bucket not in get_args(Bucket):
+        raise DataError(f"bucket='{bucket}'", "unknown", f"known: {', '.join(get_args(Bucket))}")
+    if bucket == "words":
+        return dataset.role_graphs.nodes["word"].ptr.diff()
+    return dataset.video_graphs.nodes["frame"].ptr.diff()[dataset.video_of_caption] if bucket == "frames" else None

@@ -1,0 +1,287 @@
+"""Loading of region features: DiskGraphs and BatchLoader against per-video npy files and against HDF5.
+
+    python benchmarks/loading.py [--videos 10000] [--batches 100] [--workers 0 1 2]
+
+Synthetic videos of 16 frames with 36 regions of 2,048 float16 numbers on disk (holes in sparse files: they cost no
+room, and reading them costs what reading cached pages costs). Every loader gives float32 features of 64 videos in a
+random order. The rivals load nothing but the features; ours loads boxes, scores, frames and the frame features too.
+
+* ``npy``: a torch Dataset of ``np.load(f"{video}.npy")``, ``DataLoader`` with its own collation, float32 in the
+  workers, as most published code does.
+* ``npy, half``: the same, but half precision as far as the main process: the better version of it.
+* ``hdf5``: one h5py dataset [V, 16, 36, 2048], opened once a worker, half precision as far as the main process.
+
+Aim: at least twice as many batches a second as the best rival, and memory that does not grow with the batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from harness import write_result
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from graphvtr.tasks.loader import BatchLoader
+from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
+from graphvtr.video.store.files import FORMAT
+
+FRAMES, REGIONS, WIDTH = 16, 36, 2048
+SHAPE = (FRAMES, REGIONS, WIDTH)
+BATCH = 64
+NPY_HEADER = 128
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def make_store(path: Path, videos: int, a_shard: int = 50) -> FeatureStore:
+    """A feature store whose features are holes; boxes, scores, frames and times are there."""
+    store = FeatureStore.create(path, {"frame_x": WIDTH, "region_x": WIDTH})
+    (path / "shards").mkdir()
+    rows = FRAMES * REGIONS
+    small = {
+        "frame_time": np.arange(FRAMES, dtype=np.float32),
+        "region_box": np.tile(np.array([0.1, 0.1, 0.5, 0.5], dtype=np.float32), (rows, 1)),
+        "region_score": np.ones(rows, dtype=np.float32),
+        "region_frame": np.repeat(np.arange(FRAMES, dtype=np.int32), REGIONS),
+    }
+    shapes = {"frame_x": [FRAMES, WIDTH], "region_x": [rows, WIDTH]} | {k: list(v.shape) for k, v in small.items()}
+    kinds = {"frame_x": "F16", "region_x": "F16", "region_frame": "I32"}
+    for number, begin in enumerate(range(0, videos, a_shard)):
+        names = [f"video{index}" for index in range(begin, min(begin + a_shard, videos))]
+        entries = [{"name": name, "shapes": shapes, "crc32": 0, "source": {}, "note": ""} for name in names]
+        header: dict[str, Any] = {"__metadata__": {"format": FORMAT, "clips": json.dumps(entries)}}
+        writes, end = [], 0
+        for name in names:
+            for key, shape in shapes.items():
+                size = int(np.prod(shape)) * (2 if key in ("frame_x", "region_x") else 4)
+                header[f"{name}/{key}"] = {
+                    "dtype": kinds.get(key, "F32"), "shape": shape, "data_offsets": [end, end + size],
+                }  # fmt: skip
+                if key in small:
+                    writes.append((end, small[key].tobytes()))
+                end += size
+        text = json.dumps(header).encode()
+        with (path / "shards" / f"shard-{number + 1:06d}-0.safetensors").open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for place, data in writes:
+                file.seek(8 + len(text) + place)
+                file.write(data)
+            file.truncate(8 + len(text) + end)
+    store.refresh()
+    return store
+
+
+def make_npy(folder: Path, videos: int) -> None:
+    """``video0.npy`` and so on."""
+    folder.mkdir()
+    head = b"\x93NUMPY\x01\x00" + struct.pack("<H", NPY_HEADER - 10)
+    head += repr({"descr": "<f2", "fortran_order": False, "shape": SHAPE}).encode().ljust(NPY_HEADER - 11) + b"\n"
+    for index in range(videos):
+        with (folder / f"video{index}.npy").open("wb") as file:
+            file.write(head)
+            file.truncate(NPY_HEADER + int(np.prod(SHAPE)) * 2)
+
+
+def make_hdf5(path: Path, videos: int) -> None:
+    """One dataset [V, 16, 36, 2048], its room in the file set aside and not written."""
+    with h5py.File(path, "w", libver="latest") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plist.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((videos, *SHAPE))
+        h5py.h5d.create(file.id, b"x", h5py.h5t.IEEE_F16LE, space, plist)
+
+
+# --- rivals -----------------------------------------------------------------------------------------------------
+
+
+class NpyVideos(Dataset[torch.Tensor]):
+    def __init__(self, folder: Path, videos: int, half: bool) -> None:
+        self.folder, self.videos, self.half = folder, videos, half
+
+    def __len__(self) -> int:
+        return self.videos
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        x = torch.from_numpy(np.load(self.folder / f"video{index}.npy"))
+        return x if self.half else x.float()
+
+
+class Hdf5Videos(Dataset[torch.Tensor]):
+    def __init__(self, path: Path, videos: int) -> None:
+        self.path, self.videos, self.file = path, videos, None
+
+    def __len__(self) -> int:
+        return self.videos
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        if self.file is None:
+            self.file = h5py.File(self.path, "r")
+        return torch.from_numpy(self.file["x"][index])
+
+
+def rival(dataset: Dataset[torch.Tensor], order: torch.Tensor, workers: int) -> Iterator[torch.Tensor]:
+    batches = [part.tolist() for part in order.split(BATCH)]
+    loader = DataLoader(dataset, batch_sampler=batches, num_workers=workers)
+    return (batch.float() for batch in loader)
+
+
+def ours(graphs: DiskGraphs, order: torch.Tensor, workers: int) -> Iterator[torch.Tensor]:
+    return (batch["region"].x for batch in BatchLoader(graphs.batch, order.split(BATCH), workers))
+
+
+# --- measuring --------------------------------------------------------------------------------------------------
+
+
+def held_bytes() -> int:
+    """Memory of this process and its children that is no file cache: anonymous and shared pages, shared once."""
+    total = 0
+    for pid in (os.getpid(), *_children(os.getpid())):
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith(("Pss_Anon:", "Pss_Shmem:")):
+                    total += int(line.split()[1]) * 1024
+        except OSError:  # it has just ended
+            continue
+    return total
+
+
+def _children(pid: int) -> Iterable[int]:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield int(child)
+            yield from _children(int(child))
+
+
+class MemoryWatch:
+    """Samples :func:`held_bytes` in the background; ``peaks`` of each half of the run."""
+
+    def __init__(self, every: float = 0.25) -> None:
+        self.samples: list[tuple[float, int]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(every,), daemon=True)
+
+    def _watch(self, every: float) -> None:
+        while not self._stop.wait(every):
+            self.samples.append((time.perf_counter(), held_bytes()))
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def halves(self, begin: float, end: float) -> tuple[int, int]:
+        """Largest samples of the first and of the second half."""
+        middle = (begin + end) / 2
+        parts = ([m for t, m in self.samples if t <= middle], [m for t, m in self.samples if t > middle])
+        return max(parts[0], default=0), max(parts[1], default=0)
+
+
+def run(name: str, batches: Iterator[torch.Tensor], count: int, workers: int) -> dict[str, Any]:
+    """Take ``count`` batches after a few to warm up."""
+    base = held_bytes()
+    for _ in range(3):
+        next(batches)
+    times = []
+    with MemoryWatch() as memory:
+        begin = last = time.perf_counter()
+        for _ in tqdm(range(count), desc=f"{name}, {workers} workers", leave=False, disable=None):
+            x = next(batches)
+            assert x.numel() == BATCH * int(np.prod(SHAPE))
+            assert x.dtype == torch.float32
+            now = time.perf_counter()
+            times.append(now - last)
+            last = now
+            del x
+        end = time.perf_counter()
+    first, second = memory.halves(begin, end)
+    return {
+        "loader": name, "workers": workers, "batches_per_second": count / (end - begin),
+        "median_seconds": float(np.median(times)), "p80_seconds": float(np.quantile(times, 0.8)), "batches": count,
+        "peak_bytes_first_half": first - base, "peak_bytes_second_half": second - base,
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=int, default=10_000)
+    parser.add_argument("--batches", type=int, default=100, help="timed for each loader and number of workers")
+    parser.add_argument("--rival-batches", type=int, default=40, help="timed for each rival")
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--folder", type=Path, default=None, help="for the files; a temporary one by default")
+    arguments = parser.parse_args()
+    videos = arguments.videos
+    folder = Path(tempfile.mkdtemp(prefix="loading-", dir=arguments.folder))
+    rows: list[dict[str, Any]] = []
+    try:
+        begin = time.perf_counter()
+        store = make_store(folder / "store", videos)
+        make_npy(folder / "npy", videos)
+        make_hdf5(folder / "x.h5", videos)
+        print(f"files of {videos} videos written in {time.perf_counter() - begin:.0f} s")
+        begin = time.perf_counter()
+        graphs = DiskGraphs(store)
+        print(f"index of {videos} videos read in {time.perf_counter() - begin:.2f} s")
+        generator = torch.Generator().manual_seed(0)
+
+        def order(batches: int) -> torch.Tensor:
+            needed = (batches + 3) * BATCH
+            passes = [torch.randperm(videos, generator=generator) for _ in range(-(-needed // videos))]
+            return torch.cat(passes)[:needed]
+
+        rivals = {
+            "npy": NpyVideos(folder / "npy", videos, half=False),
+            "npy, half": NpyVideos(folder / "npy", videos, half=True),
+            "hdf5": Hdf5Videos(folder / "x.h5", videos),
+        }
+        for workers in arguments.workers:
+            count = arguments.batches
+            rows.append(run("graphvtr", ours(graphs, order(count), workers), count, workers))
+            count = arguments.rival_batches
+            for name, dataset in rivals.items():
+                rows.append(run(name, rival(dataset, order(count), workers), count, workers))
+            print_rows(rows[-4:])
+            save(rows, videos)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def save(rows: list[dict[str, Any]], videos: int) -> None:
+    """Write what there is, with the ratio of the best of ours to the best of all rivals."""
+    mine = max(row["batches_per_second"] for row in rows if row["loader"] == "graphvtr")
+    theirs = max(row["batches_per_second"] for row in rows if row["loader"] != "graphvtr")
+    print(f"best of ours {mine:.2f} batches/s, best of the rivals {theirs:.2f}: {mine / theirs:.2f} times")
+    write_result("loading", rows, unit="batches a second", videos=videos, batch=BATCH, shape=list(SHAPE),
+                 cores=len(os.sched_getaffinity(0)), ratio_of_bests=mine / theirs)  # fmt: skip
+
+
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """A table of one number of workers."""
+    mine = rows[0]["batches_per_second"]
+    for row in rows:
+        memory = f"{row['peak_bytes_first_half'] / 2**20:6.0f} {row['peak_bytes_second_half'] / 2**20:6.0f} MiB"
+        print(f"{row['workers']} workers  {row['loader']:10} {row['batches_per_second']:6.2f} batches/s  "
+              f"{mine / row['batches_per_second']:5.2f}x  {memory}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
