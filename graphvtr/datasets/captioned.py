@@ -13,10 +13,12 @@ from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 
 logger = logging.getLogger(__name__)
 
-COMMON_OPTIONS = ("max_captions", "duplicate_captions")
+COMMON_OPTIONS = ("max_captions", "duplicate_captions", "features")
+IN_MEMORY = 2 * 2**30  # bytes in the store up to which features are read into memory (where they take twice as many)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ def captioned_dataset(
     """A split from its listing and the feature store of ``source`` (or what ``features_of`` makes of the store).
 
     ``source.options`` may hold ``max_captions`` (the first n of each video are taken) and ``duplicate_captions``
-    (``"keep"``, or ``"drop"`` those that repeat an earlier one of their video). With ``source.missing`` ``"error"`` a
+    (``"keep"``, or ``"drop"`` those that repeat an earlier one of their video) and ``features`` (read into
+    ``"memory"``, or left on ``"disk"`` and read for every batch; by default the latter above 2 GiB). With
+    ``source.missing`` ``"error"`` a
     split that differs from the official one in number, and a listed video without captions or features, are
     errors; else they are left out and reported (:attr:`RetrievalDataset.report`).
 
@@ -140,9 +144,8 @@ def captioned_dataset(
     report = replace(report, duplicates=repeated)
     for line in replace(report, without_features=[]).lines():  # keep_available has told of those
         logger.warning("%s: %s", where, line)
-    dataset = RetrievalDataset(
-        name, split, videos, captions, as_index(owner), features.video_graphs(videos), parse_captions(captions, source)
-    )
+    graphs = load(store, videos, source) if features is store else features.video_graphs(videos)
+    dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, parse_captions(captions, source))
     dataset.report = report
     return dataset
 
@@ -169,6 +172,20 @@ def open_store(name: str, source: DataSource) -> FeatureStore:
         fix = "run graphvtr extract CLIPS --out STORE (or graphvtr store convert) and pass --store STORE"
         raise DataError(f"dataset '{name}'", "needs a feature store", fix)
     return FeatureStore.open(source.store)
+
+
+def load(store: FeatureStore, videos: Sequence[str], source: DataSource) -> GraphStore[VideoGraph]:
+    """Graphs of ``videos``, in memory or on disk, see :func:`captioned_dataset`.
+
+    Raises:
+        DataError: an unknown choice, a damaged file.
+    """
+    where = source.options.get("features")
+    if where not in (None, "memory", "disk"):
+        raise DataError(f"option 'features={where}'", "unknown", "use 'memory' or 'disk'")
+    if where is None:
+        where = "disk" if sum(store.entry(video).num_bytes for video in videos) > IN_MEMORY else "memory"
+    return DiskGraphs(store, videos) if where == "disk" else store.video_graphs(videos)
 
 
 def _chosen(

@@ -20,7 +20,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info
-from graphvtr.tasks.data import CaptionsPerVideo, RetrievalData
+from graphvtr.tasks.data import Bucket, CaptionsPerVideo, RetrievalData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.prepare import prepare, prepare_training
 from graphvtr.tasks.schedule import LearningRate, Schedule
@@ -49,9 +49,10 @@ class TrainOptions:
         clip_grad: largest norm of the gradient; null does not clip.
         captions_per_video: ``all`` captions of a video every epoch, or ``one`` at random.
         distinct_videos: no two captions of one video meet in a batch.
+        bucket: ``words`` or ``frames`` puts captions, or captions of videos, of similar length into a batch.
         patience: stop after that many epochs without a better validation rsum; null trains all epochs.
         seed: of the initial weights, the order of the captions and dropout.
-        workers: processes that cut batches.
+        workers: threads that cut batches.
         device: ``cpu``, ``cuda`` or ``auto``.
         deterministic: use only operations that give the same numbers every time.
     """
@@ -67,6 +68,7 @@ class TrainOptions:
     clip_grad: float | None = None
     captions_per_video: CaptionsPerVideo = "all"
     distinct_videos: bool = False
+    bucket: Bucket = "none"
     patience: int | None = None
     seed: int = 0
     workers: int = 0
@@ -150,6 +152,7 @@ def fit(
         seed=options.seed,
         captions_per_video=options.captions_per_video,
         distinct_videos=options.distinct_videos,
+        bucket=options.bucket,
         workers=options.workers,
     )
     data.sampler.set_epoch(done)  # Lightning makes the first iterator of a resumed run before it sets the epoch

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from graphvtr.datasets import DataSource, RetrievalDataset
+from graphvtr.datasets import DataSource, RetrievalDataset, captioned
 from graphvtr.datasets.captioned import Listing, captioned_dataset
 from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, sample_frames
+from graphvtr.video.store import DiskGraphs
 
 Source = Callable[..., DataSource]
 CAPTIONS = {"a": ["one", "two", "one"], "b/c": ["three"], "d": ["four"], "x": ["five"]}
@@ -80,7 +82,27 @@ def test_options(source: Source, options: dict, captions: list[str]) -> None:
     assert build(source(["a"], **options), ["a"]).captions == captions
 
 
-@pytest.mark.parametrize("options", [{"max_captions": 0}, {"max_captions": "5"}, {"duplicate_captions": "twice"}])
+@pytest.mark.parametrize(
+    ("where", "limit", "kind"),
+    [("disk", 2**30, DiskGraphs), ("memory", 0, GraphStore), (None, 2**30, GraphStore), (None, 0, DiskGraphs)],
+)
+def test_large_features_stay_on_disk(
+    source: Source, monkeypatch: pytest.MonkeyPatch, where: str | None, limit: int, kind: type
+) -> None:
+    monkeypatch.setattr(captioned, "IN_MEMORY", limit)
+    options = {} if where is None else {"features": where}
+    dataset = build(source(["a", "b/c"], **options), ["b/c", "a"])
+    assert type(dataset.video_graphs) is kind
+    assert dataset.video_dim == 3
+    assert dataset.video_graphs.batch([0])["frame"].x.tolist() == [[1.0] * 3] * 2
+    changed = dataset.transformed(lambda graph: sample_frames(graph, 1), None)
+    assert changed.video_graphs.batch([1, 0])["frame"].x.tolist() == [[0.0] * 3, [1.0] * 3]
+    assert changed.report is dataset.report
+
+
+@pytest.mark.parametrize(
+    "options", [{"features": "tape"}, {"max_captions": 0}, {"max_captions": "5"}, {"duplicate_captions": "twice"}]
+)
 def test_options_are_checked(source: Source, options: dict) -> None:
     with pytest.raises(DataError, match=r"option '"):
         build(source(["a"], **options), ["a"])
