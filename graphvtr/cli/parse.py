@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.text import format_tree, get_parser, graph_to_dict
+from graphvtr.text import PARSERS, format_tree, get_parser, graph_to_dict, parse_file, read_captions
+
+PARSER_HELP = (
+    f"one of {', '.join(sorted(PARSERS))}, with options as NAME:OPTION=VALUE,...; or a released sent2rolegraph*.json "
+    "or sent2srl.json file, or an SRL-BERT archive (*.tar.gz)"
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -20,23 +25,46 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="draw the role graph of a caption",
         description="Turn captions into semantic role graphs and draw them, or print one JSON object a line.",
     )
-    parser.add_argument("captions", nargs="*", metavar="CAPTION", help="one or more sentences, each in quotes")
+    parser.add_argument(
+        "captions",
+        nargs="*",
+        metavar="CAPTION",
+        help="sentences, each in quotes, or text files of them",
+    )
     parser.add_argument("--file", type=Path, metavar="TXT", help="a text file with one caption a line ('-': stdin)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a caption")
-    parser.add_argument(
-        "--parser", default="spacy", metavar="NAME",
-        help="a parser, or a released sent2rolegraph*.json or sent2srl.json file (default: spacy)",
-    )  # fmt: skip
+    add_parser_argument(parser)
+    whole = parser.add_argument_group("whole files")
+    whole.add_argument("--out", type=Path, metavar="JSONL", help="write a file's graphs here; a killed run resumes")
+    whole.add_argument("--workers", type=int, default=1, metavar="N", help="processes that parse (default: 1)")
+    whole.add_argument("--overwrite", action="store_true", help="begin anew if the file or a part of it exists")
+    whole.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
 
 
+def add_parser_argument(parser: argparse.ArgumentParser, default: str | None = "spacy") -> None:
+    """Add ``--parser``, which every command has that parses captions."""
+    told = f" (default: {default})" if default else ""
+    parser.add_argument("--parser", default=default, metavar="NAME", help=PARSER_HELP + told)
+
+
 def run(args: argparse.Namespace) -> int:
-    """Print the graphs of the captions as they become ready."""
-    captions = [*args.captions, *(_lines(args.file) if args.file is not None else ())]
+    """Print the graphs of the captions as they become ready, or write those of a file."""
+    if args.out is not None:
+        files = [*map(Path, args.captions), *([args.file] if args.file is not None else [])]
+        if len(files) != 1 or str(files[0]) == "-":
+            raise DataError("--out", "needs one file of captions", "graphvtr parse captions.txt --out graphs.jsonl")
+        progress = not args.no_progress
+        count = parse_file(
+            files[0], args.out, args.parser, workers=args.workers, overwrite=args.overwrite, progress=progress
+        )
+        print(f"{count} graphs in {args.out}")
+        return 0
+    captions = [*_sentences(args.captions), *(_lines(args.file) if args.file is not None else ())]
     if not captions:
-        raise DataError("captions", "there are none", "give sentences in quotes, or --file TXT")
+        raise DataError("captions", "there are none", "give sentences in quotes, or a text file")
     plain = not _can_draw()
-    progress = args.file is not None and sys.stderr.isatty() and not sys.stdout.isatty()
+    progress = len(captions) > 1 and not args.no_progress and sys.stderr.isatty() and not sys.stdout.isatty()
     graphs = get_parser(args.parser).parse(captions, progress=progress)
     for position, graph in enumerate(graphs):
         if args.json:
@@ -46,15 +74,20 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _sentences(given: list[str]) -> Iterator[str]:
+    """The captions of the command line; a file's name stands for its lines."""
+    for item in given:
+        if item.endswith(".txt") and Path(item).is_file():
+            yield from read_captions(Path(item))
+        else:
+            yield item
+
+
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file that are not blank."""
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    return (line for line in text.splitlines() if line.strip())
+    if str(path) == "-":
+        return (line for line in sys.stdin.read().splitlines() if line.strip())
+    return read_captions(path)
 
 
 def _can_draw() -> bool:

@@ -8,6 +8,7 @@ from graphvtr.text.concept_extractor import CaptionConcepts, ConceptExtractor
 from graphvtr.text.concepts import ConceptVocabulary, sibling_mask, video_labels
 from graphvtr.text.frames import Argument, Frame, frames_to_lists
 from graphvtr.text.packing import GraphLists, pack
+from graphvtr.text.parse_file import parse_file, read_captions
 from graphvtr.text.parser import PARSERS, ListParser, RoleParser, get_parser
 from graphvtr.text.precomputed import PrecomputedParser
 from graphvtr.text.printing import format_tree
@@ -43,6 +44,8 @@ __all__ = [
     "graph_from_dict",
     "graph_to_dict",
     "pack",
+    "parse_file",
+    "read_captions",
     "role_id",
     "sibling_mask",
     "tag_spans",

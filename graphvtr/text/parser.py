@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
@@ -99,16 +100,38 @@ def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
     """A parser by name, or the graphs of a released file by its path.
 
     Args:
-        name: an entry of :data:`PARSERS`, or the path of a ``sent2rolegraph*.json`` or ``sent2srl.json`` file.
+        name: an entry of :data:`PARSERS`; options may follow a colon, as on the command line:
+            ``"bert-srl:archive=srl.tar.gz,max_words=80"``. Or the path of a ``sent2rolegraph*.json`` or
+            ``sent2srl.json`` file, or of an archive of SRL-BERT (``*.tar.gz``).
         options: keyword arguments of the parser's class.
 
     Raises:
-        DataError: unknown name.
+        DataError: unknown name, or an option that the parser has not.
         MissingExtraError: the parser needs a package that is not installed.
     """
-    if name.endswith(".json") and name not in PARSERS:
-        return PARSERS["precomputed"](name, **options)
-    return PARSERS[name](**options)
+    base, colon, told = name.partition(":")
+    if colon and base in PARSERS:
+        return get_parser(base, **_read_options(base, told), **options)
+    for ending, kind in ((".json", "precomputed"), (".tar.gz", "bert-srl")):
+        if name.endswith(ending) and name not in PARSERS:
+            return PARSERS[kind](name, **options)
+    factory = PARSERS[name]
+    try:
+        inspect.signature(factory).bind(**options)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(factory).parameters)
+        raise DataError(f"parser '{name}'", str(error), f"its options: {known} ({name}:OPTION=VALUE,...)") from None
+    return factory(**options)
+
+
+def _read_options(name: str, told: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for part in told.split(","):
+        key, sign, value = part.partition("=")
+        if not sign or not key.isidentifier():
+            raise DataError(f"parser '{name}': option {part!r}", "is not OPTION=VALUE", "separate options by commas")
+        options[key] = int(value) if value.lstrip("-").isdecimal() else value
+    return options
 
 
 def shorten(caption: str, length: int = SHOWN) -> str:

@@ -19,7 +19,12 @@ def graph_to_dict(graph: RoleGraph) -> dict[str, Any]:
         >>> graph_to_dict(graph)["entities"]
         [{'role': 'ARG0', 'words': [0], 'text': 'dogs'}]
     """
-    values = lists_to_dict(GraphLists.of(graph))
+    return lists_to_readable(GraphLists.of(graph))
+
+
+def lists_to_readable(lists: GraphLists) -> dict[str, Any]:
+    """:func:`graph_to_dict` of a graph given as lists."""
+    values = lists_to_dict(lists)
     for node in (*values["actions"], *values["entities"]):
         node["text"] = " ".join(values["words"][word] for word in node["words"])
     return values

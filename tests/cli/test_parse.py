@@ -82,4 +82,42 @@ def test_a_file_of_another_encoding(capsys: pytest.CaptureFixture[str], tmp_path
     path = tmp_path / "captions.txt"
     path.write_bytes("a naïve dog".encode("latin-1"))
     assert main(["parse", "--file", str(path)]) == 2
-    assert "is not UTF-8 text (byte 4)" in capsys.readouterr().err
+    assert "line 1: is not UTF-8 text" in capsys.readouterr().err
+
+
+def test_a_text_file_stands_for_its_captions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "captions.txt"
+    path.write_text("a dog barks\ntwo cats\n", encoding="utf-8")
+    assert main(["parse", "--json", str(path), "run"]) == 0
+    graphs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [graph["caption"] for graph in graphs] == ["a dog barks", "two cats", "run"]
+
+
+def test_a_file_is_written_as_json_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path, out = tmp_path / "captions.txt", tmp_path / "graphs.jsonl"
+    path.write_text("a dog barks\n\ntwo cats on a sofa\n", encoding="utf-8")
+    assert main(["parse", "--json", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert main(["parse", str(path), "--out", str(out), "--no-progress"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"2 graphs in {out}\n"
+    assert captured.err == ""
+    assert out.read_text() == printed
+    assert main(["parse", str(path), "--out", str(out)]) == 2
+    assert f"{out}: exists (delete it, or pass --overwrite)" in capsys.readouterr().err
+    assert main(["parse", "--file", str(path), "--out", str(out), "--overwrite"]) == 0
+    assert "captions/s" in capsys.readouterr().err.replace("caption/s", "captions/s"), "the progress bar"
+    assert out.read_text() == printed
+
+
+@pytest.mark.parametrize("given", [[], ["a.txt", "b.txt"], ["--file", "-"]])
+def test_out_needs_one_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, given: list[str]) -> None:
+    assert main(["parse", *given, "--out", str(tmp_path / "out.jsonl")]) == 2
+    assert "--out: needs one file of captions" in capsys.readouterr().err
+
+
+def test_options_of_a_parser(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["parse", "--parser", "spacy:max_words=2", "a dog barks"]) == 2
+    assert "has 3 words, the limit is 2 words" in capsys.readouterr().err
+    assert main(["parse", "--parser", "bert-srl:archive=none.tar.gz", "a dog barks"]) == 2
+    assert "none.tar.gz: no such file" in capsys.readouterr().err

@@ -83,6 +83,33 @@ def test_parsers_by_name_and_by_file(tmp_path: Path) -> None:
         get_parser("spacey")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "spacy:colour=red",
+            r"parser 'spacy': got an unexpected keyword argument 'colour' \(its options: model, max_w",
+        ),
+        ("spacy:model", r"parser 'spacy': option 'model': is not OPTION=VALUE"),
+        ("spacy:", r"parser 'spacy': option '': is not OPTION=VALUE"),
+        ("bert-srl", r"parser 'bert-srl': missing a required argument: 'archive' \(its options: archive, tokenizer"),
+        ("none.tar.gz", r"none\.tar\.gz: no such file"),
+        ("nothing:a=b", r"parser 'nothing:a=b': unknown"),
+    ],
+)
+def test_options_behind_a_name(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        get_parser(name)
+
+
+def test_options_reach_the_parser(tmp_path: Path) -> None:
+    path = tmp_path / "a:b=c.json"
+    path.write_text('{"a dog": [{}, []]}')
+    assert isinstance(get_parser(f"precomputed:path={path}"), PrecomputedParser)
+    pytest.importorskip("spacy")
+    assert get_parser("spacy:max_words=7").max_words == 7
+
+
 def test_captions_are_cut_for_messages() -> None:
     assert shorten("a  dog\nbarks") == "a dog barks"
     assert len(shorten("word " * 100)) == 60

@@ -1,0 +1,267 @@
+"""A file of captions to a file of graphs, by several processes, resumed where a run was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from itertools import chain, islice
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from tqdm import tqdm
+
+from graphvtr.errors import DataError
+from graphvtr.text.cache import iter_lists
+from graphvtr.text.parser import BATCH_SIZE, RoleParser, get_parser
+from graphvtr.text.serialise import lists_to_readable
+
+T = TypeVar("T")
+FORMAT = "graphvtr.graphs/1"
+CHUNK = 512
+"""Captions that a process works on before it hands over their graphs."""
+
+
+def parse_file(
+    captions: str | Path,
+    out: str | Path,
+    parser: str = "spacy",
+    *,
+    workers: int = 1,
+    batch_size: int = BATCH_SIZE,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> int:
+    """Parse a text file with one caption a line into JSON lines, one graph each, in the same order.
+
+    Graphs are collected in ``OUT.partial``, a chunk at a time, and ``OUT.partial.json`` says by which parser and from
+    which captions; the file is ``OUT`` once it is whole. A run that was killed, at whatever moment, goes on behind
+    the last whole line. Neither the captions nor the graphs are held in memory.
+
+    Args:
+        captions: UTF-8 text; blank lines are left out.
+        out: the file to write; each line is what :func:`~graphvtr.text.graph_to_dict` gives.
+        parser: as for :func:`~graphvtr.text.get_parser`.
+        workers: processes that parse; with 1 this process does it.
+        batch_size: captions that are worked on together.
+        overwrite: begin anew whatever is there.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        The number of graphs in ``out``.
+
+    Raises:
+        DataError: a file cannot be read or written, ``out`` exists, the partial file is of another parser or other
+            captions, a caption has no graph, or a process was killed.
+    """
+    captions, out = Path(captions), Path(out)
+    if workers < 1:
+        raise DataError("workers", f"is {workers}", "give 1 or more")
+    if out.exists() and not overwrite:
+        raise DataError(out, "exists", "delete it, or pass --overwrite")
+    partial, note = out.with_name(out.name + ".partial"), out.with_name(out.name + ".partial.json")
+    total, digest = _survey(captions)
+    if overwrite:
+        partial.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        pool = Workers(parser, workers, batch_size) if workers > 1 else Alone(parser, batch_size)
+        stack.callback(pool.close)
+        _check_note(note, partial, {"format": FORMAT, "parser": pool.parser, "captions": digest})
+        done = _whole_lines(partial, captions)
+        file = stack.enter_context(partial.open("ab"))
+        bar = stack.enter_context(tqdm(total=total, initial=done, desc="parsing", unit="caption", disable=not progress))
+        for lines in pool.run(_chunks(islice(read_captions(captions), done, None))):
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            file.flush()  # what is written now survives a kill of this process
+            bar.update(len(lines))
+        os.fsync(file.fileno())
+    os.replace(partial, out)
+    note.unlink(missing_ok=True)
+    return total
+
+
+def read_captions(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file that are not blank, one after another.
+
+    Raises:
+        DataError: the file cannot be read or is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError as error:
+                    raise DataError(f"{path}: line {number}", "is not UTF-8 text", "save it as UTF-8") from error
+                if text.strip():
+                    yield text
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
+
+
+class Alone:
+    """Parses in this process."""
+
+    def __init__(self, name: str, batch_size: int) -> None:
+        self._parser, self._batch_size = get_parser(name), batch_size
+        self.parser = identity(self._parser)
+
+    def run(self, chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+        """The lines of each chunk."""
+        return (graph_lines(self._parser, chunk, self._batch_size) for chunk in chunks)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Workers:
+    """Parses in several processes, each with a parser and its share of the processor's cores.
+
+    Args:
+        name: of the parser.
+        workers: processes.
+        batch_size: captions that are worked on together.
+    """
+
+    def __init__(self, name: str, workers: int, batch_size: int) -> None:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        self._workers = workers
+        self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (name, batch_size, threads))
+        try:
+            self.parser = self._result(self._pool.submit(_identity))
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+        """The lines of each chunk, in order; a few chunks are on their way at a time."""
+        waiting: deque[Future[list[str]]] = deque()
+        for chunk in chunks:
+            waiting.append(self._pool.submit(_lines, chunk))
+            if len(waiting) > 2 * self._workers:
+                yield self._result(waiting.popleft())
+        while waiting:
+            yield self._result(waiting.popleft())
+
+    def close(self) -> None:
+        """End the processes; what they have not begun is left."""
+        self._pool.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def _result(future: Future[T]) -> T:
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a worker process", "was killed, or ran out of memory", "run the command again, or use fewer workers"
+            ) from error
+
+
+def identity(parser: RoleParser) -> str:
+    """Name and version of a parser."""
+    return f"{parser.name} {parser.version}"
+
+
+def graph_lines(parser: RoleParser, captions: list[str], batch_size: int) -> list[str]:
+    """The graphs of captions as JSON."""
+    return [json.dumps(lists_to_readable(lists)) for lists in iter_lists(parser, captions, batch_size)]
+
+
+_worker: tuple[RoleParser | DataError, int]
+
+
+def _start(name: str, batch_size: int, threads: int) -> None:
+    global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    try:
+        _worker = get_parser(name), batch_size
+    except DataError as error:  # an initializer's error would be lost: the first question raises it
+        _worker = error, batch_size
+
+
+def _end_with_parent() -> None:
+    """End when the parent is gone: a pool's process that its parent's kill has orphaned would wait for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _parser() -> RoleParser:
+    parser = _worker[0]
+    if isinstance(parser, DataError):
+        raise DataError(parser.item, parser.problem, parser.fix)
+    return parser
+
+
+def _identity() -> str:
+    return identity(_parser())
+
+
+def _lines(captions: list[str]) -> list[str]:
+    return graph_lines(_parser(), captions, _worker[1])
+
+
+def _survey(captions: Path) -> tuple[int, str]:
+    """How many captions there are, and a hash of them."""
+    digest, total = hashlib.sha256(), 0
+    for total, caption in enumerate(read_captions(captions), 1):  # noqa: B007 - the last count is wanted
+        digest.update(caption.encode() + b"\n")
+    if not total:
+        raise DataError(captions, "has no captions", "write one a line")
+    return total, digest.hexdigest()
+
+
+def _chunks(captions: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(islice(captions, CHUNK)):
+        yield chunk
+
+
+def _check_note(note: Path, partial: Path, wanted: dict[str, str]) -> None:
+    """See that a partial file may be gone on with; write the note of a new one."""
+    if partial.exists():
+        try:
+            found = json.loads(note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = {}
+        for key, what in (("format", "format"), ("parser", "parser or version"), ("captions", "captions file")):
+            if not isinstance(found, dict) or found.get(key) != wanted[key]:
+                raise DataError(partial, f"is of another {what}", "delete it, or pass --overwrite")
+        return
+    try:
+        note.write_text(json.dumps(wanted), encoding="utf-8")
+        partial.touch()
+    except OSError as error:
+        raise DataError(partial, f"cannot be written: {error.strerror}", "check the folder") from error
+
+
+def _whole_lines(partial: Path, captions: Path) -> int:
+    """How many graphs there are already; the line that a killed run has left unfinished is cut off."""
+    count = end = 0
+    last = b""
+    with partial.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                count, end, last = count + 1, end + len(line), line
+    if end < partial.stat().st_size:
+        os.truncate(partial, end)
+    if count:
+        caption = next(islice(chain(read_captions(captions), [None]), count - 1, None), None)
+        try:
+            right = json.loads(last)["caption"] == caption
+        except (ValueError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise DataError(
+                partial, f"has no graph of caption {count} in line {count}", "delete it, or pass --overwrite"
+            )
+    return count
