@@ -82,6 +82,7 @@ class MCSANVideoEncoder(nn.Module):
             raise DataError("betas", f"are {len(betas)} for {len(kernels)} kernels", "give one a kernel")
         width = video_dim if frame_width is None else frame_width
         self.video_dim, self.pool, self.dropout = video_dim, pool, dropout
+        self.kernels = list(kernels)
         self.betas = [1 / len(kernels)] * len(kernels) if betas is None else list(betas)
         self.frames = nn.Identity() if frame_width is None else nn.Linear(video_dim, width)
         levels = ("global", "entity", "action", "relationship")[: 4 if relationship else 3]
@@ -137,7 +138,7 @@ class MCSANVideoEncoder(nn.Module):
             return x.new_zeros(layout.graphs, self.entity.out_features)
         dense = layout.pad(x).mT  # [N, width, T], 0 past the end
         total = torch.zeros((), device=x.device)
-        for beta, conv in zip(self.betas, self.action, strict=True):
-            before = (conv.kernel_size[0] - 1) // 2
-            total = total + beta * F.relu(conv(F.pad(dense, (before, conv.kernel_size[0] - 1 - before))))
+        for beta, kernel, conv in zip(self.betas, self.kernels, self.action, strict=True):
+            before = (kernel - 1) // 2
+            total = total + beta * F.relu(conv(F.pad(dense, (before, kernel - 1 - before))))
         return segment_reduce(layout.unpad(total.mT), ptr, self.pool)

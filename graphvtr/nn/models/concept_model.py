@@ -57,6 +57,11 @@ class ConceptModel(RetrievalModel):
             return embeddings
         store = graph["concept"]
         owner = store.batch if "batch" in store else torch.zeros_like(store.id)
+        if store.id.device.type == "cpu" and store.id.numel() and int(store.id.max()) >= len(self.concepts):
+            raise DataError(
+                "concept.id", f"has id {int(store.id.max())} for {len(self.concepts)} concepts",
+                "label the graphs with the model's own vocabulary (prepare_training does)",
+            )  # fmt: skip
         labels = torch.zeros(num_graphs(graph), len(self.concepts), device=store.id.device)
         labels[owner, store.id] = 1.0
         return LevelEmbeddings(**dict(embeddings.items()), **{LABELS: labels})
