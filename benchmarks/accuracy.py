@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.metrics import RetrievalRanks, percentiles, resample, rsum_samples
+from graphvtr.metrics.positives import Relevant
 
 METRICS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 
@@ -31,8 +32,8 @@ class Runs:
     draws: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, scores: list[Tensor], video_of_text: Tensor, samples: int = 1000) -> Runs:
-        """Runs from the score matrices [Nv, Nt] of the seeds."""
+    def of(cls, scores: list[Tensor], video_of_text: Relevant, samples: int = 1000) -> Runs:
+        """Runs from the score matrices [Nv, Nt] of the seeds, given the video or the list of videos of each caption."""
         values: dict[str, list[float]] = {}
         draws: dict[str, list[np.ndarray]] = {}
         for matrix in scores:
@@ -41,7 +42,8 @@ class Runs:
             ranks.add(matrix)
             metrics = ranks.metrics()
             t2v, v2t = ranks.ranks()
-            groups = video_of_text  # captions of one video are not independent: videos are drawn, with all of theirs
+            # captions of one video are not independent: videos are drawn, with all of theirs (of several the first)
+            groups = ranks.texts.item[ranks.texts.ptr[:-1]]
             drawn = {
                 "t2v": resample(t2v, samples=samples, seed=0, group=groups),
                 "v2t": resample(v2t, samples=samples, seed=0),
