@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from graphvtr.text.neural.features import PAIR_COLUMNS, WORD_COLUMNS
 from graphvtr.text.neural.model import PredicateBatch, SentenceBatch
 
 
@@ -23,7 +24,7 @@ def sentence_batch(examples: Sequence[Example]) -> SentenceBatch:
     """Sentences, padded to the longest."""
     pieces, piece_mask = _padded([example.pieces for example in examples])
     first, word_mask = _padded([example.first for example in examples])
-    rows = torch.zeros(*first.shape, 3, dtype=torch.long)
+    rows = torch.zeros(*first.shape, WORD_COLUMNS, dtype=torch.long)
     for index, example in enumerate(examples):
         rows[index, : len(example.rows)] = torch.tensor(example.rows)
     return SentenceBatch(pieces, piece_mask, first, word_mask, rows)
@@ -31,8 +32,7 @@ def sentence_batch(examples: Sequence[Example]) -> SentenceBatch:
 
 def predicate_batch(predicates: Sequence[tuple[int, int, list[list[int]]]], words: int) -> PredicateBatch:
     """Predicates ``(sentence, position, pair rows)`` of a batch of sentences; ``words`` is the batch's L."""
-    columns = len(predicates[0][2][0]) if predicates else 0
-    rows = torch.zeros(len(predicates), words, columns, dtype=torch.long)
+    rows = torch.zeros(len(predicates), words, PAIR_COLUMNS, dtype=torch.long)
     for number, (_, _, pair_rows) in enumerate(predicates):
         rows[number, : len(pair_rows)] = torch.as_tensor(pair_rows)
     sentence = torch.tensor([sentence for sentence, _, _ in predicates], dtype=torch.long)

@@ -13,6 +13,7 @@ from graphvtr.text.rules.tree import Tree
 UNKNOWN = "?"
 REACH = 3
 """Steps in the tree that are told apart; more count as this many."""
+WORD_COLUMNS, PAIR_COLUMNS = 3, 8
 DISTANCES = (1, 2, 3, 4, 6, 9, 14)
 
 
