@@ -25,7 +25,7 @@ from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.base import MODELS, RetrievalModel
 from graphvtr.nn.pool import AttentionPool
-from graphvtr.ops import index_to_ptr
+from graphvtr.ops import edges_to_csr, index_to_ptr, segment_reduce
 
 Relations = Literal["spatio_temporal", "spatial", "temporal", "mean", "none"]
 
@@ -310,7 +310,7 @@ def rollout(spatial: list[Attention], region_ptr: Tensor) -> Tensor:
     size = count.index_select(0, frame)
     share = 1.0 / size.to(torch.float32)
     for attention in reversed(spatial):
-        source, target = attention.edge_index
-        flow = attention.weights.mean(1).to(share.dtype) * share.index_select(0, target)
-        share = share / 2 + torch.zeros_like(share).index_add(0, source, flow) / 2
+        flow = attention.weights.mean(1).to(share.dtype) * share.index_select(0, attention.edge_index[1])
+        ptr, _, order = edges_to_csr(attention.edge_index.flip(0), len(share))  # edges by their sources
+        share = share / 2 + segment_reduce(flow.index_select(0, order), ptr) / 2
     return share
