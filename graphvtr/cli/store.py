@@ -1,16 +1,22 @@
-"""``graphvtr store info|verify STORE``: look into a feature store."""
+"""``graphvtr store info|verify STORE`` and ``graphvtr store convert``: feature stores."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
+
+FORMAT_NAMES = ("bigfile", "bottom-up-tsv", "hgr-hdf5", "hgr-npy", "npy", "npz", "pt", "vsrnet-h5")
+SHOWN = 20  # failures printed one by one
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
-    parser = subparsers.add_parser("store", help="look into a feature store", description="Look into a feature store.")
+    parser = subparsers.add_parser(
+        "store", help="look into a feature store, convert one", description="Look into a feature store, convert one."
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, text in (
         ("info", info, "What a store holds and what made it; one clip with --clip."),
@@ -21,6 +27,26 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         if name == "info":
             action.add_argument("--clip", metavar="NAME", help="show this clip's entry")
         action.set_defaults(run=run)
+    _add_convert(actions)
+
+
+def _add_convert(actions: argparse._SubParsersAction[Any]) -> None:
+    text = "Read another format into a feature store (--from), or write a store as another format (--to)."
+    action = actions.add_parser("convert", help=text, description=text + " Exit code: 1 if a clip was left out.")
+    action.add_argument("source", type=Path, metavar="SOURCE", help="file or folder; with --to a feature store")
+    action.add_argument("target", type=Path, metavar="TARGET", help="a feature store; with --to a file or folder")
+    way = action.add_mutually_exclusive_group(required=True)
+    way.add_argument("--from", dest="read", choices=FORMAT_NAMES, help="format of SOURCE")
+    way.add_argument("--to", dest="write", choices=FORMAT_NAMES, help="format of TARGET")
+    action.add_argument("--names", type=Path, metavar="FILE", help="names of the clips, one a line (or npy)")
+    action.add_argument("--seconds", type=float, default=1.0, help="between two frames (default: 1)")
+    action.add_argument("--dataset", metavar="NAME", help="dataset inside an HDF5 file that has several")
+    action.add_argument(
+        "--size", type=float, nargs=2, metavar=("WIDTH", "HEIGHT"), help="of pictures, for boxes in pixels"
+    )
+    action.add_argument("--frame-of", default="_", metavar="TEXT", help="between video and frame in ids of a TSV "
+                        "(default: _)")  # fmt: skip
+    action.set_defaults(run=convert)
 
 
 def info(args: argparse.Namespace) -> int:
@@ -56,3 +82,21 @@ def verify(args: argparse.Namespace) -> int:
         print(f"{name}: {problem}")
     print(f"{store.path}: {len(store)} clips, {len(wrong)} problems")
     return 1 if wrong else 0
+
+
+def convert(args: argparse.Namespace) -> int:
+    """Convert; 0 if all clips came along, else 1."""
+    from graphvtr.video.store.convert import ConvertOptions, from_store, to_store
+
+    size = None if args.size is None else (args.size[0], args.size[1])
+    options = ConvertOptions(args.names, args.seconds, args.dataset, size, args.frame_of)
+    if args.write is not None:
+        store = from_store(args.source, args.target, args.write, options)
+        print(f"{args.target}: {len(store)} clips")
+        return 0
+    report = to_store(args.source, args.target, args.read, options, progress=True)
+    for problem in list(report.failures.values())[:SHOWN]:
+        print(problem, file=sys.stderr)
+    left = f", {len(report.failures)} left out" if report.failures else ""
+    print(f"{report.store.path}: {report.written} clips written, {report.skipped} were there{left}")
+    return 1 if report.failures else 0

@@ -20,9 +20,10 @@ from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info
-from graphvtr.tasks.data import Bucket, CaptionsPerVideo, RetrievalData
+from graphvtr.tasks.data import Bucket, RetrievalData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.prepare import prepare, prepare_training
+from graphvtr.tasks.sampler import CaptionsPerVideo
 from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import shorten

@@ -6,7 +6,8 @@ import torch
 pytest.importorskip("pytorch_lightning")
 from graphvtr.errors import DataError
 from graphvtr.tasks import prepare
-from graphvtr.tasks.data import CaptionSampler, EncodeData, PairData, RetrievalData
+from graphvtr.tasks.data import EncodeData, PairData, RetrievalData
+from graphvtr.tasks.sampler import CaptionSampler
 
 OWNER = torch.tensor([0] * 5 + [1] * 3 + [2] * 9 + [4] * 2)  # video 3 has no caption
 

@@ -218,7 +218,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
         width, dtype = layout.columns[key].width, FIELDS[key]
         shape = (sum(rows), width) if width else (sum(rows),)
         stored = self._empty(shape, dtype)
-        view = memoryview(stored.numpy()).cast("B") if stored.numel() else memoryview(b"")
+        view = stored.numpy().data.cast("B") if stored.numel() else memoryview(b"")
         begin = 0
         for clip, count in zip(index.tolist(), rows, strict=True):
             end = begin + count * dtype.itemsize * max(width, 1)

@@ -1,0 +1,118 @@
+"""The feature files of HGR's release: frames in HDF5 by name, means in npy by row (specs/hgr.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy, open_hdf5, read_names
+from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole
+from graphvtr.video.store.feature_store import FeatureStore
+
+
+class HGRFrames:
+    """``{set}_ft.hdf5``: key = name with ``/`` as ``_``, value [T, D] (or [D], or [T, N, D] for regions)."""
+
+    def __init__(self, path: Path, options: ConvertOptions) -> None:
+        self.path, self.options, self.file = path, options, open_hdf5(path)
+        keys = [key for key in self.file if hasattr(self.file[key], "shape")]
+        given = keys if options.names is None else read_names(options.names)
+        check_distinct(given, path)
+        self.names: Sequence[str] = given
+
+    def read(self, name: str) -> dict[str, Tensor]:
+        """See :class:`~graphvtr.video.store.convert.base.ClipSource`."""
+        key = key_of(name)
+        if key not in self.file:
+            raise DataError(f"{self.path}: '{key}'", "is missing", "check --names")
+        try:
+            x = self.file[key][()]
+        except (OSError, RuntimeError) as error:
+            raise DataError(f"{self.path}: '{key}'", f"cannot be read ({error})", "copy the file again") from error
+        return as_fields(f"{self.path}: '{key}'", np.asarray(x), self.options)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class HGRMeans:
+    """``{set}_ft.npy``: one row a video; names from ``--names``, or ``{set}_names.npy`` beside it or in
+    ``public_split`` above it. Each video becomes a clip of one frame."""
+
+    def __init__(self, path: Path, options: ConvertOptions) -> None:
+        self.path, self.options = path, options
+        if not path.is_file():
+            raise DataError(path, "no such file", "check the path")
+        self.rows = load_npy(path, mmap=True)
+        self.names: Sequence[str] = read_names(options.names or _names_beside(path))
+        if self.rows.ndim != 2 or len(self.rows) != len(self.names):
+            problem = f"has shape {list(self.rows.shape)} for {len(self.names)} names"
+            raise DataError(path, problem, "give one row a name")
+        self._row = {name: row for row, name in enumerate(self.names)}
+
+    def read(self, name: str) -> dict[str, Tensor]:
+        """See :class:`~graphvtr.video.store.convert.base.ClipSource`."""
+        return as_fields(f"{self.path}: row {self._row[name]}", np.array(self.rows[self._row[name]]), self.options)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def key_of(name: str) -> str:
+    """The key of a clip: HDF5 takes ``/`` for a folder."""
+    return name.replace("/", "_")
+
+
+def names_file(path: Path) -> str:
+    """Name of the file with the names of a file's rows.
+
+    Example:
+        >>> names_file(Path("ordered_feature/MP/resnet/trn_ft.npy"))
+        'trn_names.npy'
+    """
+    return f"{path.stem.removesuffix('_ft')}_names.npy"
+
+
+def _names_beside(path: Path) -> Path:
+    name = names_file(path)
+    places = [folder / part / name for folder in path.parents[:4] for part in ("", "public_split")]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise DataError(
+            path, f"has no {name} beside it or in public_split", "pass the names of its rows as --names FILE"
+        )
+    return found
+
+
+def write_frames(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
+    """Frame features of a store as ``{set}_ft.hdf5``, float32."""
+    keys: dict[str, str] = {}
+    for name in store:
+        if keys.setdefault(key_of(name), name) != name:
+            other = keys[key_of(name)]
+            raise DataError(f"clip '{name}'", f"has the key of '{other}' where / becomes _", "rename one of them")
+    with whole(path) as partial, open_hdf5(partial, "w") as file:
+        for key, name in keys.items():
+            file.create_dataset(key, data=store.read(name)["frame_x"].numpy())
+
+
+def write_means(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
+    """Means of frame features as ``{set}_ft.npy`` and ``{set}_names.npy`` beside it."""
+    names = store.names
+    rows = np.stack([store.read(name)["frame_x"].mean(0).numpy() for name in names])
+    beside = path.with_name(names_file(path))
+    if beside.exists():
+        raise DataError(beside, "is there already", "choose another name")
+    with whole(beside) as partial, partial.open("wb") as file:
+        np.save(file, np.array(names))
+    with whole(path) as partial, partial.open("wb") as file:
+        np.save(file, rows)
+
+
+FORMATS.register("hgr-hdf5")(Format("HGR's frame features, {set}_ft.hdf5", HGRFrames, write_frames))
+FORMATS.register("hgr-npy")(Format("HGR's mean features, {set}_ft.npy with {set}_names.npy", HGRMeans, write_means))
