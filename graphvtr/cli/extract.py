@@ -25,14 +25,16 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         dest="backbone",
         default="pixels",
         metavar="NAME",
-        help="features of frames and regions: pixels (default: colour, edges and motion, no weights) or "
-        "efficientnet_lite0 (ImageNet network, 1280 wide, needs the extra cnn)",
+        help="features of frames and regions: pixels (default: colour, edges and motion, no weights), "
+        "efficientnet_lite0 (ImageNet network, 1280 wide, needs the extra cnn), an .onnx file, or the local directory "
+        "of a Hugging Face vision encoder such as CLIP",
     )
     parser.add_argument(
         "--detector",
         metavar="WHAT",
         help="also extract regions: an .onnx file (FastestDet, or another with its configuration in a .json file "
-        "beside it) or grid (n x n cells); needs the extra detect",
+        "beside it), the local directory of a Hugging Face detector, a store or folder of regions found elsewhere, or "
+        "grid (n x n cells); needs the extra detect",
     )
     parser.add_argument(
         "--regions",
@@ -66,13 +68,16 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.video.regions import TrackLinker, build_detector
 
     featurizer = build_featurizer(args.backbone, device=args.device)
-    detector = None if args.detector is None else build_detector(args.detector, num_regions=args.regions)
+    detector = linker = None
+    if args.detector is not None:
+        detector = build_detector(args.detector, num_regions=args.regions, device=args.device)
+        linker = TrackLinker()
     report = extract(
         args.folder,
         args.out,
         featurizer,
         detector=detector,
-        linker=None if detector is None else TrackLinker(),
+        linker=linker,
         motion=None if args.motion is None else build_motion(args.motion),
         num_frames=args.frames,
         rate=args.rate,

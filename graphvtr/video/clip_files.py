@@ -51,23 +51,25 @@ def find_clips(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
 
 
 def describe_source(file: Path, folder: Path) -> dict[str, Any]:
-    """Which file it is: name, size, time of change, and a fingerprint of its content.
-
-    The fingerprint is BLAKE2 over the size and the first, middle and last mebibyte: a film costs as little as
-    a clip.
-    """
+    """Which file it is: name, size, time of change, and a :func:`fingerprint` of its content."""
     status = file.stat()
-    digest = hashlib.blake2b(str(status.st_size).encode(), digest_size=16)
-    with file.open("rb") as content:
-        for offset in sorted({0, max(0, status.st_size // 2 - _WINDOW // 2), max(0, status.st_size - _WINDOW)}):
-            content.seek(offset)
-            digest.update(content.read(_WINDOW))
     return {
         "file": printable(file.relative_to(folder)),
         "bytes": status.st_size,
         "mtime_ns": status.st_mtime_ns,
-        "fingerprint": digest.hexdigest(),
+        "fingerprint": fingerprint(file),
     }
+
+
+def fingerprint(file: Path) -> str:
+    """BLAKE2 over the size and the first, middle and last mebibyte: a film costs as little as a clip."""
+    size = file.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with file.open("rb") as content:
+        for offset in sorted({0, max(0, size // 2 - _WINDOW // 2), max(0, size - _WINDOW)}):
+            content.seek(offset)
+            digest.update(content.read(_WINDOW))
+    return digest.hexdigest()
 
 
 def printable(text: str | Path) -> str:

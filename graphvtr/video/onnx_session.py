@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,32 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 
 FloatArray = npt.NDArray[np.float32]
+
+
+def onnx_pictures(
+    frames: Tensor, size: tuple[int, int], colour: str, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """``[T, H, W, 3]`` uint8 RGB -> ``[T, 3, h, w]`` float32, squeezed, as (value - mean) / std of values 0..255.
+
+    Args:
+        frames: the pictures.
+        size: height and width.
+        colour: ``rgb`` or ``bgr``, order of the channels.
+        mean: of each channel in that order.
+        std: likewise.
+    """
+    channels_first = frames.cpu().permute(0, 3, 1, 2)
+    resized = F.interpolate(channels_first, size, mode="bilinear", antialias=True, align_corners=False)
+    pictures = resized.contiguous().float()
+    if colour == "bgr":
+        pictures = pictures.flip(1)
+    return (pictures - pictures.new_tensor(mean).view(3, 1, 1)) / pictures.new_tensor(std).view(3, 1, 1)
 
 
 class OnnxSession:

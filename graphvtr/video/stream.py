@@ -146,7 +146,8 @@ class _Part:
 
 def _parts(reader: ClipReader, times: Tensor, chunk: int, window: Window | None) -> Iterator[_Part]:
     """The distinct frames on screen at ``times``, with their windows, in parts of ``chunk`` times."""
-    last, begun = -1.0, {}
+    last = -1.0
+    begun: dict[int, _Part] = {}
     for time, sample, last_of_part, in_window in _visits(times, chunk, window):
         part = begun.setdefault(sample // chunk, _Part())
         if in_window:

@@ -68,21 +68,6 @@ class CropFeaturizer(FrameFeaturizer, Protocol):
 FEATURIZERS: Registry[Callable[..., FrameFeaturizer]] = Registry("frame features")
 
 
-def build_featurizer(name: str, *, device: str | torch.device = "cpu") -> FrameFeaturizer:
-    """The featurizer registered under ``name``, with its default settings.
-
-    Raises:
-        DataError: no such name (says which there are), or no such device here.
-        MissingExtraError: it needs a package that is not installed.
-    """
-    factory = FEATURIZERS[name]
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
-        raise DataError(f"device '{device}'", f"cannot be used ({error})", "try cpu") from error
-    return factory(device=device)
-
-
 def check_frames(frames: Tensor) -> None:
     """Refuse what is not ``[T, H, W, 3]`` uint8 with at least one pixel.
 

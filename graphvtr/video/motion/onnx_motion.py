@@ -114,15 +114,15 @@ class OnnxMotion:
         order = self.config.order
         if len(shape) != 5 or shape[order.index("c") + 1] not in (3, None):
             raise DataError(self.path, f"wants input {shape}", f"it should be [n, {', '.join(order)}] with c = 3")
-        declared = {"frames": shape[order.index("t") + 1], "side": shape[3]}
         if shape[3] != shape[4]:
             raise DataError(self.path, f"wants pictures of {shape[3]} x {shape[4]}", "give a model of squares")
-        found = {}
-        for name, size in declared.items():
-            wanted = getattr(self.config, name)
-            if wanted is None and size is None:
-                raise DataError(self.path, f"leaves {name} open", f"give {name} in its configuration")
-            if wanted is not None and size is not None and wanted != size:
-                raise DataError(self.path, f"wants {name} = {size}", f"its configuration says {wanted}")
-            found[name] = wanted or size
-        return Window(found["frames"], self.config.rate, found["side"])
+        frames = self._size("frames", self.config.frames, shape[order.index("t") + 1])
+        return Window(frames, self.config.rate, self._size("side", self.config.side, shape[3]))
+
+    def _size(self, name: str, wanted: int | None, declared: int | None) -> int:
+        if wanted is not None and declared is not None and wanted != declared:
+            raise DataError(self.path, f"wants {name} = {declared}", f"its configuration says {wanted}")
+        size = declared if wanted is None else wanted
+        if size is None:
+            raise DataError(self.path, f"leaves {name} open", f"give {name} in its configuration")
+        return size

@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import torch
+
 from graphvtr.errors import DataError
 from graphvtr.video.regions.base import RegionDetector
 from graphvtr.video.regions.grid import GridRegions
+from graphvtr.video.regions.huggingface import HFDetector
 from graphvtr.video.regions.onnx_detector import OnnxDetector
+from graphvtr.video.regions.precomputed import PrecomputedRegions
 
 
-def build_detector(what: str | Path, *, num_regions: int = 36) -> RegionDetector:
+def build_detector(what: str | Path, *, num_regions: int = 36, device: str | torch.device = "cpu") -> RegionDetector:
     """The detector that ``what`` stands for.
 
     Args:
-        what: an ``.onnx`` file or ``grid``.
+        what: an ``.onnx`` file, the local directory of a Hugging Face detector, a feature store or a folder of
+            ``.npz`` files with regions, or ``grid``.
         num_regions: at most so many regions a frame; for a grid the number of cells, a square.
+        device: where Hugging Face detectors compute.
 
     Raises:
         DataError: nothing of the kind.
@@ -26,11 +32,17 @@ def build_detector(what: str | Path, *, num_regions: int = 36) -> RegionDetector
         >>> build_detector("grid", num_regions=49).cells
         7
     """
+    path = Path(what)
     if str(what) == "grid":
         cells = math.isqrt(max(0, num_regions))
         if cells**2 != num_regions:
             raise DataError("num_regions", f"is {num_regions}", f"a grid has a square number of cells, say {cells**2}")
         return GridRegions(cells)
-    if Path(what).suffix.lower() == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return OnnxDetector(what, num_regions=num_regions)
-    raise DataError(f"detector '{what}'", "unknown", "give an .onnx file or grid")
+    if (path / "config.json").is_file():
+        return HFDetector(path, device, num_regions=num_regions)
+    if path.is_dir():
+        return PrecomputedRegions(path, num_regions=num_regions)
+    fix = "give an .onnx file, the directory of a model or of regions, or grid"
+    raise DataError(f"detector '{what}'", "unknown", fix)

@@ -13,9 +13,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.video.onnx_config import check_numbers, config_from_file, config_from_mapping
 from graphvtr.video.regions.boxes import from_centre
-
-Candidates = tuple[Tensor, Tensor, Tensor]
-"""Boxes [T, n, 4] (x0 y0 x1 y1, 0..1), scores [T, n] and labels [T, n] before anything is left out."""
+from graphvtr.video.regions.selection import Candidates
 
 _CHOICES = {
     "kind": ("fastestdet", "yolo", "ssd"),

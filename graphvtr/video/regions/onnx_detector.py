@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from graphvtr.errors import DataError
 from graphvtr.video.features.base import check_frames
 from graphvtr.video.onnx_config import config_beside
-from graphvtr.video.onnx_session import OnnxSession
+from graphvtr.video.onnx_session import OnnxSession, onnx_pictures
 from graphvtr.video.regions.base import Regions
-from graphvtr.video.regions.boxes import best_boxes, check_selection
-from graphvtr.video.regions.layouts import Candidates, DetectorLayout
+from graphvtr.video.regions.layouts import DetectorLayout
+from graphvtr.video.regions.selection import Candidates, Selection
 
 
 class OnnxDetector:
@@ -51,9 +51,8 @@ class OnnxDetector:
         max_overlap: float = 0.45,
         threads: int | None = None,
     ) -> None:
-        check_selection(num_regions, min_score, max_overlap)
         self.path = Path(path)
-        self.num_regions, self.min_score, self.max_overlap = num_regions, min_score, max_overlap
+        self.selection = Selection(num_regions, min_score, max_overlap)
         self._session = OnnxSession(self.path, f"the detector {self.path.name}", threads=threads)
         self.layout = layout or config_beside(DetectorLayout, self.path) or DetectorLayout()
         self._size = self._input_size()
@@ -62,39 +61,18 @@ class OnnxDetector:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {
-            "layout": self.layout.settings,
-            "num_regions": self.num_regions,
-            "min_score": self.min_score,
-            "max_overlap": self.max_overlap,
-        }
+        return {"layout": self.layout.settings, **asdict(self.selection)}
 
     def __call__(self, frames: Tensor, *, time: Tensor | None = None, name: str = "") -> Regions:
         """Regions of ``[T, H, W, 3]`` uint8 RGB pictures, of each frame the best first."""
         check_frames(frames)
-        found = []
-        for part in frames.split(8):  # inputs are several times as large as pictures: a few at a time
-            box, score, label = self._candidates(self._pictures(part))
-            for t in range(len(part)):
-                kept = best_boxes(
-                    box[t],
-                    score[t],
-                    limit=self.num_regions,
-                    min_score=self.min_score,
-                    max_overlap=self.max_overlap,
-                )
-                found.append({"box": box[t, kept], "score": score[t, kept].clamp(0, 1), "label": label[t, kept]})
-        return Regions.from_frames(found)
+        parts = frames.split(8)  # inputs are several times as large as pictures: a few at a time
+        return self.selection(self._candidates(self._pictures(part)) for part in parts)
 
     def _pictures(self, frames: Tensor) -> Tensor:
         """``[T, H, W, 3]`` uint8 -> ``[T, 3, h, w]`` float32 as the model wants them."""
-        channels_first = frames.permute(0, 3, 1, 2)
-        resized = F.interpolate(channels_first, self._size, mode="bilinear", antialias=True, align_corners=False)
-        pictures = resized.contiguous().float()
-        if self.layout.colour == "bgr":
-            pictures = pictures.flip(1)
-        mean, std = (pictures.new_tensor(value).view(3, 1, 1) for value in (self.layout.mean, self.layout.std))
-        return (pictures - mean) / std
+        layout = self.layout
+        return onnx_pictures(frames, self._size, layout.colour, layout.mean, layout.std)
 
     def _candidates(self, pictures: Tensor) -> Candidates:
         outputs = dict(zip(self._session.output_names, self._session.run(pictures), strict=True))

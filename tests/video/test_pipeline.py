@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.video import (
+    ClipPipeline,
+    FrameDifferences,
+    GridRegions,
+    PixelDescriptor,
+    PrecomputedRegions,
+    Regions,
+    TrackLinker,
+    Window,
+    sample_clip,
+)
+
+MOTION = FrameDifferences(Window(frames=3, rate=10.0, side=16))
+
+
+def noisy(index: int, width: int, height: int) -> np.ndarray:
+    return np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def clip(make_clip):
+    return make_clip("clip.mp4", 40, picture=noisy)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 12])
+@pytest.mark.parametrize("detector", [None, GridRegions(2)])
+def test_parts_give_the_numbers_of_the_whole(clip, detector, chunk):
+    linker = None if detector is None else TrackLinker()
+    parts = {"motion": MOTION, "num_frames": 12}
+    whole, note = ClipPipeline(PixelDescriptor(size=16), detector, linker, **parts)(clip)
+    found, _ = ClipPipeline(PixelDescriptor(size=16), detector, linker, **parts, chunk=chunk)(clip)
+    assert note == ""
+    assert found.keys() == whole.keys()
+    for key in whole:
+        torch.testing.assert_close(found[key], whole[key], msg=key)
+
+
+def test_fields_and_widths(clip):
+    pipeline = ClipPipeline(PixelDescriptor(size=16), GridRegions(3), TrackLinker(), MOTION, num_frames=5)
+    fields, _ = pipeline(clip)
+    assert pipeline.widths == {"frame_x": 416 + MOTION.dim, "region_x": 416}
+    assert fields["frame_x"].shape == (5, 416 + MOTION.dim)
+    assert fields["region_x"].shape == (45, 416)
+    assert fields["region_frame"].tolist() == [t for t in range(5) for _ in range(9)]
+    sampled = sample_clip(clip, 5, window=MOTION.window)
+    torch.testing.assert_close(fields["frame_x"][:, 416:], MOTION(sampled.windows))
+    torch.testing.assert_close(fields["frame_x"][:, :416], PixelDescriptor(size=16)(sampled.frames))
+
+
+def test_settings_tell_everything_apart():
+    base = {"featurizer": PixelDescriptor(size=16)}
+    others = [
+        {},
+        {"detector": GridRegions(2)},
+        {"detector": GridRegions(3)},
+        {"detector": GridRegions(2), "linker": TrackLinker()},
+        {"detector": GridRegions(2), "linker": TrackLinker(0.2)},
+        {"motion": MOTION},
+        {"rate": 1.0},
+        {"rate": 2.0},
+        {"num_frames": 16},
+        {"max_side": 32},
+    ]
+    found = [str(ClipPipeline(**base, **other).settings) for other in others]
+    assert len(set(found)) == len(found)
+    assert ClipPipeline(**base, chunk=3, threads=1).settings == ClipPipeline(**base).settings
+
+
+def test_regions_may_bring_their_features(clip, tmp_path):
+    box = np.array([[0.0, 0.0, 0.5, 0.5]] * 2)
+    np.savez(tmp_path / "clip.npz", box=box, time=np.array([0.5, 3.0]), x=np.array([[1.0, 2.0], [3.0, 4.0]]))
+    detector = PrecomputedRegions(tmp_path, use_features=True, tolerance=0.3)
+    pipeline = ClipPipeline(PixelDescriptor(size=16), detector, num_frames=4)
+    fields, _ = pipeline(clip, "clip")
+    assert pipeline.widths == {"frame_x": 416, "region_x": 2}
+    assert fields["region_x"].tolist() == [[1.0, 2.0]]  # frames are at 0.5, 1.5, 2.5 and 3.5 s
+    assert fields["region_frame"].tolist() == [0]
+
+
+def test_no_regions_at_all(clip):
+    class Blind:
+        name, version, settings = "blind", "1", MappingProxyType({})
+
+        def __call__(self, frames, *, time=None, name=""):
+            return Regions.from_frames([])
+
+    fields, _ = ClipPipeline(PixelDescriptor(size=16), Blind(), TrackLinker(), num_frames=4, chunk=2)(clip)
+    assert fields["region_x"].shape == (0, 416)
+    assert fields["region_track"].shape == (0,)
+
+
+@pytest.mark.parametrize("settings", [{"num_frames": 0}, {"rate": -1.0}, {"max_side": 0}, {"chunk": 0}])
+def test_wrong_settings_are_refused(settings):
+    with pytest.raises(DataError, match=next(iter(settings))):
+        ClipPipeline(PixelDescriptor(), **settings)
