@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.metrics import both_directions
 from graphvtr.ops import segment_reduce
 from graphvtr.text.word_vectors import WordVectors
@@ -130,6 +131,10 @@ def _features(dataset: RetrievalDataset, words: _WordTable) -> Features:
     rows = words.matrix[index.clamp(min=0)] * known[:, None]
     total = segment_reduce(rows, flat.ptr, "sum")  # [Nt, d]
     count = segment_reduce(known, flat.ptr, "sum").clamp(min=1)
-    frames = dataset.video_graphs.nodes["frame"]
-    video = segment_reduce(frames.tensors["x"].double(), frames.ptr, "mean")  # [Nv, D]
-    return total / count[:, None], video, dataset.video_of_caption
+    return total / count[:, None], _frame_means(dataset.video_graphs), dataset.video_of_caption
+
+
+def _frame_means(graphs: GraphStore[VideoGraph]) -> Tensor:
+    """[Nv, D], a few hundred videos at a time: they may lie on disk."""
+    batches = (graphs.batch(part)["frame"] for part in torch.arange(len(graphs)).split(256))
+    return torch.cat([segment_reduce(frames.x.double(), frames.ptr, "mean") for frames in batches])

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import copy
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 pytest.importorskip("pytorch_lightning")
 from graphvtr.errors import DataError
 from graphvtr.tasks import prepare
-from graphvtr.tasks.data import EncodeData, PairData, RetrievalData
+from graphvtr.tasks.data import EncodeData, PairBatch, PairData, RetrievalData
 from graphvtr.tasks.sampler import CaptionSampler
+from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 
 OWNER = torch.tensor([0] * 5 + [1] * 3 + [2] * 9 + [4] * 2)  # video 3 has no caption
 
@@ -96,6 +101,69 @@ def test_loaders(toy_dataset, toy_model, toy_vocabulary, workers: int) -> None:
     sizes = [len(batch.video_of_text) for batch in data.train_dataloader()]
     assert sizes == [5, 5, 5, 1]
     assert sum(batch.graph.num_graphs for batch in data.val_dataloader()) == len(val.videos) + len(val.captions)
+
+
+@pytest.fixture
+def on_disk(toy_dataset, tmp_path):
+    """The toy dataset with its videos in a feature store, in memory and left on disk."""
+    memory = toy_dataset()
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": memory.video_dim})
+    for name, graph in zip(memory.videos, memory.video_graphs, strict=True):
+        store.add(name, {"frame_x": graph["frame"].x, "frame_time": graph["frame"].time})
+    memory.video_graphs = store.video_graphs(memory.videos)
+    disk = copy.copy(memory)
+    disk.video_graphs = DiskGraphs(store, memory.videos)
+    return memory, disk
+
+
+@pytest.mark.parametrize("bucket", ["none", "words", "frames"])
+@pytest.mark.parametrize("workers", [0, 3])
+def test_videos_on_disk_give_the_same_batches(on_disk, toy_model, toy_vocabulary, bucket: str, workers: int) -> None:
+    loaders = []
+    for dataset in on_disk:
+        sampled = {} if bucket == "frames" else {"max_frames": 3}  # on disk, lengths are those before sampling
+        prepared = prepare(dataset, toy_model(**sampled), toy_vocabulary)
+        data = RetrievalData(prepared, prepared, batch_size=5, bucket=bucket, workers=workers)
+        loaders.append((data.train_dataloader(), data.val_dataloader()))
+    for memory, disk in zip(*loaders, strict=True):
+        for one, other in zip(memory, disk, strict=True):
+            graphs = [batch.video if isinstance(batch, PairBatch) else batch.graph for batch in (one, other)]
+            first, second = (
+                {(kind, key): value for kind in graph.node_types for key, value in graph[kind].items()}
+                for graph in graphs
+            )
+            assert first.keys() == second.keys()
+            for key, value in first.items():
+                same = torch.equal(value, second[key]) if isinstance(value, torch.Tensor) else value == second[key]
+                assert same, key
+
+
+def test_half_precision_on_the_way_becomes_float32(on_disk, toy_model, toy_vocabulary) -> None:
+    memory, disk = (prepare(dataset, toy_model(), toy_vocabulary) for dataset in on_disk)
+    raw = copy.copy(disk)
+    raw.video_graphs = disk.video_graphs.with_options(raw=True)
+    batch = PairData(raw)[torch.tensor([3, 1])]
+    assert batch.video["frame"].x.dtype == torch.float16
+    moved = RetrievalData(disk, disk).on_after_batch_transfer(batch, 0)
+    assert torch.equal(moved.video["frame"].x, PairData(memory)[torch.tensor([3, 1])].video["frame"].x)
+    texts = EncodeData(raw, 4)[len(EncodeData(raw, 4)) - 1]
+    assert RetrievalData(disk, disk).on_after_batch_transfer(texts, 0) is texts
+
+
+def test_ranks_of_a_trainer_share_the_captions(toy_dataset, toy_model, toy_vocabulary) -> None:
+    dataset = prepare(toy_dataset(), toy_model(), toy_vocabulary)
+    seen = []
+    for rank in range(2):
+        data = RetrievalData(dataset, dataset, batch_size=4)
+        device = SimpleNamespace(root_device=torch.device("cpu"))
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, strategy=device)
+        seen.append(torch.cat(list(data.train_dataloader().sampler)))
+    assert sorted(torch.cat(seen).tolist()) == list(range(len(dataset)))
+
+
+def test_unknown_buckets(toy_dataset) -> None:
+    with pytest.raises(DataError, match=r"bucket='pixels': unknown .known: none, words, frames"):
+        RetrievalData(toy_dataset(), toy_dataset(), bucket="pixels")  # type: ignore[arg-type]
 
 
 def test_preparing_leaves_the_dataset_alone(toy_dataset, toy_model, toy_vocabulary) -> None:
