@@ -39,7 +39,7 @@ def region_attention_image(box: Floats, score: Floats, height: int, width: int) 
     Example:
         >>> import numpy as np
         >>> box = np.array([[0.0, 0.0, 0.5, 1.0], [0.25, 0.0, 1.0, 0.5]])
-        >>> region_attention_image(box, np.array([0.9, 0.1]), 2, 4).round(1).tolist()
+        >>> region_attention_image(box, np.array([0.9, 0.1]), 2, 4).astype(float).round(1).tolist()
         [[0.9, 0.9, 0.1, 0.1], [0.9, 0.9, 0.0, 0.0]]
     """
     box, score = np.asarray(box, dtype=np.float64), np.asarray(score, dtype=np.float64)
