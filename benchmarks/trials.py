@@ -106,6 +106,10 @@ class Trials:
         results = [self.result(trial, seed) for seed in seeds]
         return Runs.of([result.scores[split] for result in results], self.splits[split].video_of_caption)
 
+    def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
+        """Those of the seeds whose run is there."""
+        return [seed for seed in seeds if (self._folder(trial, seed) / "result.json").is_file()]
+
     def result(self, trial: Trial, seed: int) -> TrialResult:
         """One run, trained where it is not there yet."""
         folder = self._folder(trial, seed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +22,12 @@ from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.embed import encode_videos
 from graphvtr.tasks.open import open_on
 from graphvtr.text import Vocabulary
+from graphvtr.text.pairs import FIELDS, BinaryPair, read_pairs
 
-FIELDS = ("video", "positive", "negative", "kind")
 OWN = "dataset"
 """In place of a file: the negatives that come with the dataset (MovingScenes)."""
 TIE = 1e-6
 """Scores this near are equal: the same caption embedded in two batches differs by rounding."""
-
-
-@dataclass(frozen=True)
-class BinaryPair:
-    """A clip, a caption that describes it and one that does so wrongly, or less completely.
-
-    Args:
-        video: name of the clip.
-        positive: the true caption.
-        negative: the other one.
-        kind: what is wrong, for instance ``"switch roles"``.
-    """
-
-    video: str
-    positive: str
-    negative: str
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -72,36 +54,6 @@ class BinarySelection:
     kinds: dict[str, Accuracy]
     average: float
     interval: Interval
-
-
-def read_pairs(path: str | Path) -> list[BinaryPair]:
-    """Pairs of a JSON lines file with ``video``, ``positive``, ``negative`` and ``kind``.
-
-    Raises:
-        DataError: the file is missing or empty, or a line is no such object; its number is named.
-    """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    pairs = [_pair(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
-    if not pairs:
-        raise DataError(path, "holds no pairs", "write some with graphvtr perturb")
-    return pairs
-
-
-def write_pairs(path: str | Path, pairs: Iterable[BinaryPair]) -> None:
-    """Write what :func:`read_pairs` reads; the file appears only once it is whole."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text("".join(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs), "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(path, f"cannot be written: {error.strerror}", "check the folder") from error
 
 
 def binary_margins(
@@ -217,14 +169,14 @@ def select_checkpoint(
 
     Args:
         checkpoint, data, split, source: see :func:`graphvtr.tasks.open.open_on`.
-        pairs: a file of :func:`read_pairs`, whose captions are parsed alike; or ``"dataset"``, the negatives that
+        pairs: a file of :func:`graphvtr.text.pairs.read_pairs`, whose captions are parsed alike; or ``"dataset"``, the negatives that
             come with the dataset, with its own graphs unless ``source.parser`` is given.
         samples, seed: of the bootstrap.
         device: where to compute.
         progress: show progress bars.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`read_pairs` and :func:`binary_margins`; a dataset
+        DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`graphvtr.text.pairs.read_pairs` and :func:`binary_margins`; a dataset
             without negatives.
     """
     model, vocabulary, dataset, info = open_on(checkpoint, data, split, source)
@@ -279,16 +231,3 @@ def _share(value: float, interval: Interval) -> str:
 
 def _numbers(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return values[~np.isnan(values)]
-
-
-def _pair(where: str, line: str) -> BinaryPair:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise DataError(where, f"is not json: {error}", "one object a line") from error
-    if not isinstance(value, dict):
-        raise DataError(where, "is no object", f"give {', '.join(FIELDS)}")
-    for name in FIELDS:
-        if not isinstance(value.get(name), str) or not value[name].strip():
-            raise DataError(f"{where}: {name}", "is missing or no text", f"give {', '.join(FIELDS)}")
-    return BinaryPair(**{name: value[name] for name in FIELDS})

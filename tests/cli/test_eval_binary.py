@@ -12,7 +12,8 @@ from graphvtr.cli.main import main
 from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, make_vocabulary, save_checkpoint
-from graphvtr.tasks.binary import BinaryPair, binary_margins, own_pairs, write_pairs
+from graphvtr.tasks.binary import binary_margins, own_pairs
+from graphvtr.text.pairs import BinaryPair, write_pairs
 
 CLIPS = 40
 
