@@ -25,10 +25,19 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "regions",
         help="which regions of a clip's frames a model looks at",
-        description="Draw frames of a clip beside their region attention maps (ViSERN, section 4.5): a row a frame, "
-        "the caption on top. CLIP is a video file whose regions are in --store, or a clip of MovingScenes.",
+        description="Draw frames of a clip beside their region attention maps (ViSERN, section 4.5; VSR-Net, Figure "
+        "7): a row a frame, the caption on top. CLIP is a video file whose regions are in --store, or a clip of "
+        "MovingScenes.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a ViSERN checkpoint written by graphvtr train")
+    parser.add_argument("checkpoint", type=Path, help="a ViSERN or VSR-Net checkpoint written by graphvtr train")
+    add_clip_arguments(parser)
+    parser.add_argument("--frames", type=int, default=6, metavar="N", help="frames to show, evenly spaced (default: 6)")
+    add_out_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what names a clip; :func:`load_clip` reads it back."""
     parser.add_argument("clip", help="a video file, or with --data moving_scenes the name or number of a clip")
     parser.add_argument("--store", type=Path, help="store with the clip's regions, of graphvtr extract --detector")
     parser.add_argument("--name", help="the clip's name in the store (default: the file's name without its ending)")
@@ -36,9 +45,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--split", default="test", help="of --data (default: test)")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of --data; repeatable")
     parser.add_argument("--caption", help="the line on top (default: the dataset's caption, or the clip's name)")
-    parser.add_argument("--frames", type=int, default=6, metavar="N", help="frames to show, evenly spaced (default: 6)")
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.checkpoint import load_checkpoint
 
     check_out(args.out)
-    if (args.store is None) == (args.data is None):
-        raise DataError("the clip", "needs one of --store and --data", "give the store of its regions")
     model, _, info = load_checkpoint(args.checkpoint)
     if not hasattr(model, "attention_map"):
-        raise DataError(args.checkpoint, f"is a {type(model).__name__}, which has no map of regions", "use ViSERN")
+        raise DataError(
+            args.checkpoint, f"is a {type(model).__name__}, which has no map of regions", "use ViSERN or VSR-Net"
+        )
     use_files()
-    graph, frames, caption = _from_scenes(args) if args.store is None else _from_file(args, info)
+    graph, frames, caption = load_clip(args, info)
     with torch.inference_mode():
         score = model.attention_map(graph)  # type: ignore[operator]
     region = graph["region"]
@@ -66,6 +72,15 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     write_figure(figure, args.out, args.dpi)
     return 0
+
+
+def load_clip(args: argparse.Namespace, info: CheckpointInfo) -> tuple[VideoGraph, NDArray[np.uint8], str]:
+    """The graph, pictures and caption of the clip that :func:`add_clip_arguments` names."""
+    from graphvtr.errors import DataError
+
+    if (args.store is None) == (args.data is None):
+        raise DataError("the clip", "needs one of --store and --data", "give the store of its regions")
+    return _from_scenes(args) if args.store is None else _from_file(args, info)
 
 
 def _from_file(args: argparse.Namespace, info: CheckpointInfo) -> tuple[VideoGraph, NDArray[np.uint8], str]:

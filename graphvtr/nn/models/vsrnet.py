@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.nn.attention_rollout import region_shares
 from graphvtr.nn.conv.spatio_temporal import (
     Attention,
     FrameTransformer,
@@ -25,7 +26,7 @@ from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.base import MODELS, RetrievalModel
 from graphvtr.nn.pool import AttentionPool
-from graphvtr.ops import edges_to_csr, index_to_ptr, segment_reduce
+from graphvtr.ops import index_to_ptr
 
 Relations = Literal["spatio_temporal", "spatial", "temporal", "mean", "none"]
 
@@ -50,13 +51,13 @@ class VideoAttention(NamedTuple):
         spatial: attention among regions, a block each.
         temporal: attention among frames of the relation branch, a block each.
         frame_weights: [F], how much each frame of a video counts in F_r: its pooling weights, mean over channels.
-        region_weights: [R], how much each region counts: its share of its frame times the frame's weight.
+        region_shares: [R], how much of its frame each region is (:func:`graphvtr.nn.attention_rollout.region_shares`).
     """
 
     spatial: list[Attention]
     temporal: list[Attention]
     frame_weights: Tensor
-    region_weights: Tensor
+    region_shares: Tensor
 
 
 @MODELS.register("vsrnet")
@@ -252,10 +253,7 @@ class VSRNet(RetrievalModel):
 
     @torch.no_grad()
     def attention(self, graph: VideoGraph) -> VideoAttention:
-        """What the relation branch looks at: Figure 7 and the space-time attention matrix.
-
-        A region's share of its frame is what the regions of the frame hear of it, through all spatial blocks (the
-        product of their attention, half of each the residual, mean over heads: attention rollout).
+        """What the relation branch looks at, for the space-time attention matrix.
 
         Raises:
             DataError: the model has no relation branch, or the graph no regions.
@@ -266,10 +264,17 @@ class VSRNet(RetrievalModel):
         x, region_ptr = self._regions(graph)
         frames, spatial, temporal = self.relations.observe(x, region_ptr, ptr)
         _, weights = self.region_pool(frames, ptr, return_weights=True)
-        frame_weights = weights.mean(1)
-        heard = rollout(spatial, region_ptr)
-        frame = graph["region"].frame
-        return VideoAttention(spatial, temporal, frame_weights, heard * frame_weights.index_select(0, frame))
+        return VideoAttention(spatial, temporal, weights.mean(1), region_shares(spatial, region_ptr))
+
+    def attention_map(self, graph: VideoGraph) -> Tensor:
+        """How much each region counts in :math:`F_r`, [R] (Figure 7): its share of its frame times the frame's pooling
+        weight. A video whose frames all have regions has 1 in sum.
+
+        Raises:
+            DataError: see :meth:`attention`.
+        """
+        seen = self.attention(graph)
+        return seen.region_shares * seen.frame_weights.index_select(0, graph["region"].frame)
 
     def _regions(self, graph: VideoGraph) -> tuple[Tensor, Tensor]:
         """Regions [R, D] and where each frame's begin."""
@@ -298,19 +303,3 @@ class VSRNet(RetrievalModel):
             raise DataError("region_dim", "missing", "give the width of region.x, or relations='none'")
         if not 0 <= relation_weight <= 1:
             raise DataError("relation_weight", f"is {relation_weight}", "give 0 to 1")
-
-
-def rollout(spatial: list[Attention], region_ptr: Tensor) -> Tensor:
-    """How much of a frame's mean comes from each of its regions, [R]: attention rollout over the spatial blocks.
-
-    Each block passes on half of what it has and half of what it attends to; shares of a frame sum to 1.
-    """
-    count = region_ptr.diff()
-    frame = torch.repeat_interleave(count)
-    size = count.index_select(0, frame)
-    share = 1.0 / size.to(torch.float32)
-    for attention in reversed(spatial):
-        flow = attention.weights.mean(1).to(share.dtype) * share.index_select(0, attention.edge_index[1])
-        ptr, _, order = edges_to_csr(attention.edge_index.flip(0), len(share))  # edges by their sources
-        share = share / 2 + segment_reduce(flow.index_select(0, order), ptr) / 2
-    return share

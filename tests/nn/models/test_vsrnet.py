@@ -172,21 +172,11 @@ def test_attention(bert: str, clips: list[VideoGraph]) -> None:
     sums = [part.sum().item() for part in seen.frame_weights.split([3, 1, 2, 2])]
     torch.testing.assert_close(torch.tensor(sums), torch.ones(4))
     frame = batch["region"].frame
-    per_frame = torch.zeros(8).index_add(0, frame, seen.region_weights.float())
     has = torch.bincount(frame, minlength=8) > 0
-    torch.testing.assert_close(per_frame, seen.frame_weights.float() * has)
+    per_frame = torch.zeros(8, dtype=torch.double).index_add(0, frame, model.attention_map(batch))
+    torch.testing.assert_close(per_frame, seen.frame_weights * has)
     with pytest.raises(DataError, match="attention: needs the relation branch"):
-        build(bert, relations="none").attention(batch)
-
-
-def test_rollout_follows_who_attends_to_whom(bert: str) -> None:
-    """Two blocks on two regions, by matrices."""
-    model = build(bert).eval()
-    graph = clip([2])
-    first, second = (one.weights.mean(1).view(2, 2).float() for one in model.attention(graph).spatial)
-    # edges go target by target: row i of the matrix is what region i hears of each
-    hears = (torch.eye(2) + second) / 2 @ ((torch.eye(2) + first) / 2)
-    torch.testing.assert_close(model.attention(graph).region_weights.float(), hears.mean(0))
+        build(bert, relations="none").attention_map(batch)
 
 
 def test_training_lowers_the_loss(bert: str, clips: list[VideoGraph]) -> None:
