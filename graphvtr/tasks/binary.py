@@ -169,15 +169,15 @@ def select_checkpoint(
 
     Args:
         checkpoint, data, split, source: see :func:`graphvtr.tasks.open.open_on`.
-        pairs: a file of :func:`graphvtr.text.pairs.read_pairs`, whose captions are parsed alike; or ``"dataset"``, the negatives that
-            come with the dataset, with its own graphs unless ``source.parser`` is given.
+        pairs: a file of :func:`graphvtr.text.pairs.read_pairs`, whose captions are parsed alike; or ``"dataset"``, the
+            negatives that come with the dataset, with its own graphs unless ``source.parser`` is given.
         samples, seed: of the bootstrap.
         device: where to compute.
         progress: show progress bars.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`graphvtr.text.pairs.read_pairs` and :func:`binary_margins`; a dataset
-            without negatives.
+        DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`graphvtr.text.pairs.read_pairs` and
+            :func:`binary_margins`; a dataset without negatives.
     """
     model, vocabulary, dataset, info = open_on(checkpoint, data, split, source)
     parser = source.parser or info.parser or None

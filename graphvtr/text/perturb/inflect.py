@@ -26,8 +26,8 @@ win won; wind wound; withdraw withdrew withdrawn; wring wrung; write wrote writt
 """
 IRREGULAR: dict[str, tuple[str, str]] = {}
 for _entry in _IRREGULAR.replace("\n", " ").split(";"):
-    _base, _past, *_participle = _entry.split()
-    IRREGULAR[_base] = (_past, _participle[0] if _participle else _past)
+    _base, *_forms = _entry.split()
+    IRREGULAR[_base] = (_forms[0], _forms[-1])
 
 # two-syllable verbs whose last syllable is stressed double their last letter; most others do not
 DOUBLING = frozenset("admit begin commit compel control equip forget occur permit prefer refer regret submit".split())
@@ -55,11 +55,11 @@ def inflect(base: str, tag: str) -> str:
     if tag == "VBZ":
         return third_person(base)
     if tag == "VBG":
-        return _participle_of(base)
+        return _gerund(base)
     if tag in ("VBD", "VBN"):
         if base in IRREGULAR:
             return IRREGULAR[base][tag == "VBN"]
-        return _past(base)
+        return _regular_past(base)
     return base
 
 
@@ -92,7 +92,7 @@ def agree(form: str, base: str, plural: bool) -> str:
     return form
 
 
-def _participle_of(base: str) -> str:
+def _gerund(base: str) -> str:
     if base.endswith("ie"):
         return base[:-2] + "ying"
     if base.endswith("e") and not base.endswith(("ee", "oe", "ye")) and base != "be":
@@ -100,7 +100,7 @@ def _participle_of(base: str) -> str:
     return _doubled(base) + "ing"
 
 
-def _past(base: str) -> str:
+def _regular_past(base: str) -> str:
     if base.endswith("e"):
         return base + "d"
     if base.endswith("y") and base[-2:-1] not in VOWELS:

@@ -38,8 +38,8 @@ OBJECT = {nominative: objective for objective, nominative in SUBJECT.items()}
 DULL = frozenset(
     "be have do go come get make let start begin try seem want need like keep stop continue show appear look use see "
     "happen become take give say tell ask know think help cause include contain involve perform can will may might "
-    "shall must could should would become remain stay finish put place lay set participate attempt prepare decide manage practice "
-    "enjoy".split()
+    "shall must could should would become remain stay finish put place lay set participate attempt "
+    "prepare decide manage practice enjoy".split()
 )
 NEEDS_PLACE = frozenset("put place lay set".split())
 POSSESSIVE = {"male": "his", "female": "her", "many": "their", "": "its"}

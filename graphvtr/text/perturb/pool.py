@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from graphvtr.text.perturb.inflect import inflect
@@ -125,7 +125,7 @@ def simple_noun(sentence: Sentence, phrase: Phrase | None) -> Noun | None:
     return Noun(tuple(words), head, phrase.plural)
 
 
-def place_phrase(sentence: Sentence, span: tuple[int, ...] | list[int] | range) -> Noun | None:
+def place_phrase(sentence: Sentence, span: Sequence[int]) -> Noun | None:
     """`in the kitchen`: a preposition of place and a simple noun phrase, which is all of the span."""
     head = sentence.head_of(span)
     if sentence.words[head].lower() not in PREPOSITIONS or head != span[0]:
