@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -132,19 +133,28 @@ def load_npy(path: Path, mmap: bool = False) -> Array:
         raise DataError(path, f"is not a whole, plain npy file ({error})", "copy or save it again") from error
 
 
-def open_hdf5(path: Path, mode: str = "r") -> Any:
+def open_hdf5(path: Path, size: int | None = None) -> Any:
     """An open h5py file.
 
+    Args:
+        path: the file.
+        size: bytes that are going to be written into a new file; None to read the one that is there. Room is made
+            sure of at first, as the HDF5 library, once a write has failed, may take the whole process down.
+
     Raises:
-        DataError: it is missing, cut short or no HDF5 file.
+        DataError: the file to read is missing, cut short or no HDF5 file.
+        OSError: there is no room for the one to write.
         MissingExtraError: h5py is not installed.
     """
     h5py = optional_import("h5py", "hdf5", "HDF5 files")
-    if mode == "r" and not path.is_file():
+    if size is not None:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+        return h5py.File(path, "w")
+    if not path.is_file():
         raise DataError(path, "no such file", "check the path")
     try:
-        return h5py.File(path, mode)
+        return h5py.File(path, "r")
     except OSError as error:
-        if mode != "r":
-            raise
         raise DataError(path, f"cannot be read ({error})", "it is cut short or no HDF5 file: copy it again") from error

@@ -96,7 +96,9 @@ def write_frames(store: FeatureStore, path: Path, options: ConvertOptions) -> No
         if keys.setdefault(key_of(name), name) != name:
             other = keys[key_of(name)]
             raise DataError(f"clip '{name}'", f"has the key of '{other}' where / becomes _", "rename one of them")
-    with whole(path) as partial, open_hdf5(partial, "w") as file:
+    frames = sum(store.entry(name).shapes["frame_x"][0] for name in keys.values())
+    size = 4 * frames * store.widths["frame_x"] + 4096 * (len(keys) + 16)
+    with whole(path) as partial, open_hdf5(partial, size) as file:
         for key, name in keys.items():
             file.create_dataset(key, data=store.read(name)["frame_x"].numpy())
 
@@ -108,10 +110,9 @@ def write_means(store: FeatureStore, path: Path, options: ConvertOptions) -> Non
     beside = path.with_name(names_file(path))
     if beside.exists():
         raise DataError(beside, "is there already", "choose another name")
-    with whole(beside) as partial, partial.open("wb") as file:
-        np.save(file, np.array(names))
-    with whole(path) as partial, partial.open("wb") as file:
-        np.save(file, rows)
+    with whole(beside) as one, whole(path) as other, one.open("wb") as first, other.open("wb") as second:
+        np.save(first, np.array(names))
+        np.save(second, rows)
 
 
 FORMATS.register("hgr-hdf5")(Format("HGR's frame features, {set}_ft.hdf5", HGRFrames, write_frames))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -127,7 +128,9 @@ def write(suffix: str, store: FeatureStore, path: Path, options: ConvertOptions)
             elif suffix == ".npz":
                 np.savez(file, **{key: value.numpy() for key, value in fields.items()})  # type: ignore[arg-type]
             else:
-                torch.save(fields, file)
+                memory = io.BytesIO()  # torch's own writer reports a full disk as an internal error
+                torch.save(fields, memory)
+                file.write_bytes(memory.getbuffer())
 
 
 for _suffix, _text in ((".npy", "frame features"), (".npz", "all fields"), (".pt", "all fields")):

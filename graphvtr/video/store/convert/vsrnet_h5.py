@@ -100,7 +100,8 @@ def write(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
     longest = max(store.entry(name).shapes["frame_x"][0] for name in names)
     counts = [np.bincount(store.read(name)["region_frame"].numpy(), minlength=1) for name in names]
     most = max(1, max(int(count.max()) for count in counts))
-    with whole(path) as partial, open_hdf5(partial, "w") as file:
+    size = len(names) * longest * (most * (2 * width + 16) + 4) + 4096 * (len(names) + 16)
+    with whole(path) as partial, open_hdf5(partial, size) as file:
         x = file.create_dataset("features", (len(names), longest, most, width), "f2")
         boxes = file.create_dataset("boxes", (len(names), longest, most, 4), "f4")
         regions = file.create_dataset("num_regions", (len(names), longest), "i4")

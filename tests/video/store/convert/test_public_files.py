@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import pickle
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore
-from graphvtr.video.store.convert import ConvertOptions, to_store
+from graphvtr.video.store import StoreWriteError
+from graphvtr.video.store.convert import ConvertOptions, from_store, to_store
 
 h5py = pytest.importorskip("h5py")
 
@@ -294,3 +298,36 @@ def test_tsv_repeats_and_widths(tmp_path: Path) -> None:
     (tmp_path / "e.tsv").touch()
     with pytest.raises(DataError, match=r"is empty"):
         convert(tmp_path / "e.tsv", "bottom-up-tsv")
+
+
+# --- a full disk ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["hgr-hdf5", "hgr-npy", "bigfile", "npy", "npz", "pt", "vsrnet-h5", "bottom-up-tsv"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+    regions = kind in ("vsrnet-h5", "bottom-up-tsv")
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": 64, **({"region_x": 64} if regions else {})})
+    for name in ("a", "b"):
+        fields = {"frame_x": torch.rand(400, 64), "frame_time": torch.arange(400.0)}
+        if regions:
+            fields |= {
+                "region_x": torch.rand(400, 64), "region_box": torch.tensor([[0.0, 0, 1, 1]]).repeat(400, 1),
+                "region_score": torch.ones(400), "region_frame": torch.arange(400),
+            }  # fmt: skip
+        store.add(name, fields)
+    with file_size_limit(300 if kind == "hgr-npy" else 20_000), pytest.raises(DataError) as caught:
+        from_store(store.path, tmp_path / "out", kind)
+    assert isinstance(caught.value, StoreWriteError), caught.value
+    assert "out" in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+
+
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """No file of this process grows over ``size`` bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
