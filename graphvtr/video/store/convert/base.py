@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -193,6 +194,18 @@ def whole(target: Path) -> Iterator[Path]:
         raise StoreWriteError(target, problem, "make room or choose another folder") from error
     finally:
         _remove(partial)
+
+
+def write_file(path: Path, save: Callable[[IO[bytes]], object]) -> None:
+    """Write what ``save`` puts into a file object, by way of memory: numpy does not notice a disk that is full when it
+    closes a file, and torch reports it as an internal error.
+
+    Raises:
+        OSError: the disk is full or the like.
+    """
+    memory = io.BytesIO()
+    save(memory)
+    path.write_bytes(memory.getbuffer())
 
 
 def _remove(path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy, open_hdf5, read_names
-from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole
+from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole, write_file
 from graphvtr.video.store.feature_store import FeatureStore
 
 
@@ -110,9 +110,9 @@ def write_means(store: FeatureStore, path: Path, options: ConvertOptions) -> Non
     beside = path.with_name(names_file(path))
     if beside.exists():
         raise DataError(beside, "is there already", "choose another name")
-    with whole(beside) as one, whole(path) as other, one.open("wb") as first, other.open("wb") as second:
-        np.save(first, np.array(names))
-        np.save(second, rows)
+    with whole(beside) as one, whole(path) as other:
+        write_file(one, lambda file: np.save(file, np.array(names)))
+        write_file(other, lambda file: np.save(file, rows))
 
 
 FORMATS.register("hgr-hdf5")(Format("HGR's frame features, {set}_ft.hdf5", HGRFrames, write_frames))

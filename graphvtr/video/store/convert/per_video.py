@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy
-from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole
+from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole, write_file
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
 
@@ -111,6 +110,13 @@ LOADERS: dict[str, Callable[[Path], dict[str, Array]]] = {
 }
 
 
+SAVERS: dict[str, Callable[[dict[str, Tensor], IO[bytes]], object]] = {
+    ".npy": lambda fields, file: np.save(file, fields["frame_x"].numpy()),
+    ".npz": lambda fields, file: np.savez(file, **{key: value.numpy() for key, value in fields.items()}),  # type: ignore[arg-type]
+    ".pt": lambda fields, file: torch.save(fields, file),
+}
+
+
 def write(suffix: str, store: FeatureStore, path: Path, options: ConvertOptions) -> None:
     """A store as one file a clip: npy the frame features, npz and pt all fields."""
     if suffix == ".npy" and "region_x" in store.widths:
@@ -118,19 +124,11 @@ def write(suffix: str, store: FeatureStore, path: Path, options: ConvertOptions)
     wrong = next((name for name in store if ".." in name.split("/") or name.startswith("/") or "\\" in name), None)
     if wrong is not None:
         raise DataError(f"clip '{wrong}'", "is no file name", "rename it")
-    with whole(path) as partial:
+    with whole(path) as folder:
         for name in store:
-            file = partial / f"{name}{suffix}"
+            file = folder / f"{name}{suffix}"
             file.parent.mkdir(parents=True, exist_ok=True)
-            fields = store.read(name)
-            if suffix == ".npy":
-                np.save(file, fields["frame_x"].numpy())
-            elif suffix == ".npz":
-                np.savez(file, **{key: value.numpy() for key, value in fields.items()})  # type: ignore[arg-type]
-            else:
-                memory = io.BytesIO()  # torch's own writer reports a full disk as an internal error
-                torch.save(fields, memory)
-                file.write_bytes(memory.getbuffer())
+            write_file(file, partial(SAVERS[suffix], store.read(name)))
 
 
 for _suffix, _text in ((".npy", "frame features"), (".npz", "all fields"), (".pt", "all fields")):
