@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,21 +12,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from graphvtr._version import __version__
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.video.store.fields import Arrays, check_widths, checksum, to_arrays
 from graphvtr.video.store.files import (
-    FORMAT,
     ClipEntry,
-    differences,
     locked,
     loose_file_name,
     open_clips,
     shard_file_name,
     write_clips,
-    write_whole,
 )
+from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
 
 SHARD_BYTES = 128 * 2**20
 
@@ -94,20 +90,10 @@ class FeatureStore:
         """
         path = Path(path)
         check_widths(widths)
-        manifest = path / "manifest.json"
-        if manifest.exists():
-            if not overwrite:
-                raise DataError(path, "holds a feature store already", "open it, or overwrite it")
+        replace = overwrite and has_manifest(path)
+        if replace:
             cls.open(path)._clear()
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise DataError(path, "exists and is not a feature store", "choose another folder")
-        content = {
-            "format": FORMAT,
-            "widths": dict(widths),
-            "settings": dict(settings or {}),
-            "written_with": {"graphvtr": __version__, "torch": torch.__version__},
-        }
-        write_whole(manifest, json.dumps(content, indent=2).encode())
+        write_manifest(path, widths, settings or {}, replace=replace)
         return cls.open(path)
 
     @classmethod
@@ -117,19 +103,7 @@ class FeatureStore:
         Raises:
             DataError: there is none, or its manifest is damaged or of another format.
         """
-        path = Path(path)
-        manifest = path / "manifest.json"
-        try:
-            content = json.loads(manifest.read_bytes())
-            found, widths, settings = content["format"], dict(content["widths"]), dict(content["settings"])
-        except (FileNotFoundError, NotADirectoryError):
-            fix = "make one with: graphvtr extract FOLDER --out STORE"
-            raise DataError(path, "is not a feature store", fix) from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(manifest, f"is damaged ({error})", "extract the store again") from error
-        if found != FORMAT:
-            raise DataError(manifest, f"has format {found}", f"this version reads {FORMAT}")
-        return cls(path, widths, settings)
+        return cls(Path(path), *read_manifest(Path(path)))
 
     @classmethod
     def resume(cls, path: str | Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> FeatureStore:
@@ -138,13 +112,14 @@ class FeatureStore:
         Raises:
             DataError: it was made with others; says which differ.
         """
-        if not (Path(path) / "manifest.json").exists():
-            return cls.create(path, widths, settings)
+        if not has_manifest(path):
+            try:
+                return cls.create(path, widths, settings)
+            except DataError:
+                if not has_manifest(path):  # else another process made it just now
+                    raise
         store = cls.open(path)
-        wanted = json.loads(json.dumps({"widths": dict(widths), "settings": dict(settings)}))
-        differing = differences({"widths": store.widths, "settings": store.settings}, wanted)
-        if differing:
-            raise DataError(path, "; ".join(differing), "use the same settings, another folder, or overwrite the store")
+        check_same(store.path, (store.widths, store.settings), (widths, settings))
         return store
 
     # -- looking ------------------------------------------------------------------------------------------------

@@ -124,6 +124,18 @@ def write_whole(path: Path, data: bytes) -> None:
         raise StoreWriteError(path, problem, "make room or choose another folder; finished clips are kept") from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        StoreWriteError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreWriteError(path, f"cannot be made ({error.strerror or error})", "choose another folder") from error
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, exclusive: bool) -> Iterator[None]:
     """Hold the store's lock: writers share it, one that moves files has it alone. It dies with its process."""

@@ -1,0 +1,257 @@
+"""What goes wrong costs its clip and nothing else, and is reported: faults of clips, disks and processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from graphvtr.errors import DataError
+from graphvtr.video import FeatureStore, GridRegions, PixelDescriptor, StoreWriteError, TrackLinker, extract
+from graphvtr.video.store import feature_store, manifest
+from graphvtr.video.store.manifest import has_manifest
+
+SOUND = ["clip0", "clip1", "clip2"]
+
+
+@pytest.fixture
+def folder(make_clip, tmp_path) -> Path:
+    for name in SOUND:
+        make_clip(f"clips/{name}.mp4", 10)
+    return tmp_path / "clips"
+
+
+@pytest.fixture
+def faults(folder, make_clip) -> dict[str, str]:
+    """Broken clips beside the sound ones -> what the report says of them."""
+
+    def noise(index: int, width: int, height: int) -> np.ndarray:
+        return np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    (folder / "zero.mp4").touch()
+    (folder / "text.avi").write_text("not a clip\n" * 100)
+    cut = make_clip("clips/cut.mp4", 30)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])  # its index stood at the end
+    dead = make_clip("clips/dead.mp4", 30, options={"movflags": "faststart"}, picture=noise)
+    content = bytearray(dead.read_bytes())
+    start = content.index(b"mdat") + 4
+    content[start:] = bytes(len(content) - start)
+    dead.write_bytes(content)
+    with av.open(str(folder / "sound.mp4"), "w") as container:
+        sound = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    return {
+        "zero": "is empty (0 bytes)",
+        "text": "cannot be opened as a video",
+        "cut": "cannot be opened as a video",
+        "dead": "no frame of it decodes",
+        "sound": "has no video stream, only audio",
+    }
+
+
+def odd_clips(make_clip) -> list[str]:
+    """Clips that look wrong and are not."""
+    make_clip("clips/single.mp4", 1)
+    make_clip("clips/wide.avi", 1, codec="mjpeg", pixels="yuvj420p", width=7680, height=4320)
+    make_clip("clips/tiny.avi", 3, codec="mjpeg", pixels="yuvj444p", width=9, height=7)
+    make_clip("clips/late.mkv", 3, milliseconds=[0, 60_000, 60_100])
+    tail = make_clip("clips/tail.avi", 60, codec="mjpeg", pixels="yuvj420p")
+    content = bytearray(tail.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    tail.write_bytes(content)
+    return ["single", "wide", "tiny", "late", "tail"]
+
+
+def test_every_fault_costs_its_clip_only(folder, faults, make_clip, tmp_path):
+    odd = odd_clips(make_clip)
+    parts = {"detector": GridRegions(2), "linker": TrackLinker(), "num_frames": 4, "progress": False}
+    report = extract(folder, tmp_path / "store", PixelDescriptor(16), **parts)
+    assert set(report.extracted) == {*SOUND, *odd}
+    assert report.failures.keys() == faults.keys()
+    for name, problem in faults.items():
+        assert f"{name}." in report.failures[name]  # the file, by name
+        assert problem in report.failures[name]
+    assert report.notes.keys() == {"tail"}
+    assert "5 failed" in report.summary()
+    assert json.loads((tmp_path / "store" / "failures.json").read_text()) == report.failures
+    store = FeatureStore.open(tmp_path / "store")
+    assert store.names == sorted([*SOUND, *odd])
+    assert store.verify() == {}
+    assert store.video_graph("single").num_frames == 1
+    assert store.video_graph("single").num_regions == 4
+    assert (store.video_graph("clip0")["region"].track >= 0).all()
+    again = extract(folder, tmp_path / "shared", PixelDescriptor(16), **parts, workers=2)
+    assert (again.extracted, again.failures, again.notes) == (report.extracted, report.failures, report.notes)
+    assert list(again.failures) == list(report.failures)
+    assert FeatureStore.open(tmp_path / "shared").checksum() == store.checksum()
+
+
+class Broken(PixelDescriptor):
+    """Wrong at its second clip."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(16)
+        self.how, self.calls = how, 0
+
+    def __call__(self, frames):
+        found = super().__call__(frames)
+        self.calls += 1
+        if self.calls != 2:
+            return found
+        return {"nan": found * float("nan"), "wide": found[:, :100], "large": found + 1e6}[self.how]
+
+
+@pytest.mark.parametrize(
+    ("how", "problem"),
+    [("nan", "has NaN"), ("wide", "has shape [4, 100], the store holds [n, 416]"), ("large", "beyond float16's 65504")],
+)
+def test_wrong_features_cost_their_clip_only(folder, tmp_path, how, problem):
+    report = extract(folder, tmp_path / "store", Broken(how), num_frames=4, progress=False)
+    assert report.extracted == ["clip0", "clip2"]
+    assert report.failures.keys() == {"clip1"}
+    assert "clip 'clip1'" in report.failures["clip1"]
+    assert problem in report.failures["clip1"]
+
+
+def test_regions_that_are_not_finite_cost_their_clip_only(folder, tmp_path):
+    class Broken(GridRegions):
+        calls = 0
+
+        def __call__(self, frames, **details):
+            found = super().__call__(frames, **details)
+            self.calls += 1
+            if self.calls == 2:
+                object.__setattr__(found, "box", found.box * float("nan"))
+            return found
+
+    report = extract(folder, tmp_path / "store", PixelDescriptor(16), detector=Broken(2), num_frames=4, progress=False)
+    assert report.extracted == ["clip0", "clip2"]
+    assert report.failures.keys() == {"clip1"}
+
+
+DEADLY = """
+import os, signal
+from graphvtr.video import GridRegions
+
+class Deadly(GridRegions):
+    def __call__(self, frames, *, time=None, name=""):
+        if name == "clip1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(frames, time=time, name=name)
+"""
+
+
+def test_a_clip_that_kills_its_process_costs_itself_only(folder, tmp_path, monkeypatch):
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    (folder / "clip2.mp4").unlink()
+    monkeypatch.syspath_prepend(tmp_path)
+    import deadly  # workers find it on the same path
+
+    report = extract(
+        folder, tmp_path / "store", PixelDescriptor(16), detector=deadly.Deadly(2), num_frames=4, workers=2,
+        progress=False,
+    )  # fmt: skip
+    assert report.failures == {"clip1": "the process that read it died (killed, out of memory, or a fault in a codec)"}
+    store = FeatureStore.open(tmp_path / "store")
+    assert store.names == ["clip0"]
+    assert store.verify() == {}
+
+
+def start(*arguments: object, **settings) -> subprocess.Popen[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment, **settings,
+    )  # fmt: skip
+
+
+def test_errors_of_workers_come_back_whole():
+    error = StoreWriteError("store", "cannot be written (No space left on device)", "make room")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own object)
+    assert (type(again), str(again), again.fix) == (StoreWriteError, str(error), "make room")
+
+
+def test_two_processes_on_one_store(make_clip, folder, tmp_path):
+    for index in range(3, 9):
+        make_clip(f"clips/clip{index}.mp4", 10)
+    out = tmp_path / "store"
+    command = ("-m", "graphvtr", "extract", folder, "--out", out, "--frames", "4", "--detector", "grid")
+    processes = [start(*command) for _ in range(2)]
+    printed = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], printed
+    store = FeatureStore.open(out)
+    assert len(store) == 9
+    assert store.verify() == {}
+    assert not list(out.glob("clips/*"))
+    whole = tmp_path / "whole"
+    extract(
+        folder, whole, PixelDescriptor(), detector=GridRegions(6), linker=TrackLinker(), num_frames=4, progress=False
+    )
+    assert store.checksum() == FeatureStore.open(whole).checksum()
+
+
+def test_killed_while_it_writes(folder, tmp_path):
+    """SIGKILL between the first byte of a clip's file and its renaming."""
+    program = textwrap.dedent("""
+        import os, signal, sys
+        from graphvtr.video import PixelDescriptor, extract
+        synced, count = os.fsync, 0
+        def fsync(number):
+            global count
+            synced(number)
+            count += 1
+            if count == 3:  # the manifest, the first clip, the second clip
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.fsync = fsync
+        extract(sys.argv[1], sys.argv[2], PixelDescriptor(16), num_frames=4, progress=False)
+    """)
+    out = tmp_path / "store"
+    process = start("-c", program, folder, out)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert len(list(out.glob("clips/*.partial"))) == 1
+    store = FeatureStore.open(out)
+    assert (store.names, store.damaged, store.verify()) == (["clip0"], {}, {})
+    report = extract(folder, out, PixelDescriptor(16), num_frames=4, progress=False)
+    assert (report.skipped, report.extracted) == (["clip0"], ["clip1", "clip2"])
+    assert not list(out.rglob("*.partial"))
+    extract(folder, tmp_path / "whole", PixelDescriptor(16), num_frames=4, progress=False)
+    assert FeatureStore.open(out).checksum() == FeatureStore.open(tmp_path / "whole").checksum()
+
+
+def test_a_store_that_another_process_makes_at_the_same_time(tmp_path, monkeypatch):
+    """It is opened where its settings are the same, and refused where they are not."""
+    widths, settings = {"frame_x": 2}, {"same": 1}
+    path, looked = tmp_path / "store", []
+
+    def not_yet(where):
+        """No at the first look, when the other one makes it."""
+        looked.append(where)
+        if len(looked) == 1:
+            path.mkdir()
+            (path / "manifest.json.1-2.partial").touch()  # the other one is writing
+        if len(looked) == 3:
+            (path / "manifest.json.1-2.partial").unlink()
+            monkeypatch.undo()
+            FeatureStore.create(path, widths, settings)
+        return has_manifest(where) if len(looked) > 3 else False
+
+    for module in (feature_store, manifest):
+        monkeypatch.setattr(module, "has_manifest", not_yet)
+    store = FeatureStore.resume(path, widths, settings)
+    assert len(looked) == 3
+    assert store.settings == settings
+    with pytest.raises(DataError, match="same is 1 in the store and 2 now"):
+        FeatureStore.resume(path, widths, {"same": 2})
