@@ -154,6 +154,12 @@ class BertEncoder(nn.Module):
         encoded = self._tokenizer(list(captions), truncation=True, max_length=self.max_pieces)
         return [list(ids) for ids in encoded["input_ids"]]
 
+    def frozen_parameters(self) -> int:
+        """Number of weights of a frozen language model; 0 for one that is fine-tuned, as they are parameters."""
+        if not self.freeze:
+            return 0
+        return sum(parameter.numel() for parameter in self._language_model(self._fingerprint.device).parameters())
+
     def _language_model(self, device: torch.device) -> nn.Module:
         if not self._frozen:
             with torch.inference_mode(False):  # whoever calls first may be in it: its weights would stay so
