@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,31 @@ class Hit:
         score: similarity to the query.
         right: whether the clip is relevant.
         name: name of the clip.
+        levels: level -> score, written below.
     """
 
     frames: np.ndarray[Any, Any]
     score: float
     right: bool
     name: str = ""
+    levels: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FoundCaption:
+    """One retrieved caption.
+
+    Args:
+        text: the sentence.
+        score: similarity to the clip.
+        right: whether it describes the clip.
+        levels: level -> score, written beside.
+    """
+
+    text: str
+    score: float
+    right: bool
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frames_per_clip: int = 3) -> Any:
@@ -63,17 +82,82 @@ def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frame
     return figure
 
 
-def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
-    chosen = np.linspace(0, len(hit.frames) - 1, min(count, len(hit.frames))).round().astype(int)
-    gap = np.full((hit.frames.shape[1], max(1, hit.frames.shape[2] // 24), 3), 255, dtype=np.uint8)
+def plot_caption_gallery(
+    clips: Sequence[np.ndarray[Any, Any]],
+    found: Sequence[Sequence[FoundCaption]],
+    *,
+    names: Sequence[str] | None = None,
+    frames_per_clip: int = 3,
+) -> Any:
+    """A row a clip: some frames, then its best captions, green with a tick or orange with a cross (HGR, Figure 5).
+
+    Args:
+        clips: Q clips, uint8 [T, H, W, 3].
+        found: for each clip its captions, best first.
+        names: Q names of clips.
+        frames_per_clip: how many frames of a clip stand side by side, evenly spaced in time.
+
+    Returns:
+        The matplotlib Figure.
+
+    Raises:
+        DataError: clips and captions do not fit, or there are none.
+    """
+    if not clips or len(clips) != len(found) or not all(found):
+        raise DataError("found", f"does not fit {len(clips)} clips", "give every clip one caption or more")
+    most = max(map(len, found))
+    leveled = any(caption.levels for row in found for caption in row)
+    plt = pyplot()
+    figure, axes = plt.subplots(
+        len(clips), 2, figsize=(11.0, 0.3 + (0.35 + (0.52 if leveled else 0.4) * most) * len(clips)),
+        width_ratios=[0.42, 1.0], squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for row, (clip, captions) in enumerate(zip(clips, found, strict=True)):
+        picture, text = axes[row]
+        picture.imshow(_strip(clip, frames_per_clip), interpolation="nearest")
+        picture.set_xticks([])
+        picture.set_yticks([])
+        if names is not None:
+            picture.set_title(names[row][:40], fontsize=8, loc="left")
+        text.set_axis_off()
+        for rank, caption in enumerate(captions, start=1):
+            colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
+            lines = wrap(f"{rank}. {caption.text}", 78, 2)
+            levels = _levels(caption.levels)
+            text.text(
+                0.0, 1 - (rank - 0.5) / most, f"{mark} {caption.score:.3f}", color=colour, fontsize=9, va="center",
+                transform=text.transAxes, weight="bold",
+            )  # fmt: skip
+            text.text(
+                0.13, 1 - (rank - 0.5) / most, lines + (f"\n    {levels}" if levels else ""), fontsize=8.5,
+                va="center", transform=text.transAxes,
+            )  # fmt: skip
+    return figure
+
+
+def _levels(levels: Mapping[str, float]) -> str:
+    return "  ".join(f"{level} {score:.2f}" for level, score in levels.items())
+
+
+def _strip(frames: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
+    """Some frames of a clip side by side, with gaps."""
+    chosen = np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)
+    gap = np.full((frames.shape[1], max(1, frames.shape[2] // 24), 3), 255, dtype=np.uint8)
     strip: list[np.ndarray[Any, Any]] = []
-    for frame in hit.frames[chosen]:
+    for frame in frames[chosen]:
         strip += [frame, gap]
-    ax.imshow(np.concatenate(strip[:-1], axis=1), interpolation="nearest")
+    return np.concatenate(strip[:-1], axis=1)
+
+
+def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
+    ax.imshow(_strip(hit.frames, count), interpolation="nearest")
     ax.set_xticks([])
     ax.set_yticks([])
     colour, mark = (RIGHT_COLOUR, "✓") if hit.right else (WRONG_COLOUR, "✗")
     for spine in ax.spines.values():
         spine.set_color(colour)
         spine.set_linewidth(3)
+        spine.set_linestyle("-" if hit.right else (0, (4, 2)))
     ax.set_title(f"{mark} {rank}. {hit.name[:28]}  {hit.score:.3f}", fontsize=8, color=colour, loc="left")
+    if hit.levels:
+        ax.set_xlabel(_levels(hit.levels), fontsize=7)

@@ -14,6 +14,21 @@ ENTITY_COLOUR = "#56B4E9"
 RIGHT_COLOUR = "#009E73"
 WRONG_COLOUR = "#D55E00"
 EDGE_COLOUR = "#555555"
+WORD_COLOUR = "#FFFFFF"
+LAYER_COLOURS = ("#B2182B", "#2166AC", "#333333")  # of attention layers 1, 2, ...: red and blue as in HGR's Figure 3
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (6, 2)), (0, (1, 3)))
+HEAT = "cividis"  # even steps of lightness, alike to readers with and without colour vision
+
+
+def line_style(position: int) -> dict[str, Any]:
+    """Colour, dashes and marker of the n-th line: told apart without colours too."""
+    return {
+        "color": LINE_COLOURS[position % len(LINE_COLOURS)],
+        "linestyle": LINE_STYLES[position % len(LINE_STYLES)],
+        "marker": "osD^vPX"[position % 7],
+        "markersize": 4,
+    }
 
 
 def pyplot() -> Any:

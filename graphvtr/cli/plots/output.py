@@ -57,3 +57,14 @@ def write_figure(figure: Any, path: Path, dpi: int) -> None:
     finally:
         partial.unlink(missing_ok=True)
     print(f"wrote {path}")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Save a page; it appears only once it is whole."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise DataError(path, f"cannot be written: {error.strerror or error}", "check the folder") from error
+    print(f"wrote {path}")

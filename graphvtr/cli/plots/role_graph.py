@@ -1,11 +1,12 @@
-"""``graphvtr plot role-graph CAPTION --out FILE``: a caption as a role graph."""
+"""``graphvtr plot role-graph CAPTION --out FILE``: a caption as a role graph, with a model's attention."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure, write_text
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -13,21 +14,41 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "role-graph",
         help="a caption's role graph",
-        description="Draw the role graph of a caption: the event on top, its actions, their entities.",
+        description="Draw the role graph of a caption: the event on top, its actions, their entities; with "
+        "--checkpoint also how much each action listens to its neighbours in every layer (HGR, Figure 3). An .html "
+        "file can be pointed at and clicked.",
     )
     parser.add_argument("caption", help="a sentence, in quotes")
+    parser.add_argument("--checkpoint", type=Path, help="an HGR model: draw its attention")
+    parser.add_argument("--into", default="action", choices=("event", "action", "entity"), help="whose attention")
+    parser.add_argument("--words", action="store_true", help="also draw the words")
     parser.add_argument("--parser", default="spacy", metavar="NAME", help="parser of the caption (default: spacy)")
-    add_out_arguments(parser)
+    add_out_arguments(parser, ".html")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Parse and draw."""
-    from graphvtr.plot import plot_role_graph
+    from graphvtr.errors import DataError
+    from graphvtr.plot import plot_role_attention, plot_role_graph, role_attention, role_graph_html
+    from graphvtr.tasks.checkpoint import load_checkpoint
     from graphvtr.text import get_parser
 
-    check_out(args.out)
+    check_out(args.out, ".html")
     use_files()
     graph = get_parser(args.parser).parse_one(args.caption)
-    write_figure(plot_role_graph(graph).figure, args.out, args.dpi)
+    model: Any = None
+    if args.checkpoint is not None:
+        model, vocabulary, _ = load_checkpoint(args.checkpoint)
+        if vocabulary is None:
+            raise DataError(args.checkpoint, "carries no vocabulary", "use a checkpoint of graphvtr train")
+        graph = model.transform_text(vocabulary.encode(graph))
+    if args.out.suffix.lower() == ".html":
+        attention = None if model is None else role_attention(model, graph, args.into)
+        write_text(role_graph_html(graph, attention=attention, words=args.words), args.out)
+    elif model is None:
+        write_figure(plot_role_graph(graph, words=args.words).figure, args.out, args.dpi)
+    else:
+        ax = plot_role_attention(model, graph, into=args.into, words=args.words)
+        write_figure(ax.figure, args.out, args.dpi)
     return 0

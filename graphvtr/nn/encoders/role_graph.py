@@ -87,6 +87,12 @@ class RoleGraphEncoder(nn.Module):
             weights.append(weight.squeeze(-1))
         return reasoning, weights
 
+    def word_weights(self, graph: RoleGraph) -> Tensor:
+        """The event's attention over the words (Eq 5), [W]; it sums to 1 over a caption."""
+        word_ptr = node_ptr(graph, "word").to(graph["word"].id.device)
+        _, weights = self.pool(self.words(graph["word"].id, word_ptr), word_ptr, return_weights=True)
+        return weights
+
     def _nodes(self, graph: RoleGraph) -> tuple[Tensor, ReasoningGraph]:
         """The nodes before reasoning [events + actions + entities, D], and how they are joined."""
         _, event, local = self._pooled(graph)

@@ -1,0 +1,40 @@
+"""``graphvtr plot curves RUN ... --out FILE``: training curves of runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the kind."""
+    parser = subparsers.add_parser(
+        "curves", help="training curves of runs", description="A value by epoch, a line a run; the best is ringed."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run of graphvtr train")
+    parser.add_argument("--value", default="val/rsum", help="what to draw, as logged (default: val/rsum)")
+    add_out_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read and draw."""
+    from graphvtr.errors import DataError
+    from graphvtr.plot import plot_curves
+    from graphvtr.tasks.curves import read_curves
+
+    check_out(args.out)
+    use_files()
+    curves = {}
+    for folder in args.runs:
+        found = read_curves(folder)
+        if args.value not in found:
+            raise DataError(f"{folder}: '{args.value}'", "was not logged", f"known: {', '.join(sorted(found))}")
+        curves[str(folder)] = found[args.value]
+    best = "min" if "loss" in args.value or args.value.endswith(("MedR", "MnR")) else "max"
+    ax = plot_curves(curves, ylabel=args.value, best=None if args.value == "lr" else best)
+    write_figure(ax.figure, args.out, args.dpi)
+    return 0

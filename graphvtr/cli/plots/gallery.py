@@ -1,0 +1,62 @@
+"""``graphvtr plot gallery CHECKPOINT --data NAME``: what captions find, or what clips find."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from graphvtr.cli.eval import add_source_arguments, source_of
+from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the kind."""
+    parser = subparsers.add_parser(
+        "gallery",
+        help="what captions or clips find",
+        description="A row a query with its best results, right ones green with a tick, wrong ones orange with a "
+        "cross, and their scores on each level (HGR, Figures 4 and 5).",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train")
+    parser.add_argument("--split", default="test", help="split to search (default: test)")
+    parser.add_argument(
+        "--direction", default="t2v", choices=("t2v", "v2t"), help="captions find clips, or the reverse"
+    )
+    parser.add_argument("--queries", type=int, default=4, help="rows (default: 4)")
+    parser.add_argument("--top", type=int, default=3, help="results a row (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of queries (default: 0)")
+    parser.add_argument("--clips", type=Path, metavar="DIR", help="folder of the video files")
+    add_source_arguments(parser)
+    add_out_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score all pairs, choose queries, draw."""
+    import torch
+
+    from graphvtr.errors import DataError
+    from graphvtr.plot.retrieved import retrieved_captions, retrieved_clips
+    from graphvtr.tasks.embed import encode_texts, encode_videos
+    from graphvtr.tasks.open import open_on
+    from graphvtr.tasks.prepare import prepare
+
+    check_out(args.out)
+    if min(args.queries, args.top) < 1:
+        raise DataError("queries and top", f"are {args.queries} and {args.top}", "give 1 or more")
+    use_files()
+    model, vocabulary, dataset, _ = open_on(args.checkpoint, args.data, args.split, source_of(args))
+    prepared = prepare(dataset, model, vocabulary)
+    with torch.inference_mode():
+        levels = model.level_scores(
+            encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)
+        )
+        scores = model.fuse(levels)
+    count = len(dataset.captions if args.direction == "t2v" else dataset.videos)
+    generator = torch.Generator().manual_seed(args.seed)
+    queries = torch.randperm(count, generator=generator)[: args.queries].tolist()
+    draw = retrieved_clips if args.direction == "t2v" else retrieved_captions
+    figure = draw(dataset, queries, scores, levels, model.levels, top=args.top, clips=args.clips)
+    write_figure(figure, args.out, args.dpi)
+    return 0

@@ -1,0 +1,59 @@
+"""``graphvtr plot ranks SCORES.npz ... --data NAME``: histograms of the right items' ranks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from graphvtr.cli.eval import add_source_arguments, source_of
+from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the kind."""
+    parser = subparsers.add_parser(
+        "ranks",
+        help="histograms of ranks",
+        description="Where the right item stands for each query, one histogram a score file of graphvtr eval "
+        "--save-scores.",
+    )
+    parser.add_argument("scores", nargs="+", type=Path, metavar="SCORES.npz", help="of graphvtr eval --save-scores")
+    parser.add_argument("--split", default="test", help="split that was evaluated (default: test)")
+    parser.add_argument("--direction", default="t2v", choices=("t2v", "v2t"))
+    add_source_arguments(parser)
+    add_out_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rank and draw."""
+    import numpy as np
+    import torch
+
+    from graphvtr.datasets import build_dataset
+    from graphvtr.errors import DataError
+    from graphvtr.metrics import RetrievalRanks
+    from graphvtr.plot import plot_rank_histogram
+
+    check_out(args.out)
+    use_files()
+    dataset = build_dataset(args.data, args.split, source_of(args))
+    shape = (len(dataset.videos), len(dataset.captions))
+    found = {}
+    for path in args.scores:
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                scores = torch.from_numpy(saved["scores"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(path, f"is no score file ({error})", "write it with graphvtr eval --save-scores") from error
+        if tuple(scores.shape) != shape:
+            raise DataError(path, f"has scores {list(scores.shape)} for {list(shape)}", "give the split they are of")
+        ranks = RetrievalRanks(dataset.video_of_caption, *shape)
+        ranks.add_positives(scores)
+        ranks.add(scores)
+        t2v, v2t = ranks.ranks()
+        found[path.stem] = (t2v if args.direction == "t2v" else v2t).best.numpy().astype(int)
+    ax = plot_rank_histogram(found, items=shape[0] if args.direction == "t2v" else shape[1])
+    write_figure(ax.figure, args.out, args.dpi)
+    return 0

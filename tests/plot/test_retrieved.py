@@ -1,0 +1,78 @@
+"""Galleries show the best results in order, marked right or wrong, with level scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.datasets.moving_scenes import MovingScenes
+from graphvtr.errors import DataError
+from graphvtr.plot import FoundCaption, plot_caption_gallery
+from graphvtr.plot.clips import frames_of
+from graphvtr.plot.retrieved import retrieved_captions, retrieved_clips
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> MovingScenes:
+    return MovingScenes(tmp_path_factory.mktemp("scenes"), "val", num_clips=40, workers=0, progress=False)
+
+
+def test_text_to_video(scenes: MovingScenes) -> None:
+    shape = (len(scenes.videos), len(scenes.captions))
+    scores = torch.zeros(shape)
+    scores[2, 0], scores[0, 0], scores[1, 0] = 0.9, 0.5, 0.1
+    levels = torch.stack([scores, scores + 1])
+    figure = retrieved_clips(scenes, [0], scores, levels, ("event", "action"))
+    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
+    assert titles == [
+        f"✗ 1. {scenes.videos[2]}  0.900", f"✓ 2. {scenes.videos[0]}  0.500", f"✗ 3. {scenes.videos[1]}  0.100",
+    ]  # fmt: skip
+    assert figure.axes[1].get_xlabel() == "event 0.90  action 1.90"
+    assert figure.axes[0].texts[0].get_text().replace("\n", " ")[:60] == scenes.captions[0][:60]
+    right, wrong = figure.axes[2].spines["top"], figure.axes[1].spines["top"]
+    assert right.get_linestyle() != wrong.get_linestyle()  # told apart in grey
+
+
+def test_video_to_text(scenes: MovingScenes) -> None:
+    shape = (len(scenes.videos), len(scenes.captions))
+    scores = torch.zeros(shape)
+    scores[1, 7], scores[1, 0] = 0.9, 0.5  # captions 5-9 are of clip 1
+    figure = retrieved_captions(scenes, [1], scores, torch.stack([scores]), ("event",), top=2)
+    texts = [text.get_text() for text in figure.axes[1].texts]
+    assert texts[0] == "✓ 0.900"
+    assert texts[1].replace("\n", " ").startswith(f"1. {scenes.captions[7]}"[:40])
+    assert "event 0.90" in texts[1]
+    assert texts[2] == "✗ 0.500"
+    assert figure.axes[0].get_title(loc="left") == scenes.videos[1]
+
+
+def test_long_captions_stay_in_their_rows() -> None:
+    clip = np.zeros((2, 8, 8, 3), dtype=np.uint8)
+    found = [FoundCaption("word " * 200, 0.5, True, {"event": 0.1}), FoundCaption("b" * 300, 0.4, False)]
+    figure = plot_caption_gallery([clip, clip], [found, found])
+    figure.canvas.draw()
+    for ax in figure.axes[1::2]:
+        boxes = [text.get_window_extent() for text in ax.texts if "\n" in text.get_text()]
+        assert not boxes[0].overlaps(boxes[1])
+
+
+def test_errors(scenes: MovingScenes, tmp_path: Path) -> None:
+    scores = torch.zeros(len(scenes.videos), len(scenes.captions))
+    with pytest.raises(DataError, match=r"level_scores: have shape"):
+        retrieved_clips(scenes, [0], scores, scores[None, :1], ("event",))
+    plain = RetrievalDataset(
+        "plain", "test", scenes.videos, scenes.captions, scenes.video_of_caption, scenes.video_graphs,
+        scenes.role_graphs,
+    )  # fmt: skip
+    assert frames_of(plain, 0, [0.0]) is None
+    with pytest.raises(DataError, match="has features but no pictures"):
+        retrieved_captions(plain, [0], scores, scores[None], ("event",))
+    with pytest.raises(DataError, match="holds no clips"):
+        frames_of(plain, 0, [0.0], tmp_path)
+    with pytest.raises(DataError, match="found: does not fit"):
+        plot_caption_gallery([], [])
+    assert frames_of(scenes, 0, [0.0, 1.0]).shape == (2, 64, 64, 3)
