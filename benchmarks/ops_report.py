@@ -27,6 +27,10 @@ def workloads(rows: list[Row]) -> Iterator[tuple[str, str, list[Row]]]:
         yield op, workload, list(group)
 
 
+def threads(row: Row) -> str:
+    return f"{row['threads']} thread" + ("" if row["threads"] == "1" else "s")
+
+
 def best(rows: list[Row], ours: bool) -> Row | None:
     """The fastest way of ours, or of all others."""
     chosen = [row for row in rows if row["way"].startswith(OURS) == ours]
@@ -38,7 +42,7 @@ def write_text(path: Path) -> None:
     rows = read(path)
     first = rows[0]
     lines = [
-        f"{first['device']}, {first['threads']} threads, float32: {first['bandwidth_gb_s']} GB/s (copy), "
+        f"{first['device']}, {threads(first)}, float32: {first['bandwidth_gb_s']} GB/s (copy), "
         f"{first['gflop_s']} GFLOP/s (matrix product), measured in the same run",
         f"torch {first['torch']}, torch-geometric {first['torch_geometric']}, triton {first['triton'] or '-'}, "
         f"torch-scatter {first['torch_scatter'] or '-'}, Python {first['python']}, {first['date']}",
@@ -121,7 +125,7 @@ def draw(path: Path) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     rows = [row for row in read(path) if row["direction"] == DIRECTIONS[1]]
     for op, group in groupby(rows, key=lambda row: row["op"]):
@@ -143,13 +147,17 @@ def draw(path: Path) -> None:
             axis.set_yticks(range(len(part)), [row["way"] for row in part], fontsize=8)
             axis.set_ylim(len(part) - 0.5, -0.5)
             axis.set_xscale("log")
-            axis.set_xlim(min(medians) / 1.5, max(medians) * max(3, (max(medians) / min(medians)) ** 0.5))
+            low, high = (op(float(row[key]) for row in part) for op, key in ((min, "p20_ms"), (max, "p80_ms")))
+            axis.set_xlim(low / 1.3, high * max(3, (high / low) ** 0.5))
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 30 else (1,)))
             axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
             axis.xaxis.set_minor_formatter(NullFormatter())
             axis.grid(axis="x", color="#dddddd", linewidth=0.6)
             axis.set_title(part[0]["workload"], fontsize=9, loc="left")
             axis.tick_params(labelsize=8)
-        figure.suptitle(f"{op}, forward + backward, {part[0]['device']}, {part[0]['threads']} threads", fontsize=10)
+        axes[-1, 0].set_xlabel("milliseconds: median, 20th to 80th percentile", fontsize=8)
+        where = f"{part[0]['device']}, {threads(part[0])}"
+        figure.suptitle(f"{op}, forward + backward, {where}", fontsize=10)
         figure.savefig(path.with_name(f"{path.stem}_{op}.png"), dpi=110)
         plt.close(figure)
 

@@ -12,8 +12,8 @@ from graphvtr.ops._segments import accumulate_dtype
 from graphvtr.ops.eager._groups import Group, groups
 from graphvtr.ops.eager._walk_math import Walk, low_rank_backward, low_rank_walk
 
-#: Elements of phi that a group of graphs may have: what backward reads twice then comes from the cache.
-_GROUP_ELEMENTS = 1 << 20
+#: Elements of phi that a group of graphs may have: fewer calls against what backward holds at a time.
+_GROUP_ELEMENTS = 1 << 23
 
 
 def forward(
