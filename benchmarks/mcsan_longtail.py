@@ -80,7 +80,7 @@ def _counts(path: Path, test: RetrievalDataset) -> tuple[np.ndarray, np.ndarray,
 
 def _as_many_as(p: Tensor, count: Tensor) -> Tensor:
     """The ``count`` [N] likeliest of each row of ``p`` [N, K]."""
-    rank = p.argsort(1, descending=True, stable=True).argsort(1)
+    rank = p.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     return rank < count[:, None]
 
 

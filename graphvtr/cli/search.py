@@ -22,6 +22,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("query", nargs="+", help="one or more sentences, each in quotes")
     parser.add_argument("--store", type=Path, required=True, help="feature store written by graphvtr extract")
     parser.add_argument("--top", type=int, default=5, help="clips to show (default: 5)")
+    for level in ("entity", "action", "relationship"):
+        parser.add_argument(
+            f"--{level}", action="append", default=[], metavar="CONCEPT",
+            help=f"only clips in which the model sees this {level}; repeatable (mcsan, hanet)",
+        )  # fmt: skip
+    parser.add_argument("--at-least", type=float, default=0.5, metavar="P", help="with this probability (default: 0.5)")
     parser.add_argument("--parser", default="spacy", help="parser of the sentence (default: spacy)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a sentence")
     parser.set_defaults(run=run)
@@ -29,13 +35,18 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
-    from graphvtr.search import SearchEngine, format_results
+    from graphvtr.search import ConceptFilter, SearchEngine, format_results
 
     engine = SearchEngine.from_files(
         args.checkpoint, args.store, parser=args.parser, progress=sys.stderr.isatty() and not args.json
     )
+    filters = [
+        ConceptFilter(level, concept, args.at_least)
+        for level in ("entity", "action", "relationship")
+        for concept in getattr(args, level)
+    ]
     for query in args.query:
-        results = engine.search(query, args.top)
+        results = engine.search(query, args.top, filters)
         if args.json:
             rows = [asdict(result) for result in results]
             for row in rows:

@@ -14,6 +14,7 @@ from graphvtr.datasets import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
+from graphvtr.search.tags import ConceptFilter, concept_model, keeps
 from graphvtr.tasks.checkpoint import check_features, load_checkpoint
 from graphvtr.tasks.prepare import featurizer_name
 from graphvtr.text import RoleParser, Vocabulary, get_parser
@@ -106,20 +107,32 @@ class SearchEngine:
         check_features(checkpoint, info, store, width=features.widths["frame_x"], featurizer=made_by)
         return cls(model, vocabulary, features.video_graphs(), get_parser(parser), progress=progress)
 
-    def search(self, query: str, top: int = 5) -> list[SearchResult]:
+    def search(self, query: str, top: int = 5, filters: Sequence[ConceptFilter] = ()) -> list[SearchResult]:
         """The ``top`` clips for a sentence, best first; clips of equal score in the order of the store.
 
+        Args:
+            query: a sentence.
+            top: clips at most.
+            filters: concepts that a clip must show, for models that predict concepts.
+
         Raises:
-            DataError: the query is empty or too long for the parser, or ``top`` is below 1.
+            DataError: the query is empty or too long for the parser, ``top`` is below 1, or the model does not know a
+                concept.
         """
         if top < 1:
             raise DataError("top", f"is {top}", "give 1 or more")
+        allowed = None
+        if filters:
+            with torch.inference_mode():
+                allowed = keeps(concept_model(self.model), self.video, filters)
         graph = self.model.transform_text(self.vocabulary.encode(self.parser.parse_one(query)))
         with torch.inference_mode():
             text = self.model.encode_text(graph)
             levels = self.model.level_scores(self.video, text)[..., 0]  # [levels, Nv]
             scores = self.model.fuse(levels)  # [Nv]
-        order = torch.sort(scores, descending=True, stable=True).indices[:top].tolist()
+        order = torch.sort(scores, descending=True, stable=True).indices
+        if allowed is not None:
+            order = order[allowed.to(order.device)[order]]
         return [
             SearchResult(
                 self.names[item],
@@ -127,7 +140,7 @@ class SearchEngine:
                 dict(zip(self.model.levels, levels[:, item].tolist(), strict=True)),
                 self.match_phrases(graph, text, item),
             )
-            for item in order
+            for item in order[:top].tolist()
         ]
 
     def match_phrases(self, graph: RoleGraph, text: LevelEmbeddings, item: int) -> list[PhraseMatch]:
