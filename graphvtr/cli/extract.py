@@ -55,6 +55,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes that share the clips (default: 1)"
     )
+    parser.add_argument(
+        "--gallery",
+        type=Path,
+        metavar="FILE",
+        help="draw boxes and tracks on six of the clips into this .png, .pdf or .svg",
+    )
     parser.add_argument("--device", default="cpu", help="where the features are computed (default: cpu)")
     parser.add_argument("--overwrite", action="store_true", help="empty the store first")
     parser.set_defaults(run=run)
@@ -62,11 +68,14 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract; 0 if the store has at least one of the clips, else 1."""
+    from graphvtr.errors import DataError
     from graphvtr.video.extract import extract
     from graphvtr.video.features import build_featurizer
     from graphvtr.video.motion import build_motion
     from graphvtr.video.regions import TrackLinker, build_detector
 
+    if args.gallery is not None and args.detector is None:
+        raise DataError("--gallery", "there are no regions to draw", "give a --detector")
     featurizer = build_featurizer(args.backbone, device=args.device)
     detector = linker = None
     if args.detector is not None:
@@ -85,4 +94,29 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
     )
     print(report.summary())
+    if args.gallery is not None and report.ok:
+        _draw(args)
     return 0 if report.ok else 1
+
+
+def _draw(args: argparse.Namespace, count: int = 6) -> None:
+    """Boxes and tracks of a few clips, evenly spaced in the order of names."""
+    from graphvtr.errors import DataError
+    from graphvtr.plot import TrackedClip, plot_tracks
+    from graphvtr.video import FeatureStore, uniform_indices
+
+    store = FeatureStore.open(args.out)
+    names = [name for name in store if (args.folder / store.entry(name).source.get("file", "?")).is_file()]
+    if not names:
+        raise DataError("--gallery", f"none of the clips of {args.out} is in {args.folder}", "give their folder")
+    chosen = [names[index] for index in uniform_indices(len(names), count).tolist()]
+    clips = [
+        TrackedClip.from_file(args.folder / store.entry(name).source["file"], store.video_graph(name), name=name)
+        for name in chosen
+    ]
+    try:
+        plot_tracks(clips).savefig(args.gallery, dpi=110)
+    except (OSError, ValueError) as error:
+        fix = "give a .png, .pdf or .svg in a folder that exists"
+        raise DataError(args.gallery, f"cannot be written ({error})", fix) from None
+    print(f"wrote {args.gallery}")

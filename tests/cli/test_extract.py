@@ -63,3 +63,32 @@ def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, messa
     assert error.startswith("graphvtr: error: ")
     assert message in error
     assert not (tmp_path / "store").exists()
+
+
+def test_regions_motion_rate_and_a_gallery(folder, tmp_path, capsys):
+    out, picture = tmp_path / "store", tmp_path / "tracks.png"
+    arguments = ["extract", str(folder), "--out", str(out), "--detector", "grid", "--regions", "4"]
+    arguments += ["--motion", "differences", "--rate", "5", "--gallery", str(picture)]
+    assert main(arguments) == 0
+    assert f"wrote {picture}" in capsys.readouterr().out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    store = FeatureStore.open(out)
+    graph = store.video_graph("one")
+    assert store.widths == {"frame_x": 416 + 151, "region_x": 416}
+    assert (graph.num_frames, graph.num_regions) == (4, 16)
+    assert (graph["region"].track >= 0).all()
+    assert store.settings["frames"]["rate"] == 5.0
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--detector", "fasterdet"], "detector 'fasterdet': unknown"),
+    (["--detector", "grid", "--regions", "5"], "a grid has a square number"),
+    (["--gallery", "x.png"], "there are no regions to draw"),
+    (["--motion", "flow"], "motion features 'flow': unknown"),
+    (["--rate", "0"], "rate: is 0"),
+    (["--workers", "0"], "workers: is 0"),
+])  # fmt: skip
+def test_wrong_arguments_of_regions(folder, tmp_path, capsys, arguments, message):
+    assert main(["extract", str(folder), "--out", str(tmp_path / "store"), *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
