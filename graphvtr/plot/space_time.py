@@ -95,9 +95,8 @@ def plot_space_time_attention(
         ax.text(column, -0.75, "∅", ha="center", va="bottom", fontsize=7, color=EDGE_COLOUR)
     names = [str(number) for number in range(count)] if time is None else [f"{float(one):.1f} s" for one in time]
     middle = np.array([np.flatnonzero(owner == number).mean() for number in range(count)])
-    shown = np.unique(np.linspace(0, count - 1, min(count, 10)).round().astype(int))
+    shown, rows = (np.arange(0, count, -(-count // most)) for most in (8, 16))
     ax.set_xticks(middle[shown], [names[number] for number in shown], fontsize=7)
-    rows = np.unique(np.linspace(0, count - 1, min(count, 16)).round().astype(int))
     ax.set_yticks(rows, [names[number] for number in rows], fontsize=7)
     ax.set_xlabel("regions heard, frame by frame", fontsize=9)
     ax.set_ylabel("frame that hears", fontsize=9)

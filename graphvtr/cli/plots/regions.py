@@ -47,6 +47,14 @@ def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--caption", help="the line on top (default: the dataset's caption, or the clip's name)")
 
 
+def check_clip(args: argparse.Namespace) -> None:
+    """Raise DataError unless the arguments say where the clip is; asked before the work begins."""
+    from graphvtr.errors import DataError
+
+    if (args.store is None) == (args.data is None):
+        raise DataError("the clip", "needs one of --store and --data", "give the store of its regions")
+
+
 def run(args: argparse.Namespace) -> int:
     """Load the model and the clip, and draw."""
     import torch
@@ -56,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.checkpoint import load_checkpoint
 
     check_out(args.out)
+    check_clip(args)
     model, _, info = load_checkpoint(args.checkpoint)
     if not hasattr(model, "attention_map"):
         raise DataError(
@@ -76,10 +85,6 @@ def run(args: argparse.Namespace) -> int:
 
 def load_clip(args: argparse.Namespace, info: CheckpointInfo) -> tuple[VideoGraph, NDArray[np.uint8], str]:
     """The graph, pictures and caption of the clip that :func:`add_clip_arguments` names."""
-    from graphvtr.errors import DataError
-
-    if (args.store is None) == (args.data is None):
-        raise DataError("the clip", "needs one of --store and --data", "give the store of its regions")
     return _from_scenes(args) if args.store is None else _from_file(args, info)
 
 

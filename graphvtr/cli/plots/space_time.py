@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
-from graphvtr.cli.plots.regions import add_clip_arguments, load_clip
+from graphvtr.cli.plots.regions import add_clip_arguments, check_clip, load_clip
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.checkpoint import load_checkpoint
 
     check_out(args.out)
+    check_clip(args)
     model, _, info = load_checkpoint(args.checkpoint)
     if not isinstance(model, VSRNet):
         raise DataError(args.checkpoint, f"is a {type(model).__name__}", "use a checkpoint of VSR-Net")
