@@ -39,7 +39,9 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
         reasoning, layers = model.attention_weights(graph)
     counts = [1, graph.num_actions, graph.num_entities]
     names: list[Node] = [(level, i) for level, count in zip(LEVELS, counts, strict=True) for i in range(count)]
-    weights = torch.stack([layer.cpu() for layer in layers], 1) if layers else torch.zeros(reasoning.edge_index.size(1), 0)
+    weights = (
+        torch.stack([layer.cpu() for layer in layers], 1) if layers else torch.zeros(reasoning.edge_index.size(1), 0)
+    )
     return {
         (names[source], names[target]): row
         for (source, target), row in zip(reasoning.edge_index.t().tolist(), weights.tolist(), strict=True)

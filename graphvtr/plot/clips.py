@@ -35,8 +35,8 @@ def frames_of(
         return pictures[[int(np.abs(shown - time).argmin()) for time in times]]
     if clips is None:
         return None
-    from graphvtr.video.decode import ClipReader
     from graphvtr.video.clip_files import find_clips
+    from graphvtr.video.decode import ClipReader
 
     name = dataset.videos[index]
     files, _ = find_clips(clips)
