@@ -21,6 +21,7 @@ from graphvtr.video.store.files import (
     loose_file_name,
     open_clips,
     shard_file_name,
+    size_groups,
     write_clips,
 )
 from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
@@ -266,7 +267,7 @@ class FeatureStore:
             self.refresh()
             loose = {name: found for name, found in self._index.items() if found[0].parent.name == "clips"}
             number = 1 + max((int(file.name.split("-")[1]) for file in self.path.glob("shards/shard-*")), default=0)
-            for names in _groups({name: entry.num_bytes for name, (_, entry) in loose.items()}, shard_bytes):
+            for names in size_groups({name: entry.num_bytes for name, (_, entry) in loose.items()}, shard_bytes):
                 clips = [(self.entry(name), self._arrays(name)) for name in names]
                 write_clips(self.path / "shards" / shard_file_name(number), clips)
                 number += 1
@@ -310,17 +311,3 @@ class FeatureStore:
             for pattern in ("clips/*", "shards/*", "failures.json"):
                 for file in self.path.glob(pattern):
                     file.unlink()
-
-
-def _groups(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
-    """Names in order, in groups whose sizes add up to at least ``limit`` (the last one may be smaller)."""
-    group: list[str] = []
-    total = 0
-    for name in sorted(sizes):
-        group.append(name)
-        total += sizes[name]
-        if total >= limit:
-            yield group
-            group, total = [], 0
-    if group:
-        yield group

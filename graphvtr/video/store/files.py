@@ -162,3 +162,17 @@ def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], prefix: st
         elif one != other:
             found.append(f"{prefix}{key} is {one} in the store and {other} now")
     return found
+
+
+def size_groups(sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Names in order, in groups whose sizes add up to at least ``limit`` (the last one may be smaller)."""
+    group: list[str] = []
+    total = 0
+    for name in sorted(sizes):
+        group.append(name)
+        total += sizes[name]
+        if total >= limit:
+            yield group
+            group, total = [], 0
+    if group:
+        yield group
