@@ -32,7 +32,7 @@ class Listing:
         listed_in: the file of the split, for messages.
         official: how many videos the split has officially; several numbers where papers differ, none where there
             is no official list.
-        known: videos of all splits, where captions of others are worth a word; by default those with captions.
+        others: videos on the dataset's other lists; None where there are none to compare with.
     """
 
     videos: Sequence[str]
@@ -40,7 +40,7 @@ class Listing:
     captions_from: Path
     listed_in: Path
     official: tuple[int, ...] = ()
-    known: frozenset[str] | None = None
+    others: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class SplitReport:
         official: the official numbers, if any.
         without_captions: listed videos that have none; they are left out.
         without_features: listed videos that have none; they are left out.
+        elsewhere: listed videos that are on another split's list, too.
         unknown: videos with captions that no list knows.
         duplicates: captions that stand more than once for the same video.
     """
@@ -62,6 +63,7 @@ class SplitReport:
     official: tuple[int, ...] = ()
     without_captions: list[str] = field(default_factory=list)
     without_features: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     duplicates: int = 0
 
@@ -74,6 +76,7 @@ class SplitReport:
         for names, text in (
             (self.without_captions, "listed videos have no captions"),
             (self.without_features, "listed videos have no features"),
+            (self.elsewhere, "listed videos are on the list of another split too"),
             (self.unknown, "videos have captions but are on no list"),
         ):
             if names:
@@ -101,53 +104,62 @@ def captioned_dataset(
 ) -> RetrievalDataset:
     """A split from its listing and the feature store of ``source`` (or what ``features_of`` makes of the store).
 
-    ``source.options`` may hold ``max_captions`` (the first n of each video are taken) and ``duplicate_captions``
+    ``source.options`` may hold ``max_captions`` (the first n of each video are taken), ``duplicate_captions``
     (``"keep"``, or ``"drop"`` those that repeat an earlier one of their video) and ``features`` (read into
     ``"memory"``, or left on ``"disk"`` and read for every batch; by default the latter above 2 GiB). With
-    ``source.missing`` ``"error"`` a
-    split that differs from the official one in number, and a listed video without captions or features, are
-    errors; else they are left out and reported (:attr:`RetrievalDataset.report`).
+    ``source.missing`` ``"error"`` a split that differs from the official one in number, and a listed video without
+    captions or features, are errors; else they are left out and reported (:attr:`RetrievalDataset.report`).
 
     Raises:
         DataError: no store, a video listed twice, nothing left, an unknown option, or as above.
     """
     where = f"{name}/{split}"
-    strict = source.missing == "error"
-    seen: set[str] = set()
-    for video in listing.videos:
-        if video in seen:
-            raise DataError(f"{listing.listed_in}: video '{video}'", "is listed twice", "list every video once")
-        seen.add(video)
-    known = listing.known if listing.known is not None else frozenset(listing.captions)
+    report = _compare(where, listing, strict=source.missing == "error")
+    captioned = [video for video in listing.videos if listing.captions.get(video)]
+    store = open_store(name, source)
+    features: Features = store if features_of is None else features_of(store)
+    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip")
+    captions, owner, repeated = _chosen(videos, listing.captions, source)
+    for line in replace(report, duplicates=repeated).lines():
+        logger.warning("%s: %s", where, line)
+    graphs = load(store, videos, source) if features is store else features.video_graphs(videos)
+    dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, parse_captions(captions, source))
+    held = set(videos)
+    lacking = [video for video in captioned if video not in held]  # keep_available has told of those
+    dataset.report = replace(report, duplicates=repeated, without_features=lacking)
+    return dataset
+
+
+def _compare(where: str, listing: Listing, strict: bool) -> SplitReport:
+    """What is odd about a listing, before features are looked for.
+
+    Raises:
+        DataError: a video is listed twice, no video has captions, or with ``strict`` one has none or their number is
+            not the official one.
+    """
+    listed = set(listing.videos)
+    if len(listed) < len(listing.videos):
+        seen: set[str] = set()
+        twice = next(video for video in listing.videos if video in seen or seen.add(video))  # type: ignore[func-returns-value]
+        raise DataError(f"{listing.listed_in}: video '{twice}'", "is listed twice", "list every video once")
+    others = listing.others
     report = SplitReport(
         where,
         len(listing.videos),
         listing.official,
         without_captions=[video for video in listing.videos if not listing.captions.get(video)],
-        unknown=sorted(video for video in listing.captions if video not in known),
+        elsewhere=[] if others is None else [video for video in listing.videos if video in others],
+        unknown=[] if others is None else sorted(listing.captions.keys() - listed - others),
     )
     if strict and listing.official and report.listed not in listing.official:
         raise DataError(listing.listed_in, report.lines()[0], "take the official list, or pass --missing skip")
-    captioned = [video for video in listing.videos if listing.captions.get(video)]
-    if report.without_captions and (strict or not captioned):
+    if report.without_captions and (strict or len(report.without_captions) == report.listed):
         raise DataError(
             f"{listing.captions_from}: video '{report.without_captions[0]}'",
             f"has no captions ({len(report.without_captions)} listed videos have none)",
             f"it is listed in {listing.listed_in}",
         )
-    store = open_store(name, source)
-    features: Features = store if features_of is None else features_of(store)
-    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip")
-    held = set(videos)
-    report.without_features.extend(video for video in captioned if video not in held)
-    captions, owner, repeated = _chosen(videos, listing.captions, source)
-    report = replace(report, duplicates=repeated)
-    for line in replace(report, without_features=[]).lines():  # keep_available has told of those
-        logger.warning("%s: %s", where, line)
-    graphs = load(store, videos, source) if features is store else features.video_graphs(videos)
-    dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, parse_captions(captions, source))
-    dataset.report = report
-    return dataset
+    return report
 
 
 def check_options(name: str, source: DataSource, known: Iterable[str] = ()) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -56,6 +56,18 @@ def read_list(path: Path) -> list[str]:
             raise DataError(f"{path}: video '{name}'", "is listed twice", "list every video once")
         seen.add(name)
     return names
+
+
+def read_lists(paths: Iterable[Path]) -> frozenset[str] | None:
+    """The names of several lists together; None where one of them is missing.
+
+    Raises:
+        DataError: see :func:`read_list`.
+    """
+    paths = list(paths)
+    if not all(path.is_file() for path in paths):
+        return None
+    return frozenset(name for path in paths for name in read_list(path))
 
 
 def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", fix: str = "check --root") -> list[Row]:

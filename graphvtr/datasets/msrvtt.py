@@ -74,7 +74,7 @@ def _full(root: Path, split: str) -> Listing:
     if not videos:
         raise DataError(path, f"has no video whose split is {' or '.join(wanted)}", ANNOTATION)
     official = FULL.get(split, tuple(number + 497 for number in FULL["train"]))
-    return Listing(videos, captions, path, path, official, frozenset(part_of))
+    return Listing(videos, captions, path, path, official, frozenset(part_of) - set(videos))
 
 
 def _one_k_a(train_file: str, root: Path, split: str) -> Listing:
@@ -87,7 +87,11 @@ def _one_k_a(train_file: str, root: Path, split: str) -> Listing:
     where, captions = _training_captions(root)
     official = {"trainval": 9000, "val": 497, "train": 8503} if "9k" in train_file else {
         "trainval": 7010, "val": 497, "train": 6513}  # fmt: skip
-    return Listing(_part(videos, split), captions, where, path, (official[split],), frozenset(captions))
+    chosen = _part(videos, split)
+    tests = root / "MSRVTT_JSFUSION_test.csv"
+    others = frozenset(read_captions_table(tests)) if tests.is_file() else None
+    mine = {video: captions[video] for video in chosen if video in captions}
+    return Listing(chosen, mine, where, path, (official[split],), others)
 
 
 def _one_k_b(root: Path, split: str) -> Listing:

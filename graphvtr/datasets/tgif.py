@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
-from graphvtr.datasets.files import need_file, one_line, read_list, read_pairs, read_table
+from graphvtr.datasets.files import need_file, one_line, read_list, read_lists, read_pairs, read_table
 from graphvtr.errors import DataError
 
 RELEASE = "put {} of https://github.com/raingo/TGIF-Release (folder data) there"
@@ -47,10 +47,13 @@ def tgif(split: str, source: DataSource) -> RetrievalDataset:
     path = need_file(root, "tgif-v1.0.tsv", RELEASE.format("tgif-v1.0.tsv"))
     by_url = read_pairs(path)
     listed_in = need_file(root, f"splits/{split}.txt", RELEASE.format(f"splits/{split}.txt"))
-    names = gif_names([*by_url, *(url for url in read_list(listed_in) if url not in by_url)], path)
+    listed = read_list(listed_in)
+    others = read_lists(root / "splits" / f"{other}.txt" for other in OFFICIAL if other != split)
+    names = gif_names({**by_url, **dict.fromkeys(listed), **dict.fromkeys(others or ())}, path)
     captions = {names[url]: sentences for url, sentences in by_url.items()}
-    videos = [names[url] for url in read_list(listed_in)]
-    return captioned_dataset("tgif", split, source, Listing(videos, captions, path, listed_in, OFFICIAL[split]))
+    elsewhere = None if others is None else frozenset(names[url] for url in others)
+    listing = Listing([names[url] for url in listed], captions, path, listed_in, OFFICIAL[split], elsewhere)
+    return captioned_dataset("tgif", split, source, listing)
 
 
 @DATASETS.register("tgif_qa")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
-from graphvtr.datasets.files import need_file, one_line, read_json, read_list
+from graphvtr.datasets.files import need_file, one_line, read_json, read_list, read_lists
 from graphvtr.errors import DataError
 
 FILES = {"train": "vatex_training_v1.0.json", "val": "vatex_validation_v1.0.json", "test": "vatex_validation_v1.0.json"}
@@ -48,16 +48,19 @@ def vatex(split: str, source: DataSource) -> RetrievalDataset:
     root = source.need_root("vatex")
     path = need_file(root, FILES[split], f"put {FILES[split]} of https://eric-xw.github.io/vatex-website there")
     captions = read_vatex(path)
-    videos, listed_in = list(captions), path
+    videos, listed_in, others = list(captions), path, None
     if split != "train":
         given = [root / "val_list.txt", root / "test_list.txt"]
         if all(file.is_file() for file in given):
             listed_in = root / f"{split}_list.txt"
             videos = read_list(listed_in)
+            others = read_lists(file for file in given if file != listed_in)
         else:
             val, test = halves(videos, int(source.options.get("seed", 0)))
             videos = val if split == "val" else test
-    return captioned_dataset("vatex", split, source, Listing(videos, captions, path, listed_in, OFFICIAL[split]))
+    return captioned_dataset(
+        "vatex", split, source, Listing(videos, captions, path, listed_in, OFFICIAL[split], others)
+    )
 
 
 def halves(videos: Sequence[str], seed: int) -> tuple[list[str], list[str]]:

@@ -19,8 +19,8 @@ CAPTIONS = {"a": ["one", "two", "one"], "b/c": ["three"], "d": ["four"], "x": ["
 
 
 def build(source: DataSource, videos: list[str], official: tuple[int, ...] = ()) -> RetrievalDataset:
-    known = frozenset("abd") | {"b/c"}
-    listing = Listing(videos, CAPTIONS, Path("captions.json"), Path("list.txt"), official, known)
+    others = frozenset(("b/c", "d")) - set(videos[1:])
+    listing = Listing(videos, CAPTIONS, Path("captions.json"), Path("list.txt"), official, others)
     return captioned_dataset("tiny", "train", source, listing)
 
 
@@ -35,12 +35,13 @@ def test_a_clean_split(source: Source) -> None:
 
 def test_what_is_odd_is_reported(source: Source, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        dataset = build(source(["a", "b/c"]), ["a", "b/c", "d", "silent"], (1200,))
-    assert dataset.videos == ["a", "b/c"]
+        dataset = build(source(["a", "b/c"]), ["b/c", "a", "d", "silent"], (1200,))
+    assert dataset.videos == ["b/c", "a"]
     assert dataset.report.lines() == [
         "lists 4 videos, the official split has 1,200",
         "1 listed videos have no captions: silent",
         "1 listed videos have no features: d",
+        "1 listed videos are on the list of another split too: b/c",
         "1 videos have captions but are on no list: x",
         "1 captions stand more than once for their video",
     ]

@@ -85,6 +85,9 @@ def test_one_k_a(root: Path, source: Source) -> None:
     features = source(PART)
     assert build_dataset("msrvtt_1ka", "train", features).videos == ["video0", "video7011"]
     assert build_dataset("msrvtt_1ka", "val", features).videos == ["video6513"]
+    (root / "MSRVTT_train.9k.csv").write_text("video_id\nvideo0\nvideo7010\n")
+    leak = build_dataset("msrvtt_1ka", "train", features).report.lines()
+    assert "1 listed videos are on the list of another split too: video7010" in leak
     assert build_dataset("msrvtt_1ka_7k", "trainval", features).videos == ["video1", "video6513"]
     test = build_dataset("msrvtt_1ka", "test", features)
     assert (test.videos, test.captions) == (["video7010"], ["a man, alone, sings"])
