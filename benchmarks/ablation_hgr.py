@@ -47,10 +47,14 @@ def split_tables(trials: Trials, split: str, seeds: range) -> dict[str, Any]:
     where = f"MovingScenes/{split}, {len(trials.splits[split].videos)} clips, {len(seeds)} seeds{short}"
     shown = {"chance": chance_runs(owner, len(trials.splits[split].videos)), **rows}
     print_table(f"{where}: components (as Table 4) and beyond the paper", shown)
-    differences = {name: rows[FULL].difference(one) for name, one in rows.items() if name != FULL}
-    for name, found in differences.items():
-        low, high = found["interval"]
-        print(f"rsum of {FULL} less {name}: {found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]")
+    differences = {}
+    for name in rows:
+        both = [seed for seed in done[name] if seed in done[FULL]]  # the same seeds on both sides
+        if name != FULL and both:
+            full, other = (trials.runs(ROWS[row], both, split) for row in (FULL, name))
+            found = differences[name] = {**full.difference(other), "seeds": both}
+            low, high = found["interval"]
+            print(f"rsum of {FULL} less {name} ({len(both)} seeds): {found['mean']:+.1f} [{low:+.1f}, {high:+.1f}]")
     per_seed = [level_scores(trials, seed, split) for seed in trials.finished(ROWS[FULL], seeds)]
     levels = {
         name: Runs.of([scores[position] for scores in per_seed], owner)

@@ -129,7 +129,7 @@ def plot_caption_gallery(
                 transform=text.transAxes, weight="bold",
             )  # fmt: skip
             text.text(
-                0.13, 1 - (rank - 0.5) / most, lines + (f"\n    {levels}" if levels else ""), fontsize=8.5,
+                0.105, 1 - (rank - 0.5) / most, lines + (f"\n    {levels}" if levels else ""), fontsize=8.5,
                 va="center", transform=text.transAxes,
             )  # fmt: skip
     return figure
