@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+
+from graphvtr.errors import DataError
 
 SIDES = ("video", "text")
 
@@ -22,6 +25,12 @@ class AttributeHeads(nn.Module):
         channels: D, width of the embeddings.
         sizes: level -> number of concepts, 0 included.
         shared: False gives each side layers of its own.
+        prior: the probability that a fresh layer gives every concept, by its bias: `focal loss
+            <https://arxiv.org/abs/1708.02002>`_ (section 4.1) starts at 0.01, as most labels are absent; None leaves
+            the bias to PyTorch, which makes it about one half.
+
+    Raises:
+        DataError: a prior that is not between 0 and 1.
 
     Shapes:
         - **input:** ``[N, D]``
@@ -33,13 +42,21 @@ class AttributeHeads(nn.Module):
         torch.Size([2, 3])
     """
 
-    def __init__(self, channels: int, sizes: Mapping[str, int], shared: bool = True) -> None:
+    def __init__(
+        self, channels: int, sizes: Mapping[str, int], shared: bool = True, prior: float | None = None
+    ) -> None:
         super().__init__()
+        if prior is not None and not 0.0 < prior < 1.0:
+            raise DataError("prior", f"is {prior}", "give a probability between 0 and 1, or None")
         self.shared = shared
         self.heads = nn.ModuleDict({
             side: nn.ModuleDict({level: _Head(channels, size) for level, size in sizes.items()})
             for side in (SIDES[:1] if shared else SIDES)
         })  # fmt: skip
+        if prior is not None:
+            for module in self.modules():
+                if isinstance(module, _Head):
+                    nn.init.constant_(module.bias, math.log(prior / (1 - prior)))
 
     def forward(self, level: str, x: Tensor, side: str) -> Tensor:
         """Logits of a level's concepts.

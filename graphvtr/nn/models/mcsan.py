@@ -65,6 +65,8 @@ class MCSAN(ConceptModel):
         attribute_weight: :math:`\lambda_1`.
         distribution_weight: :math:`\lambda_2`.
         alpha, gamma, negatives: of the :class:`graphvtr.nn.FocalBCELoss`.
+        prior: probability that fresh heads give every concept; null for about one half. 0.01, which focal loss's
+            paper takes, makes tags of use after far fewer steps.
         symmetric: whether the divergence is taken both ways.
         num_layers: layers of graph reasoning in the captions.
         rnn: of the captions' words, ``"gru"`` or ``"lstm"``.
@@ -113,6 +115,7 @@ class MCSAN(ConceptModel):
         alpha: float = 0.25,
         gamma: float = 2.0,
         negatives: Negatives = "focal",
+        prior: float | None = None,
         symmetric: bool = False,
         num_layers: int = 1,
         rnn: Recurrent = "gru",
@@ -149,7 +152,7 @@ class MCSAN(ConceptModel):
         self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize)})
         self.matchers.update({level: CosineMatch() for level in self.concept_levels})
         sizes = {level: self.concepts.sizes[level] for level in self.concept_levels}
-        self.attributes = AttributeHeads(hidden, sizes, shared_heads)
+        self.attributes = AttributeHeads(hidden, sizes, shared_heads, prior)
         self.ranking = TripletRankingLoss(margin, mining, reduction)
         plain = attribute_loss == "bce"
         self.attribute_loss = FocalBCELoss(1.0, 0.0) if plain else FocalBCELoss(alpha, gamma, negatives)
