@@ -1,0 +1,52 @@
+"""``graphvtr export CHECKPOINT --out FOLDER``: a model as a folder of plain files, with its card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the verb."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write a model as a folder to share",
+        description="Write config.json, model.safetensors, vocabulary.json and a model card filled from the run. The "
+        "folder can be used wherever a checkpoint can, and pushed to the Hugging Face Hub.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train, or a released HGR file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--results", type=Path, nargs="*", default=[], metavar="FILE.json", help="outputs of graphvtr eval --json"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load, describe, write."""
+    from graphvtr.nn.model_card import model_card
+    from graphvtr.nn.models.base import registered_name
+    from graphvtr.tasks.checkpoint import load_checkpoint
+
+    model, vocabulary, _ = load_checkpoint(args.checkpoint)
+    run_config = args.checkpoint.parent / "config.yaml"
+    training = run_config.read_text(encoding="utf-8") if run_config.is_file() else ""
+    evaluations = [_read(path) for path in args.results]
+    card = model_card(registered_name(model), model.config, model.info, vocabulary, evaluations, training)
+    model.save_pretrained(args.out, card=card)
+    print(f"wrote {args.out}: {', '.join(sorted(path.name for path in args.out.iterdir()))}")
+    return 0
+
+
+def _read(path: Path) -> dict[str, Any]:
+    from graphvtr.errors import DataError
+
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(path, f"cannot be read as json: {error}", "write it with graphvtr eval --json") from error
+    if not isinstance(found, dict) or not {"dataset", "split", "t2v", "v2t", "rsum"} <= found.keys():
+        raise DataError(path, "is no evaluation", "write it with graphvtr eval --json")
+    return found
