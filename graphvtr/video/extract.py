@@ -114,7 +114,7 @@ def extract(
         rate: frames a second instead.
         max_side: pictures are decoded no larger than this.
         workers: so many processes share the clips; they get copies of the parts, which must be picklable, and
-            share the threads that torch uses here.
+            share the threads that torch uses here. A script that uses them needs ``if __name__ == "__main__":``.
         overwrite: empty the store first.
         progress: show a progress bar with clips/s.
 

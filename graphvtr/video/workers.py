@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -92,11 +93,17 @@ def run_tasks(task: ClipTask, clips: list[NamedFile], workers: int) -> Iterator[
     Raises:
         StoreWriteError: the store cannot be written.
         MissingExtraError: a package is missing.
+        DataError: the parts of the pipeline cannot be sent to other processes.
     """
     store = FeatureStore.open(task.store)
     if workers == 1:
         yield from (task(clip, store) for clip in clips)
         return
+    try:
+        pickle.dumps(task)
+    except Exception as error:  # pickle has no error of its own for most of this
+        fix = "define their classes at the top of a module, or use one worker"
+        raise DataError("workers", f"cannot be sent the parts of the pipeline ({error})", fix) from error
     left = list(clips)
     while left:
         finished: set[str] = set()

@@ -168,6 +168,14 @@ def test_a_clip_that_kills_its_process_costs_itself_only(folder, tmp_path, monke
     assert store.verify() == {}
 
 
+def test_parts_that_cannot_travel_are_refused(folder, tmp_path):
+    class Local(PixelDescriptor):
+        pass
+
+    with pytest.raises(DataError, match=r"workers: cannot be sent the parts of the pipeline .*Local"):
+        extract(folder, tmp_path / "store", Local(16), num_frames=4, workers=2, progress=False)
+
+
 def start(*arguments: object, **settings) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
