@@ -16,7 +16,8 @@ video. Medians; ratios are to the floor of the same run. Growth in T and N is me
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -116,18 +117,20 @@ def run(name: str, sizes: tuple[int, int, int, int, int], seconds: float, memory
         forward().square().mean().backward()
         model.zero_grad(set_to_none=True)
 
-    options = {"seconds": seconds, "min_calls": 3, "warmup": 1}
+    first = sizes[-1] == 1  # deeper stacks are slow enough to need no warming up
+    options = {"seconds": seconds, "min_calls": 3 if first else 2, "warmup": int(first)}
     row: dict[str, Any] = {"forward": measure(no_grad, **options), "train": measure(train, **options)}
     if memory:
         row |= {"forward_bytes": peak_memory(no_grad), "train_bytes": peak_memory(train)}
     return row
 
 
-def table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """All candidates for every L."""
-    rows: list[dict[str, Any]] = []
+def table(arguments: argparse.Namespace, rows: list[dict[str, Any]]) -> Iterator[None]:
+    """All candidates for every L that ``rows`` does not have yet; they are added L by L."""
     sizes = (arguments.videos, arguments.frames, arguments.regions, arguments.width)
     for layers in arguments.layers:
+        if any(row["L"] == layers for row in rows):
+            continue
         found = {name: run(name, (*sizes, layers), arguments.seconds) for name in NAMES}
         floor, edges = found["floor"], found["TransformerConv"]
         for name, row in found.items():
@@ -141,7 +144,14 @@ def table(arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 f"({share['forward_of_edges']:.2f} {share['train_of_edges']:.2f} of TransformerConv's)",
                 flush=True,
             )
-    return rows
+        yield
+
+
+def kept(sizes: dict[str, int]) -> dict[str, Any]:
+    """What an earlier run of these sizes has written, so that a run that was stopped goes on."""
+    path = RESULTS / "spatiotemporal.json"
+    found = json.loads(path.read_text()) if path.is_file() else {}
+    return found if found.get("sizes") == sizes else {"rows": [], "growth": []}
 
 
 def growth(seconds: float) -> list[dict[str, Any]]:
@@ -167,7 +177,7 @@ def draw(rows: list[dict[str, Any]]) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col")
     colours = {"ours": "#0072B2", "joint": "#D55E00", "TransformerConv": "#009E73", "floor": "#999999"}
     units = (
-        ("training step, s", lambda row: row["train"].median),
+        ("training step, s", lambda row: row["train"]["median"]),
         ("peak memory, MB", lambda row: row["train_bytes"] / 1e6),
     )
     for column, (axis, label) in enumerate(
@@ -206,15 +216,21 @@ def main() -> None:
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=1.0, help="a timing lasts so long, and three calls at least")
     parser.add_argument("--try-out", action="store_true", help="nothing is written")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is there")
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    rows = table(arguments)
+    sizes = {name: getattr(arguments, name) for name in ("videos", "frames", "regions", "width")}
+    found = {"rows": [], "growth": []} if arguments.fresh or arguments.try_out else kept(sizes)
+    rows, grown = found["rows"], found["growth"]
+    for _ in table(arguments, rows):
+        if not arguments.try_out:
+            write_result("spatiotemporal", rows, growth=grown, sizes=sizes)
     if arguments.try_out:
         return
-    grown = growth(arguments.seconds / 2)
-    sizes = {name: getattr(arguments, name) for name in ("videos", "frames", "regions", "width")}
-    write_result("spatiotemporal", rows, growth=grown, sizes=sizes)
-    draw(grown)
+    if not grown:
+        grown = growth(arguments.seconds / 2)
+        write_result("spatiotemporal", rows, growth=grown, sizes=sizes)
+    draw(json.loads((RESULTS / "spatiotemporal.json").read_text())["growth"])
 
 
 if __name__ == "__main__":
