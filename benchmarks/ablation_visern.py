@@ -1,6 +1,7 @@
 """Table 3 of ViSERN's paper and what goes beyond it, where distractors outnumber actors.
 
     python benchmarks/ablation_visern.py [--seeds 3]
+    python benchmarks/ablation_visern.py --attention    # where the trained models look: at actors or bystanders
 
 Written down on 21 November 2026 before any test figure of these runs was seen: MovingScenes with six bystanders in
 every clip (one to three things act), 12 frames, seed 0; the first 300 training clips (1,500 captions) train, all
@@ -179,6 +180,35 @@ def split_table(trials: Trials, split: str, seeds: range) -> dict[str, Any]:
     return {"rows": {name: runs.summary() for name, runs in rows.items()}, "differences": differences}
 
 
+@torch.no_grad()
+def attention_on_actors(trials: Trials, seeds: range) -> dict[str, list[float]]:
+    """Section 4.5's map: its share on the actors of a frame over their share of the regions; 1 is even."""
+    dataset = trials.splits["test"]
+    actors = [torch.tensor(script.actors) for script in dataset.scripts]  # type: ignore[attr-defined]
+    found: dict[str, list[float]] = {}
+    for name, trial in ROWS.items():
+        for seed in seeds:
+            model = load_checkpoint(trials.result(trial, seed).checkpoint)[0]
+            ratios = []
+            for clip, acting in enumerate(actors):
+                graph = dataset.video_graphs[clip]
+                region = graph["region"]
+                acts = torch.isin(region.track, acting).float()
+                share = torch.zeros(2, int(graph["frame"].num_nodes)).index_add(
+                    1, region.frame, torch.stack([model.attention_map(graph) * acts, acts])
+                )
+                count = torch.bincount(region.frame, minlength=share.size(1))
+                seen = share[1] > 0
+                ratios.append(float((share[0] * count / share[1])[seen].mean()))
+            found.setdefault(name, []).append(statistics.fmean(ratios))
+    print(
+        "\nAttention map (section 4.5): share on the actors over their share of a frame's regions; 1 is no preference"
+    )
+    for name, values in found.items():
+        print(f"  {name:33} {statistics.fmean(values):.2f}   {', '.join(f'{value:.2f}' for value in values)}")
+    return found
+
+
 def draw(results: dict[str, dict[str, Any]], seeds: int) -> None:
     """rsum of every row with its interval, a column a split."""
     import matplotlib
@@ -205,6 +235,7 @@ def draw(results: dict[str, dict[str, Any]], seeds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--attention", action="store_true", help="of the trained models only where they look")
     parser.add_argument("--tiny", action="store_true", help="a minute's check that everything runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
@@ -216,6 +247,10 @@ def main() -> None:
     for seed in seeds:  # a seed of every row before the next: a run that is stopped has all rows
         for trial in ROWS.values():
             trials.result(trial, seed)
+    if arguments.attention:
+        with contextlib.nullcontext() if arguments.tiny else printed_to("ablation_visern_attention"):
+            attention_on_actors(trials, seeds)
+        return
     results: dict[str, dict[str, Any]] = {}
     with contextlib.nullcontext() if arguments.tiny else printed_to("ablation_visern"):
         who = outnumbered(splits["test"])  # type: ignore[arg-type]
