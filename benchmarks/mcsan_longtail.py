@@ -140,7 +140,7 @@ def draw_longtail(tails: Mapping[str, dict[str, Any]], path: Path) -> None:
         ax.set_xticks(range(len(found["bins"])), ticks, fontsize=8)
         ax.set_xlabel("training captions that name the attribute (times it is in a test clip)", fontsize=8)
         ax.set_title(titles.get(name, name), fontsize=10)
-        ax.set_ylim(-3, 103)
+        ax.set_ylim(bottom=-2)
         ax.grid(axis="y", alpha=0.3)
     axes[0][0].set_ylabel("recall of attributes, %")
     axes[0][0].legend(frameon=False, fontsize=8, loc="upper left")
