@@ -88,7 +88,9 @@ def plot_space_time_attention(
         width_ratios=[6, 1], sharey=True, layout="constrained",
     )  # fmt: skip
     ax, bars = axes
-    image = ax.imshow(matrix, aspect="auto", cmap=COLOUR_MAP, vmin=0, interpolation="nearest")
+    # a frame keeps half of itself in every block: on a straight scale nothing else would be seen
+    norm = plt.matplotlib.colors.PowerNorm(0.5, vmin=0)
+    image = ax.imshow(matrix, aspect="auto", cmap=COLOUR_MAP, norm=norm, interpolation="nearest")
     for edge in np.flatnonzero(np.diff(owner)) + 0.5:
         ax.axvline(edge, color="white", linewidth=0.4, alpha=0.6)
     for column in np.flatnonzero(empty):
