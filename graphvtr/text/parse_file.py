@@ -19,7 +19,7 @@ from typing import TypeVar
 import torch
 from tqdm import tqdm
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, GraphVTRError
 from graphvtr.text.cache import iter_lists
 from graphvtr.text.parser import BATCH_SIZE, RoleParser, get_parser
 from graphvtr.text.serialise import lists_to_readable
@@ -175,7 +175,7 @@ def graph_lines(parser: RoleParser, captions: list[str], batch_size: int) -> lis
     return [json.dumps(lists_to_readable(lists)) for lists in iter_lists(parser, captions, batch_size)]
 
 
-_worker: tuple[RoleParser | DataError, int]
+_worker: tuple[RoleParser | GraphVTRError, int]
 
 
 def _start(name: str, batch_size: int, threads: int) -> None:
@@ -184,7 +184,7 @@ def _start(name: str, batch_size: int, threads: int) -> None:
     torch.set_num_threads(threads)
     try:
         _worker = get_parser(name), batch_size
-    except DataError as error:  # an initializer's error would be lost: the first question raises it
+    except GraphVTRError as error:  # an initializer's error would be lost: the first question raises it
         _worker = error, batch_size
 
 
@@ -197,10 +197,9 @@ def _end_with_parent() -> None:
 
 
 def _parser() -> RoleParser:
-    parser = _worker[0]
-    if isinstance(parser, DataError):
-        raise DataError(parser.item, parser.problem, parser.fix)
-    return parser
+    if isinstance(_worker[0], GraphVTRError):
+        raise _worker[0]
+    return _worker[0]
 
 
 def _identity() -> str:

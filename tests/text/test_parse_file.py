@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -174,6 +175,13 @@ def test_a_worker_says_why_it_cannot_start(monkeypatch: pytest.MonkeyPatch) -> N
     assert module._identity() == "first 1"
     assert [json.loads(line)["caption"] for line in module._lines(["a b", "c"])] == ["a b", "c"]
     assert threads == [1, 1]
+
+
+def test_the_errors_of_workers_can_be_handed_over() -> None:
+    error = DataError("caption 3", "is empty", "drop it")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - what the pool of processes does
+    assert str(again) == str(error)
+    assert (again.item, again.problem, again.fix) == (error.item, error.problem, error.fix)
 
 
 def start(captions: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:

@@ -126,7 +126,7 @@ class RoleTagger(nn.Module):
         """Scores of the tags of each predicate's words, ``[N, L, T]``; a predicate's own word is outside."""
         chosen = predicates.sentence
         first, mask = batch.first[chosen], batch.word_mask[chosen]
-        added = self.pair_table(predicates.rows.flatten(0, 1)).view(*predicates.rows.shape[:2], -1)
+        added = self.pair_table(predicates.rows.flatten(0, 1)).view(*predicates.rows.shape[:2], self.sizes.width)
         count = torch.arange(len(chosen), device=hidden.device)
         own = torch.zeros_like(mask, dtype=added.dtype)
         own[count, predicates.position] = 1
