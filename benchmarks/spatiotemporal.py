@@ -173,8 +173,9 @@ def draw(rows: list[dict[str, Any]]) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib import ticker
 
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col")
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained", sharex="col", sharey="row")
     colours = {"ours": "#0072B2", "joint": "#D55E00", "TransformerConv": "#009E73", "floor": "#999999"}
     units = (
         ("training step, s", lambda row: row["train"]["median"]),
@@ -193,6 +194,8 @@ def draw(rows: list[dict[str, Any]]) -> None:
                 )
             ax.set_xscale("log", base=2)
             ax.set_yscale("log")
+            ax.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:g}")
             ticks = sorted({row[axis] for row in rows if row["axis"] == axis})
             ax.set_xticks(ticks, [str(tick) for tick in ticks])
             ax.minorticks_off()
