@@ -1,4 +1,4 @@
-"""Concepts of a dataset: its vocabulary, and labels on the graphs a model is trained with."""
+"""Concepts of a dataset: its vocabulary, and labels on the captions a model is trained with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def concept_vocabulary(
 
 
 def label(prepared: RetrievalDataset, dataset: RetrievalDataset, concepts: ConceptVocabulary) -> RetrievalDataset:
-    """Hang concepts on the graphs of ``prepared``: on captions their own, on videos those of all their captions.
+    """Hang concepts on the captions of ``prepared``: their own, and those of all captions of their video.
 
     Args:
         prepared: changed in place and returned.
@@ -42,8 +42,8 @@ def label(prepared: RetrievalDataset, dataset: RetrievalDataset, concepts: Conce
     """
     own = [concepts.ids(caption) for caption in concepts_of(dataset)]
     of_video: list[set[int]] = [set() for _ in dataset.videos]
-    for ids, video in zip(own, dataset.video_of_caption.tolist(), strict=True):
+    owner = dataset.video_of_caption.tolist()
+    for ids, video in zip(own, owner, strict=True):
         of_video[video].update(ids)
-    prepared.role_graphs = with_concepts(prepared.role_graphs, own)
-    prepared.video_graphs = with_concepts(prepared.video_graphs, [sorted(ids) for ids in of_video])
+    prepared.role_graphs = with_concepts(prepared.role_graphs, own, [sorted(of_video[video]) for video in owner])
     return prepared

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import FlatType, GraphStore
-from graphvtr.graphs.packed import G
+from graphvtr.graphs import FlatType, GraphStore, RoleGraph
 from graphvtr.text.concept_extractor import CaptionConcepts
 
 LEVELS = ("entity", "action", "relationship")
@@ -242,18 +241,27 @@ def sibling_mask(own: Tensor, video: Tensor) -> Tensor:
     return own | ~video
 
 
-def with_concepts(store: GraphStore[G], ids: Sequence[Sequence[int]]) -> GraphStore[G]:
-    """A store whose graphs carry concepts, ``concept.id``, as nodes; it shares the other fields with ``store``.
+def with_concepts(
+    store: GraphStore[RoleGraph], own: Sequence[Sequence[int]], of_video: Sequence[Sequence[int]] | None = None
+) -> GraphStore[RoleGraph]:
+    """A store whose captions carry concepts as nodes: ``concept.id`` and those of all captions of their video,
+    ``video_concept.id``. It shares the other fields with ``store``.
+
+    Videos may stay on disk: what a batch needs to know of them comes with its captions.
 
     Args:
-        store: N graphs.
-        ids: for each graph the ids of its concepts.
+        store: N captions.
+        own: for each the ids of its concepts.
+        of_video: for each the ids of its video's concepts; its own when None.
 
     Raises:
         DataError: another number of rows than graphs.
     """
-    if len(ids) != len(store):
-        raise DataError("concepts", f"of {len(ids)} graphs for {len(store)}", "give one row a graph")
-    counts = torch.tensor([0, *(len(row) for row in ids)])
-    flat = FlatType(counts.cumsum(0), {"id": torch.tensor([i for row in ids for i in row], dtype=torch.long)})
-    return GraphStore(store.graph_class, {**store.nodes, "concept": flat}, store.edges, store.strings, store.pointers)
+    added: dict[str, FlatType] = {}
+    for name, ids in (("concept", own), ("video_concept", own if of_video is None else of_video)):
+        if len(ids) != len(store):
+            raise DataError(name, f"of {len(ids)} captions for {len(store)}", "give one row a caption")
+        counts = torch.tensor([0, *(len(row) for row in ids)])
+        flat = torch.tensor([i for row in ids for i in row], dtype=torch.long)
+        added[name] = FlatType(counts.cumsum(0), {"id": flat})
+    return GraphStore(store.graph_class, {**store.nodes, **added}, store.edges, store.strings, store.pointers)

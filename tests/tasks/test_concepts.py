@@ -10,7 +10,7 @@ import torch
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import HGR, MCSAN, HANet
-from graphvtr.nn.models.concept_model import LABELS
+from graphvtr.nn.models.concept_model import LABELS, VIDEO_LABELS
 from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.tasks.concepts import concept_vocabulary, concepts_of
 from graphvtr.tasks.evaluate import evaluate
@@ -35,12 +35,15 @@ def test_labels_of_captions_and_videos(toy_dataset) -> None:
         assert {names[i] for i in ids} == {*concepts.entities, *concepts.actions}
     for video in range(4):
         of_captions = [prepared.role_graphs[c]["concept"].id.tolist() for c in (2 * video, 2 * video + 1)]
-        assert prepared.video_graphs[video]["concept"].id.tolist() == sorted(set(of_captions[0] + of_captions[1]))
+        for caption in (2 * video, 2 * video + 1):
+            found = prepared.role_graphs[caption]["video_concept"].id.tolist()
+            assert found == sorted(set(of_captions[0] + of_captions[1]))
     text = model.encode_text(prepared.role_graphs.batch([3, 0]))
-    expected = torch.zeros(2, len(names))
-    for row, caption in enumerate((3, 0)):
-        expected[row, prepared.role_graphs[caption]["concept"].id] = 1.0
-    torch.testing.assert_close(text[LABELS].x, expected)
+    for labels, node in ((LABELS, "concept"), (VIDEO_LABELS, "video_concept")):
+        expected = torch.zeros(2, len(names))
+        for row, caption in enumerate((3, 0)):
+            expected[row, prepared.role_graphs[caption][node].id] = 1.0
+        torch.testing.assert_close(text[labels].x, expected)
     assert "concept" not in dataset.role_graphs.nodes  # the dataset itself stays as it was
 
 

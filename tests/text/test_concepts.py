@@ -121,17 +121,20 @@ def test_bad_sizes() -> None:
 
 def test_graphs_carry_concepts_through_batches_and_files(tmp_path: Path) -> None:
     graphs = [RoleGraph.build(["a", "dog", "barks"][: n + 1], [], [], []) for n in range(3)]
-    store = with_concepts(GraphStore.from_graphs(graphs), [[5, 7], [], [0]])
+    store = with_concepts(GraphStore.from_graphs(graphs), [[5, 7], [], [0]], [[5, 6, 7], [], [0]])
     assert "concept" not in GraphStore.from_graphs(graphs).nodes
     for one in (store, GraphStore.from_graphs(list(store))):
         batch = one.batch([2, 0, 1, 0])
         assert batch["concept"].id.tolist() == [0, 5, 7, 5, 7]
         assert batch["concept"].ptr.tolist() == [0, 1, 3, 3, 5]
+        assert batch["video_concept"].id.tolist() == [0, 5, 6, 7, 5, 6, 7]
         assert batch["word"].ptr.tolist() == [0, 3, 4, 6, 7]
     store[0].validate()
     store.save(tmp_path / "store")
     assert GraphStore.load(tmp_path / "store")[0]["concept"].id.tolist() == [5, 7]
-    with pytest.raises(DataError, match="of 1 graphs for 3"):
+    alone = with_concepts(GraphStore.from_graphs(graphs), [[5, 7], [], [0]])
+    assert alone[0]["video_concept"].id.tolist() == [5, 7]
+    with pytest.raises(DataError, match="of 1 captions for 3"):
         with_concepts(store, [[1]])
 
 

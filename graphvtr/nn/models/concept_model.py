@@ -10,21 +10,23 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, VideoGraph, num_graphs
+from graphvtr.graphs import RoleGraph, num_graphs
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.text.concepts import LEVELS, ConceptVocabulary
 
-LABELS = "labels"
-"""What the embeddings of a training batch carry beside the levels: the concepts of each item, [N, K] of 0 and 1."""
+LABELS, VIDEO_LABELS = "labels", "video_labels"
+"""What the captions of a training batch carry beside the levels, [Nt, K] of 0 and 1: the concepts of each, and those of
+all captions of its video."""
 
 
 class ConceptModel(RetrievalModel):
     """A retrieval model with heads that predict the entities, actions and relationships of videos and captions.
 
-    The concept vocabulary is part of :attr:`config`, so that a checkpoint carries it. In training, graphs have nodes
-    ``concept`` with the ids of their concepts (:func:`graphvtr.tasks.prepare.prepare_training` hangs them on); the
-    encoders hand them on as :data:`LABELS`. Graphs without are fine anywhere else.
+    The concept vocabulary is part of :attr:`config`, so that a checkpoint carries it. In training, captions have nodes
+    ``concept`` and ``video_concept`` with the ids of their concepts and of their video's
+    (:func:`graphvtr.tasks.prepare.prepare_training` hangs them on); the text encoder hands them on as :data:`LABELS`
+    and :data:`VIDEO_LABELS`. Captions without are fine anywhere else.
 
     Attributes:
         concepts: the concepts that the heads predict.
@@ -38,33 +40,39 @@ class ConceptModel(RetrievalModel):
     def concept_probabilities(self, video: LevelEmbeddings) -> dict[str, Tensor]:
         """How likely each concept is in each video: level -> [Nv, concepts of the level], by the model's heads."""
 
-    def labels_of(self, embeddings: LevelEmbeddings, side: str) -> Tensor:
-        """The labels of a batch, [N, K].
+    def labels_of(self, text: LevelEmbeddings) -> tuple[Tensor, Tensor]:
+        """The concepts of the captions of a batch, and those of their videos, [Nt, K] each.
 
         Raises:
-            DataError: its graphs carried none.
+            DataError: the captions carried none.
         """
-        if LABELS not in embeddings:
+        if LABELS not in text or VIDEO_LABELS not in text:
             raise DataError(
-                f"concepts of the {side} batch", "missing, which the loss of this model needs",
+                "concepts of the captions", "missing, which the loss of this model needs",
                 "prepare the training split with graphvtr.tasks.prepare.prepare_training",
             )  # fmt: skip
-        return embeddings[LABELS].x
+        return text[LABELS].x, text[VIDEO_LABELS].x
 
-    def with_labels(self, embeddings: LevelEmbeddings, graph: VideoGraph | RoleGraph) -> LevelEmbeddings:
-        """The embeddings, and the labels of their graphs where these carry concepts."""
+    def with_labels(self, text: LevelEmbeddings, graph: RoleGraph) -> LevelEmbeddings:
+        """The embeddings of captions, and their labels where they carry concepts."""
         if "concept" not in graph.node_types:
-            return embeddings
-        store = graph["concept"]
-        owner = store.batch if "batch" in store else torch.zeros_like(store.id)
+            return text
+        labels = {
+            name: self._multi_hot(graph, node) for name, node in ((LABELS, "concept"), (VIDEO_LABELS, "video_concept"))
+        }
+        return LevelEmbeddings(**dict(text.items()), **labels)
+
+    def _multi_hot(self, graph: RoleGraph, node: str) -> Tensor:
+        store = graph[node]
         if store.id.device.type == "cpu" and store.id.numel() and int(store.id.max()) >= len(self.concepts):
             raise DataError(
-                "concept.id", f"has id {int(store.id.max())} for {len(self.concepts)} concepts",
-                "label the graphs with the model's own vocabulary (prepare_training does)",
+                f"{node}.id", f"has id {int(store.id.max())} for {len(self.concepts)} concepts",
+                "label the captions with the model's own vocabulary (prepare_training does)",
             )  # fmt: skip
+        owner = store.batch if "batch" in store else torch.zeros_like(store.id)
         labels = torch.zeros(num_graphs(graph), len(self.concepts), device=store.id.device)
         labels[owner, store.id] = 1.0
-        return LevelEmbeddings(**dict(embeddings.items()), **{LABELS: labels})
+        return labels
 
 
 def read_concepts(values: Mapping[str, Any] | ConceptVocabulary | None, levels: tuple[str, ...]) -> ConceptVocabulary:

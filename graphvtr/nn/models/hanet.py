@@ -68,6 +68,7 @@ class HANet(ConceptModel):
         DataError: an unknown option, or sizes that do not go together.
 
     Example:
+        >>> from graphvtr.text import ConceptVocabulary
         >>> concepts = ConceptVocabulary([("dog", 2)], [("bark", 1)]).to_dict()
         >>> model = HANet(vocab_size=10, video_dim=16, concepts=concepts, hidden=8, word_dim=4).eval()
         >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
@@ -131,7 +132,7 @@ class HANet(ConceptModel):
         Raises:
             DataError: ``frame.x`` is not ``video_dim`` wide.
         """
-        return self.with_labels(self.video_encoder(graph), graph)
+        return self.video_encoder(graph)  # type: ignore[no-any-return]
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
         """See :class:`graphvtr.nn.encoders.HANetTextEncoder`.
@@ -173,8 +174,8 @@ class HANet(ConceptModel):
         if len(self.concepts):
             losses["concepts"] = self.ranking(level_scores[features:].mean(0), video_of_text)
             total = total + self.config["concept_ranking"] * losses["concepts"]
-            own = self.labels_of(text, "text").bool()
-            mask = sibling_mask(own, self.labels_of(video, "video").bool()[video_of_text])
+            own, of_video = (labels.bool() for labels in self.labels_of(text))
+            mask = sibling_mask(own, of_video)
             for level in self.concept_levels:
                 columns = self.concepts.columns(level)
                 pairs = (video[f"concept_{level}"].x[video_of_text], text[f"concept_{level}"].x)

@@ -88,6 +88,7 @@ class MCSAN(ConceptModel):
         MissingExtraError: the language model's package is not installed.
 
     Example:
+        >>> from graphvtr.text import ConceptVocabulary
         >>> concepts = ConceptVocabulary([("dog", 2)], [("bark", 1)]).to_dict()
         >>> model = MCSAN(vocab_size=10, video_dim=16, concepts=concepts, hidden=8, word_dim=4, sentence=None)
         >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
@@ -182,7 +183,7 @@ class MCSAN(ConceptModel):
         Raises:
             DataError: ``frame.x`` is not ``video_dim`` wide.
         """
-        return self.with_labels(self.video_encoder(graph), graph)
+        return self.video_encoder(graph)  # type: ignore[no-any-return]
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
         """The four levels, [N, D] each.
@@ -211,19 +212,22 @@ class MCSAN(ConceptModel):
         total = losses["ranking"]
         for level in self.concept_levels:
             if self.config["attribute_weight"] and len(self.concepts):
-                losses[f"{level}_attributes"] = self._attributes(level, video, "video")
-                losses[f"{level}_attributes"] += self._attributes(level, text, "text")
+                losses[f"{level}_attributes"] = self._attributes(level, video, text, video_of_text)
                 total = total + self.config["attribute_weight"] * losses[f"{level}_attributes"]
             if self.config["distribution_weight"]:
                 losses[f"{level}_alignment"] = self.alignment(video[level].x[video_of_text], text[level].x)
                 total = total + self.config["distribution_weight"] * losses[f"{level}_alignment"]
         return {"loss": total, **losses}
 
-    def _attributes(self, level: str, embeddings: LevelEmbeddings, side: str) -> Tensor:
-        """Half of Eq 35, 36 or 37."""
-        labels = self.labels_of(embeddings, side)[:, self.concepts.columns(level)]
-        loss: Tensor = self.attribute_loss(self.attributes(level, embeddings[level].x, side), labels)
-        return loss
+    def _attributes(self, level: str, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> Tensor:
+        """Eq 35, 36 or 37; a video counts once, however many of its captions are in the batch."""
+        own, of_video = (labels[:, self.concepts.columns(level)] for labels in self.labels_of(text))
+        labels = of_video.new_zeros(video.num_items, of_video.size(1))
+        labels[video_of_text] = of_video
+        told = video_of_text.unique()  # videos without a caption have no labels
+        logits = self.attributes(level, video[level].x, "video")
+        loss: Tensor = self.attribute_loss(logits[told], labels[told])
+        return loss + self.attribute_loss(self.attributes(level, text[level].x, "text"), own)
 
     def concept_probabilities(self, video: LevelEmbeddings) -> dict[str, Tensor]:
         """Eq 24-26, by the video's side."""

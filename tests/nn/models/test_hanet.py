@@ -30,9 +30,10 @@ def make(concepts: ConceptVocabulary | None = CONCEPTS, **options: Any) -> HANet
 
 @pytest.fixture
 def inputs(batch) -> tuple[Any, Any, Tensor]:
-    clips = GraphStore.from_graphs([VideoGraph.build(clip) for clip in batch.clips])
-    video = with_concepts(clips, OF_VIDEO).batch(range(5))
-    return video, with_concepts(GraphStore.from_graphs(batch.graphs), OWN).batch(range(7)), batch.video_of_text
+    video = GraphStore.from_graphs([VideoGraph.build(clip) for clip in batch.clips]).batch(range(5))
+    of_video = [OF_VIDEO[v] for v in batch.video_of_text]
+    text = with_concepts(GraphStore.from_graphs(batch.graphs), OWN, of_video).batch(range(7))
+    return video, text, batch.video_of_text
 
 
 def probabilities(pool: Any, x: Tensor) -> Tensor:
@@ -197,7 +198,7 @@ def test_transforms_and_errors(batch) -> None:
     model = make(max_words=5, max_frames=4)
     assert len(model.transform_text(batch.graphs[6]).words) == 5
     assert model.transform_video(VideoGraph.build(batch.clips[2]))["frame"].x.size(0) == 4
-    with pytest.raises(DataError, match="concepts of the text batch: missing"):
+    with pytest.raises(DataError, match="concepts of the captions: missing"):
         make().loss(
             make().encode_video(VideoGraph.build(batch.clips[0])),
             make().encode_text(batch.graphs[0]),

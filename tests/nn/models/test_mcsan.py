@@ -45,12 +45,13 @@ def few(batch) -> SimpleNamespace:
 def labelled(batch: Any, concepts: int = len(CONCEPTS)) -> tuple[VideoGraph, Any, Tensor]:
     """Clips and captions with the first ``concepts`` concepts, packed, and the video of each caption."""
 
-    def pack(graphs: list[Any], rows: list[list[int]]) -> Any:
-        kept = [[concept for concept in row if concept < concepts] for row in rows[: len(graphs)]]
-        return with_concepts(GraphStore.from_graphs(graphs), kept).batch(range(len(graphs)))
-
-    clips = [VideoGraph.build(clip) for clip in batch.clips]
-    return pack(clips, OF_VIDEO), pack(batch.graphs, OWN), batch.video_of_text
+    own, of_video = (
+        [[concept for concept in row if concept < concepts] for row in rows]
+        for rows in (OWN[: len(batch.graphs)], [OF_VIDEO[v] for v in batch.video_of_text])
+    )
+    text = with_concepts(GraphStore.from_graphs(batch.graphs), own, of_video).batch(range(len(own)))
+    video = GraphStore.from_graphs([VideoGraph.build(clip) for clip in batch.clips]).batch(range(len(batch.clips)))
+    return video, text, batch.video_of_text
 
 
 @pytest.fixture
@@ -287,10 +288,10 @@ def test_labels_are_needed_in_training_only(batch) -> None:
     video = model.encode_video(batch.pack([VideoGraph.build(clip) for clip in batch.clips]))
     text = model.encode_text(batch.pack(batch.graphs))
     assert model.similarity(video, text).shape == (5, 7)
-    with pytest.raises(DataError, match="concepts of the video batch: missing"):
+    with pytest.raises(DataError, match="concepts of the captions: missing"):
         model.loss(video, text, batch.video_of_text)
     with pytest.raises(DataError, match=r"concept\.id: has id 5 for 5 concepts"):
-        make(relationship=False).encode_video(labelled(batch)[0])
+        make(relationship=False).encode_text(labelled(batch)[1])
     for without in (make(concepts=None), make(attribute_weight=0.0)):
         losses = without.loss(video, text, batch.video_of_text)
         assert not any(name.endswith("attributes") for name in losses)
