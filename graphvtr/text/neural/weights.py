@@ -41,6 +41,7 @@ def save_weights(path: Path, model: RoleTagger, training: dict[str, Any]) -> Non
     tensors = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, header)
+    partial.chmod(0o644)  # safetensors keeps new files to their owner
     os.replace(partial, path)
 
 
