@@ -58,8 +58,8 @@ def switch_roles(rng: Generator, sentence: Sentence, pool: Pool, said: Said) -> 
     found = [
         (agent, patient)
         for action in range(len(sentence.graph.actions))
-        for agent in _phrases(sentence, sentence.roles(action).get("ARG0", ()))
-        for patient in _phrases(sentence, sentence.roles(action).get("ARG1", ()))
+        for agent in _phrases(sentence, sentence.participants(action)["ARG0"])
+        for patient in _phrases(sentence, sentence.participants(action)["ARG1"])
         if _can_switch(sentence, action, agent, patient)
     ]
     if not found:
@@ -114,8 +114,8 @@ def replace_persons(rng: Generator, sentence: Sentence, pool: Pool, said: Said) 
     """An agent or a patient is another one, which no caption of the clip names."""
     found: list[tuple[str, Phrase]] = []
     for action in range(len(sentence.graph.actions)):
-        for role in ("ARG0", "ARG1"):
-            phrases = _phrases(sentence, sentence.roles(action).get(role, ()))
+        for role, spans in sentence.participants(action).items():
+            phrases = _phrases(sentence, spans)
             found += [(role, phrase) for phrase in phrases if _stands(sentence, action, phrase)]
     if not found:
         return None
@@ -187,8 +187,8 @@ def incomplete_events(rng: Generator, sentence: Sentence, pool: Pool, said: Said
     phrases = [
         phrase
         for action in range(len(sentence.graph.actions))
-        for role in ("ARG0", "ARG1")
-        for phrase in _phrases(sentence, sentence.roles(action).get(role, ()))
+        for spans in sentence.participants(action).values()
+        for phrase in _phrases(sentence, spans)
         if sentence.tree.tags[phrase.head] != "PRP"
     ]
     if not phrases:

@@ -61,16 +61,15 @@ class Pool:
                 verb = replaceable_verb(sentence, action)
                 if verb is not None:
                     verbs[verb] += 1
-                for role, spans in sentence.roles(action).items():
-                    for span in spans:
-                        noun = simple_noun(sentence, sentence.phrase(span)) if role in nouns else None
-                        place = place_phrase(sentence, span) if role == "ARGM-LOC" else None
+                for role, spans in sentence.participants(action).items():
+                    for noun in (simple_noun(sentence, sentence.phrase(span)) for span in spans):
                         if noun is not None:
                             nouns[role][noun] += 1
                             heads[noun.head] += 1
-                        if place is not None:
-                            places[place.head in PLACES][place] += 1
-                            heads[place.head] += 1
+                for place in (place_phrase(sentence, span) for span in sentence.roles(action).get("ARGM-LOC", ())):
+                    if place is not None:
+                        places[place.head in PLACES][place] += 1
+                        heads[place.head] += 1
         lemmas: Counter[str] = Counter()
         for verb, count in verbs.items():
             lemmas[verb.lemma] += count

@@ -66,6 +66,14 @@ class Sentence:
                 out.setdefault(ROLES[role], []).append(self.graph.entities[entity][1])
         return out
 
+    def participants(self, action: int) -> dict[str, list[Sequence[int]]]:
+        """Spans of the agents (``ARG0``) and patients (``ARG1``) of an action. A direct object with another role, such
+        as the instrument of `play`, counts as a patient."""
+        roles = self.roles(action)
+        others = [span for role in roles for span in roles[role] if role not in ("ARG0", "ARG1")]
+        objects = [span for span in others if self.tree.deps[self.head_of(span)] == "dobj"]
+        return {"ARG0": roles.get("ARG0", []), "ARG1": [*roles.get("ARG1", []), *objects]}
+
     def verb(self, action: int) -> int | None:
         """The token of an action's verb: the one that is tagged as a verb."""
         tokens = [token for token in self.graph.actions[action] if self.tree.tags[token].startswith("VB")]
