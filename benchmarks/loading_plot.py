@@ -38,7 +38,8 @@ def main() -> None:
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(
         f"{content['videos']:,} videos of 16 x 36 x 2,048 float16 regions, batches of {content['batch']}, "
-        f"{content['cores']} core{'s' if content['cores'] > 1 else ''}",
+        f"{content['cores']} core{'s' if content['cores'] > 1 else ''} "
+        f"with load {content['load']:.0f}",
         fontsize=10,
     )
     figure.savefig(RESULTS / "loading.png", dpi=130)
