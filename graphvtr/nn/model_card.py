@@ -58,7 +58,7 @@ def model_card(
         "## Training",
         "",
         f"- data: {_plain(info.get('dataset') or 'unknown')}; captions parsed by: "
-        f"{_plain(info.get('parser') or 'the graphs that come with the data')}",
+        f"{_plain(info.get('parser') or 'not recorded: the graphs of the data, or the default parser')}",
         f"- frame features: {_plain(info.get('featurizer') or 'unknown')}, "
         f"{_plain(info.get('video_dim') or 'unknown')} wide",
         f"- vocabulary: {len(vocabulary)} words" if vocabulary is not None else "- vocabulary: none in this folder",
