@@ -56,7 +56,7 @@ class HGR(RetrievalModel):
         attention_channels: width of queries and keys; ``hidden`` when None.
         attention_bias: whether queries and keys have a bias.
         layer_norm: whether a LayerNorm ends each reasoning layer.
-        event_edges: ``"both"`` or ``"to_action"``: whether actions speak to the event too.
+        event_edges: ``"both"``, ``"to_action"`` (actions do not speak to the event) or ``"none"``.
         role_aware: False leaves nodes as they are (Table 4, row 2).
         event_role: whether the event is multiplied by a role embedding too, as Eq 6 writes.
         hierarchical_video: False shares one video map between the levels (Table 4, row 3).

@@ -345,7 +345,7 @@ def test_unknown_options(option: str, value: Any) -> None:
 
 def test_unknown_event_edges(batch: SimpleNamespace) -> None:
     with pytest.raises(DataError, match="event_edges"):
-        HGR(**SIZES, event_edges="none").encode_text(batch.graphs[0])  # type: ignore[arg-type]
+        HGR(**SIZES, event_edges="all").encode_text(batch.graphs[0])  # type: ignore[arg-type]
 
 
 def test_learned_level_weights_are_a_weighted_mean() -> None:
