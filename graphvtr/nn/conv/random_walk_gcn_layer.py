@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.batch_norm import batch_norm
 from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 from graphvtr.nn.conv.random_walk_gcn_location import LocationBias
 from graphvtr.nn.conv.random_walk_gcn_walk import (
@@ -178,8 +179,8 @@ class RandomWalkLayer(nn.Module):
         if self.norm is None:
             return out
         if row_mask is None:
-            return _batch_norm(self.norm, out)
-        return out.masked_scatter(row_mask[:, None], _batch_norm(self.norm, out[row_mask]))
+            return batch_norm(self.norm, out)
+        return out.masked_scatter(row_mask[:, None], batch_norm(self.norm, out[row_mask]))
 
     def _fold_pays(self, x: Tensor) -> bool:
         """Whether W_phi^T W_theta, once, and one product with the rows is cheaper than two."""
@@ -203,10 +204,3 @@ class RandomWalkLayer(nn.Module):
             f"{type(self).__name__}({self.in_channels}, normalization={self.normalization}, "
             f"affinity={self.affinity}, num_steps={self.num_steps})"
         )
-
-
-def _batch_norm(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:
-    """``norm``, with its running statistics where the rows are too few to have any."""
-    if rows.size(0) > 1:
-        return norm(rows)
-    return F.batch_norm(rows, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)

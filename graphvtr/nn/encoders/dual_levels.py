@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.batch_norm import batch_norm
 from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 from graphvtr.nn.encoders.recurrent import run_bidirectional
 from graphvtr.nn.encoders.words import _time_major
@@ -134,4 +135,4 @@ class CommonSpace(nn.Module):
         out = self.linear(features)
         if self.bag is not None and words is not None and ptr is not None:
             out = out + gather_segment_reduce(self.bag, words, ptr)
-        return normalize_rows(F.dropout(self.norm(out), self.dropout, self.training))
+        return normalize_rows(F.dropout(batch_norm(self.norm, out), self.dropout, self.training))

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.batch_norm import batch_norm
 from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 
 SHARE = 8
@@ -58,10 +59,7 @@ class ConceptPool(nn.Module):
         if self.conv is None or self.norm is None or not x.size(0):
             return x.new_zeros(layout.graphs, self.concepts), x.new_zeros(x.size(0), self.concepts)
         dense = F.pad(layout.pad(x).mT, (self.kernel // 2, self.kernel // 2))
-        rows = layout.unpad(self.conv(dense).mT)  # [W, K]
-        if not self.training or rows.size(0) > 1:  # one row has no variance
-            rows = self.norm(rows)
-        of_elements = torch.sigmoid(rows)
+        of_elements = torch.sigmoid(batch_norm(self.norm, layout.unpad(self.conv(dense).mT)))  # [W, K]
         return mean_of_top(of_elements, ptr), of_elements
 
 

@@ -48,3 +48,13 @@ def test_common_space_counts_words() -> None:
     expected = space.norm(space.linear(features) + counts @ space.bag)
     torch.testing.assert_close(space(features, words, ptr), expected / expected.norm(dim=1, keepdim=True))
     assert not torch.allclose(space(features), space(features, words, ptr))
+
+
+def test_common_space_trains_on_a_single_video() -> None:
+    """The last batch of an epoch may hold captions of one video only."""
+    space, row = CommonSpace(2, 5), torch.randn(1, 2)
+    out = space(row)
+    out[0, 0].backward()
+    assert space.linear.weight.grad is not None
+    assert bool(space.linear.weight.grad.isfinite().all())
+    torch.testing.assert_close(out, space.eval()(row))  # by the running statistics
