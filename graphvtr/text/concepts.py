@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -15,6 +14,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
 from graphvtr.text.concept_extractor import CaptionConcepts
+from graphvtr.text.json_file import read_json, write_json
 
 LEVELS = ("entity", "action", "relationship")
 SIZES = (1024, 512, 1024)
@@ -167,10 +167,7 @@ class ConceptVocabulary:
 
     def save(self, path: str | Path) -> None:
         """Write the vocabulary as json; the file appears only once it is whole."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(self.to_dict()), encoding="utf-8")
-        partial.replace(path)
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> ConceptVocabulary:
@@ -179,13 +176,7 @@ class ConceptVocabulary:
         Raises:
             DataError: the file is missing, is not json, or holds something else.
         """
-        path = Path(path)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-        except ValueError as error:
-            raise DataError(path, f"is not json: {error}", "write it with ConceptVocabulary.save") from error
+        values = read_json(path, "ConceptVocabulary.save")
         return cls.from_dict(values, source=str(path))
 
     def _begins(self) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
+from graphvtr.text.json_file import read_json, write_json
 
 BOS, EOS, UNK = 0, 1, 2
 SPECIAL_WORDS = ("<bos>", "<eos>", "<unk>")
@@ -148,10 +148,7 @@ class Vocabulary:
 
     def save(self, path: str | Path) -> None:
         """Write the vocabulary as json; the file appears only once it is whole."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(json.dumps(self.to_dict(), ensure_ascii=True), encoding="utf-8")
-        partial.replace(path)
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> Vocabulary:
@@ -160,13 +157,7 @@ class Vocabulary:
         Raises:
             DataError: the file is missing, is not json, or holds something else.
         """
-        path = Path(path)
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-        except ValueError as error:
-            raise DataError(path, f"is not json: {error}", "write it with Vocabulary.save") from error
+        values = read_json(path, "Vocabulary.save")
         if isinstance(values, dict) and "format" not in values and values:
             try:
                 return cls.from_word2int(values)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.losses.pairs import check_pairs
 
 LARGEST_SCALE = 100.0  # as in CLIP: a sharper softmax than this only makes training unstable
 
@@ -74,11 +75,7 @@ class SymmetricInfoNCE(nn.Module):
             scores: [Nv, Nt], scores of all pairs.
             video_of_text: [Nt], row of ``scores`` that holds each caption's video.
         """
-        if scores.dim() != 2 or video_of_text.shape != scores.shape[1:]:
-            raise DataError(
-                "video_of_text", f"has shape {list(video_of_text.shape)} for scores {list(scores.shape)}",
-                "give the video of every column",
-            )  # fmt: skip
+        check_pairs(scores, video_of_text)
         if video_of_text.numel() == 0:
             return scores.sum() * self.log_scale  # no pairs: 0, still part of the graph
         logits = scores * self.log_scale.exp().clamp(max=LARGEST_SCALE)

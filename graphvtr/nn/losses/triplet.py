@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.losses.pairs import check_pairs
 
 Mining = Literal["hardest", "all"]
 Reduction = Literal["mean", "sum"]
@@ -67,11 +68,7 @@ class TripletRankingLoss(nn.Module):
             scores: [Nv, Nt], scores of all pairs.
             video_of_text: [Nt], row of ``scores`` that holds each caption's video.
         """
-        if scores.dim() != 2 or video_of_text.shape != scores.shape[1:]:
-            raise DataError(
-                "video_of_text", f"has shape {list(video_of_text.shape)} for scores {list(scores.shape)}",
-                "give the video of every column",
-            )  # fmt: skip
+        check_pairs(scores, video_of_text)
         if video_of_text.numel() == 0:
             return scores.sum()  # no pairs: 0, still part of the graph
         video = torch.arange(scores.size(0), device=scores.device)

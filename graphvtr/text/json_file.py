@@ -1,0 +1,36 @@
+"""Vocabularies as json on disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from graphvtr.errors import DataError
+
+
+def write_json(path: str | Path, values: Any) -> None:
+    """Write a json file; it appears only once it is whole."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(values), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: str | Path, writer: str) -> Any:
+    """What a json file holds.
+
+    Args:
+        path: the file.
+        writer: what writes such a file, for the message.
+
+    Raises:
+        DataError: the file is missing or is not json.
+    """
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
+    except ValueError as error:
+        raise DataError(path, f"is not json: {error}", f"write it with {writer}") from error
