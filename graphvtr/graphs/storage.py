@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
 from graphvtr.graphs.packed import FlatType, GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
@@ -38,10 +38,7 @@ def save_store(store: GraphStore[Any], path: str | Path) -> None:
         "nodes": json.dumps(list(store.nodes)),
         "edges": json.dumps([list(key) for key in store.edges]),
     }
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    write_tensors(path, tensors, metadata)
 
 
 def load_store(path: str | Path) -> GraphStore[Any]:

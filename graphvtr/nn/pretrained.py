@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 
 from graphvtr._optional import optional_import
 from graphvtr._version import __version__
+from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.models.base import MODELS, RetrievalModel, registered_name
@@ -44,13 +45,13 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
     }
     vocabulary = None if model.vocabulary is None else json.dumps(model.vocabulary.to_dict()).encode()
     card = model_card(name, model.config, model.info, model.vocabulary) if card is None else card
-    _write(folder / WEIGHTS, save(state, {"format": "pt"}))
+    write_whole(folder / WEIGHTS, save(state, {"format": "pt"}))
     if vocabulary is None:
         (folder / VOCABULARY).unlink(missing_ok=True)  # of another model that was here
     else:
-        _write(folder / VOCABULARY, vocabulary)
-    _write(folder / CARD, card.encode())
-    _write(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # last: a folder that has it is whole
+        write_whole(folder / VOCABULARY, vocabulary)
+    write_whole(folder / CARD, card.encode())
+    write_whole(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # last: a folder that has it is whole
 
 
 def load_pretrained(
@@ -179,9 +180,3 @@ def _weights(path: Path, model: RetrievalModel) -> dict[str, torch.Tensor]:
                 "config.json and weights belong together",
             )  # fmt: skip
     return found
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from graphvtr._version import __version__
+from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
 from graphvtr.nn.models.base import registered_name
@@ -61,11 +62,21 @@ def header(model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo) 
 
 def save_checkpoint(path: str | Path, model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo) -> None:
     """Write a checkpoint of a model alone, without the state of a training; it appears only once it is whole."""
-    path = Path(path)
     state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    torch.save({KEY: header(model, vocabulary, info), "state_dict": state}, partial)
-    partial.replace(path)
+    write_file(path, {KEY: header(model, vocabulary, info), "state_dict": state})
+
+
+def write_file(path: str | Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values with torch; the file appears only once it is whole.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with whole(path) as partial:
+        try:
+            torch.save(content, partial)
+        except RuntimeError as error:  # what torch makes of a full disk
+            raise OSError(str(error)) from error
 
 
 def load_checkpoint(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Self
 import numpy as np
 from torch import Tensor
 
+from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 
 
@@ -55,7 +57,14 @@ class ScoreFile:
 
     def _map(self, name: str, shape: tuple[int, ...]) -> np.memmap:
         path = Path(self._folder.name) / f"{name}.npy"
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        found = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        if hasattr(os, "posix_fallocate"):  # writing to a map of a file that the disk has no room for kills a process
+            try:
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                raise DataError(self.path, f"cannot be written ({error.strerror})", "make room") from error
+        return found
 
     def add(self, scores: Tensor, level_scores: Tensor, videos: range, texts: range) -> None:
         """Write a block: its fused scores [v, t] and those of its levels [levels, v, t]."""
@@ -74,8 +83,10 @@ class ScoreFile:
             self._folder.cleanup()
 
     def _write(self) -> None:
-        partial = self.path.with_name(self.path.name + ".partial")
-        with partial.open("wb") as file:  # numpy copies a memory map into the archive piece by piece
+        with (
+            whole(self.path) as partial,
+            partial.open("wb") as file,
+        ):  # numpy copies a memory map into the archive piece by piece
             np.savez(
                 file,
                 scores=self._scores,
@@ -84,4 +95,3 @@ class ScoreFile:
                 videos=np.array(self.videos, dtype=np.str_),
                 captions=np.array(self.captions, dtype=np.str_),
             )
-        partial.replace(self.path)

@@ -19,7 +19,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.models.base import registered_name
-from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info
+from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info, write_file
 from graphvtr.tasks.data import Bucket, RetrievalData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.prepare import prepare, prepare_training
@@ -206,10 +206,7 @@ class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,nam
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Write ``checkpoint``; it appears at ``path`` only once it is whole."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
-        torch.save(checkpoint, partial)
-        partial.replace(path)
+        write_file(path, checkpoint)
 
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Read a checkpoint of tensors and plain values."""

@@ -6,15 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 
 
 def write_json(path: str | Path, values: Any) -> None:
     """Write a json file; it appears only once it is whole."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(values), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(values))
 
 
 def read_json(path: str | Path, writer: str) -> Any:

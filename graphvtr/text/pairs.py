@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 
 FIELDS = ("video", "positive", "negative", "kind")
@@ -56,13 +57,7 @@ def write_pairs(path: str | Path, pairs: Iterable[BinaryPair]) -> None:
     Raises:
         DataError: it cannot be written.
     """
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text("".join(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs), "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(path, f"cannot be written: {error.strerror}", "check the folder") from error
+    write_whole(path, "".join(json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs))
 
 
 def _pair(where: str, line: str) -> BinaryPair:

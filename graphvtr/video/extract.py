@@ -18,7 +18,7 @@ from graphvtr.video.pipeline import ClipPipeline
 from graphvtr.video.regions.base import RegionDetector
 from graphvtr.video.regions.tracks import TrackLinker
 from graphvtr.video.store import FeatureStore, StoreWriteError
-from graphvtr.video.store.files import write_whole
+from graphvtr.video.store.files import write_store_file
 from graphvtr.video.workers import ClipTask, Outcome, check_workers, run_tasks
 
 
@@ -150,4 +150,4 @@ def extract(
 
 
 def _write_failures(report: ExtractReport) -> None:
-    write_whole(report.store / "failures.json", json.dumps(report.failures, indent=2).encode())
+    write_store_file(report.store / "failures.json", json.dumps(report.failures, indent=2).encode())

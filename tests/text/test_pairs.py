@@ -29,4 +29,4 @@ def test_file_round_trip_and_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_pairs(tmp_path / "none.jsonl")
     with pytest.raises(DataError, match="cannot be written"):
-        write_pairs(tmp_path / "none" / "p.jsonl", pairs)
+        write_pairs(path / "p.jsonl", pairs)  # below a file

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from graphvtr.atomic import whole, write_whole
 from graphvtr.errors import DataError
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -45,26 +46,14 @@ def write_figure(figure: Any, path: Path, dpi: int) -> None:
     from graphvtr._optional import optional_import
 
     matplotlib = optional_import("matplotlib", "plot", "plotting")
-    partial = path.with_name(f".{path.name}.partial")
     kind = path.suffix[1:].lower()
     metadata = {"Date": None} if kind == "svg" else None
-    try:
-        with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "graphvtr"}):
-            figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(path, f"cannot be written: {error.strerror or error}", "check the folder") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path) as partial, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "graphvtr"}):
+        figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
     print(f"wrote {path}")
 
 
 def write_text(text: str, path: Path) -> None:
     """Save a page; it appears only once it is whole."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(path, f"cannot be written: {error.strerror or error}", "check the folder") from error
+    write_whole(path, text)
     print(f"wrote {path}")

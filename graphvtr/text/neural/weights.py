@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
 from graphvtr.text.neural.features import Columns
 from graphvtr.text.neural.model import RoleTagger, Sizes
@@ -39,10 +38,7 @@ def save_weights(path: Path, model: RoleTagger, training: dict[str, Any]) -> Non
         "training": json.dumps(training),
     }
     tensors = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, header)
-    partial.chmod(0o644)  # safetensors keeps new files to their owner
-    os.replace(partial, path)
+    write_tensors(path, tensors, header)
 
 
 def load_weights(path: Path, embeddings: dict[str, Tensor]) -> RoleTagger:

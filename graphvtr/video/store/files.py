@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 from graphvtr.video.store.fields import FIELDS, Arrays
 
@@ -78,7 +78,7 @@ def write_clips(path: Path, clips: Iterable[tuple[ClipEntry, Arrays]]) -> None:
     for entry, arrays in clips:
         entries.append(asdict(entry))
         tensors.update({f"{entry.name}/{key}": np.ascontiguousarray(array) for key, array in arrays.items()})
-    write_whole(path, save(tensors, {"format": FORMAT, "clips": json.dumps(entries)}))
+    write_store_file(path, save(tensors, {"format": FORMAT, "clips": json.dumps(entries)}))
 
 
 def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
@@ -103,25 +103,13 @@ def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
         raise DataError(path, f"is damaged ({error})", "remove it and extract its clips again") from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears only once it is whole, also when the process is killed or the power fails.
+def write_store_file(path: Path, data: bytes) -> None:
+    """Write a file of the store, see :func:`graphvtr.atomic.whole`.
 
     Raises:
         StoreWriteError: the disk is full or the like; nothing is left behind.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        problem = f"cannot be written ({error.strerror or error})"
-        raise StoreWriteError(path, problem, "make room or choose another folder; finished clips are kept") from error
+    write_whole(path, data, error=StoreWriteError, fix="make room or choose another folder; finished clips are kept")
 
 
 def make_folder(path: Path) -> None:

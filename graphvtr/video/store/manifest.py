@@ -11,7 +11,7 @@ import torch
 
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
-from graphvtr.video.store.files import FORMAT, differences, locked, make_folder, write_whole
+from graphvtr.video.store.files import FORMAT, differences, locked, make_folder, write_store_file
 
 MANIFEST = "manifest.json"
 
@@ -69,7 +69,7 @@ def write_manifest(path: Path, widths: Mapping[str, int], settings: Mapping[str,
     with locked(path, exclusive=True):
         if has_manifest(path) and not replace:  # made by another process just now
             raise taken
-        write_whole(path / MANIFEST, json.dumps(content, indent=2).encode())
+        write_store_file(path / MANIFEST, json.dumps(content, indent=2).encode())
 
 
 def check_same(

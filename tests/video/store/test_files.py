@@ -19,7 +19,7 @@ from graphvtr.video.store.files import (
     open_clips,
     shard_file_name,
     write_clips,
-    write_whole,
+    write_store_file,
 )
 
 
@@ -73,14 +73,14 @@ def test_file_names_are_safe_and_different():
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, step):
     path = tmp_path / "f"
-    write_whole(path, b"old")
+    write_store_file(path, b"old")
 
     def fail(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, fail) if step == "fsync" else monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(StoreWriteError, match=r"No space left on device.*finished clips are kept"):
-        write_whole(path, b"new")
+        write_store_file(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["f"]
 
@@ -88,7 +88,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch, step):
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreWriteError):
-        write_whole(tmp_path / "file" / "f", b"x")
+        write_store_file(tmp_path / "file" / "f", b"x")
 
 
 def _try_lock(path, exclusive, result):

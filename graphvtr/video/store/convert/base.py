@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -13,6 +14,7 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.registry import Registry
 from graphvtr.video.store.feature_store import FeatureStore
@@ -180,20 +182,8 @@ def from_store(
     return store
 
 
-@contextlib.contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """A path to write to, file or folder, that becomes ``target`` if nothing goes wrong."""
-    partial = target.with_name(target.name + ".partial")
-    _remove(partial)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(target)
-    except OSError as error:
-        problem = f"cannot be written ({error.strerror or error})"
-        raise StoreWriteError(target, problem, "make room or choose another folder") from error
-    finally:
-        _remove(partial)
+#: A file or folder of a conversion: whole or not there.
+whole_target = functools.partial(whole, error=StoreWriteError)
 
 
 def write_file(path: Path, save: Callable[[IO[bytes]], object]) -> None:
@@ -206,12 +196,3 @@ def write_file(path: Path, save: Callable[[IO[bytes]], object]) -> None:
     memory = io.BytesIO()
     save(memory)
     path.write_bytes(memory.getbuffer())
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        for inner in path.iterdir():
-            _remove(inner)
-        path.rmdir()
-    else:
-        path.unlink(missing_ok=True)

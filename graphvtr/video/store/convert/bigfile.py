@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct
-from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole
+from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
 
 
@@ -96,7 +96,7 @@ def write(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
     frames_of = {name: [f"{name}_{frame}" for frame in range(store.entry(name).shapes["frame_x"][0])] for name in store}
     ids = [frame for frames in frames_of.values() for frame in frames]
     check_distinct(ids, store.path)
-    with whole(path) as partial:
+    with whole_target(path) as partial:
         partial.mkdir()
         with (partial / "feature.bin").open("wb") as file:
             for name in frames_of:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import fractions
-from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole
+from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
 
 COLUMNS = ("image_id", "image_w", "image_h", "num_boxes", "boxes", "features")
@@ -123,7 +123,7 @@ def write(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
     regions have no line."""
     if "region_x" not in store.widths:
         raise DataError(store.path, "has no regions", "write its frames as hgr-hdf5 or npy")
-    with whole(path) as partial, partial.open("wb") as file:
+    with whole_target(path) as partial, partial.open("wb") as file:
         for name in store:
             fields = store.read(name)
             for frame in range(len(fields["frame_x"])):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy, open_hdf5, read_names
-from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole, write_file
+from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole_target, write_file
 from graphvtr.video.store.feature_store import FeatureStore
 
 
@@ -98,7 +98,7 @@ def write_frames(store: FeatureStore, path: Path, options: ConvertOptions) -> No
             raise DataError(f"clip '{name}'", f"has the key of '{other}' where / becomes _", "rename one of them")
     frames = sum(store.entry(name).shapes["frame_x"][0] for name in keys.values())
     size = 4 * frames * store.widths["frame_x"] + 4096 * (len(keys) + 16)
-    with whole(path) as partial, open_hdf5(partial, size) as file:
+    with whole_target(path) as partial, open_hdf5(partial, size) as file:
         for key, name in keys.items():
             file.create_dataset(key, data=store.read(name)["frame_x"].numpy())
 
@@ -110,7 +110,7 @@ def write_means(store: FeatureStore, path: Path, options: ConvertOptions) -> Non
     beside = path.with_name(names_file(path))
     if beside.exists():
         raise DataError(beside, "is there already", "choose another name")
-    with whole(beside) as one, whole(path) as other:
+    with whole_target(beside) as one, whole_target(path) as other:
         write_file(one, lambda file: np.save(file, np.array(names)))
         write_file(other, lambda file: np.save(file, rows))
 

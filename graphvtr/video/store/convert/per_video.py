@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy
-from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole, write_file
+from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target, write_file
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
 
@@ -124,7 +124,7 @@ def write(suffix: str, store: FeatureStore, path: Path, options: ConvertOptions)
     wrong = next((name for name in store if ".." in name.split("/") or name.startswith("/") or "\\" in name), None)
     if wrong is not None:
         raise DataError(f"clip '{wrong}'", "is no file name", "rename it")
-    with whole(path) as folder:
+    with whole_target(path) as folder:
         for name in store:
             file = folder / f"{name}{suffix}"
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct, open_hdf5, read_names, region_array
-from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole
+from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
 
 NAMES = ("names", "video_ids", "ids")
@@ -101,7 +101,7 @@ def write(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
     counts = [np.bincount(store.read(name)["region_frame"].numpy(), minlength=1) for name in names]
     most = max(1, max(int(count.max()) for count in counts))
     size = len(names) * longest * (most * (2 * width + 16) + 4) + 4096 * (len(names) + 16)
-    with whole(path) as partial, open_hdf5(partial, size) as file:
+    with whole_target(path) as partial, open_hdf5(partial, size) as file:
         x = file.create_dataset("features", (len(names), longest, most, width), "f2")
         boxes = file.create_dataset("boxes", (len(names), longest, most, 4), "f4")
         regions = file.create_dataset("num_regions", (len(names), longest), "i4")
