@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphvtr.metrics import RetrievalRanks, percentiles, resample, rsum_samples
+from graphvtr.metrics import RetrievalRanks, percentiles, resample, rsum, rsum_samples
 from graphvtr.metrics.positives import Relevant
+from graphvtr.metrics.ranks import Ranks
+from graphvtr.metrics.retrieval import summarise
 
 METRICS = ("R@1", "R@5", "R@10", "MedR", "MnR")
 
@@ -34,25 +36,26 @@ class Runs:
     @classmethod
     def of(cls, scores: list[Tensor], video_of_text: Relevant, samples: int = 1000) -> Runs:
         """Runs from the score matrices [Nv, Nt] of the seeds, given the video or the list of videos of each caption."""
+        return cls.of_folds([[(matrix, video_of_text)] for matrix in scores], samples)
+
+    @classmethod
+    def of_folds(cls, seeds: list[list[tuple[Tensor, Relevant]]], samples: int = 1000) -> Runs:
+        """Runs of a cross-validation: each seed's folds, every query ranked among the items of its own fold."""
         values: dict[str, list[float]] = {}
         draws: dict[str, list[np.ndarray]] = {}
-        for matrix in scores:
-            ranks = RetrievalRanks(video_of_text, *matrix.shape)
-            ranks.add_positives(matrix)
-            ranks.add(matrix)
-            metrics = ranks.metrics()
-            t2v, v2t = ranks.ranks()
+        for folds in seeds:
+            t2v, v2t, groups = _together(folds)
             # captions of one video are not independent: videos are drawn, with all of theirs (of several the first)
-            groups = ranks.texts.item[ranks.texts.ptr[:-1]]
             drawn = {
                 "t2v": resample(t2v, samples=samples, seed=0, group=groups),
                 "v2t": resample(v2t, samples=samples, seed=0),
             }
+            metrics = {"t2v": summarise(t2v), "v2t": summarise(v2t)}
             for side in ("t2v", "v2t"):
                 for metric in METRICS:
                     values.setdefault(f"{side} {metric}", []).append(metrics[side][metric])
                     draws.setdefault(f"{side} {metric}", []).append(drawn[side][metric])
-            values.setdefault("rsum", []).append(metrics["rsum"])
+            values.setdefault("rsum", []).append(rsum(metrics["t2v"], metrics["v2t"]))
             draws.setdefault("rsum", []).append(rsum_samples(drawn["t2v"], drawn["v2t"]))
         return cls({k: np.array(v) for k, v in values.items()}, {k: np.stack(v) for k, v in draws.items()})
 
@@ -74,6 +77,22 @@ class Runs:
             "mean": float(self.values[metric].mean() - other.values[metric].mean()),
             "interval": percentiles(draws),
         }
+
+
+def _together(folds: list[tuple[Tensor, Relevant]]) -> tuple[Ranks, Ranks, Tensor]:
+    """Ranks of the captions and of the videos of all folds, and the video of each caption."""
+    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
+    groups, before = [], 0
+    for matrix, relevant in folds:
+        ranks = RetrievalRanks(relevant, *matrix.shape)
+        ranks.add_positives(matrix)
+        ranks.add(matrix)
+        for side, found in zip(sides, ranks.ranks(), strict=True):
+            side.append(found.best)
+        groups.append(ranks.texts.item[ranks.texts.ptr[:-1]] + before)
+        before += matrix.size(0)
+    t2v, v2t = (Ranks(best := torch.cat(side), None, torch.arange(len(best) + 1)) for side in sides)
+    return t2v, v2t, torch.cat(groups)
 
 
 def chance_runs(video_of_text: Tensor, videos: int, seeds: int = 20) -> Runs:

@@ -4,7 +4,9 @@ Written down on 21 November 2026 before any test figure of these runs was seen: 
 which the first 500 training clips (2,500 captions) train, the first 100 validation clips choose the epoch, and all
 225 clips of ``test`` and of ``test_unseen`` are ranked. All models see the same clips, batches and learning rates.
 Negatives: all of a batch, as in ``configs/hgr_moving_scenes.yaml`` (at this size the hardest ones collapse the
-embedding); VSE++ has the hardest ones by definition.
+embedding); VSE++ has the hardest ones by definition. VSR-Net, HANet and MCSAN came later the same day, their settings
+again before any test figure of theirs: those of ``mcsan.py`` and ``vsrnet_moving_scenes.py`` at the width of the
+others, with the training of all. VSR-Net and MCSAN read captions by a frozen MiniLM beside or instead of role graphs.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ HGR = {
     "hidden": 160, "word_dim": 100, "node_reduce": "mean", "video_bias": True, "mining": "all", "word_dropout": 0.2,
     "video_dropout": 0.2,
 }  # fmt: skip
+CONCEPTS = {
+    "hidden": 160, "word_dim": 100, "mining": "all", "word_dropout": 0.2, "video_dropout": 0.2,
+    "concept_sizes": [256, 128, 256],
+}  # fmt: skip
+MCSAN = {**CONCEPTS, "frame_width": 160, "feedforward": 320}
+VSRNET = {"hidden": 160, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1, "mining": "all"}
 DUAL = {"hidden": 160, "word_dim": 100, "video_rnn": 80, "text_rnn": 80, "filters": 64, "mining": "all"}
 
 ABLATIONS = {
@@ -49,6 +57,9 @@ ROWS = {
     "VSE++": Trial("VSE++", "vse++", {"hidden": 160, "word_dim": 100, "reduction": "mean"}, TRAIN),
     "Dual Encoding": Trial("Dual Encoding", "dual_encoding", DUAL, TRAIN),
     "ViSERN": Trial("ViSERN", "visern", DUAL, TRAIN),
+    "VSR-Net": Trial("VSR-Net", "vsrnet", VSRNET, TRAIN),
+    "HANet": Trial("HANet", "hanet", CONCEPTS, TRAIN),
+    "MCSAN": Trial("MCSAN", "mcsan", MCSAN, TRAIN),
 }
 
 
