@@ -6,7 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from threading import Thread
 from typing import Any, Generic, TypeVar
+
+import torch
 
 T = TypeVar("T")
 
@@ -47,7 +50,9 @@ class BatchLoader(Generic[T]):
         if not self.workers:
             yield from map(self.cut, self.sampler)
             return
-        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="batches")
+        pool = ThreadPoolExecutor(
+            self.workers, thread_name_prefix="batches", initializer=_one_thread, initargs=(torch.get_num_threads(),)
+        )
         try:
             entries = iter(self.sampler)
             waiting: deque[Future[T]] = deque(pool.submit(self.cut, entry) for entry in islice(entries, self.ahead))
@@ -58,3 +63,13 @@ class BatchLoader(Generic[T]):
                 del batch  # its memory may serve the next one
         finally:  # also when the consumer stops early
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _one_thread(others: int) -> None:
+    """Let torch compute with one thread in this one, as in the worker processes of torch's loader; else every worker
+    would keep threads of its own, one for each core. ``set_num_threads`` also sets what threads that begin later get:
+    this is put back to ``others``."""
+    torch.set_num_threads(1)
+    thread = Thread(target=torch.set_num_threads, args=(others,))
+    thread.start()
+    thread.join()

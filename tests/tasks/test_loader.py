@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 pytest.importorskip("pytorch_lightning")
 from graphvtr.tasks.loader import BatchLoader
@@ -63,3 +65,15 @@ def test_no_threads_are_left() -> None:
             break
         time.sleep(0.01)
     assert threading.active_count() <= before
+
+
+def test_a_worker_computes_with_one_thread_and_others_as_before() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert set(BatchLoader(lambda index: torch.get_num_threads(), range(6), workers=2)) == {1}
+        assert torch.get_num_threads() == 3
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -2,9 +2,8 @@
 
 A store of regions is larger than memory: 10,000 clips of 16 frames with 36 regions of 2,048 numbers are 22 GiB.
 :class:`DiskGraphs` knows where every field of every clip lies in the store's files and copies the clips of a batch
-from there into the packed tensors of the batch, one copy a field and clip, without an object a clip in between
-(``benchmarks/loading.py``). Reads take no lock and hold no Python lock while they copy, so any number of threads and
-processes can read at a time.
+from there into the packed tensors of the batch, without an object a clip in between (``benchmarks/loading.py``). Reads
+take no lock and hold no Python lock while they copy, so any number of threads and processes can read at a time.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from graphvtr.video.store.fields import FIELDS
 
 LONGS = frozenset(("region_frame", "region_track"))
 MOST_OPEN = 512  # files kept open; processes may have 1,024
+PIECE = 2**20  # bytes read and converted at a time
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class _Layout:
         for descriptor in self.__dict__.get("_open", {}).values():
             os.close(descriptor)
 
-    def read_into(self, view: memoryview, key: str, clip: int) -> int:
-        """Read a field of a clip; returns the number of bytes that were there."""
+    def read_into(self, view: memoryview, key: str, clip: int, skip: int = 0) -> int:
+        """Read a field of a clip from byte ``skip`` on; returns the number of bytes that were there."""
         column = self.columns[key]
-        number, offset = int(column.file[clip]), int(column.offset[clip])
+        number, offset = int(column.file[clip]), int(column.offset[clip]) + skip
         if not hasattr(os, "preadv"):
             with self.files[number].open("rb", buffering=0) as file:
                 file.seek(offset)
@@ -78,6 +78,10 @@ class _Layout:
             full = len(self._open) >= MOST_OPEN
             if kept is None and (full or self._open.setdefault(number, descriptor) != descriptor):
                 os.close(descriptor)
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    return tensor.numpy().data.cast("B") if tensor.numel() else memoryview(b"")
 
 
 def _read_all(read: Callable[[memoryview, int], int | None], view: memoryview, offset: int) -> int:
@@ -217,19 +221,35 @@ class DiskGraphs(GraphStore[VideoGraph]):
         rows = (ptr[index + 1] - ptr[index]).tolist()
         width, dtype = layout.columns[key].width, FIELDS[key]
         shape = (sum(rows), width) if width else (sum(rows),)
+        if dtype is torch.float16 and not self.raw:
+            out = self._empty(shape, torch.float32)
+            self._read_float(out.view(-1), layout, key, zip(index.tolist(), rows, strict=True), width)
+            return out
         stored = self._empty(shape, dtype)
-        view = stored.numpy().data.cast("B") if stored.numel() else memoryview(b"")
+        view = _bytes_of(stored)
         begin = 0
         for clip, count in zip(index.tolist(), rows, strict=True):
             end = begin + count * dtype.itemsize * max(width, 1)
             if end > begin:
                 layout = self._fill(layout, view[begin:end], key, clip)
             begin = end
-        if key in LONGS:
-            return stored.long()
-        if dtype is torch.float16 and not self.raw:
-            return self._empty(shape, torch.float32).copy_(stored)
-        return stored
+        return stored.long() if key in LONGS else stored
+
+    def _read_float(self, out: Tensor, layout: _Layout, key: str, clips: Iterable[tuple[int, int]], width: int) -> None:
+        """Read half-precision features of ``clips`` (position, rows) into ``out`` [numbers], float32.
+
+        They pass through a piece of memory that stays in the processor's cache, so that main memory sees them once.
+        """
+        piece = self._pool.empty((PIECE // 2,), torch.float16)
+        view = _bytes_of(piece)
+        place = 0
+        for clip, rows in clips:
+            done, total = 0, rows * width
+            while done < total:
+                count = min(total - done, len(piece))
+                layout = self._fill(layout, view[: 2 * count], key, clip, 2 * done)
+                out[place : place + count].copy_(piece[:count])
+                done, place = done + count, place + count
 
     def _found(self) -> _Layout:
         if self._layout is None:  # in another process
@@ -241,17 +261,17 @@ class DiskGraphs(GraphStore[VideoGraph]):
             return torch.empty(shape, dtype=dtype, pin_memory=True)
         return self._pool.empty(shape, dtype)
 
-    def _fill(self, layout: _Layout, view: memoryview, key: str, clip: int) -> _Layout:
-        """Read the bytes of one clip's field; returns the layout to go on with."""
+    def _fill(self, layout: _Layout, view: memoryview, key: str, clip: int, skip: int = 0) -> _Layout:
+        """Read bytes of one clip's field, from ``skip`` on; returns the layout to go on with."""
         try:
-            found = layout.read_into(view, key, clip)
+            found = layout.read_into(view, key, clip, skip)
         except FileNotFoundError:  # packed by another process in the meantime
             self.store.refresh()
             layout = self._layout = _Layout(self.store, self.names, self._fields)
-            found = layout.read_into(view, key, clip)
+            found = layout.read_into(view, key, clip, skip)
         if found != len(view):
             path = layout.files[int(layout.columns[key].file[clip])]
-            problem = f"ends {len(view) - found} bytes early in {key} of clip '{self.names[clip]}'"
+            problem = f"ends after {skip + found:,} bytes of {key} of clip '{self.names[clip]}'"
             raise DataError(path, problem, "remove it and extract its clips again")
         return layout
 

@@ -12,7 +12,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph, sample_frames
 from graphvtr.video import FeatureStore
-from graphvtr.video.store import DiskGraphs
+from graphvtr.video.store import DiskGraphs, disk_graphs
 from graphvtr.video.store.buffers import BufferPool
 from graphvtr.video.store.disk_graphs import tensor_places
 
@@ -63,6 +63,16 @@ def test_batches_equal_those_in_memory(store: FeatureStore, index: list[int]) ->
     disk, memory = DiskGraphs(store), store.video_graphs()
     assert_equal(disk.batch(index, strings=True), memory.batch(index, strings=True))
     assert disk.batch(index).num_graphs == len(index)
+
+
+@pytest.mark.parametrize("piece", [2, 6, 48, 2**20])
+def test_pieces_change_nothing(store: FeatureStore, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(disk_graphs, "PIECE", piece)
+    assert_equal(DiskGraphs(store).batch([2, 0, 1]), store.video_graphs().batch([2, 0, 1]))
+    disk, path = DiskGraphs(store), store.file_of("d")
+    path.write_bytes(path.read_bytes()[: disk._found().columns["region_x"].offset[2] + 50])
+    with pytest.raises(DataError, match=r"ends after 50 bytes of region_x of clip 'd'"):
+        disk.batch([2])
 
 
 def test_single_graphs_and_shapes(store: FeatureStore) -> None:
@@ -129,7 +139,7 @@ def test_faults_are_named(store: FeatureStore) -> None:
     path = store.file_of("d")
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
-    with pytest.raises(DataError, match=r"ends \d+ bytes early in .* of clip 'd'"):
+    with pytest.raises(DataError, match=r"ends after \d+ bytes of .* of clip 'd'"):
         disk.batch([2])
     with pytest.raises(DataError, match=r"is cut short: [\d,]+ of [\d,]+ bytes"):
         tensor_places(path)
