@@ -1,8 +1,8 @@
-"""Models on data they were not trained on (HGR, Table 2): MovingScenes' models in other worlds.
+"""Models on data they were not trained on (HGR, Table 2): MovingScenes' models in other worlds, and MSVD's clips.
 
-    python benchmarks/cross_dataset.py [--seeds 3]
+    python benchmarks/cross_dataset.py [--seeds 3] --root ../shared/data/msvd98 --store STORE
 
-Models: the checkpoints of ``hgr_setup.py`` (``ablation_hgr.py --train-only`` trains them), trained on MovingScenes
+Worlds: the checkpoints of ``hgr_setup.py`` (``ablation_hgr.py --train-only`` trains them), trained on MovingScenes
 of seed 0. They rank, without further training,
 
 - ``test``: other clips of the same world, for comparison,
@@ -10,7 +10,8 @@ of seed 0. They rank, without further training,
 - ``crowded``: another seed and three bystanders in every clip, where training has none to two,
 - ``long``: another seed and 24 frames a clip, where training has 16.
 
-The features are those of training, as Table 2's are. Means over seeds; intervals resample clips with all captions.
+The features are those of training, as Table 2's are. Then MovingScenes to MSVD and back: ``cross_msvd.py``, whose runs
+``--train-only`` trains. Means over seeds; intervals resample clips with all captions. Finished runs are kept.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+from pathlib import Path
 from typing import Any
 
+import cross_msvd
 from accuracy import Runs, chance_runs, print_table
 from harness import write_result
 from hgr_setup import CLIPS, ROWS, SEEDS, TRAIN, first_videos, printed_to, scene_trials, scenes
@@ -32,7 +35,7 @@ from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.tasks.open import known_words
 from graphvtr.tasks.prepare import prepare
 
-MODELS = ("VSE", "VSE++", "Dual Encoding", "ViSERN", "full HGR model")
+MODELS = ("VSE", "VSE++", "Dual Encoding", "ViSERN", "VSR-Net", "HANet", "MCSAN", "full HGR model")
 WORLDS: dict[str, dict[str, Any]] = {
     "crowded": {"seed": 1, "distractors": 3, "num_clips": 1000},
     "long": {"seed": 2, "num_frames": 24, "num_clips": 1000},
@@ -48,37 +51,60 @@ def scores_on(trials: Trials, name: str, seeds: list[int], world: RetrievalDatas
     return Runs.of([trials.scores_of(model, split) for model in models], world.video_of_caption)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    parser.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
-    clips = {"train": 12, "val": 6, "test": 6, "test_unseen": 6} if arguments.tiny else CLIPS
-    small = {"num_clips": 60} if arguments.tiny else {}
+def in_worlds(seeds: range, tiny: bool) -> dict[str, Any]:
+    """MovingScenes' models in each world, printed and as plain values."""
+    clips = {"train": 12, "val": 6, "test": 6, "test_unseen": 6} if tiny else CLIPS
+    small = {"num_clips": 60} if tiny else {}
     splits = scenes(clips, **small)
     trials = scene_trials(splits)
     worlds = {name: splits[name] for name in ("test", "test_unseen")}
     for name, options in WORLDS.items():
         world = MovingScenes(None, "test", progress=False, **{**options, **small})
-        worlds[name] = first_videos(world, 6) if arguments.tiny else world
+        worlds[name] = first_videos(world, 6) if tiny else world
     results: dict[str, Any] = {}
+    for split, world in worlds.items():
+        owner = world.video_of_caption
+        rows = {"chance": chance_runs(owner, len(world.videos))}
+        for name in MODELS:
+            done = trials.finished(ROWS[name], seeds)
+            if done:
+                rows[f"{name} ({len(done)})"] = scores_on(trials, name, done, world, split)
+        model, vocabulary, _ = load_checkpoint(trials.result(ROWS[MODELS[-1]], 0).checkpoint)
+        share = known_words(prepare(world, model, vocabulary or trials.vocabulary))
+        title = f"trained on MovingScenes, ranked on {split}: {len(world.videos)} clips, {len(owner)} captions"
+        print_table(f"{title}, {share:.1%} of the words known; in brackets: seeds", rows)
+        results[split] = {name: runs.summary() for name, runs in rows.items()}
+    return results
+
+
+def main() -> None:
+    data = Path(__file__).parents[2] / "shared" / "data"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=data / "msvd98")
+    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
+    parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--train-only", action="store_true", help="train what is missing for MSVD, no tables")
+    parser.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    seeds = range(1 if arguments.tiny else arguments.seeds)
+    epochs = 1 if arguments.tiny else None
+    trials = cross_msvd.trials_of(cross_msvd.datasets(arguments.root, arguments.store, arguments.tiny))
+    cross_msvd.train_all(trials, seeds, epochs)
+    if arguments.train_only:
+        return
     with contextlib.nullcontext() if arguments.tiny else printed_to("cross_dataset"):
-        for split, world in worlds.items():
-            owner = world.video_of_caption
-            rows = {"chance": chance_runs(owner, len(world.videos))}
-            for name in MODELS:
-                seeds = trials.finished(ROWS[name], range(arguments.seeds))
-                if seeds:
-                    rows[f"{name} ({len(seeds)})"] = scores_on(trials, name, seeds, world, split)
-            model, vocabulary, _ = load_checkpoint(trials.result(ROWS[MODELS[-1]], 0).checkpoint)
-            share = known_words(prepare(world, model, vocabulary or trials.vocabulary))
-            title = f"trained on MovingScenes, ranked on {split}: {len(world.videos)} clips, {len(owner)} captions"
-            print_table(f"{title}, {share:.1%} of the words known; in brackets: seeds", rows)
-            results[split] = {name: runs.summary() for name, runs in rows.items()}
+        worlds = in_worlds(seeds, arguments.tiny)
+        real = cross_msvd.tables(trials, seeds, epochs)
         print(f"\nThe paper's (MSR-VTT to Youtube2Text):\n{table_text(find('hgr', table='2'))}")
     if not arguments.tiny:
-        write_result("cross_dataset", results, settings={"train": TRAIN, "clips": clips, "worlds": WORLDS})
+        models = {name: {"model": trial.model, **trial.options} for name, trial in cross_msvd.MODELS.items()}
+        settings = {
+            "worlds": {"train": TRAIN, "clips": CLIPS, "worlds": WORLDS},
+            "MSVD": {"models": models, "train": {name: cross_msvd.rows_of(name)["HGR"].train for name in trials}},
+        }
+        write_result("cross_dataset", {"worlds": worlds, "MSVD": real}, settings=settings)
 
 
 if __name__ == "__main__":
