@@ -79,7 +79,7 @@ class Trials:
         vocabulary: of the training captions.
         data: what decides the splits (sizes, seeds, features): part of the key.
         score: the splits whose score matrices are kept.
-        vectors: word vectors to start from, for models that have ``load_word_vectors``.
+        vectors: word vectors to start from, for models that have a word embedding.
         fresh: train again what is there.
         root: instead of ``$GRAPHVTR_CACHE`` or ``~/.cache/graphvtr``.
     """
@@ -123,7 +123,7 @@ class Trials:
         options = TrainOptions(**{"device": "cpu", **trial.train, "seed": seed})
         torch.manual_seed(seed)
         model = build_model(trial.model, self.splits["train"], self.vocabulary, dict(trial.options))
-        if self.vectors is not None and hasattr(model, "load_word_vectors"):
+        if self.vectors is not None and model.word_embedding is not None:
             model.load_word_vectors(*self.vectors.matrix_for(self.vocabulary))
         run = folder / "run"
         last = run / "last.ckpt"

@@ -151,11 +151,8 @@ def start_from_vectors(model: RetrievalModel, vocabulary: Vocabulary, source: st
     Raises:
         DataError: the model has no word embedding, or one of another width.
     """
-    load = getattr(model, "load_word_vectors", None)
-    if load is None:
-        raise DataError("word_vectors", f"cannot be used: {type(model).__name__} has no word embedding", "leave it out")
     matrix, found = load_word_vectors(source, keep=vocabulary.words).matrix_for(vocabulary)
-    load(matrix, found)
+    model.load_word_vectors(matrix, found)
     return float(found.float().mean())
 
 

@@ -143,6 +143,12 @@ def test_training_writes_its_configuration(tmp_path: Path) -> None:
     assert len(more.scores) == 3
 
 
+class Wordless(HGR):
+    """A model without word embedding of its own, as one with a language model."""
+
+    word_embedding = None  # type: ignore[assignment]
+
+
 def test_word_vectors(toy_vocabulary, tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("dog 1 2 3\nrhino 4 5 6\n")
     model = HGR(len(toy_vocabulary), 10, hidden=8, word_dim=3)
@@ -152,5 +158,5 @@ def test_word_vectors(toy_vocabulary, tmp_path: Path) -> None:
     assert row.tolist() == [1.0, 2.0, 3.0]
     with pytest.raises(DataError, match="word vectors: have shape"):
         start_from_vectors(HGR(len(toy_vocabulary), 10, hidden=8, word_dim=4), toy_vocabulary, str(tmp_path / "v.txt"))
-    with pytest.raises(DataError, match="Linear has no word embedding"):
-        start_from_vectors(torch.nn.Linear(1, 1), toy_vocabulary, str(tmp_path / "v.txt"))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="Wordless has no word embedding"):
+        start_from_vectors(Wordless(len(toy_vocabulary), 10, hidden=8), toy_vocabulary, str(tmp_path / "v.txt"))

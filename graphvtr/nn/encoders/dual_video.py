@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_levels import CommonSpace, SequenceLevels
+from graphvtr.nn.node_features import node_features
 from graphvtr.ops import segment_reduce
 
 
@@ -65,12 +66,7 @@ class DualVideoEncoder(nn.Module):
 
     def forward(self, graph: VideoGraph) -> Tensor:
         """Encode the frame features of a video graph or a packed batch."""
-        x: Tensor = graph["frame"].x
-        if x.size(-1) != self.video_dim:
-            raise DataError(
-                "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
-                f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
-            )  # fmt: skip
+        x = node_features(graph, "frame", self.video_dim, "video_dim")
         return self.encode(x, node_ptr(graph, "frame").to(x.device))
 
     def encode(self, x: Tensor, ptr: Tensor) -> Tensor:

@@ -27,22 +27,6 @@ class WordTable(nn.Embedding):
         """Draw new parameters."""
         nn.init.uniform_(self.weight, -EMBEDDING_BOUND, EMBEDDING_BOUND)
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start from ``vectors`` [vocab_size, word_dim]; words not ``found`` [vocab_size] keep their random one.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        if vectors.shape != self.weight.shape:
-            raise DataError(
-                "word vectors", f"have shape {list(vectors.shape)}, expected {list(self.weight.shape)}",
-                "give one row a word of the vocabulary and set word_dim to their width",
-            )  # fmt: skip
-        vectors = vectors.to(self.weight)
-        with torch.no_grad():
-            known = vectors if found is None else torch.where(found.to(vectors.device)[:, None], vectors, self.weight)
-            self.weight.copy_(known)
-
     def check(self, ids: Tensor) -> None:
         """Raise DataError unless all ids are words. Only on a CPU: elsewhere looking would wait for the device."""
         if ids.device.type != "cpu" or not ids.numel():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
 from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import SoftAttentionPool
 
 LEVELS = ("event", "action", "entity")
@@ -48,12 +48,7 @@ class HierarchicalVideoEncoder(nn.Module):
 
     def forward(self, graph: VideoGraph) -> LevelEmbeddings:
         """Encode a video graph or a packed batch: ``event`` [N, D], ragged ``action`` and ``entity``."""
-        x: Tensor = graph["frame"].x
-        if x.size(-1) != self.video_dim:
-            raise DataError(
-                "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
-                f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
-            )  # fmt: skip
+        x = node_features(graph, "frame", self.video_dim, "video_dim")
         x = x.to(self.pool.score.weight.dtype)
         frames = [F.dropout(level_map(x), self.dropout, self.training) for level_map in self.maps.values()]
         event, action, entity = frames if len(frames) == len(LEVELS) else frames * len(LEVELS)

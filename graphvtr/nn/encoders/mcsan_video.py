@@ -16,6 +16,7 @@ from graphvtr.nn.encoders.recurrent import run_bidirectional
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
 from graphvtr.nn.encoders.words import _time_major
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.node_features import node_features
 from graphvtr.ops import segment_reduce, segment_softmax
 
 Pool = Literal["max", "mean"]
@@ -96,12 +97,7 @@ class MCSANVideoEncoder(nn.Module):
 
     def forward(self, graph: VideoGraph) -> LevelEmbeddings:
         """Encode a video graph or a packed batch."""
-        x: Tensor = graph["frame"].x
-        if x.size(-1) != self.video_dim:
-            raise DataError(
-                "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
-                f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
-            )  # fmt: skip
+        x = node_features(graph, "frame", self.video_dim, "video_dim")
         ptr = node_ptr(graph, "frame").to(x.device)
         x = self.frames(F.dropout(x.to(self.score.weight.dtype), self.dropout, self.training))
         seen = {level: F.relu(x + level_map(x)) for level, level_map in self.maps.items()}  # Eq 7-10

@@ -71,26 +71,6 @@ class WordEncoder(nn.Module):
                 if name.startswith("weight"):
                     nn.init.orthogonal_(weight)
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start from given word vectors (GloVe, for instance); they are fine-tuned like any parameter.
-
-        Args:
-            vectors: [vocab_size, word_dim], one row a word.
-            found: [vocab_size] of bool; a word that is not found keeps its random vector. None takes all rows.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        weight = self.embedding.weight
-        if vectors.shape != weight.shape:
-            raise DataError(
-                "word vectors", f"have shape {list(vectors.shape)}, expected {list(weight.shape)}",
-                "give one row a word of the vocabulary and set word_dim to their width",
-            )  # fmt: skip
-        vectors = vectors.to(weight)
-        with torch.no_grad():
-            weight.copy_(vectors if found is None else torch.where(found.to(weight.device)[:, None], vectors, weight))
-
     def forward(self, ids: Tensor, ptr: Tensor) -> Tensor:
         """Encode the words of all captions.
 

@@ -69,6 +69,34 @@ class RetrievalModel(nn.Module, ABC):
         """Scores of all pairs, ``[Nv, Nt]``."""
         return self.fuse(self.level_scores(video, text))
 
+    @property
+    def word_embedding(self) -> nn.Embedding | None:
+        """The embedding of the captions' words; None for a model that has none of its own."""
+        return None
+
+    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
+        """Start :attr:`word_embedding` from given vectors (GloVe, for instance), fine-tuned like any parameter.
+
+        Args:
+            vectors: [vocab_size, word_dim], one row a word.
+            found: [vocab_size] of bool; a word that is not found keeps its random vector. None takes all rows.
+
+        Raises:
+            DataError: the model has no word embedding, or the shape is not that of it.
+        """
+        if self.word_embedding is None:
+            name = type(self).__name__
+            raise DataError("word vectors", f"cannot be used: {name} has no word embedding", "leave them out")
+        weight = self.word_embedding.weight
+        if vectors.shape != weight.shape:
+            raise DataError(
+                "word vectors", f"have shape {list(vectors.shape)}, expected {list(weight.shape)}",
+                "give one row a word of the vocabulary and set word_dim to their width",
+            )  # fmt: skip
+        vectors = vectors.to(weight)
+        with torch.no_grad():
+            weight.copy_(vectors if found is None else torch.where(found.to(weight.device)[:, None], vectors, weight))
+
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
         """What the model does to a caption graph before packing (cut long captions, for instance)."""
         return graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from torch import Tensor
+from torch import nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
@@ -146,10 +146,7 @@ class DualEncoding(OneVectorModel):
         """
         return LevelEmbeddings(event=self.text_encoder(graph))
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.text_encoder.words.load_word_vectors(vectors, found)
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.text_encoder.words  # type: ignore[no-any-return]

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph
-from graphvtr.graphs.truncate import sample_frames, truncate
 from graphvtr.nn.encoders.hanet import HANetTextEncoder, HANetVideoEncoder
 from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import LevelEmbeddings
@@ -18,6 +17,7 @@ from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, JaccardMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
+from graphvtr.nn.models.limited import LimitedInputs
 from graphvtr.text.concepts import SIZES, sibling_mask
 
 FEATURE_LEVELS = ("event", "action", "entity", "individual_action", "individual_entity")
@@ -27,7 +27,7 @@ NEAREST = 1e-6
 
 
 @MODELS.register("hanet")
-class HANet(ConceptModel):
+class HANet(LimitedInputs, ConceptModel):
     r"""`"HANet: Hierarchical Alignment Networks for Video-Text Retrieval" <https://arxiv.org/abs/2107.12059>`_.
 
     HGR with concepts: heads predict the entities and actions of frames and words, and videos and captions are matched
@@ -142,16 +142,6 @@ class HANet(ConceptModel):
         """
         return self.with_labels(self.text_encoder(graph), graph)
 
-    def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """Cut to ``max_words``, ``max_actions`` and ``max_entities``."""
-        config = self.config
-        return truncate(graph, config["max_words"], config["max_actions"], config["max_entities"])
-
-    def transform_video(self, graph: VideoGraph) -> VideoGraph:
-        """Sample ``max_frames``."""
-        limit = self.config["max_frames"]
-        return graph if limit is None else sample_frames(graph, limit)
-
     def fuse(self, level_scores: Tensor) -> Tensor:
         """The mean of the levels of features and that of the levels of concepts, in equal parts."""
         features = len(FEATURE_LEVELS)
@@ -189,10 +179,7 @@ class HANet(ConceptModel):
         """Concepts of the videos by their likeliest frames."""
         return {level: video[f"concept_{level}"].x for level in self.concept_levels}
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.text_encoder.words.load_word_vectors(vectors, found)
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.text_encoder.words.embedding  # type: ignore[no-any-return]

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph
-from graphvtr.graphs.truncate import sample_frames, truncate
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.hgr_released import released_sizes, released_weights
+from graphvtr.nn.models.limited import LimitedInputs
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
 
 Loss = Literal["triplet", "info_nce"]
@@ -35,7 +35,7 @@ RELEASED: dict[str, Any] = {
 
 
 @MODELS.register("hgr")
-class HGR(RetrievalModel):
+class HGR(LimitedInputs):
     r"""`"Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning" <https://arxiv.org/abs/2003.00392>`_.
 
     A caption is a graph of one event, its actions and their entities, which reason over their roles; a video is
@@ -232,19 +232,7 @@ class HGR(RetrievalModel):
         """How much each node listens to each neighbour, a tensor [E] a layer over the edges of the returned graph."""
         return self.text_encoder.attention_weights(graph)
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.text_encoder.words.load_word_vectors(vectors, found)
-
-    def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """Cut the caption to ``max_words``, ``max_actions`` and ``max_entities``."""
-        limits = (self.config[name] for name in ("max_words", "max_actions", "max_entities"))
-        return truncate(graph, *limits)
-
-    def transform_video(self, graph: VideoGraph) -> VideoGraph:
-        """Sample ``max_frames`` frames."""
-        return graph if self.config["max_frames"] is None else sample_frames(graph, self.config["max_frames"])
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.text_encoder.words.embedding  # type: ignore[no-any-return]

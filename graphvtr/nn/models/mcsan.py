@@ -233,10 +233,7 @@ class MCSAN(ConceptModel):
         """Eq 24-26, by the video's side."""
         return {level: torch.sigmoid(self.attributes(level, video[level].x, "video")) for level in self.concept_levels}
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.text_encoder.graph.words.load_word_vectors(vectors, found)
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.text_encoder.graph.words.embedding  # type: ignore[no-any-return]

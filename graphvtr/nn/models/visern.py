@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
@@ -19,6 +19,7 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.nn.node_features import node_features
 from graphvtr.nn.region_attention import attention_map
 from graphvtr.ops import segment_reduce
 
@@ -164,25 +165,17 @@ class ViSERN(OneVectorModel):
         with torch.no_grad():
             return attention_map(self.reason(graph), graph["region"].frame)
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.text_encoder.words.load_word_vectors(vectors, found)
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.text_encoder.words  # type: ignore[no-any-return]
 
     def _reason(self, graph: VideoGraph) -> tuple[Tensor, Tensor]:
         """Z [R, d], and where each frame's regions begin [F + 1]."""
         if "region" not in graph.node_types:
             raise DataError("region", "the graph has no regions", "extract regions, or use a model of frames")
         region = graph["region"]
-        x: Tensor = region.x
-        if x.size(-1) != self.region_dim:
-            raise DataError(
-                "region.x", f"is {x.size(-1)} wide, the model expects {self.region_dim}",
-                f"extract the features the model was trained on, or build it with region_dim={x.size(-1)}",
-            )  # fmt: skip
+        x = node_features(graph, "region", self.region_dim, "region_dim")
         frames = int(graph["frame"].num_nodes)
         ptr = batch_to_ptr(region.frame, frames)
         clip = None

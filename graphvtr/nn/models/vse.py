@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.words import _time_major
@@ -15,6 +14,7 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.nn.node_features import node_features
 from graphvtr.ops import segment_reduce
 
 
@@ -72,12 +72,7 @@ class VSE(OneVectorModel):
         Raises:
             DataError: ``frame.x`` is not ``video_dim`` wide.
         """
-        x: Tensor = graph["frame"].x
-        if x.size(-1) != self.video_dim:
-            raise DataError(
-                "frame.x", f"is {x.size(-1)} wide, the model expects {self.video_dim}",
-                f"extract the features the model was trained on, or build it with video_dim={x.size(-1)}",
-            )  # fmt: skip
+        x = node_features(graph, "frame", self.video_dim, "video_dim")
         mean = segment_reduce(x.to(self.video_map.weight.dtype), node_ptr(graph, "frame").to(x.device), "mean")
         return LevelEmbeddings(event=self.video_map(mean))
 
@@ -97,13 +92,10 @@ class VSE(OneVectorModel):
         place[order] = torch.arange(len(order), device=order.device)
         return LevelEmbeddings(event=out.index_select(0, place[ptr[1:] - 1]))
 
-    def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
-        """Start the word embedding from ``vectors`` [vocab_size, word_dim]; rows not ``found`` stay random.
-
-        Raises:
-            DataError: the shape is not that of the embedding.
-        """
-        self.words.load_word_vectors(vectors, found)
+    @property
+    def word_embedding(self) -> nn.Embedding:
+        """The embedding of the captions' words."""
+        return self.words  # type: ignore[no-any-return]
 
 
 @MODELS.register("vse++")

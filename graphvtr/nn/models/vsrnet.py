@@ -25,6 +25,7 @@ from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import AttentionPool
 from graphvtr.ops import index_to_ptr
 
@@ -213,7 +214,7 @@ class VSRNet(RetrievalModel):
             frames = self.relations(*self._regions(graph), ptr)
             out["relation"] = self.region_pool(frames, ptr)
         if self.frames is not None and self.frame_map is not None and self.frame_pool is not None:
-            x = self._input(graph["frame"].x, self.frame_map, "frame.x", "video_dim")
+            x = self._input(graph, "frame", self.frame_map, "video_dim")
             out["global"] = self.frame_pool(self.frames(x, ptr), ptr)
         return LevelEmbeddings(**out)
 
@@ -282,15 +283,11 @@ class VSRNet(RetrievalModel):
             raise DataError("region", "the graph has no regions", "extract regions, or use relations='none'")
         region = graph["region"]
         assert self.region_map is not None
-        x = self._input(region.x, self.region_map, "region.x", "region_dim")
+        x = self._input(graph, "region", self.region_map, "region_dim")
         return x, index_to_ptr(region.frame, int(graph["frame"].num_nodes))
 
-    def _input(self, x: Tensor, linear: nn.Linear, field: str, argument: str) -> Tensor:
-        if x.size(-1) != linear.in_features:
-            raise DataError(
-                field, f"is {x.size(-1)} wide, the model expects {linear.in_features}",
-                f"extract the features the model was trained on, or build it with {argument}={x.size(-1)}",
-            )  # fmt: skip
+    def _input(self, graph: VideoGraph, kind: str, linear: nn.Linear, argument: str) -> Tensor:
+        x = node_features(graph, kind, linear.in_features, argument)
         return F.dropout(linear(x.to(linear.weight.dtype)), self.dropout, self.training)
 
     @staticmethod

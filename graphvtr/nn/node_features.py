@@ -1,0 +1,29 @@
+"""Features of a graph's nodes, checked before they meet a weight."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import VideoGraph
+
+
+def node_features(graph: VideoGraph, kind: str, width: int, argument: str) -> Tensor:
+    """The features [n, width] of the nodes of a kind.
+
+    Args:
+        graph: a video graph or a packed batch.
+        kind: ``"frame"`` or ``"region"``.
+        width: what the model was made for.
+        argument: of the model's constructor that says so.
+
+    Raises:
+        DataError: they are not ``width`` wide.
+    """
+    x: Tensor = graph[kind].x
+    if x.size(-1) != width:
+        raise DataError(
+            f"{kind}.x", f"is {x.size(-1)} wide, the model expects {width}",
+            f"extract the features the model was trained on, or build it with {argument}={x.size(-1)}",
+        )  # fmt: skip
+    return x
