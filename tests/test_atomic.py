@@ -1,12 +1,11 @@
 """Files that appear only once they are whole."""
 
-import contextlib
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,17 +17,6 @@ from graphvtr.errors import DataError
 from graphvtr.tasks.checkpoint import write_file
 from graphvtr.text.json_file import write_json
 from graphvtr.video.store import StoreWriteError
-
-
-@contextlib.contextmanager
-def full_disk(size: int) -> Iterator[None]:
-    """No file of this process grows over ``size`` bytes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _fail(_: object) -> None:
@@ -78,7 +66,9 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_full_disk_is_named_and_loses_nothing(kind: str, tmp_path: Path) -> None:
+def test_a_full_disk_is_named_and_loses_nothing(
+    kind: str, tmp_path: Path, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     with full_disk(2_000), pytest.raises(DataError, match=r"file: cannot be written .*make room"):

@@ -19,18 +19,11 @@ from graphvtr.datasets.moving_scenes.world import (
     Verb,
 )
 from graphvtr.graphs import ROLE_IDS
+from graphvtr.text.frames import Argument
 from graphvtr.text.packing import GraphLists
 
 Span = tuple[int, int]
 """First and last word, both inclusive."""
-
-
-class Argument(NamedTuple):
-    """A PropBank label and the first and last word of its span, both inclusive."""
-
-    label: str
-    first: int
-    last: int
 
 
 class Frame(NamedTuple):

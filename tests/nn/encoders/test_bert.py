@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,12 @@ from graphvtr.ops import segment_reduce
 
 transformers = pytest.importorskip("transformers")
 CAPTIONS = ["a dog barks", "dogs", "a white dog chases the cat , barks and barks"]
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a the white dog ##s chases cat barks and ,".split()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(write_bert: Callable[..., Path]) -> Path:
     """A Hugging Face directory of a BERT 8 wide with three layers."""
-    path = tmp_path_factory.mktemp("bert")
-    (path / "vocab.txt").write_text("\n".join(WORDS))
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=16,
-        max_position_embeddings=32,
-    )  # fmt: skip
-    torch.manual_seed(3)
-    transformers.BertModel(config).save_pretrained(path)
-    transformers.BertTokenizer(str(path / "vocab.txt")).save_pretrained(path)
-    return path
+    return write_bert(hidden=8, layers=3, positions=32)
 
 
 def caption(text: str) -> RoleGraph:

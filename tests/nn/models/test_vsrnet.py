@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,13 @@ from graphvtr.nn.models.vsrnet import PRESETS, RELEASED
 transformers = pytest.importorskip("transformers")
 REGIONS = [[2, 0, 3], [1], [0, 0], [4, 4]]  # of each frame of each clip
 CAPTIONS = ["a dog chases the cat", "the cat", "a white dog barks and barks", "dogs"]
-WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a the white dog ##s chases cat barks and ,".split()
 VIDEO_OF_TEXT = torch.tensor([0, 1, 3, 3])
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+def bert(write_bert: Callable[..., Path]) -> str:
     """A BERT 6 wide with two layers and random weights."""
-    path = tmp_path_factory.mktemp("bert")
-    (path / "vocab.txt").write_text("\n".join(WORDS))
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS), hidden_size=6, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8,
-        max_position_embeddings=16,
-    )  # fmt: skip
-    torch.manual_seed(3)
-    transformers.BertModel(config).save_pretrained(path)
-    transformers.BertTokenizer(str(path / "vocab.txt")).save_pretrained(path)
-    return str(path)
+    return str(write_bert(hidden=6, layers=2, positions=16))
 
 
 def build(bert: str, **options: Any) -> VSRNet:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import os
 import pickle
-import resource
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -304,7 +303,9 @@ def test_tsv_repeats_and_widths(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["hgr-hdf5", "hgr-npy", "bigfile", "npy", "npz", "pt", "vsrnet-h5", "bottom-up-tsv"])
-def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+def test_a_full_disk_leaves_nothing_behind(
+    tmp_path: Path, kind: str, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
     regions = kind in ("vsrnet-h5", "bottom-up-tsv")
     store = FeatureStore.create(tmp_path / "store", {"frame_x": 64, **({"region_x": 64} if regions else {})})
     for name in ("a", "b"):
@@ -315,19 +316,8 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
                 "region_score": torch.ones(400), "region_frame": torch.arange(400),
             }  # fmt: skip
         store.add(name, fields)
-    with file_size_limit(300 if kind == "hgr-npy" else 20_000), pytest.raises(DataError) as caught:
+    with full_disk(300 if kind == "hgr-npy" else 20_000), pytest.raises(DataError) as caught:
         from_store(store.path, tmp_path / "out", kind)
     assert isinstance(caught.value, StoreWriteError), caught.value
     assert "out" in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
-
-
-@contextlib.contextmanager
-def file_size_limit(size: int) -> Iterator[None]:
-    """No file of this process grows over ``size`` bytes, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
