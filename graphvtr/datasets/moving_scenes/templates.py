@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphvtr.datasets.moving_scenes.grammar import (
-    Argument,
     Draft,
     Span,
     VerbPhrase,
@@ -16,6 +15,7 @@ from graphvtr.datasets.moving_scenes.grammar import (
     subject_of,
 )  # fmt: skip
 from graphvtr.datasets.moving_scenes.script import Event, Script
+from graphvtr.text.frames import Argument
 
 
 @dataclass(frozen=True)
