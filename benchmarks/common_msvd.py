@@ -40,6 +40,7 @@ from graphvtr.text.word_vectors import load_word_vectors
 from graphvtr.video import FeatureStore, build_detector, build_featurizer, extract
 
 SEEDS, FRAMES, REGIONS, COMPONENTS, CAPTIONS = 3, 10, 16, 256, 20
+SETTINGS = {"frames": FRAMES, "regions": REGIONS, "components": COMPONENTS, "max_captions": CAPTIONS}
 TRAIN = {"epochs": 12, "batch_size": 64, "lr": 5e-4, "schedule": "cosine", "clip_grad": 2.0}
 DUAL = {"hidden": 128, "word_dim": 50, "video_rnn": 64, "text_rnn": 64, "filters": 64, "mining": "all"}
 DROP = {"word_dropout": 0.2, "video_dropout": 0.2}
@@ -100,6 +101,14 @@ def load(root: Path, store: Path) -> dict[str, RetrievalDataset]:
     }
     whole = {split: build_dataset("msvd", split, source) for split, source in sources.items()}
     return project_regions({split: found.transformed(likeliest_regions, None) for split, found in whole.items()})
+
+
+def trials_of(splits: dict[str, RetrievalDataset]) -> Trials:
+    """The runs on the splits of :func:`load`; ``binary_selection.py`` asks them too."""
+    return Trials(
+        "common_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", **SETTINGS},
+        vectors=load_word_vectors("glove-package"),
+    )  # fmt: skip
 
 
 def make_store(arguments: argparse.Namespace) -> Path:
@@ -189,11 +198,7 @@ def main() -> None:
         for name in names:
             ROWS[name] = Trial(name, ROWS[name].model, ROWS[name].options, {**TRAIN, "epochs": 1})
     splits = load(arguments.root, make_store(arguments))
-    settings = {"frames": FRAMES, "regions": REGIONS, "components": COMPONENTS, "max_captions": CAPTIONS}
-    trials = Trials(
-        "common_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", **settings},
-        vectors=load_word_vectors("glove-package"),
-    )  # fmt: skip
+    trials = trials_of(splits)
     seeds = range(1 if arguments.tiny else arguments.seeds)
     for seed in seeds:  # a seed of every row before the next: a run that is stopped has all rows
         for name in names:
@@ -204,7 +209,7 @@ def main() -> None:
         return
     draw(found["rows"])
     write_result(
-        "common_msvd", found, settings={**settings, "train": TRAIN, "seeds": len(seeds),
+        "common_msvd", found, settings={**SETTINGS, "train": TRAIN, "seeds": len(seeds),
         "models": {name: dict(ROWS[name].options) for name in names}},
         clips={split: len(dataset.videos) for split, dataset in splits.items()},
         captions={split: len(dataset.captions) for split, dataset in splits.items()},

@@ -1,6 +1,6 @@
 """HGR trained and tested with the role graphs of each parser: MovingScenes (gold, rules, neural), MSVD (rules, neural).
 
-    python benchmarks/role_parsers.py [--seeds 2] --root ../shared/data/msvd98
+    python benchmarks/role_parsers.py [--seeds 3] --root ../shared/data/msvd98
 
 Written down on 21 November 2026 before any figure of these runs was seen. MovingScenes: clips, model and training of
 ``hgr_setup.py``; the gold row is that benchmark's full model. MSVD: 57 clips with their first 20 captions train, 6
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from accuracy import Runs, print_table
 from harness import write_result
-from hgr_setup import CLIPS, HGR, ROWS, TRAIN, printed_to, scenes
+from hgr_setup import CLIPS, HGR, ROWS, SEEDS, TRAIN, printed_to, scenes
 from torch import Tensor
 from trials import Trial, Trials
 
@@ -127,30 +127,36 @@ def on_scenes(seeds: range, tiny: bool) -> dict[str, Any]:
     return finish("MovingScenes/test", runs, rows, GOLD)
 
 
-def on_msvd(root: Path, store: Path, seeds: range, tiny: bool) -> dict[str, Any]:
-    """The rows of MSVD."""
-    options = {"train": {"max_captions": 2 if tiny else CAPTIONS}, "val": {}, "test": {}}
-    splits = {
+def msvd_splits(root: Path, store: Path, captions: int = CAPTIONS) -> Splits:
+    """The clips at hand of the official splits, training captions cut, with the graphs of the rules."""
+    options = {"train": {"max_captions": captions}, "val": {}, "test": {}}
+    return {
         name: build_dataset("msvd", name, DataSource(root=root, store=store, options=own))
         for name, own in options.items()
     }
+
+
+def msvd_trials(splits: Splits, parser: str, captions: int, store: Path) -> Trials:
+    """The runs on MSVD with the graphs of one parser; ``binary_selection.py`` asks them too."""
+    own = parsed(splits, parser)
+    data = {"dataset": "msvd98", "captions": {"max_captions": captions}, "parser": parser, "features": store.name}
+    vectors = load_word_vectors("glove-package")
+    return Trials("hgr_msvd_parsers", own, make_vocabulary(own["train"]), data=data, vectors=vectors)
+
+
+def on_msvd(root: Path, store: Path, seeds: range, tiny: bool) -> dict[str, Any]:
+    """The rows of MSVD."""
+    captions = 2 if tiny else CAPTIONS
+    splits = msvd_splits(root, store, captions)
     test = splits["test"]
     pairs = list(perturb(test.videos, test.video_of_caption, test.role_graphs, kinds=[SWITCH], per_video=5))
     trial = Trial("HGR", "hgr", MSVD_HGR, {**MSVD_TRAIN, **({"epochs": 1} if tiny else {})})
     runs: dict[str, Runs] = {}
     rows: dict[str, Any] = {}
     for parser in ("spacy", "neural"):
-        own = parsed(splits, parser)
-        data = {"dataset": "msvd98", "captions": options["train"], "parser": parser, "features": store.name}
-        trials = Trials(
-            "hgr_msvd_parsers",
-            own,
-            make_vocabulary(own["train"]),
-            data=data,
-            vectors=load_word_vectors("glove-package"),
-        )
+        trials = msvd_trials(splits, parser, captions, store)
         runs[parser] = trials.runs(trial, seeds, "test")
-        same = agreement(own["test"], splits["test"])
+        same = agreement(trials.splits["test"], splits["test"])
         rows[parser] = {
             "rsum": runs[parser].summary()["rsum"],
             SWITCH: switch_accuracy(trials, trial, seeds, pairs, parser),
@@ -180,7 +186,7 @@ def main() -> None:
     options.add_argument("--root", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "msvd98")
     made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
     options.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
-    options.add_argument("--seeds", type=int, default=2)
+    options.add_argument("--seeds", type=int, default=SEEDS)
     options.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
     arguments = options.parse_args()
     logging.basicConfig(level=logging.WARNING)
