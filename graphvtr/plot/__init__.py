@@ -1,11 +1,18 @@
 """Plots; every function takes arrays or a graph and returns a matplotlib Axes or Figure."""
 
-from graphvtr.plot.attention import phrase_frame_weights, plot_phrase_frames, plot_role_attention, role_attention
+from graphvtr.plot.attention import (
+    phrase_frame_weights,
+    plot_phrase_frames,
+    plot_role_attention,
+    role_attention,
+    word_attention,
+)
 from graphvtr.plot.curves import plot_curves, plot_rank_histogram
 from graphvtr.plot.gallery import FoundCaption, Hit, plot_caption_gallery, plot_gallery
 from graphvtr.plot.html import role_graph_html
 from graphvtr.plot.regions import plot_region_attention, region_attention_image, region_attention_images
 from graphvtr.plot.role_graph import plot_role_graph
+from graphvtr.plot.role_layout import role_layout
 from graphvtr.plot.space_time import plot_space_time_attention, space_time_matrix
 from graphvtr.plot.tracks import TrackedClip, plot_tracks
 
@@ -28,5 +35,7 @@ __all__ = [
     "region_attention_images",
     "role_attention",
     "role_graph_html",
+    "role_layout",
     "space_time_matrix",
+    "word_attention",
 ]

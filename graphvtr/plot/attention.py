@@ -13,8 +13,9 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import LEVELS
 from graphvtr.nn import HGR, LocalAttentiveMatch, RetrievalModel
-from graphvtr.plot.role_graph import Attention, Node, plot_role_graph
-from graphvtr.plot.style import HEAT, pyplot, wrap
+from graphvtr.plot.role_graph import plot_role_graph
+from graphvtr.plot.role_layout import Attention, Node
+from graphvtr.plot.style import HEAT, plain, pyplot, wrap
 
 
 def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attention:
@@ -66,11 +67,20 @@ def plot_role_attention(
         The Axes.
     """
     attention = role_attention(model, graph, into)
-    weights: Sequence[float] | None = None
-    if words:
-        with torch.inference_mode():
-            weights = model.text_encoder.word_weights(graph).tolist()
+    weights = word_attention(model, graph) if words else None
     return plot_role_graph(graph, ax, title=title, attention=attention, word_weights=weights)
+
+
+def word_attention(model: HGR, graph: RoleGraph) -> list[float]:
+    """How much the event listens to each word of a caption (HGR, Eq 5); 1 in sum.
+
+    Args:
+        model: an HGR model in evaluation mode.
+        graph: a single caption, its words encoded.
+    """
+    with torch.inference_mode():
+        weights: list[float] = model.text_encoder.word_weights(graph).tolist()
+    return weights
 
 
 def phrase_frame_weights(model: RetrievalModel, graph: RoleGraph, video: VideoGraph) -> tuple[Tensor, list[str]]:
@@ -138,7 +148,7 @@ def plot_phrase_frames(
     if ax is None:
         ax = _heat_axes(values.shape, frames)
     image = ax.imshow(values, aspect="auto", cmap=HEAT, interpolation="nearest", vmin=0)
-    ax.set_yticks(range(len(phrases)), [wrap(phrase, 34, 2) for phrase in phrases], fontsize=8)
+    ax.set_yticks(range(len(phrases)), [wrap(phrase, 34, 2) for phrase in phrases], fontsize=8, **plain())
     step = max(1, -(-count // 16))
     labels = [f"{frame}" if times is None else f"{times[frame]:.1f}" for frame in range(0, count, step)]
     ax.set_xticks(range(0, count, step), labels, fontsize=7)
@@ -151,7 +161,7 @@ def plot_phrase_frames(
         )  # fmt: skip
     ax.figure.colorbar(image, ax=ax, label="attention", fraction=0.03, pad=0.01)
     if title:
-        ax.figure.suptitle(wrap(title, 90, 2), fontsize=10)
+        ax.figure.suptitle(wrap(title, 90, 2), fontsize=10, **plain())
     return ax
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import line_style, pyplot, wrap
+from graphvtr.plot.style import line_style, plain, pyplot, wrap
 
 
 def plot_curves(
@@ -41,11 +41,11 @@ def plot_curves(
             at = int(np.nanargmax(numbers) if best == "max" else np.nanargmin(numbers))
             ax.plot(epochs[at], numbers[at], "o", markersize=11, fillstyle="none", color="black", markeredgewidth=1)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(ylabel)
+    ax.set_ylabel(ylabel, **plain())
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
     if len(runs) > 1 or next(iter(runs)):
-        ax.legend(fontsize=8)
+        _legend(ax)
     return ax
 
 
@@ -94,5 +94,10 @@ def plot_rank_histogram(
     ax.set_xlabel("rank of the right item")
     ax.set_ylabel("share of queries, %")
     ax.grid(axis="y", alpha=0.3)
-    ax.legend(fontsize=8)
+    _legend(ax)
     return ax
+
+
+def _legend(ax: Any) -> None:
+    for text in ax.legend(fontsize=8).get_texts():
+        text.set(**plain())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import RIGHT_COLOUR, WRONG_COLOUR, pyplot, wrap
+from graphvtr.plot.style import RIGHT_COLOUR, WRONG_COLOUR, plain, pyplot, wrap
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frame
     )
     for row, (query, found) in enumerate(zip(queries, hits, strict=True)):
         axes[row, 0].set_axis_off()
-        axes[row, 0].text(0.0, 0.5, wrap(query, 24, 6), va="center", ha="left", fontsize=9.5)
+        axes[row, 0].text(0.0, 0.5, wrap(query, 24, 6), va="center", ha="left", fontsize=9.5, **plain())
         for rank, hit in enumerate(found, start=1):
             _show(axes[row, rank], hit, rank, frames_per_clip)
     return figure
@@ -118,7 +118,7 @@ def plot_caption_gallery(
         picture.set_xticks([])
         picture.set_yticks([])
         if names is not None:
-            picture.set_title(names[row][:40], fontsize=8, loc="left")
+            picture.set_title(names[row][:40], fontsize=8, loc="left", **plain())
         text.set_axis_off()
         for rank, caption in enumerate(captions, start=1):
             colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
@@ -130,7 +130,7 @@ def plot_caption_gallery(
             )  # fmt: skip
             text.text(
                 0.105, 1 - (rank - 0.5) / most, lines + (f"\n    {levels}" if levels else ""), fontsize=8.5,
-                va="center", transform=text.transAxes,
+                va="center", transform=text.transAxes, **plain(),
             )  # fmt: skip
     return figure
 
@@ -158,6 +158,6 @@ def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
         spine.set_color(colour)
         spine.set_linewidth(3)
         spine.set_linestyle("-" if hit.right else (0, (4, 2)))
-    ax.set_title(f"{mark} {rank}. {hit.name[:28]}  {hit.score:.3f}", fontsize=8, color=colour, loc="left")
+    ax.set_title(f"{mark} {rank}. {hit.name[:28]}  {hit.score:.3f}", fontsize=8, color=colour, loc="left", **plain())
     if hit.levels:
-        ax.set_xlabel(_levels(hit.levels), fontsize=7)
+        ax.set_xlabel(_levels(hit.levels), fontsize=7, **plain())

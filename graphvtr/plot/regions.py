@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import EDGE_COLOUR, pyplot, wrap
+from graphvtr.plot.style import EDGE_COLOUR, plain, pyplot, wrap
 
 COLOUR_MAP = "inferno"
 """Of even lightness: the map reads in grey too."""
@@ -129,7 +129,7 @@ def plot_region_attention(
     )
     figure.get_layout_engine().set(hspace=0.01, wspace=0.01)
     if caption:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title, fontsize=11, **plain())
     for axis, name in zip(axes[0], ("original frame", "attention map"), strict=True):
         axis.set_title(name, fontsize=9)
     for (left, right), number in zip(axes, shown, strict=True):

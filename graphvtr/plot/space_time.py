@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import EDGE_COLOUR, pyplot, wrap
+from graphvtr.plot.style import EDGE_COLOUR, plain, pyplot, wrap
 
 COLOUR_MAP = "magma"
 Floats = NDArray[np.floating[Any]]
@@ -114,5 +114,5 @@ def plot_space_time_attention(
         for side in ("top", "right"):
             bars.spines[side].set_visible(False)
     if caption:
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(title, fontsize=10, **plain())
     return figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from typing import Any
 
@@ -16,8 +17,14 @@ WRONG_COLOUR = "#D55E00"
 EDGE_COLOUR = "#555555"
 WORD_COLOUR = "#FFFFFF"
 LAYER_COLOURS = ("#B2182B", "#2166AC", "#333333")  # of attention layers 1, 2, ...: red and blue as in HGR's Figure 3
+LAYER_STYLES: tuple[Any, ...] = ("-", (0, (3, 0.8)), (0, (1, 0.5)))  # of the same layers, for prints without colours
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (6, 2)), (0, (1, 3)))
+# drawn with whichever are installed, letter by letter: the first one knows no East Asian letters
+FONTS = (
+    "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "Source Han Sans",
+    "Noto Sans Devanagari", "Noto Sans Thai", "Noto Emoji", "Symbola",
+)  # fmt: skip
 HEAT = "cividis"  # even steps of lightness, alike to readers with and without colour vision
 
 
@@ -34,6 +41,18 @@ def line_style(position: int) -> dict[str, Any]:
 def pyplot() -> Any:
     """``matplotlib.pyplot``; the message of the error names the extra."""
     return optional_import("matplotlib.pyplot", "plot", "plotting")
+
+
+def plain() -> dict[str, Any]:
+    """Arguments for every text of a caption, a name or a user: ``$`` and ``_`` are signs, not mathematics."""
+    return {"parse_math": False, "fontfamily": _fonts()}
+
+
+@functools.cache
+def _fonts() -> list[str]:
+    manager = optional_import("matplotlib.font_manager", "plot", "plotting").fontManager
+    known = set(manager.get_font_names())
+    return [name for name in FONTS if name in known] or ["sans-serif"]
 
 
 def wrap(text: str, width: int, lines: int = 3) -> str:

@@ -10,6 +10,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import HGR, VSE
 from graphvtr.plot import phrase_frame_weights, plot_phrase_frames, plot_role_attention, role_attention
+from graphvtr.plot.role_graph import THIN, WIDE
 from graphvtr.text import Vocabulary
 
 
@@ -72,8 +73,7 @@ def test_the_picture_has_the_numbers(model: HGR) -> None:
     assert nodes["word 2"] == f"chases\n{weights[2]:.2f}"
     assert len(nodes) == 1 + 2 + 2 + 7
     wide = max(line.get_linewidth() for line in ax.lines)
-    strongest = max(sum(values) / len(values) for values in role_attention(model, graph).values())
-    assert wide == pytest.approx(0.8 + 4 * strongest)
+    assert wide == pytest.approx(THIN + WIDE * max(map(max, role_attention(model, graph).values())))
 
 
 def test_phrases_and_frames(model: HGR) -> None:
@@ -82,7 +82,9 @@ def test_phrases_and_frames(model: HGR) -> None:
     assert phrases == ["chases  [V]", "barks  [V]", "a dog  [ARG0]", "a cat  [ARG1]"]
     torch.testing.assert_close(weights.sum(1), torch.ones(4))
     frames = np.zeros((9, 4, 6, 3), dtype=np.uint8)
-    ax = plot_phrase_frames(weights, phrases, times=[0.5 * i for i in range(9)], frames=frames, title="a clip " * 40)
+    ax = plot_phrase_frames(
+        weights, phrases, times=[0.5 * i for i in range(9)], frames=frames, title="a clip_1 for $5, not $6 " * 40
+    )
     assert ax.images[0].get_array().shape == (4, 9)
     assert [text.get_text() for text in ax.get_yticklabels()] == phrases
     assert {text.get_position() for text in ax.texts} == {(int(row.argmax()), i) for i, row in enumerate(weights)}

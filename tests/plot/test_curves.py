@@ -31,6 +31,13 @@ def test_shares_by_doubling_bins() -> None:
     assert list(chance.get_ydata()) == pytest.approx([5, 5, 10, 20, 40, 20])
 
 
+def test_names_of_runs_are_no_mathematics() -> None:
+    for ax in (plot_curves({"$a_1$": [1.0, 2.0]}, ylabel="$\\wrong"), plot_rank_histogram({"$a_1$": [1, 2]})):
+        ax.figure.canvas.draw()
+        assert ax.get_legend().get_texts()[0].get_text() == "$a_1$"
+        assert not ax.get_legend().get_texts()[0].get_parse_math()
+
+
 @pytest.mark.parametrize("runs", [{}, {"a": []}])
 def test_nothing_to_draw(runs: dict[str, list[float]]) -> None:
     with pytest.raises(DataError):

@@ -32,6 +32,15 @@ def test_rows_are_queries_and_columns_ranks() -> None:
     plt.close(figure)
 
 
+def test_signs_are_signs() -> None:
+    figure = plot_gallery(["$5 for a_b, $6"], [[Hit(clip(1), 0.5, True, "$x_1$", {"a_b$c$": 0.1})]])
+    figure.canvas.draw()
+    texts = [*figure.axes[0].texts, figure.axes[1].xaxis.label, *figure.axes[1].findobj(plt.Text)]
+    assert not any(text.get_parse_math() for text in texts if "$" in text.get_text())
+    assert "✓ 1. $x_1$  0.500" in {text.get_text() for text in texts}
+    plt.close(figure)
+
+
 @pytest.mark.parametrize(
     ("queries", "hits"),
     [([], []), (["one"], []), (["one"], [[]]), (["a", "b"], [[Hit(clip(1), 0.0, True)], []])],

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from graphvtr.graphs import RoleGraph
-from graphvtr.plot import role_graph_html
-from graphvtr.plot.role_graph import layout
+from graphvtr.plot import role_graph_html, role_layout
+from graphvtr.plot.html import PIXELS
 
 BAD = '<img src=x onerror="alert(1)">'
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,12 +45,19 @@ def test_nodes_edges_and_positions() -> None:
     assert len(edges) == 2 + 3 + 2 + 4
     roles = [text.text for text in root.iter("text") if text.get("class") == "role"]
     assert sorted(roles) == ["ARG0", "ARG0", "ARG1"]
-    width = float(root.get("width", ""))
-    for (kind, index), (x, _) in layout(graph(), words=True).items():
+    notes = {(g.get("data-a"), g.get("data-b")) for g in root.iter("g") if g.get("class") == "note"}
+    assert notes == {("event-0", "action-0"), *(ends for ends in edges if ends[1].startswith("entity"))}
+    assert [g.get("class") for g in root.iter("g")] == sorted(  # boxes above labels above lines
+        (g.get("class", "") for g in root.iter("g")), key=["edge", "note", "node"].index
+    )
+    height = float(root.get("height", ""))
+    one_layer = {ends: weights[:1] for ends, weights in attention.items()}
+    for (kind, index), box in role_layout(graph(), words=True, attention=one_layer).nodes(data=True):
         rect = nodes[f"{kind}-{index}"].find("rect")
         assert rect is not None
-        middle = float(rect.get("x", "")) + float(rect.get("width", "")) / 2
-        assert middle == pytest.approx(x * width, abs=1.5)
+        x, y, wide, tall = (float(rect.get(key, "")) for key in ("x", "y", "width", "height"))
+        assert (x + wide / 2) / PIXELS == pytest.approx(box["pos"][0], abs=0.01)
+        assert (height - y - tall / 2) / PIXELS == pytest.approx(box["pos"][1], abs=0.01)
 
 
 def test_a_button_a_layer() -> None:
@@ -70,6 +77,12 @@ def test_texts_are_escaped_and_nothing_is_loaded() -> None:
     assert "onerror" not in re.sub(r"&lt;.*?&gt;", "", page)
 
 
-def test_words_can_be_left_out() -> None:
+def test_words_can_be_left_out_or_weighed() -> None:
     root = svg_of(role_graph_html(graph(), words=False))
     assert not [g for g in root.iter("g") if (g.get("id") or "").startswith("word")]
+    root = svg_of(role_graph_html(graph(), words=False, word_weights=[0.5, 0.1, 0.1, 0.1, 0.1, 0.1]))
+    words = [g for g in root.iter("g") if (g.get("id") or "").startswith("word")]
+    assert [[text.text for text in g.iter("text")] for g in words][:1] == [["a", "0.50"]]
+    fills = [g.find("rect").get("fill") for g in words]  # type: ignore[union-attr]
+    assert fills[0] == "rgb(191, 191, 191)"
+    assert len(set(fills)) == 2

@@ -30,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Parse and draw."""
     from graphvtr.errors import DataError
-    from graphvtr.plot import plot_role_attention, plot_role_graph, role_attention, role_graph_html
+    from graphvtr.plot import plot_role_graph, role_attention, role_graph_html, word_attention
     from graphvtr.tasks.checkpoint import load_checkpoint
     from graphvtr.text import get_parser
 
@@ -43,12 +43,12 @@ def run(args: argparse.Namespace) -> int:
         if vocabulary is None:
             raise DataError(args.checkpoint, "carries no vocabulary", "use a checkpoint of graphvtr train")
         graph = model.transform_text(vocabulary.encode(graph))
+    shown: dict[str, Any] = {"words": args.words}
+    if model is not None:
+        shown["attention"] = role_attention(model, graph, args.into)
+        shown["word_weights"] = word_attention(model, graph) if args.words else None
     if args.out.suffix.lower() == ".html":
-        attention = None if model is None else role_attention(model, graph, args.into)
-        write_text(role_graph_html(graph, attention=attention, words=args.words), args.out)
-    elif model is None:
-        write_figure(plot_role_graph(graph, words=args.words).figure, args.out, args.dpi)
+        write_text(role_graph_html(graph, title=args.caption, **shown), args.out)
     else:
-        ax = plot_role_attention(model, graph, into=args.into, words=args.words)
-        write_figure(ax.figure, args.out, args.dpi)
+        write_figure(plot_role_graph(graph, **shown).figure, args.out, args.dpi)
     return 0
