@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -164,7 +165,8 @@ class Trials:
                 }
             )
         )
-        print(f"{trial.name}, seed {seed}: validation rsum {max(result.scores):.1f}, {seconds:.0f} s", flush=True)
+        line = f"{trial.name}, seed {seed}: validation rsum {max(result.scores):.1f}, {seconds:.0f} s"
+        print(line, file=sys.stderr, flush=True)  # not part of the table that is printed to a file
 
     def scores_of(self, model: RetrievalModel, split: str) -> Tensor:
         """All scores [Nv, Nt] of a model on a split."""
