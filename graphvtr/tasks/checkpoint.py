@@ -192,10 +192,10 @@ def check_features(
         DataError: another width or another featurizer.
     """
     if width and info.video_dim and width != info.video_dim:
+        wanted = f"features of {info.featurizer}, as in training" if info.featurizer else "the features of the training"
         raise DataError(
-            f"{where}: frame.x", f"is {width} wide, {checkpoint} was trained on {info.video_dim}",
-            "extract the features the model was trained on",
-        )  # fmt: skip
+            f"{where}: frame.x", f"is {width} wide, {checkpoint} was trained on {info.video_dim}", f"extract {wanted}"
+        )
     if featurizer and info.featurizer and featurizer != info.featurizer:
         raise DataError(
             where, f"has features of {featurizer}, {checkpoint} was trained on those of {info.featurizer}",
