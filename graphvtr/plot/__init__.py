@@ -11,6 +11,7 @@ from graphvtr.plot.curves import plot_curves, plot_rank_histogram
 from graphvtr.plot.gallery import FoundCaption, Hit, plot_caption_gallery, plot_gallery
 from graphvtr.plot.html import role_graph_html
 from graphvtr.plot.regions import plot_region_attention, region_attention_image, region_attention_images
+from graphvtr.plot.retrieved import Retrieved
 from graphvtr.plot.role_graph import plot_role_graph
 from graphvtr.plot.role_layout import role_layout
 from graphvtr.plot.space_time import plot_space_time_attention, space_time_matrix
@@ -19,6 +20,7 @@ from graphvtr.plot.tracks import TrackedClip, plot_tracks
 __all__ = [
     "FoundCaption",
     "Hit",
+    "Retrieved",
     "TrackedClip",
     "phrase_frame_weights",
     "plot_caption_gallery",

@@ -167,11 +167,13 @@ def plot_phrase_frames(
 
 def _heat_axes(shape: tuple[int, ...], frames: np.ndarray[Any, Any] | None) -> Any:
     plt = pyplot()
-    size = (min(18.0, 4.2 + 0.42 * shape[1]), 1.3 + 0.36 * shape[0] + (0.9 if frames is not None else 0))
+    cell = 0.42 if frames is None else min(0.7, max(0.42, 14 / shape[1]))  # inches
+    width, height = min(18.0, 4.2 + cell * shape[1]), 1.3 + 0.36 * shape[0]
     if frames is None:
-        return plt.subplots(figsize=size, layout="constrained")[1]
-    _, (strip, ax) = plt.subplots(2, 1, figsize=size, height_ratios=[0.8, 0.36 * shape[0]], layout="constrained",
-                                  sharex=True)  # fmt: skip
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    tall = (width - 4.2) / shape[1] * frames.shape[1] / frames.shape[2]  # pictures keep their shape
+    _, (strip, ax) = plt.subplots(2, 1, figsize=(width, height + tall), height_ratios=[tall, 0.36 * shape[0]],
+                                  layout="constrained", sharex=True)  # fmt: skip
     for column, frame in enumerate(frames):
         strip.imshow(frame, extent=(column - 0.47, column + 0.47, 0, 1), aspect="auto", interpolation="nearest")
     strip.set_xlim(-0.5, shape[1] - 0.5)

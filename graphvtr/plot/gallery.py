@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import RIGHT_COLOUR, WRONG_COLOUR, plain, pyplot, wrap
+from graphvtr.plot.style import CARD_COLOUR, RIGHT_COLOUR, WRONG_COLOUR, plain, pyplot, wrap
 
 
 @dataclass(frozen=True)
@@ -17,18 +17,20 @@ class Hit:
     """One retrieved clip.
 
     Args:
-        frames: uint8 [T, H, W, 3]; a few of them are shown side by side.
+        frames: uint8 [T, H, W, 3]; a few of them are shown side by side. None where there are no pictures.
         score: similarity to the query.
         right: whether the clip is relevant.
         name: name of the clip.
         levels: level -> score, written below.
+        caption: what stands in place of pictures.
     """
 
-    frames: np.ndarray[Any, Any]
+    frames: np.ndarray[Any, Any] | None
     score: float
     right: bool
     name: str = ""
     levels: Mapping[str, float] = field(default_factory=dict)
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,18 +85,20 @@ def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frame
 
 
 def plot_caption_gallery(
-    clips: Sequence[np.ndarray[Any, Any]],
+    clips: Sequence[np.ndarray[Any, Any] | None],
     found: Sequence[Sequence[FoundCaption]],
     *,
     names: Sequence[str] | None = None,
+    captions: Sequence[str] | None = None,
     frames_per_clip: int = 3,
 ) -> Any:
     """A row a clip: some frames, then its best captions, green with a tick or orange with a cross (HGR, Figure 5).
 
     Args:
-        clips: Q clips, uint8 [T, H, W, 3].
+        clips: Q clips, uint8 [T, H, W, 3], or None where there are no pictures.
         found: for each clip its captions, best first.
         names: Q names of clips.
+        captions: Q texts, each in place of a clip without pictures.
         frames_per_clip: how many frames of a clip stand side by side, evenly spaced in time.
 
     Returns:
@@ -109,18 +113,16 @@ def plot_caption_gallery(
     leveled = any(caption.levels for row in found for caption in row)
     plt = pyplot()
     figure, axes = plt.subplots(
-        len(clips), 2, figsize=(11.0, 0.3 + (0.35 + (0.52 if leveled else 0.4) * most) * len(clips)),
-        width_ratios=[0.42, 1.0], squeeze=False, layout="constrained",
+        len(clips), 2, figsize=(10.2, 0.3 + (0.35 + (0.52 if leveled else 0.4) * most) * len(clips)),
+        width_ratios=[0.48, 1.0], squeeze=False, layout="constrained",
     )  # fmt: skip
-    for row, (clip, captions) in enumerate(zip(clips, found, strict=True)):
+    for row, (clip, best) in enumerate(zip(clips, found, strict=True)):
         picture, text = axes[row]
-        picture.imshow(_strip(clip, frames_per_clip), interpolation="nearest")
-        picture.set_xticks([])
-        picture.set_yticks([])
+        _clip(picture, clip, frames_per_clip, captions[row] if captions is not None else "", 46)
         if names is not None:
             picture.set_title(names[row][:40], fontsize=8, loc="left", **plain())
         text.set_axis_off()
-        for rank, caption in enumerate(captions, start=1):
+        for rank, caption in enumerate(best, start=1):
             colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
             lines = wrap(f"{rank}. {caption.text}", 78, 2)
             levels = _levels(caption.levels)
@@ -149,10 +151,22 @@ def _strip(frames: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
     return np.concatenate(strip[:-1], axis=1)
 
 
-def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
-    ax.imshow(_strip(hit.frames, count), interpolation="nearest")
+def _clip(ax: Any, frames: np.ndarray[Any, Any] | None, count: int, caption: str, width: int) -> None:
+    """Some frames of a clip, or a caption on a card."""
     ax.set_xticks([])
     ax.set_yticks([])
+    if frames is not None:
+        ax.imshow(_strip(frames, count), interpolation="nearest")
+        return
+    ax.set_facecolor(CARD_COLOUR)
+    ax.text(
+        0.5, 0.5, wrap(caption, width, 3) if caption else "no pictures", ha="center", va="center", fontsize=8,
+        style="italic", transform=ax.transAxes, **plain(),
+    )  # fmt: skip
+
+
+def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
+    _clip(ax, hit.frames, count, hit.caption, 38)
     colour, mark = (RIGHT_COLOUR, "✓") if hit.right else (WRONG_COLOUR, "✗")
     for spine in ax.spines.values():
         spine.set_color(colour)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -17,89 +18,91 @@ from graphvtr.plot.gallery import FoundCaption, Hit, plot_caption_gallery, plot_
 SHOWN = 3  # frames of a clip
 
 
-def retrieved_clips(
-    dataset: RetrievalDataset,
-    queries: Sequence[int],
-    scores: Tensor,
-    level_scores: Tensor,
-    levels: Sequence[str],
-    *,
-    top: int = 3,
-    clips: str | Path | None = None,
-) -> Any:
-    """A gallery of captions and the clips they find, with the scores of each level.
+@dataclass(frozen=True)
+class Retrieved:
+    """What the captions and the clips of a split find, with the scores of each level.
 
     Args:
         dataset: Nv clips and Nt captions.
-        queries: positions of captions.
         scores: [Nv, Nt].
         level_scores: [levels, Nv, Nt].
         levels: names of the levels.
-        top: clips a caption.
-        clips: folder of the video files, for datasets that cannot render their clips.
-
-    Returns:
-        The matplotlib Figure.
+        clips: folder of the video files, for datasets that cannot render their clips. Without it their clips are shown
+            by a caption.
 
     Raises:
-        DataError: scores of another shape, or clips that cannot be shown.
+        DataError: scores of another shape.
     """
-    _check(dataset, scores, level_scores)
-    rows = []
-    for query in queries:
-        found = scores[:, query].topk(min(top, len(scores))).indices.tolist()
-        owner = int(dataset.video_of_caption[query])
-        rows.append(
-            [
-                Hit(
-                    _pictures(dataset, item, clips), float(scores[item, query]), item == owner, dataset.videos[item],
-                    dict(zip(levels, level_scores[:, item, query].tolist(), strict=True)),
-                )
-                for item in found
-            ]
-        )  # fmt: skip
-    return plot_gallery([dataset.captions[query] for query in queries], rows, frames_per_clip=SHOWN)
 
+    dataset: RetrievalDataset
+    scores: Tensor
+    level_scores: Tensor
+    levels: Sequence[str]
+    clips: str | Path | None = None
 
-def retrieved_captions(
-    dataset: RetrievalDataset,
-    queries: Sequence[int],
-    scores: Tensor,
-    level_scores: Tensor,
-    levels: Sequence[str],
-    *,
-    top: int = 3,
-    clips: str | Path | None = None,
-) -> Any:
-    """A gallery of clips and the captions they find; arguments as :func:`retrieved_clips`, ``queries`` are clips."""
-    _check(dataset, scores, level_scores)
-    rows = []
-    for query in queries:
-        found = scores[query].topk(min(top, scores.size(1))).indices.tolist()
-        rows.append(
-            [
-                FoundCaption(
-                    dataset.captions[item], float(scores[query, item]), int(dataset.video_of_caption[item]) == query,
-                    dict(zip(levels, level_scores[:, query, item].tolist(), strict=True)),
-                )
-                for item in found
-            ]
-        )  # fmt: skip
-    pictures = [_pictures(dataset, query, clips) for query in queries]
-    return plot_caption_gallery(pictures, rows, names=[dataset.videos[query] for query in queries])
+    def __post_init__(self) -> None:
+        shape = (len(self.dataset.videos), len(self.dataset.captions))
+        for name, found in (("scores", self.scores), ("level_scores", self.level_scores)):
+            if tuple(found.shape[-2:]) != shape:
+                raise DataError(name, f"have shape {list(found.shape)}", f"give [..., {shape[0]}, {shape[1]}]")
 
+    def plot(self, queries: Sequence[int], direction: Literal["t2v", "v2t"] = "t2v", *, top: int = 3) -> Any:
+        """The gallery of some queries.
 
-def _pictures(dataset: RetrievalDataset, index: int, clips: str | Path | None) -> np.ndarray[Any, Any]:
-    times = dataset.video_graphs[index]["frame"].time
-    chosen = np.linspace(0, len(times) - 1, min(SHOWN, len(times))).round().astype(int)
-    frames = frames_of(dataset, index, times[chosen].tolist(), clips)
-    if frames is None:
-        raise DataError(f"dataset '{dataset.name}'", "has features but no pictures", "give the folder of its clips")
-    return frames
+        Args:
+            queries: positions of captions (``t2v``) or of clips (``v2t``).
+            direction: captions find clips, or clips captions.
+            top: results a query.
 
+        Returns:
+            The matplotlib Figure.
 
-def _check(dataset: RetrievalDataset, scores: Tensor, level_scores: Tensor) -> None:
-    shape = (len(dataset.videos), len(dataset.captions))
-    for name, found in (("scores", scores), ("level_scores", level_scores)):
-        if tuple(found.shape[-2:]) != shape:
-            raise DataError(name, f"have shape {list(found.shape)}", f"give [..., {shape[0]}, {shape[1]}]")
+        Raises:
+            DataError: clips that cannot be shown.
+        """
+        dataset = self.dataset
+        if direction == "t2v":
+            captions = [dataset.captions[query] for query in queries]
+            return plot_gallery(captions, [self.clips_for(query, top) for query in queries], frames_per_clip=SHOWN)
+        return plot_caption_gallery(
+            [self._pictures(query) for query in queries],
+            [self.captions_for(query, top) for query in queries],
+            names=[dataset.videos[query] for query in queries],
+            captions=[self._caption(query) for query in queries],
+        )
+
+    def clips_for(self, query: int, top: int) -> list[Hit]:
+        """The best clips of a caption."""
+        column = self.scores[:, query]
+        owner = int(self.dataset.video_of_caption[query])
+        return [
+            Hit(
+                self._pictures(clip), float(column[clip]), clip == owner, self.dataset.videos[clip],
+                self._levels(clip, query), self._caption(clip, other_than=self.dataset.captions[query]),
+            )
+            for clip in column.topk(min(top, len(column))).indices.tolist()
+        ]  # fmt: skip
+
+    def captions_for(self, query: int, top: int) -> list[FoundCaption]:
+        """The best captions of a clip."""
+        row, owner = self.scores[query], self.dataset.video_of_caption
+        return [
+            FoundCaption(
+                self.dataset.captions[caption], float(row[caption]), int(owner[caption]) == query,
+                self._levels(query, caption),
+            )
+            for caption in row.topk(min(top, len(row))).indices.tolist()
+        ]  # fmt: skip
+
+    def _levels(self, clip: int, caption: int) -> Mapping[str, float]:
+        return dict(zip(self.levels, self.level_scores[:, clip, caption].tolist(), strict=True))
+
+    def _caption(self, clip: int, other_than: str = "") -> str:
+        """A caption of a clip, another one than the query where it has one."""
+        own = [self.dataset.captions[i] for i in (self.dataset.video_of_caption == clip).nonzero().flatten().tolist()]
+        return next((caption for caption in own if caption != other_than), own[0] if own else "")
+
+    def _pictures(self, clip: int) -> np.ndarray[Any, Any] | None:
+        times = self.dataset.video_graphs[clip]["frame"].time
+        chosen = np.linspace(0, len(times) - 1, min(SHOWN, len(times))).round().astype(int)
+        return frames_of(self.dataset, clip, times[chosen].tolist(), self.clips)

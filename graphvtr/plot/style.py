@@ -16,6 +16,7 @@ RIGHT_COLOUR = "#009E73"
 WRONG_COLOUR = "#D55E00"
 EDGE_COLOUR = "#555555"
 WORD_COLOUR = "#FFFFFF"
+CARD_COLOUR = "#F2F2F2"  # a clip that is shown by words
 LAYER_COLOURS = ("#B2182B", "#2166AC", "#333333")  # of attention layers 1, 2, ...: red and blue as in HGR's Figure 3
 LAYER_STYLES: tuple[Any, ...] = ("-", (0, (3, 0.8)), (0, (1, 0.5)))  # of the same layers, for prints without colours
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")

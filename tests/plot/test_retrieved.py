@@ -11,9 +11,8 @@ import torch
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.errors import DataError
-from graphvtr.plot import FoundCaption, plot_caption_gallery
+from graphvtr.plot import FoundCaption, Retrieved, plot_caption_gallery
 from graphvtr.plot.clips import frames_of
-from graphvtr.plot.retrieved import retrieved_captions, retrieved_clips
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def test_text_to_video(scenes: MovingScenes) -> None:
     scores = torch.zeros(shape)
     scores[2, 0], scores[0, 0], scores[1, 0] = 0.9, 0.5, 0.1
     levels = torch.stack([scores, scores + 1])
-    figure = retrieved_clips(scenes, [0], scores, levels, ("event", "action"))
+    figure = Retrieved(scenes, scores, levels, ("event", "action")).plot([0])
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
     assert titles == [
         f"✗ 1. {scenes.videos[2]}  0.900", f"✓ 2. {scenes.videos[0]}  0.500", f"✗ 3. {scenes.videos[1]}  0.100",
@@ -41,13 +40,36 @@ def test_video_to_text(scenes: MovingScenes) -> None:
     shape = (len(scenes.videos), len(scenes.captions))
     scores = torch.zeros(shape)
     scores[1, 7], scores[1, 0] = 0.9, 0.5  # captions 5-9 are of clip 1
-    figure = retrieved_captions(scenes, [1], scores, torch.stack([scores]), ("event",), top=2)
+    figure = Retrieved(scenes, scores, torch.stack([scores]), ("event",)).plot([1], "v2t", top=2)
     texts = [text.get_text() for text in figure.axes[1].texts]
     assert texts[0] == "✓ 0.900"
     assert texts[1].replace("\n", " ").startswith(f"1. {scenes.captions[7]}"[:40])
     assert "event 0.90" in texts[1]
     assert texts[2] == "✗ 0.500"
     assert figure.axes[0].get_title(loc="left") == scenes.videos[1]
+
+
+def without_pictures(scenes: MovingScenes) -> RetrievalDataset:
+    return RetrievalDataset(
+        "plain", "test", scenes.videos, scenes.captions, scenes.video_of_caption, scenes.video_graphs,
+        scenes.role_graphs,
+    )  # fmt: skip
+
+
+def test_clips_without_pictures_are_shown_by_another_caption(scenes: MovingScenes) -> None:
+    plain = without_pictures(scenes)
+    scores = torch.zeros(len(scenes.videos), len(scenes.captions))
+    scores[0, 0], scores[2, 0] = 0.9, 0.5
+    found = Retrieved(plain, scores, scores[None], ("event",))
+    figure = found.plot([0], top=2)
+    cards = [ax.texts[0].get_text().replace("\n", " ") for ax in figure.axes[1:]]
+    other = next(caption for caption in scenes.captions[1:5] if caption != scenes.captions[0])
+    assert cards[0][:30] == other[:30]
+    assert cards[1][:30] == scenes.captions[10][:30]
+    assert figure.axes[1].get_title(loc="left").startswith("✓ 1.")
+    card = found.plot([1], "v2t").axes[0]
+    assert card.texts[0].get_text().replace("\n", " ")[:30] == scenes.captions[5][:30]
+    assert not card.images
 
 
 def test_long_captions_stay_in_their_rows() -> None:
@@ -63,16 +85,10 @@ def test_long_captions_stay_in_their_rows() -> None:
 def test_errors(scenes: MovingScenes, tmp_path: Path) -> None:
     scores = torch.zeros(len(scenes.videos), len(scenes.captions))
     with pytest.raises(DataError, match=r"level_scores: have shape"):
-        retrieved_clips(scenes, [0], scores, scores[None, :1], ("event",))
-    plain = RetrievalDataset(
-        "plain", "test", scenes.videos, scenes.captions, scenes.video_of_caption, scenes.video_graphs,
-        scenes.role_graphs,
-    )  # fmt: skip
-    assert frames_of(plain, 0, [0.0]) is None
-    with pytest.raises(DataError, match="has features but no pictures"):
-        retrieved_captions(plain, [0], scores, scores[None], ("event",))
+        Retrieved(scenes, scores, scores[None, :1], ("event",))
+    assert frames_of(without_pictures(scenes), 0, [0.0]) is None
     with pytest.raises(DataError, match="holds no clips"):
-        frames_of(plain, 0, [0.0], tmp_path)
+        frames_of(without_pictures(scenes), 0, [0.0], tmp_path)
     with pytest.raises(DataError, match="found: does not fit"):
         plot_caption_gallery([], [])
     assert frames_of(scenes, 0, [0.0, 1.0]).shape == (2, 64, 64, 3)

@@ -16,7 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "gallery",
         help="what captions or clips find",
         description="A row a query with its best results, right ones green with a tick, wrong ones orange with a "
-        "cross, and their scores on each level (HGR, Figures 4 and 5).",
+        "cross, and their scores on each level (HGR, Figures 4 and 5). Clips without pictures are shown by a caption.",
     )
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train")
     parser.add_argument("--split", default="test", help="split to search (default: test)")
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from graphvtr.errors import DataError
-    from graphvtr.plot.retrieved import retrieved_captions, retrieved_clips
+    from graphvtr.plot.retrieved import Retrieved
     from graphvtr.tasks.embed import encode_texts, encode_videos
     from graphvtr.tasks.open import open_on
     from graphvtr.tasks.prepare import prepare
@@ -56,7 +56,6 @@ def run(args: argparse.Namespace) -> int:
     count = len(dataset.captions if args.direction == "t2v" else dataset.videos)
     generator = torch.Generator().manual_seed(args.seed)
     queries = torch.randperm(count, generator=generator)[: args.queries].tolist()
-    draw = retrieved_clips if args.direction == "t2v" else retrieved_captions
-    figure = draw(dataset, queries, scores, levels, model.levels, top=args.top, clips=args.clips)
-    write_figure(figure, args.out, args.dpi)
+    found = Retrieved(dataset, scores, levels, model.levels, args.clips)
+    write_figure(found.plot(queries, args.direction, top=args.top), args.out, args.dpi)
     return 0
