@@ -36,13 +36,14 @@ from graphvtr.video.regions import (
 )
 from graphvtr.video.roi_pool import roi_pool
 from graphvtr.video.sampling import uniform_indices, uniform_times
-from graphvtr.video.store import ClipEntry, FeatureStore, StoreWriteError
+from graphvtr.video.store import ClipBuffer, ClipEntry, FeatureStore, StoreWriteError
 from graphvtr.video.stream import Clip, ClipStream, Window, sample_clip
 
 __all__ = [
     "FEATURIZERS",
     "MOTION_FEATURIZERS",
     "Clip",
+    "ClipBuffer",
     "ClipEntry",
     "ClipInfo",
     "ClipPipeline",

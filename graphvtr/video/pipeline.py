@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.video.clip_files import printable
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
 from graphvtr.video.motion.base import MotionFeaturizer
@@ -18,6 +19,7 @@ from graphvtr.video.regions.base import RegionDetector, Regions
 from graphvtr.video.regions.describe import describe_frames_and_regions
 from graphvtr.video.regions.tracks import TrackLinker
 from graphvtr.video.sampling import check_sampling
+from graphvtr.video.store.clip_buffer import ClipBuffer
 from graphvtr.video.stream import CHUNK, Clip, ClipStream
 
 Fields = dict[str, Tensor]
@@ -27,8 +29,8 @@ Fields = dict[str, Tensor]
 class ClipPipeline:
     """Sample, detect, featurise, link: what :func:`~graphvtr.video.extract` does with every clip.
 
-    Clips come in parts of ``chunk`` frames, so memory is bounded by a part and by the features themselves,
-    however long the clip.
+    Clips come in parts of ``chunk`` frames, and features that exceed some megabytes are gathered in a file
+    (:class:`~graphvtr.video.ClipBuffer`): memory is bounded by a part, however long the clip.
 
     Args:
         featurizer: makes the features of frames and regions.
@@ -84,14 +86,29 @@ class ClipPipeline:
         return settings
 
     def __call__(self, file: str | Path, name: str = "") -> tuple[Fields, str]:
-        """The fields that are stored of a clip and what was odd about it.
+        """The fields that are stored of a clip, in memory and rounded as in a store, and what was odd about it.
 
         Args:
             file: a local video file.
-            name: of the clip, for detectors that look regions up.
+            name: of the clip, for detectors that look regions up; by default the file's.
 
         Raises:
             DataError: nothing of the file decodes.
+        """
+        with ClipBuffer(name or printable(Path(file).stem), self.widths) as clip:
+            note = self.fill(clip, file)
+            return clip.tensors(), note
+
+    def fill(self, clip: ClipBuffer, file: str | Path) -> str:
+        """Gather the fields of a clip; returns what was odd about it.
+
+        Args:
+            clip: an empty buffer of :attr:`widths`.
+            file: a local video file.
+
+        Raises:
+            DataError: nothing of the file decodes, or features are not finite.
+            StoreWriteError: there is no room for the features.
         """
         stream = ClipStream(
             file,
@@ -102,24 +119,12 @@ class ClipPipeline:
             chunk=self.chunk,
             window=None if self.motion is None else self.motion.window,
         )
-        fields = self.describe(stream, name)
-        return fields, stream.note
-
-    def describe(self, clips: Iterable[Clip], name: str = "") -> Fields:
-        """The fields of a clip that comes in parts, named as in :meth:`graphvtr.graphs.VideoGraph.build`."""
-        parts: list[Fields] = []
-        begin = 0
-        for part, frames, inner in _overlapping(clips, getattr(self.featurizer, "context", 0)):
-            fields = self._describe_part(part, frames, inner, name)
-            if "region_frame" in fields:
-                fields["region_frame"] = fields["region_frame"] + begin
-            begin += len(part.time)
-            parts.append(fields)
-        whole = {key: torch.cat([part.pop(key) for part in parts]) for key in list(parts[0])}
+        for part, frames, inner in _overlapping(stream, getattr(self.featurizer, "context", 0)):
+            clip.append(self._describe_part(part, frames, inner, clip.name))
         if self.linker is not None and self.detector is not None:
-            regions = Regions(whole["region_box"], whole["region_score"], whole["region_frame"])
-            whole["region_track"] = self.linker(regions, whole["region_x"])
-        return whole
+            regions = Regions(*(clip.small(f"region_{key}") for key in ("box", "score", "frame")))
+            clip.put("region_track", self.linker(regions, clip.rows("region_x")))
+        return stream.note
 
     def _describe_part(self, part: Clip, frames: Tensor, inner: slice, name: str) -> Fields:
         fields = {"frame_time": part.time}

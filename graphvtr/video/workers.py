@@ -64,8 +64,9 @@ class ClipTask:
             source = describe_source(file, self.folder)
             if name in store and store.entry(name).source.get("fingerprint") == source["fingerprint"]:
                 return Outcome(name, skipped=True)
-            fields, note = self.pipeline(file, name)
-            store.add(name, fields, source=source, note=note)
+            with store.new_clip(name) as gathered:
+                note = self.pipeline.fill(gathered, file)
+                store.add_clip(gathered, source=source, note=note)
         except (StoreWriteError, MissingExtraError):
             raise
         except Exception as error:  # whatever is wrong with one clip, the others are still wanted

@@ -315,7 +315,7 @@ def test_a_store_that_cannot_be_written_is_not_a_broken_clip(folder, tmp_path, m
     def fail(*args, **kwargs):
         raise StoreWriteError("disk", "cannot be written (No space left on device)")
 
-    monkeypatch.setattr(FeatureStore, "add", fail)
+    monkeypatch.setattr(FeatureStore, "add_clip", fail)
     featurizer = mean_colour()
     with pytest.raises(StoreWriteError):
         run(folder, tmp_path / "store", featurizer)

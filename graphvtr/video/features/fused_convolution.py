@@ -68,7 +68,7 @@ def _has_onednn(x: Tensor) -> bool:
     return fits and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
-def fuse_efficient_net(network: nn.Module) -> nn.Module:
+def fuse_efficient_net(network: nn.Module) -> None:
     """Fuse the convolutions of a network of ``efficientnet_lite_pytorch``, in place; its ``forward`` stays its own."""
     for block in (network, *network.get_submodule("_blocks").children()):
         for convolution, norm, relu6 in (
@@ -83,4 +83,3 @@ def fuse_efficient_net(network: nn.Module) -> nn.Module:
                 setattr(block, convolution, fused)
                 setattr(block, norm, nn.Identity())
         block._swish = nn.Identity()
-    return network

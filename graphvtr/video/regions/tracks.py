@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,6 +14,15 @@ from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.video.regions.base import Regions
 from graphvtr.video.regions.boxes import box_iou
+
+
+class FeatureRows(Protocol):
+    """A tensor [R, d], or what can be read like one a few rows at a time."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+
+    def __getitem__(self, rows: slice, /) -> Tensor: ...
 
 
 class TrackLinker:
@@ -44,7 +53,7 @@ class TrackLinker:
     """
 
     name = "overlap and appearance"
-    version = "1"
+    version = "2"
 
     def __init__(self, overlap_weight: float = 0.5, min_affinity: float = 0.4) -> None:
         if not 0 <= overlap_weight <= 1:
@@ -57,12 +66,13 @@ class TrackLinker:
     def settings(self) -> Mapping[str, Any]:
         return {"overlap_weight": self.overlap_weight, "min_affinity": self.min_affinity}
 
-    def __call__(self, regions: Regions, x: Tensor) -> Tensor:
-        """Track of each region.
+    def __call__(self, regions: Regions, x: FeatureRows) -> Tensor:
+        """Track of each region. Features are looked at a frame at a time, twice (for their mean, and to link), so they
+        need not fit into memory.
 
         Args:
             regions: of one clip.
-            x: [R, d], their features.
+            x: [R, d], their features; anything with a shape whose slices are tensors.
 
         Returns:
             [R], int64: tracks count from 0 in the order in which they begin; -1 for regions that are linked to
@@ -72,38 +82,39 @@ class TrackLinker:
             DataError: another number of features.
             MissingExtraError: scipy is not installed.
         """
-        if x.dim() != 2 or len(x) != len(regions):
+        if len(x.shape) != 2 or x.shape[0] != len(regions):
             raise DataError("x", f"has shape {list(x.shape)}", f"give [{len(regions)}, d]")
         optimize = optional_import("scipy.optimize", "detect", "linking regions to tracks")
         chain = torch.arange(len(regions))  # the first region of each region's chain
         linked = torch.zeros(len(regions), dtype=torch.bool)
-        for before, after, affinity in self._affinities(regions, x):
-            rows, columns = optimize.linear_sum_assignment(affinity.numpy(), maximize=True)
-            source, target = torch.from_numpy(rows), torch.from_numpy(columns)
-            good = affinity[source, target] >= self.min_affinity
-            source, target = before[source[good]], after[target[good]]
-            chain[target] = chain[source]
-            linked[source] = linked[target] = True
+        for source, target, affinity in self._affinities(regions, x):
+            rows, columns = (torch.from_numpy(side) for side in optimize.linear_sum_assignment(affinity, maximize=True))
+            good = affinity[rows, columns] >= self.min_affinity
+            before, after = source + rows[good], target + columns[good]
+            chain[after] = chain[before]
+            linked[before] = linked[after] = True
         track = torch.full((len(regions),), -1)
         track[linked] = chain[linked].unique(return_inverse=True)[1]
         return track
 
-    def _affinities(self, regions: Regions, x: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Of each two consecutive frames with regions: their regions' rows and the affinity of all pairs."""
-        if not len(regions):
-            return []
-        count = torch.bincount(regions.frame)
-        common = 1 - int((count > 0).sum()) / len(regions)
-        x = F.normalize((x - common * x.mean(0)).double(), dim=1)
-        rows = torch.arange(len(regions)).split(count.tolist())
-        box = regions.box.double()
-        return [
-            (
-                before,
-                after,
-                self.overlap_weight * box_iou(box[before], box[after])
-                + (1 - self.overlap_weight) * x[before] @ x[after].T,
-            )
-            for before, after in itertools.pairwise(rows)
-            if len(before) and len(after)
-        ]
+    def _affinities(self, regions: Regions, x: FeatureRows) -> Iterator[tuple[int, int, Tensor]]:
+        """Of each two consecutive frames with regions: the first region of each, and the affinity of all pairs."""
+        ends = [0, *torch.bincount(regions.frame).cumsum(0).tolist()]
+        spans = [span for span in itertools.pairwise(ends) if span[1] > span[0]]
+        if len(spans) < 2:
+            return
+        total = torch.zeros(x.shape[1], dtype=torch.float64)
+        for begin, end in spans:
+            total += x[begin:end].double().sum(0)
+        common = ((1 - len(spans) / len(regions)) * total / len(regions)).float()
+        previous: tuple[int, int, Tensor] | None = None
+        for begin, end in itertools.pairwise(ends):
+            if begin == end:  # a frame without regions ends all tracks
+                previous = None
+                continue
+            looks = F.normalize(x[begin:end].float() - common, dim=1)
+            if previous is not None:
+                first, last, earlier = previous
+                overlap = box_iou(regions.box[first:last].float(), regions.box[begin:end].float())
+                yield first, begin, self.overlap_weight * overlap + (1 - self.overlap_weight) * earlier @ looks.T
+            previous = begin, end, looks

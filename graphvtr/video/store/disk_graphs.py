@@ -9,15 +9,10 @@ take no lock and hold no Python lock while they copy, so any number of threads a
 from __future__ import annotations
 
 import copy
-import json
-import os
-import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,72 +21,14 @@ from graphvtr.graphs import FlatType, GraphStore, VideoGraph
 from graphvtr.video.store.buffers import BufferPool
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
+from graphvtr.video.store.layout import Layout
 
 LONGS = frozenset(("region_frame", "region_track"))
-MOST_OPEN = 512  # files kept open; processes may have 1,024
 PIECE = 2**20  # bytes read and converted at a time
-
-
-@dataclass(frozen=True)
-class _Column:
-    """Where a field of every clip lies: ``file`` [N], positions in the list of files, and byte ``offset`` [N]."""
-
-    file: np.ndarray[Any, Any]
-    offset: np.ndarray[Any, Any]
-    width: int  # 0 for fields without columns
-
-
-class _Layout:
-    """Files of a store, the columns in them, and those of the files that are open; never changed but for the latter,
-    so that threads go on with the layout they began with when a store is packed meanwhile."""
-
-    def __init__(self, store: FeatureStore, names: Sequence[str], fields: Sequence[str]) -> None:
-        file_of = [store.file_of(name) for name in names]
-        self.files = list(dict.fromkeys(file_of))
-        number = {path: position for position, path in enumerate(self.files)}
-        places = [tensor_places(path) for path in self.files]
-        file = np.array([number[path] for path in file_of])
-        self.columns = {}
-        for key in fields:
-            found = [places[position][f"{name}/{key}"] for name, position in zip(names, file.tolist(), strict=True)]
-            shape = found[0][1]
-            self.columns[key] = _Column(file, np.array([begin for begin, _ in found]), shape[1] if shape[1:] else 0)
-        self._open: dict[int, int] = {}
-
-    def __del__(self) -> None:
-        for descriptor in self.__dict__.get("_open", {}).values():
-            os.close(descriptor)
-
-    def read_into(self, view: memoryview, key: str, clip: int, skip: int = 0) -> int:
-        """Read a field of a clip from byte ``skip`` on; returns the number of bytes that were there."""
-        column = self.columns[key]
-        number, offset = int(column.file[clip]), int(column.offset[clip]) + skip
-        if not hasattr(os, "preadv"):
-            with self.files[number].open("rb", buffering=0) as file:
-                file.seek(offset)
-                return _read_all(lambda rest, _: file.readinto(rest), view, offset)
-        kept = self._open.get(number)
-        descriptor = os.open(self.files[number], os.O_RDONLY) if kept is None else kept
-        try:
-            return _read_all(lambda rest, place: os.preadv(descriptor, [rest], place), view, offset)
-        finally:
-            full = len(self._open) >= MOST_OPEN
-            if kept is None and (full or self._open.setdefault(number, descriptor) != descriptor):
-                os.close(descriptor)
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     return tensor.numpy().data.cast("B") if tensor.numel() else memoryview(b"")
-
-
-def _read_all(read: Callable[[memoryview, int], int | None], view: memoryview, offset: int) -> int:
-    done = 0
-    while done < len(view):  # one read gives 2 GiB at most
-        got = read(view[done:], offset + done)
-        if not got:
-            break
-        done += got
-    return done
 
 
 class DiskGraphs(GraphStore[VideoGraph]):
@@ -147,7 +84,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
                 count = torch.tensor([0, *(shape[f"{kind}_x"][0] for shape in shapes)])
                 nodes[kind] = FlatType(count.cumsum(0))
         super().__init__(VideoGraph, nodes, {}, {"name": self.names})
-        self._layout: _Layout | None = _Layout(store, self.names, self._fields)
+        self._layout: Layout | None = Layout(store, self.names, self._fields)
         for key in self._fields:  # shapes without memory: what asks for a width finds it, what reads them fails
             kind, field = key.split("_")
             width, dtype = self._layout.columns[key].width, torch.long if key in LONGS else torch.float32
@@ -221,39 +158,39 @@ class DiskGraphs(GraphStore[VideoGraph]):
         rows = (ptr[index + 1] - ptr[index]).tolist()
         width, dtype = layout.columns[key].width, FIELDS[key]
         shape = (sum(rows), width) if width else (sum(rows),)
+        each = dtype.itemsize * max(width, 1)
+        clips = layout.in_turn(key, [(clip, count * each) for clip, count in zip(index.tolist(), rows, strict=True)])
         if dtype is torch.float16 and not self.raw:
             out = self._empty(shape, torch.float32)
-            self._read_float(out.view(-1), layout, key, zip(index.tolist(), rows, strict=True), width)
+            self._read_float(out.view(-1), layout, key, clips)
             return out
         stored = self._empty(shape, dtype)
         view = _bytes_of(stored)
         begin = 0
-        for clip, count in zip(index.tolist(), rows, strict=True):
-            end = begin + count * dtype.itemsize * max(width, 1)
-            if end > begin:
-                layout = self._fill(layout, view[begin:end], key, clip)
-            begin = end
+        for clip, size in clips:
+            layout = self._fill(layout, view[begin : begin + size], key, clip)
+            begin += size
         return stored.long() if key in LONGS else stored
 
-    def _read_float(self, out: Tensor, layout: _Layout, key: str, clips: Iterable[tuple[int, int]], width: int) -> None:
-        """Read half-precision features of ``clips`` (position, rows) into ``out`` [numbers], float32.
+    def _read_float(self, out: Tensor, layout: Layout, key: str, clips: Iterable[tuple[int, int]]) -> None:
+        """Read half-precision features of ``clips`` (position, bytes) into ``out`` [numbers], float32.
 
         They pass through a piece of memory that stays in the processor's cache, so that main memory sees them once.
         """
         piece = self._pool.empty((PIECE // 2,), torch.float16)
         view = _bytes_of(piece)
         place = 0
-        for clip, rows in clips:
-            done, total = 0, rows * width
-            while done < total:
-                count = min(total - done, len(piece))
-                layout = self._fill(layout, view[: 2 * count], key, clip, 2 * done)
+        for clip, size in clips:
+            for skip in range(0, size, PIECE):
+                part = view[: size - skip]
+                layout = self._fill(layout, part, key, clip, skip)
+                count = len(part) // 2
                 out[place : place + count].copy_(piece[:count])
-                done, place = done + count, place + count
+                place += count
 
-    def _found(self) -> _Layout:
+    def _found(self) -> Layout:
         if self._layout is None:  # in another process
-            self._layout = _Layout(self.store, self.names, self._fields)
+            self._layout = Layout(self.store, self.names, self._fields)
         return self._layout
 
     def _empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -261,42 +198,16 @@ class DiskGraphs(GraphStore[VideoGraph]):
             return torch.empty(shape, dtype=dtype, pin_memory=True)
         return self._pool.empty(shape, dtype)
 
-    def _fill(self, layout: _Layout, view: memoryview, key: str, clip: int, skip: int = 0) -> _Layout:
+    def _fill(self, layout: Layout, view: memoryview, key: str, clip: int, skip: int = 0) -> Layout:
         """Read bytes of one clip's field, from ``skip`` on; returns the layout to go on with."""
         try:
             found = layout.read_into(view, key, clip, skip)
         except FileNotFoundError:  # packed by another process in the meantime
             self.store.refresh()
-            layout = self._layout = _Layout(self.store, self.names, self._fields)
+            layout = self._layout = Layout(self.store, self.names, self._fields)
             found = layout.read_into(view, key, clip, skip)
         if found != len(view):
             path = layout.files[int(layout.columns[key].file[clip])]
             problem = f"ends after {skip + found:,} bytes of {key} of clip '{self.names[clip]}'"
             raise DataError(path, problem, "remove it and extract its clips again")
         return layout
-
-
-def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:
-    """Tensor -> where its bytes begin in a safetensors file, and its shape.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        DataError: it is no safetensors file, or shorter than it says.
-    """
-    with path.open("rb") as file:
-        head = file.read(8)
-        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-        total = os.fstat(file.fileno()).st_size
-        try:
-            header = json.loads(file.read(size)) if 0 < size <= total else None
-        except ValueError:
-            header = None
-    if not isinstance(header, dict):
-        raise DataError(path, "is no safetensors file", "remove it and extract its clips again")
-    start = 8 + size
-    places = {name: value for name, value in header.items() if name != "__metadata__"}
-    end = max((int(value["data_offsets"][1]) for value in places.values()), default=0)
-    if start + end > total:
-        problem = f"is cut short: {total:,} of {start + end:,} bytes"
-        raise DataError(path, problem, "remove it and extract its clips again")
-    return {name: (start + int(value["data_offsets"][0]), list(value["shape"])) for name, value in places.items()}

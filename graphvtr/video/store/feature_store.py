@@ -1,10 +1,9 @@
-"""Features of clips on disk: written once, read at random, safe to interrupt."""
+"""Features of clips and texts on disk: written once, read at random, safe to interrupt."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +13,21 @@ from tqdm import tqdm
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
-from graphvtr.video.store.fields import Arrays, check_widths, checksum, to_arrays
-from graphvtr.video.store.files import (
-    ClipEntry,
-    locked,
-    loose_file_name,
-    open_clips,
-    shard_file_name,
-    size_groups,
-    write_clips,
-)
+from graphvtr.video.store.clip_buffer import ClipBuffer
+from graphvtr.video.store.clip_files import ClipFiles
+from graphvtr.video.store.fields import check_widths
+from graphvtr.video.store.files import ClipEntry, locked, make_folder
 from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
-
-SHARD_BYTES = 128 * 2**20
+from graphvtr.video.store.writing import SHARD_BYTES, pack_clips, write_batch, write_clip
 
 
 class FeatureStore:
-    """A folder of clip features.
+    """A folder of features: of clips (frames, and regions in them), or of texts (tokens).
 
     ::
 
         manifest.json                    format, width of every feature field, settings that made them
-        clips/<name>-<hash>.safetensors  one finished clip each, until
+        clips/<name>-<hash>.safetensors  one finished clip each (or a batch of them), until
         shards/shard-....safetensors     :meth:`pack` has put many together
         failures.json                    clips that could not be read, with reasons (graphvtr extract)
 
@@ -48,9 +40,9 @@ class FeatureStore:
 
     Attributes:
         path: the folder.
-        widths: feature field (``frame_x``, ``region_x``) -> width; every clip has exactly these.
+        widths: feature field -> width; every clip has exactly these: ``frame_x`` and, in stores with regions,
+            ``region_x``; ``token_x`` in stores of texts.
         settings: what made the features, plain JSON values.
-        damaged: data file -> what is wrong with it; their clips are missing from :attr:`names`.
 
     Example:
         >>> import tempfile
@@ -62,10 +54,7 @@ class FeatureStore:
 
     def __init__(self, path: Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> None:
         self.path, self.widths, self.settings = path, dict(widths), dict(settings)
-        self.damaged: dict[str, str] = {}
-        self._index: dict[str, tuple[Path, ClipEntry]] = {}
-        self._shards: dict[Path, Any] = {}
-        self.refresh()
+        self._files = ClipFiles(path)
 
     # -- making one ---------------------------------------------------------------------------------------------
 
@@ -82,7 +71,7 @@ class FeatureStore:
 
         Args:
             path: the folder; it and those above are made.
-            widths: ``frame_x`` and, for stores with regions, ``region_x`` -> width.
+            widths: ``frame_x`` and, for stores with regions, ``region_x`` -> width; ``token_x`` for texts.
             settings: what makes the features, plain JSON values; :meth:`resume` compares them.
             overwrite: empty a store that is there already. Anything else in the folder is never touched.
 
@@ -126,25 +115,27 @@ class FeatureStore:
     # -- looking ------------------------------------------------------------------------------------------------
 
     @property
+    def damaged(self) -> dict[str, str]:
+        """Data file -> what is wrong with it; their clips are missing from :attr:`names`."""
+        return self._files.damaged
+
+    @property
     def names(self) -> list[str]:
         """Names of the clips, sorted."""
-        return sorted(self._index)
+        return sorted(self._files.index)
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._files.index)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._index
+        return name in self._files.index
 
     def __repr__(self) -> str:
         widths = ", ".join(f"{name}={width}" for name, width in self.widths.items())
         return f"FeatureStore('{self.path}', {len(self)} clips, {widths})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_shards": {}}  # memory maps do not travel to another process
 
     def entry(self, name: str) -> ClipEntry:
         """Shapes, source, checksum and note of a clip.
@@ -152,7 +143,7 @@ class FeatureStore:
         Raises:
             DataError: the store has no such clip.
         """
-        return self._find(name)[1]
+        return self._files.find(name)[1]
 
     def file_of(self, name: str) -> Path:
         """The data file that holds a clip.
@@ -160,20 +151,11 @@ class FeatureStore:
         Raises:
             DataError: the store has no such clip.
         """
-        return self._find(name)[0]
+        return self._files.find(name)[0]
 
     def refresh(self) -> None:
         """Take note of what other processes have added since the store was opened."""
-        index: dict[str, tuple[Path, ClipEntry]] = {}
-        self.damaged, self._shards = {}, {}
-        for file in (*sorted(self.path.glob("shards/*.safetensors")), *sorted(self.path.glob("clips/*.safetensors"))):
-            try:
-                index.update({entry.name: (file, entry) for entry in open_clips(file)[1]})
-            except FileNotFoundError:  # packed by another process just now: its shard is found next time
-                continue
-            except DataError as error:
-                self.damaged[str(file.relative_to(self.path))] = error.problem
-        self._index = index
+        self._files.refresh()
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -187,15 +169,17 @@ class FeatureStore:
         Raises:
             DataError: no such clip (says which names are near) or its file is damaged.
         """
-        tensors = {key: torch.from_numpy(array) for key, array in self._arrays(name).items()}
+        tensors = {key: torch.from_numpy(array) for key, array in self._files.arrays(name).items()}
         return {key: value.float() if value.is_floating_point() else value.long() for key, value in tensors.items()}
 
     def video_graph(self, name: str) -> VideoGraph:
         """The clip as a graph, validated.
 
         Raises:
-            DataError: as :meth:`read`.
+            DataError: as :meth:`read`, or the store holds texts.
         """
+        if "frame_x" not in self.widths:
+            raise DataError(self.path, "holds features of texts, no clips", "give a store of clips")
         return VideoGraph.build(**self.read(name), name=name)
 
     def video_graphs(self, names: Iterable[str] | None = None) -> GraphStore[VideoGraph]:
@@ -212,7 +196,7 @@ class FeatureStore:
         wrong = dict(self.damaged)
         for name in tqdm(self.names, desc="verify", unit="clip", disable=not progress):
             try:
-                if checksum(self._arrays(name)) != self.entry(name).crc32:
+                if self._files.checksum_of(name) != self.entry(name).crc32:
                     wrong[name] = "its checksum does not match: the stored values have changed"
             except DataError as error:
                 wrong[name] = error.problem
@@ -247,13 +231,37 @@ class FeatureStore:
                 message names clip and field.
             StoreWriteError: the disk is full or the like.
         """
-        arrays = to_arrays(name, fields, self.widths)
-        shapes = {key: list(array.shape) for key, array in arrays.items()}
-        entry = ClipEntry(name, shapes, checksum(arrays), dict(source or {}), note)
-        file = self.path / "clips" / loose_file_name(name)
-        with locked(self.path, exclusive=False):
-            write_clips(file, [(entry, arrays)])
-        self._index[name] = (file, entry)
+        with self.new_clip(name) as clip:
+            clip.append(fields)
+            self.add_clip(clip, source=source, note=note)
+
+    def new_clip(self, name: str) -> ClipBuffer:
+        """A buffer for a clip that comes in parts, to be given to :meth:`add_clip` when it is whole.
+
+        Raises:
+            DataError: no name.
+            StoreWriteError: the store's folder cannot be written.
+        """
+        make_folder(self.path / "clips")
+        return ClipBuffer(name, self.widths, self.path / "clips")
+
+    def add_clip(self, clip: ClipBuffer, *, source: Mapping[str, Any] | None = None, note: str = "") -> None:
+        """Write a clip that was gathered in parts, whole or not at all; see :meth:`add`.
+
+        Raises:
+            DataError: nothing was gathered.
+            StoreWriteError: the disk is full or the like.
+        """
+        self._files.index |= write_clip(self.path, clip, source or {}, note)
+
+    def add_many(self, clips: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Write many small clips, or texts, as one file, all of them or none.
+
+        Raises:
+            DataError: as :meth:`add`; then nothing is written.
+            StoreWriteError: the disk is full or the like.
+        """
+        self._files.index |= write_batch(self.path, clips, self.widths)
 
     def pack(self, shard_bytes: int = SHARD_BYTES) -> None:
         """Put clips that lie in files of their own together into shards of about ``shard_bytes``.
@@ -262,48 +270,13 @@ class FeatureStore:
             StoreWriteError: the disk is full or the like; nothing is lost.
         """
         with locked(self.path, exclusive=True):
-            for partial in self.path.glob("*/*.partial"):  # left by killed processes; nobody else writes now
-                partial.unlink(missing_ok=True)
             self.refresh()
-            loose = {name: found for name, found in self._index.items() if found[0].parent.name == "clips"}
-            number = 1 + max((int(file.name.split("-")[1]) for file in self.path.glob("shards/shard-*")), default=0)
-            for names in size_groups({name: entry.num_bytes for name, (_, entry) in loose.items()}, shard_bytes):
-                clips = [(self.entry(name), self._arrays(name)) for name in names]
-                write_clips(self.path / "shards" / shard_file_name(number), clips)
-                number += 1
-                for name in names:
-                    loose[name][0].unlink()
+            for file in self._files.shadowed():
+                file.unlink()
+            pack_clips(self.path, self._files.index, self._files.pieces, shard_bytes)
             self.refresh()
 
     # -- inside -------------------------------------------------------------------------------------------------
-
-    def _find(self, name: str) -> tuple[Path, ClipEntry]:
-        try:
-            return self._index[name]
-        except KeyError:
-            near = get_close_matches(name, self._index, n=3)
-            problem = f"is not in the store {self.path} of {len(self)} clips"
-            if self.damaged:
-                problem += f"; {len(self.damaged)} of its files are damaged"
-            hint = f"did you mean {' or '.join(near)}?" if near else "extract it, or check the name"
-            raise DataError(f"clip '{name}'", problem, hint) from None
-
-    def _arrays(self, name: str) -> Arrays:
-        """A clip's fields as they are stored."""
-        file, entry = self._find(name)
-        try:
-            return self._arrays_in(file, entry)
-        except FileNotFoundError:  # packed by another process in the meantime
-            self.refresh()
-            return self._arrays_in(*self._find(name))
-
-    def _arrays_in(self, file: Path, entry: ClipEntry) -> Arrays:
-        opened = self._shards.get(file)
-        if opened is None:
-            opened = open_clips(file)[0]
-            if file.parent.name == "shards":  # few and large: kept open, while clips come by the thousand
-                self._shards[file] = opened
-        return {key: opened.get_tensor(f"{entry.name}/{key}") for key in entry.shapes}
 
     def _clear(self) -> None:
         """Remove clips; the manifest is replaced afterwards, so that old clips never meet new settings."""

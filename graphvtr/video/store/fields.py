@@ -1,9 +1,9 @@
-"""What a feature store holds of a clip, how, and what it refuses."""
+"""What a feature store holds of a clip or a text, how, and what it refuses."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,18 +29,34 @@ FIELDS: dict[str, torch.dtype] = {
 precision (relative error below 1/2048); times and boxes are not, as two hours in half precision are two hours
 give or take seconds."""
 
+TEXT_FIELDS: dict[str, torch.dtype] = {"token_x": torch.float16}
+"""What is stored of a text: features of its tokens, [n, d]."""
+
+STORED_FIELDS = FIELDS | TEXT_FIELDS
+
 
 def check_widths(widths: Mapping[str, int]) -> None:
-    """Refuse widths of anything but features, and a store without frame features.
+    """Refuse widths of anything but features, and a store of neither frames nor tokens.
 
     Raises:
         DataError: a width is wrong; says which.
     """
     for name, width in widths.items():
-        if FIELDS.get(name) is not torch.float16 or width < 1:
-            raise DataError(f"widths['{name}']", f"is {width}", "give positive widths, for frame_x and region_x only")
-    if "frame_x" not in widths:
-        raise DataError("widths", "has no frame_x", "give the width of the frame features")
+        if STORED_FIELDS.get(name) is not torch.float16 or width < 1:
+            fix = "give positive widths, for frame_x and region_x, or for token_x only"
+            raise DataError(f"widths['{name}']", f"is {width}", fix)
+    if ("frame_x" in widths) == ("token_x" in widths):
+        raise DataError("widths", "has no frame_x", "give the width of the frame features, or token_x alone for texts")
+
+
+def check_clip_name(name: str) -> None:
+    """Refuse names that no store takes.
+
+    Raises:
+        DataError: it is empty or cannot be printed.
+    """
+    if not name or not name.isprintable():
+        raise DataError(f"clip {name!r}", "is not a name", "use printable characters, at least one")
 
 
 def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]) -> Arrays:
@@ -55,14 +71,13 @@ def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]
         DataError: a field is unknown, missing, of another width, not finite, or too large for its type; the
             message names clip and field.
     """
-    if not name or not name.isprintable():
-        raise DataError(f"clip {name!r}", "is not a name", "use printable characters, at least one")
+    check_clip_name(name)
 
     def refuse(key: str, problem: str, fix: str) -> DataError:
         return DataError(f"clip '{name}': {key}", problem, fix)
 
     for key in fields:
-        if key not in FIELDS:
+        if key not in STORED_FIELDS:
             raise refuse(key, "is not a field of clips", f"known: {', '.join(FIELDS)}")
         if f"{key.split('_')[0]}_x" not in widths:
             raise refuse(key, f"has no place in a store of {', '.join(widths)}", "make a store with a width for it")
@@ -72,12 +87,16 @@ def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]
         if fields[key].shape[1:] != (width,):
             problem = f"has shape {list(fields[key].shape)}, the store holds [n, {width}]"
             raise refuse(key, problem, "use the featurizer that the store was made with")
-    if not len(fields["frame_x"]):
+    if "token_x" in widths:
+        if not torch.isfinite(fields["token_x"]).all():
+            raise refuse("token_x", "has NaN or infinite values", "compute the features again")
+    elif not len(fields["frame_x"]):
         raise refuse("frame_x", "has no frames", "leave the clip out")
-    VideoGraph.build(**fields, name=name)
+    else:
+        VideoGraph.build(**fields, name=name)
     arrays = {}
     for key, value in fields.items():
-        arrays[key] = value.detach().cpu().to(FIELDS[key]).numpy()
+        arrays[key] = value.detach().cpu().to(STORED_FIELDS[key]).numpy()
         if not np.isfinite(arrays[key]).all():
             problem = f"reaches {float(value.abs().max()):.3g}, beyond float16's 65504"
             raise refuse(key, problem, "scale the features down")
@@ -86,9 +105,25 @@ def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]
 
 def checksum(arrays: Mapping[str, npt.NDArray[Any]]) -> int:
     """CRC-32 over field names, dtypes, shapes and values, whatever the order of the fields."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    types = {name: array.dtype for name, array in arrays.items()}
+    return checksum_of_pieces(shapes, types, lambda name: [np.ascontiguousarray(arrays[name]).tobytes()])
+
+
+def checksum_of_pieces(
+    shapes: Mapping[str, Sequence[int]],
+    types: Mapping[str, npt.DTypeLike],
+    pieces: Callable[[str], Iterable[bytes | memoryview]],
+) -> int:
+    """The same of fields whose bytes come in pieces."""
     crc = 0
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        crc = zlib.crc32(f"{name} {array.dtype.str} {array.shape}".encode(), crc)
-        crc = zlib.crc32(array.data.cast("B") if array.size else b"", crc)
+    for name in sorted(shapes):
+        crc = zlib.crc32(f"{name} {np.dtype(types[name]).str} {tuple(shapes[name])}".encode(), crc)
+        for piece in pieces(name):
+            crc = zlib.crc32(piece, crc)
     return crc
+
+
+def numpy_type(key: str) -> np.dtype[Any]:
+    """How a field is stored, as numpy says it."""
+    return torch.empty(0, dtype=STORED_FIELDS[key]).numpy().dtype

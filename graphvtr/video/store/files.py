@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from graphvtr.atomic import write_whole
+from graphvtr.atomic import whole, write_whole
 from graphvtr.errors import DataError
-from graphvtr.video.store.fields import FIELDS, Arrays
+from graphvtr.video.store.fields import STORED_FIELDS
+from graphvtr.video.store.tensor_file import Piece, write_tensor_file
 
 try:
     import fcntl
@@ -27,6 +27,7 @@ except ImportError:  # Windows: one writer at a time, as the user arranges it
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = "graphvtr.FeatureStore/1"
+FIX = "make room or choose another folder; finished clips are kept"
 
 
 class StoreWriteError(DataError):
@@ -54,7 +55,7 @@ class ClipEntry:
     @property
     def num_bytes(self) -> int:
         """Size of the stored fields."""
-        return sum(math.prod(shape) * FIELDS[key].itemsize for key, shape in self.shapes.items())
+        return sum(math.prod(shape) * STORED_FIELDS[key].itemsize for key, shape in self.shapes.items())
 
 
 def loose_file_name(name: str) -> str:
@@ -63,22 +64,39 @@ def loose_file_name(name: str) -> str:
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.safetensors"
 
 
+def batch_file_name() -> str:
+    """File name for many clips that are written at once."""
+    return f"batch-{secrets.token_hex(8)}.safetensors"
+
+
+def is_batch(file: Path) -> bool:
+    """Whether a file that is no shard holds many clips nevertheless."""
+    return file.name.startswith("batch-")
+
+
 def shard_file_name(number: int) -> str:
     """File name for the ``number``-th shard; two processes that choose the same number do not collide."""
     return f"shard-{number:06d}-{secrets.token_hex(4)}.safetensors"
 
 
-def write_clips(path: Path, clips: Iterable[tuple[ClipEntry, Arrays]]) -> None:
+def write_clips(path: Path, clips: Iterable[tuple[ClipEntry, Callable[[str], Iterable[Piece]]]]) -> None:
     """Write clips as one safetensors file: tensors ``<clip>/<field>``, entries as JSON in its metadata.
+
+    Args:
+        path: the file.
+        clips: entries, each with a function from a field to its bytes, which is called when they are written.
 
     Raises:
         StoreWriteError: the disk is full or the like; nothing is left behind.
     """
     entries, tensors = [], {}
-    for entry, arrays in clips:
-        entries.append(asdict(entry))
-        tensors.update({f"{entry.name}/{key}": np.ascontiguousarray(array) for key, array in arrays.items()})
-    write_store_file(path, save(tensors, {"format": FORMAT, "clips": json.dumps(entries)}))
+    for entry, pieces in clips:
+        entries.append({key: value for key, value in asdict(entry).items() if value not in ({}, "")})
+        for key, shape in entry.shapes.items():
+            tensors[f"{entry.name}/{key}"] = (STORED_FIELDS[key], shape, functools.partial(pieces, key))
+    metadata = {"format": FORMAT, "clips": json.dumps(entries)}
+    with whole(path, error=StoreWriteError, fix=FIX) as partial:
+        write_tensor_file(partial, tensors, metadata)
 
 
 def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
@@ -109,7 +127,7 @@ def write_store_file(path: Path, data: bytes) -> None:
     Raises:
         StoreWriteError: the disk is full or the like; nothing is left behind.
     """
-    write_whole(path, data, error=StoreWriteError, fix="make room or choose another folder; finished clips are kept")
+    write_whole(path, data, error=StoreWriteError, fix=FIX)
 
 
 def make_folder(path: Path) -> None:

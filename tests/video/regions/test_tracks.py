@@ -88,6 +88,22 @@ def test_a_single_object_is_followed():
     assert TrackLinker()(Regions(box, torch.ones(6), torch.arange(6)), x).tolist() == [0] * 6
 
 
+def test_features_are_read_a_frame_at_a_time():
+    regions, x, _ = moving()
+    expected, asked = TrackLinker()(regions, x), []
+
+    class Rows:
+        shape = x.shape
+
+        def __getitem__(self, rows):
+            asked.append((rows.start, rows.stop))
+            return x[rows]
+
+    assert TrackLinker()(regions, Rows()).tolist() == expected.tolist()
+    frames = [(0, 3), (3, 6), (6, 9), (9, 11), (11, 13)]
+    assert asked == frames * 2
+
+
 def test_nothing_to_link():
     empty = Regions(torch.empty(0, 4), torch.empty(0), torch.empty(0, dtype=torch.long))
     assert TrackLinker()(empty, torch.empty(0, 3)).tolist() == []
@@ -102,3 +118,5 @@ def test_wrong_arguments_are_refused():
         TrackLinker(min_affinity=2.0)
     with pytest.raises(DataError, match=r"x: has shape \[2, 3\]"):
         TrackLinker()(moving()[0], torch.zeros(2, 3))
+    with pytest.raises(DataError, match=r"x: has shape \[13\]"):
+        TrackLinker()(moving()[0], torch.zeros(13))

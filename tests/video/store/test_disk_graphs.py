@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,9 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph, sample_frames
 from graphvtr.video import FeatureStore
-from graphvtr.video.store import DiskGraphs, disk_graphs
+from graphvtr.video.store import DiskGraphs, disk_graphs, layout
 from graphvtr.video.store.buffers import BufferPool
-from graphvtr.video.store.disk_graphs import tensor_places
+from graphvtr.video.store.layout import Layout, tensor_places
 
 SHAPES = {"a": (3, 5), "b/c": (1, 0), "d": (7, 11), "e f": (2, 2)}  # frames, regions
 
@@ -174,3 +175,31 @@ def test_memory_is_used_again_when_nobody_holds_it() -> None:
     again.fill_(3.0)
     assert part.eq(1.0).all()
     assert pool.empty((0, 3), torch.float32).shape == (0, 3)
+
+
+def test_the_system_is_told_ahead_and_not_too_far(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(Layout, "_announce", lambda self, key, clip, size: told.append((key, clip)))
+    monkeypatch.setattr(layout, "AHEAD", 20)
+    found = Layout(store, store.names, ["frame_x"])
+    clips = [(0, 10), (1, 0), (2, 10), (3, 50), (1, 10)]
+    turns = [(clip, len(told)) for clip in found.in_turn("frame_x", clips)]
+    assert turns == [((0, 10), 3), ((2, 10), 4), ((3, 50), 4), ((1, 10), 5)]
+    assert told == [("frame_x", clip) for clip, _ in clips]
+
+
+def test_few_files_stay_open(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    monkeypatch.setattr(layout, "MOST_OPEN", 1)
+    before = opened()
+    disk = DiskGraphs(store)
+    for _ in range(5):
+        assert_equal(disk.batch([0, 1, 2, 3]), store.video_graphs().batch([0, 1, 2, 3]))
+    held = opened()
+    assert held - before <= 1 + len({store.file_of(name) for name in store.names})  # ours, and the store's maps
+    assert len(disk._layout._open) == 1
+    del disk
+    gc.collect()
+    assert opened() == held - 1

@@ -12,7 +12,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
 from graphvtr.video import FeatureStore, StoreWriteError
-from graphvtr.video.store import feature_store
+from graphvtr.video.store import writing
 
 WIDTHS = {"frame_x": 6}
 
@@ -181,7 +181,7 @@ def test_failing_to_pack_loses_nothing(filled, monkeypatch):
     def fail(path, clips):
         raise StoreWriteError(path, "cannot be written (No space left on device)")
 
-    monkeypatch.setattr(feature_store, "write_clips", fail)
+    monkeypatch.setattr(writing, "write_clips", fail)
     with pytest.raises(StoreWriteError):
         store.pack()
     assert FeatureStore.open(store.path).verify() == {}
