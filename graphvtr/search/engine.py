@@ -19,6 +19,7 @@ from graphvtr.tasks.checkpoint import check_features, load_checkpoint
 from graphvtr.tasks.prepare import featurizer_name
 from graphvtr.text import RoleParser, Vocabulary, get_parser
 from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class SearchResult:
 class SearchEngine:
     """Clips embedded once, searched by sentences.
 
+    The clips are embedded batch by batch; what stays in memory are their embeddings and the times of their frames, so a
+    :class:`~graphvtr.video.store.DiskGraphs` of any size will do.
+
     Args:
         model: a trained model; it is put into evaluation mode.
         vocabulary: the vocabulary it was trained with.
@@ -79,11 +83,11 @@ class SearchEngine:
         parts: list[LevelEmbeddings] = []
         times: list[Tensor] = []
         with torch.inference_mode():
-            for begin in tqdm(range(0, len(videos), batch_size), "embedding clips", disable=not progress):
-                chosen = range(begin, min(begin + batch_size, len(videos)))
-                graphs = GraphStore.from_graphs(model.transform_video(videos[i]) for i in chosen)
-                parts.append(model.encode_video(graphs.batch(range(len(graphs)))))
-                times += [graph["frame"].time for graph in graphs]
+            for chosen in tqdm(torch.arange(len(videos)).split(batch_size), "embedding clips", disable=not progress):
+                batch = model.transform_video(videos.batch(chosen))
+                parts.append(model.encode_video(batch))
+                times += batch["frame"].time.split(batch["frame"].ptr.diff().tolist())
+                del batch  # its memory may serve the next one
         self.video = LevelEmbeddings.cat(parts)
         self.times = times
 
@@ -91,7 +95,7 @@ class SearchEngine:
     def from_files(
         cls, checkpoint: str | Path, store: str | Path, *, parser: str = "spacy", progress: bool = False
     ) -> SearchEngine:
-        """An engine over all clips of a feature store.
+        """An engine over all clips of a feature store, which are read from disk batch by batch.
 
         Raises:
             DataError: the checkpoint or the store cannot be read, the store is empty, or its features have another
@@ -105,7 +109,7 @@ class SearchEngine:
             raise DataError(store, "has no clips", "run graphvtr extract")
         made_by = featurizer_name(DataSource(store=Path(store)))
         check_features(checkpoint, info, store, width=features.widths["frame_x"], featurizer=made_by)
-        return cls(model, vocabulary, features.video_graphs(), get_parser(parser), progress=progress)
+        return cls(model, vocabulary, DiskGraphs(features), get_parser(parser), progress=progress)
 
     def search(self, query: str, top: int = 5, filters: Sequence[ConceptFilter] = ()) -> list[SearchResult]:
         """The ``top`` clips for a sentence, best first; clips of equal score in the order of the store.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ import torch
 
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
-from graphvtr.graphs import GraphStore, RoleGraph
-from graphvtr.nn import HGR
-from graphvtr.search import SearchEngine, format_results
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.nn import HGR, LevelEmbeddings
+from graphvtr.search import SearchEngine, engine, format_results
 from graphvtr.tasks.checkpoint import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary, get_parser
 from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 
 QUERY = "a red dog chases a cat"
 WIDTH = 6
@@ -93,6 +95,44 @@ def test_small_batches_change_nothing(files: Files) -> None:
     for a, b in zip(whole.search(QUERY), pieces.search(QUERY), strict=True):
         assert a.name == b.name
         assert a.score == pytest.approx(b.score, abs=1e-6)
+
+
+def test_clips_are_read_batch_by_batch(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clips there are: the features of a batch are gone when the next one is embedded."""
+    encode, seen, sizes = files.model.encode_video, [], []
+
+    def watched(batch: VideoGraph) -> LevelEmbeddings:
+        assert all(features() is None for features in seen)
+        seen.append(weakref.ref(batch["frame"].x))
+        sizes.append(batch.num_graphs)
+        return encode(batch)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("the whole store was read")
+
+    whole = SearchEngine(
+        files.model, files.vocabulary, FeatureStore.open(files.store).video_graphs(), get_parser("spacy")
+    )
+    monkeypatch.setattr(files.model, "encode_video", watched)
+    for name in ("video_graphs", "video_graph"):
+        monkeypatch.setattr(FeatureStore, name, refused)
+    graphs = DiskGraphs(FeatureStore.open(files.store))
+    streamed = SearchEngine(files.model, files.vocabulary, graphs, get_parser("spacy"), batch_size=2)
+    assert sizes == [2, 2, 2, 1]
+    assert [result.name for result in streamed.search(QUERY)] == [result.name for result in whole.search(QUERY)]
+    assert all(torch.equal(one, other) for one, other in zip(streamed.times, whole.times, strict=True))
+    sizes.clear()
+    monkeypatch.setattr(engine, "load_checkpoint", lambda path: (files.model, files.vocabulary, CheckpointInfo("hgr")))
+    assert len(SearchEngine.from_files(files.checkpoint, files.store).names) == sum(sizes) == 7
+
+
+def test_models_that_sample_frames_find_the_moments_of_the_sample(files: Files) -> None:
+    model = HGR(len(files.vocabulary), WIDTH, hidden=8, word_dim=4, max_frames=2)
+    videos = FeatureStore.open(files.store).video_graphs()
+    search = SearchEngine(model, files.vocabulary, videos, get_parser("spacy"), batch_size=3)
+    for position, times in enumerate(search.times):
+        assert torch.equal(times, model.transform_video(videos[position])["frame"].time)
+    assert {len(times) for times in search.times} == {1, 2}
 
 
 def test_equal_scores_keep_the_order_of_the_store(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
