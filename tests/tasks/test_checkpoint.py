@@ -150,9 +150,7 @@ def test_features_of_another_kind() -> None:
     check_features("a.ckpt", INFO, "store", width=10, featurizer="pixels")
     check_features("a.ckpt", INFO, "store")
     check_features("a.ckpt", CheckpointInfo("hgr"), "store", width=4, featurizer="other")
-    with pytest.raises(
-        DataError, match=r"store: frame.x: is 4 wide, a.ckpt was trained on 10 .extract .* of pixels"
-    ):
+    with pytest.raises(DataError, match=r"store: frame.x: is 4 wide, a.ckpt was trained on 10 .extract .* of pixels"):
         check_features("a.ckpt", INFO, "store", width=4)
     with pytest.raises(DataError, match=r"is 4 wide, .* .extract the features of the training"):
         check_features("a.ckpt", CheckpointInfo("hgr", video_dim=10), "store", width=4)
