@@ -6,15 +6,16 @@
 * ``resume``: ``graphvtr extract`` on all clips, killed (SIGKILL) when half of them are done, started again: clips/s,
   which clips were done twice (none should be), and whether the checksum is that of an undisturbed run
   (``--reference`` names the store of one; otherwise one is made).
-* ``memory``: largest resident size and seconds for synthetic clips of one minute to two hours, of 20 frames and of
-  one frame a second with 16 regions each. Aim: 20 frames of two hours need no more than 20 frames of a minute, and a
-  frame a second no more than its features beyond that.
+* ``memory``: largest resident size of a whole extraction (decoding, detector, backbone, tracks, store) of synthetic
+  clips of one minute to two hours, of 20 frames and of one frame a second, 36 regions in each. Aim: two hours need no
+  more than ten minutes, although 7,200 frames of 36 regions are half a gigabyte of features.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,16 +37,23 @@ from graphvtr.video.stream import sample_clip
 
 MINUTES = (1, 10, 60, 120)
 MEASURE = """
-import sys, resource, time
-import torch
-from graphvtr.video import ClipPipeline, GridRegions, PixelDescriptor, TrackLinker
-rate = float(sys.argv[2])
-regions = (None, None) if rate == 0 else (GridRegions(4), TrackLinker())
-pipeline = ClipPipeline(PixelDescriptor(), *regions, rate=rate or None)
-begin = time.perf_counter()
-fields, note = pipeline(sys.argv[1])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, time.perf_counter() - begin,
-      len(fields["frame_time"]), sum(value.nbytes for value in fields.values()) / 2**20)
+import resource, sys, time
+from graphvtr.video import FeatureStore, OnnxDetector, TrackLinker, build_featurizer, extract
+
+def resident():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+clips, out, detector, backbone, rate = sys.argv[1:]
+# no threshold and no suppression: as many regions as fit, 36 in every frame
+parts = {"detector": OnnxDetector(detector, min_score=0.0, max_overlap=1.0), "linker": TrackLinker()}
+featurizer = build_featurizer(backbone)
+before, begin = resident(), time.perf_counter()
+report = extract(clips, out, featurizer, **parts, rate=float(rate) or None, progress=False)
+seconds, after = time.perf_counter() - begin, resident()
+assert not report.failures, report.failures
+store = FeatureStore.open(out)
+(entry,) = (store.entry(name) for name in store)
+print(before, after, seconds, entry.shapes["frame_x"][0], entry.shapes["region_x"][0], entry.num_bytes / 2**20)
 """
 
 
@@ -115,38 +123,42 @@ def resume(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 
 
 def write_film(path: Path, minutes: int) -> None:
-    """Noise that drifts, 5 frames a second, a key frame every ten seconds."""
+    """Noise that drifts, 2 frames a second, a key frame every ten seconds."""
     noise = np.random.default_rng(0).integers(0, 255, (180, 640, 3), dtype=np.uint8)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=5)
-        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 320, 180, "yuv420p", 50
-        for index in range(minutes * 300):
+        stream = container.add_stream("mpeg4", rate=2)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 320, 180, "yuv420p", 20
+        for index in range(minutes * 120):
             picture = np.ascontiguousarray(noise[:, index % 320 : index % 320 + 320])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 
 
-def memory(folder: Path) -> list[dict[str, Any]]:
+def memory(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     """Largest resident size by the clip's length, each in a process of its own."""
     rows = []
-    for minutes in tqdm(MINUTES, desc="memory"):
-        film = folder / f"{minutes}.mp4"
-        write_film(film, minutes)
-        for rate in (0, 1):
-            run = [sys.executable, "-c", MEASURE, str(film), str(rate)]
-            printed = subprocess.run(run, check=True, capture_output=True, text=True).stdout
-            resident, seconds, frames, features = map(float, printed.split())
-            rows.append(
-                {
-                    "minutes": minutes,
-                    "frames": int(frames),
-                    "regions a frame": 16 if rate else 0,
-                    "seconds": seconds,
-                    "max_resident_mib": resident,
-                    "features_mib": features,
-                }
-            )
-        film.unlink()
+    films = [(minutes, rate) for minutes in args.minutes for rate in (0, 1)]
+    for minutes, rate in tqdm(films, desc="memory"):
+        clips, out = folder / f"{minutes}", folder / f"store-{minutes}-{rate}"
+        clips.mkdir(exist_ok=True)
+        if not (clips / "film.mp4").exists():
+            write_film(clips / "film.mp4", minutes)
+        run = [sys.executable, "-c", MEASURE, str(clips), str(out), str(args.detector), args.backbone, str(rate)]
+        printed = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True).stdout
+        before, after, seconds, frames, regions, features = map(float, printed.split())
+        shutil.rmtree(out)
+        rows.append(
+            {
+                "minutes": minutes,
+                "frames": int(frames),
+                "regions": int(regions),
+                "seconds": seconds,
+                "resident_mib_with_models": before,
+                "max_resident_mib": after,
+                "stored_mib": features,
+            }
+        )
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -159,6 +171,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=("stages", "resume", "memory"), default=["stages", "memory"])
     parser.add_argument("--stage-clips", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--minutes", type=int, nargs="+", default=MINUTES, help="lengths of the films")
     parser.add_argument("--reference", type=Path, help="store of an undisturbed run")
     args = parser.parse_args()
     files = list(find_clips(args.clips)[0].values())
@@ -169,7 +182,7 @@ def main() -> None:
                 pipeline = ClipPipeline(build_featurizer(args.backbone), detector, TrackLinker())
                 rows = stages(files[:: max(1, len(files) // args.stage_clips)], pipeline)
             else:
-                rows = resume(args, Path(temporary)) if part == "resume" else memory(Path(temporary))
+                rows = (resume if part == "resume" else memory)(args, Path(temporary))
         for row in rows:
             print(row)
         write_result(f"extraction_{part}", rows, clips=len(files), workers=args.workers)

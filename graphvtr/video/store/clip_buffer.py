@@ -15,12 +15,10 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.video.store.fields import STORED_FIELDS, check_clip_name, to_arrays
 from graphvtr.video.store.files import StoreWriteError
-from graphvtr.video.store.tensor_file import Piece
+from graphvtr.video.store.tensor_file import PIECE, Piece
 
 IN_MEMORY = 32 * 2**20
 """Features of a clip that exceed this go to a file while they are gathered."""
-
-PIECE = 4 * 2**20
 
 
 class ClipBuffer:

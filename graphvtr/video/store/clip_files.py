@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.video.store.fields import Arrays, checksum_of_pieces, numpy_type
+from graphvtr.video.store.fields import STORED_FIELDS, Arrays, checksum_of_pieces, numpy_type
 from graphvtr.video.store.files import ClipEntry, is_batch, open_clips
-from graphvtr.video.store.tensor_file import Piece
+from graphvtr.video.store.tensor_file import Piece, tensor_pieces, tensor_places
 
 
 class ClipFiles:
@@ -28,15 +30,16 @@ class ClipFiles:
         self.index: dict[str, tuple[Path, ClipEntry]] = {}
         self.damaged: dict[str, str] = {}
         self._kept: dict[Path, Any] = {}
+        self._places: dict[Path, dict[str, tuple[int, list[int]]]] = {}
         self.refresh()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": {}}  # memory maps do not travel to another process
+        return {**self.__dict__, "_kept": {}, "_places": {}}  # memory maps do not travel to another process
 
     def refresh(self) -> None:
         """Read the index again; of two files with the same clip the later one counts."""
         index: dict[str, tuple[Path, ClipEntry]] = {}
-        self.damaged, self._kept = {}, {}
+        self.damaged, self._kept, self._places = {}, {}, {}
         for file in (*sorted(self.path.glob("shards/*.safetensors")), *self._loose()):
             try:
                 index.update({entry.name: (file, entry) for entry in open_clips(file)[1]})
@@ -80,14 +83,20 @@ class ClipFiles:
         opened, entry = self._opened(name)
         return {key: opened.get_tensor(f"{name}/{key}") for key in entry.shapes}
 
-    def pieces(self, name: str, key: str) -> list[Piece]:
-        """The bytes of one field of a clip.
+    def pieces(self, name: str, key: str) -> Iterator[Piece]:
+        """The bytes of one field of a clip, a few megabytes at a time.
 
         Raises:
             DataError: as :meth:`arrays`.
         """
-        array = self._opened(name)[0].get_tensor(f"{name}/{key}")
-        return [array.data.cast("B")] if array.size else []
+        file, entry = self.find(name)
+        try:
+            begin = self._begin(file, f"{name}/{key}")
+        except FileNotFoundError:  # packed by another process in the meantime
+            self.refresh()
+            file, entry = self.find(name)
+            begin = self._begin(file, f"{name}/{key}")
+        yield from tensor_pieces(file, begin, math.prod(entry.shapes[key]) * STORED_FIELDS[key].itemsize)
 
     def checksum_of(self, name: str) -> int:
         """Of what lies on the disk now, a field at a time.
@@ -108,6 +117,13 @@ class ClipFiles:
             except FileNotFoundError:  # packed by another process just now
                 continue
         return sorted(times, key=lambda file: (times[file], file))
+
+    def _begin(self, file: Path, tensor: str) -> int:
+        if file not in self._places:
+            self._places[file] = tensor_places(file)
+        if tensor not in self._places[file]:
+            raise DataError(file, f"has no {tensor}", "remove it and extract its clips again")
+        return self._places[file][tensor][0]
 
     def _opened(self, name: str) -> tuple[Any, ClipEntry]:
         file, entry = self.find(name)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphvtr.errors import DataError
 from graphvtr.video.store.feature_store import FeatureStore
+from graphvtr.video.store.tensor_file import tensor_places
 
 MOST_OPEN = 512  # files kept open; processes may have 1,024
 AHEAD = 16 * 2**20  # bytes that the system is told of before they are read
@@ -112,29 +109,3 @@ def _read_all(read: Callable[[memoryview, int], int | None], view: memoryview, o
             break
         done += got
     return done
-
-
-def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:
-    """Tensor -> where its bytes begin in a safetensors file, and its shape.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        DataError: it is no safetensors file, or shorter than it says.
-    """
-    with path.open("rb") as file:
-        head = file.read(8)
-        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-        total = os.fstat(file.fileno()).st_size
-        try:
-            header = json.loads(file.read(size)) if 0 < size <= total else None
-        except ValueError:
-            header = None
-    if not isinstance(header, dict):
-        raise DataError(path, "is no safetensors file", "remove it and extract its clips again")
-    start = 8 + size
-    places = {name: value for name, value in header.items() if name != "__metadata__"}
-    end = max((int(value["data_offsets"][1]) for value in places.values()), default=0)
-    if start + end > total:
-        problem = f"is cut short: {total:,} of {start + end:,} bytes"
-        raise DataError(path, problem, "remove it and extract its clips again")
-    return {name: (start + int(value["data_offsets"][0]), list(value["shape"])) for name, value in places.items()}

@@ -1,17 +1,21 @@
-"""Safetensors files written a piece at a time; the library itself wants all tensors in memory, twice."""
+"""Safetensors files a piece at a time; the library itself wants a whole tensor in memory, and all of them to write."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
 
+from graphvtr.errors import DataError
+
 Piece = bytes | memoryview
 Pieces = Callable[[], Iterable[Piece]]
+PIECE = 4 * 2**20
 DTYPE_NAMES = {torch.float32: "F32", torch.int32: "I32", torch.float16: "F16"}
 
 
@@ -49,3 +53,46 @@ def write_tensor_file(
             written = sum(file.write(piece) for piece in pieces())
             if written != math.prod(shape) * dtype.itemsize:
                 raise ValueError(f"{name}: {written} bytes for {dtype} {list(shape)}")
+
+
+def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:
+    """Tensor -> where its bytes begin in a safetensors file, and its shape.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is no safetensors file, or shorter than it says.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        total = os.fstat(file.fileno()).st_size
+        try:
+            header = json.loads(file.read(size)) if 0 < size <= total else None
+        except ValueError:
+            header = None
+    if not isinstance(header, dict):
+        raise DataError(path, "is no safetensors file", "remove it and extract its clips again")
+    start = 8 + size
+    places = {name: value for name, value in header.items() if name != "__metadata__"}
+    end = max((int(value["data_offsets"][1]) for value in places.values()), default=0)
+    if start + end > total:
+        problem = f"is cut short: {total:,} of {start + end:,} bytes"
+        raise DataError(path, problem, "remove it and extract its clips again")
+    return {name: (start + int(value["data_offsets"][0]), list(value["shape"])) for name, value in places.items()}
+
+
+def tensor_pieces(path: Path, begin: int, size: int) -> Iterator[bytes]:
+    """``size`` bytes of a file from ``begin`` on, a few megabytes at a time.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it ends before.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(begin)
+        while size:
+            piece = file.read(min(size, PIECE))
+            if not piece:
+                raise DataError(path, f"ends {size} bytes early", "remove it and extract its clips again")
+            yield piece
+            size -= len(piece)

@@ -15,7 +15,8 @@ from graphvtr.graphs import GraphStore, VideoGraph, sample_frames
 from graphvtr.video import FeatureStore
 from graphvtr.video.store import DiskGraphs, disk_graphs, layout
 from graphvtr.video.store.buffers import BufferPool
-from graphvtr.video.store.layout import Layout, tensor_places
+from graphvtr.video.store.layout import Layout
+from graphvtr.video.store.tensor_file import tensor_places
 
 SHAPES = {"a": (3, 5), "b/c": (1, 0), "d": (7, 11), "e f": (2, 2)}  # frames, regions
 

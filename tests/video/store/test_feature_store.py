@@ -328,7 +328,15 @@ def test_verify_reports_damage_that_appears_while_it_reads(filled, monkeypatch):
         victim.write_bytes(b"")
 
     monkeypatch.setattr(FeatureStore, "refresh", refresh_then_damage)
-    assert "is damaged" in store.verify()["clip 4"]
+    assert "is no safetensors file" in store.verify()["clip 4"]
+
+
+def test_verify_misses_a_field(filled, tmp_path):
+    store, _ = filled
+    file = next(f for f in store.path.glob("clips/*") if f.name.startswith("clip_4"))
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b'"clip 4/frame_time"', b'"clip 4/frame_tome"'))
+    assert "has no clip 4/frame_time" in store.verify()["clip 4"]
 
 
 def test_create_refuses_what_is_there(filled, tmp_path):

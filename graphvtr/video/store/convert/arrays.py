@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.names import first_repeat
 from graphvtr.video.store.convert.base import Array, ConvertOptions
 
 
@@ -114,11 +115,9 @@ def check_distinct(names: Sequence[str], where: object) -> None:
     """
     if not names:
         raise DataError(where, "has no clips", "check the file")
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{where}: clip '{name}'", "is there twice", "name every clip once")
-        seen.add(name)
+    repeated = first_repeat(names)
+    if repeated is not None:
+        raise DataError(f"{where}: clip '{repeated}'", "is there twice", "name every clip once")
 
 
 def load_npy(path: Path, mmap: bool = False) -> Array:
@@ -130,7 +129,11 @@ def load_npy(path: Path, mmap: bool = False) -> Array:
     try:
         return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)  # type: ignore[no-any-return]
     except (ValueError, EOFError, OSError) as error:
-        raise DataError(path, f"is not a whole, plain npy file ({error})", "copy or save it again") from error
+        raise DataError(
+            path,
+            f"is not a whole, plain npy file ({error})",
+            "copy it again, or save it as a plain array (names with dtype=str)",
+        ) from error
 
 
 def open_hdf5(path: Path, size: int | None = None) -> Any:
