@@ -148,7 +148,7 @@ def plot_phrase_frames(
     if ax is None:
         ax = _heat_axes(values.shape, frames)
     image = ax.imshow(values, aspect="auto", cmap=HEAT, interpolation="nearest", vmin=0)
-    ax.set_yticks(range(len(phrases)), [wrap(phrase, 34, 2) for phrase in phrases], fontsize=8, **plain())
+    ax.set_yticks(range(len(phrases)), [_row_label(phrase) for phrase in phrases], fontsize=8, **plain())
     step = max(1, -(-count // 16))
     labels = [f"{frame}" if times is None else f"{times[frame]:.1f}" for frame in range(0, count, step)]
     ax.set_xticks(range(0, count, step), labels, fontsize=7)
@@ -163,6 +163,12 @@ def plot_phrase_frames(
     if title:
         ax.figure.suptitle(wrap(title, 90, 2), fontsize=10, **plain())
     return ax
+
+
+def _row_label(phrase: str) -> str:
+    """A phrase in at most two lines; its role is never cut off."""
+    text, mark, role = phrase.rpartition("  [")
+    return wrap(text, 34 - len(role) // 2, 2) + mark + role if mark else wrap(phrase, 34, 2)
 
 
 def _heat_axes(shape: tuple[int, ...], frames: np.ndarray[Any, Any] | None) -> Any:

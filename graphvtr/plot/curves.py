@@ -94,6 +94,7 @@ def plot_rank_histogram(
     ax.set_xlabel("rank of the right item")
     ax.set_ylabel("share of queries, %")
     ax.grid(axis="y", alpha=0.3)
+    ax.set_axisbelow(True)
     _legend(ax)
     return ax
 

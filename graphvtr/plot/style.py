@@ -58,4 +58,5 @@ def _fonts() -> list[str]:
 
 def wrap(text: str, width: int, lines: int = 3) -> str:
     """``text`` in lines of at most ``width`` characters, cut with an ellipsis after ``lines`` lines."""
-    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …", break_long_words=True)) or text
+    found = textwrap.wrap(text, width, max_lines=lines, placeholder=" …", break_long_words=True, break_on_hyphens=False)
+    return "\n".join(found) or text
