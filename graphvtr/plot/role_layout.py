@@ -21,7 +21,7 @@ PAD = 0.06  # inches from a text to the border of its box
 GAP = 0.14  # between boxes
 MARGIN = 0.15  # around the picture
 DROP = 0.17  # between edges that end in one entity
-ENTITIES_ACROSS, WORDS_ACROSS = 11.0, 14.0  # inches of boxes in a row; more stand in several rows, staggered
+ENTITIES_ACROSS, WORDS_ACROSS = 9.0, 9.0  # inches of boxes in a row; more stand in several rows, staggered
 SHARES = (0.6, 0.7, 0.5, 0.8, 0.4, 0.88, 0.3)  # along an edge: where its label may stand, best first
 
 

@@ -90,7 +90,7 @@ def test_phrases_and_frames(model: HGR) -> None:
     assert {text.get_position() for text in ax.texts} == {(int(row.argmax()), i) for i, row in enumerate(weights)}
     strip = next(other for other in ax.figure.axes if other is not ax and len(other.images) == 9)
     assert strip.get_xlim() == ax.get_xlim()
-    ax = plot_phrase_frames(weights[:1], ["before the small violet star is towed to the upper edge  [ARGM-TMP]"])
+    ax = plot_phrase_frames(weights[:1], ["before the small violet star " * 3 + "is towed  [ARGM-TMP]"])
     assert ax.get_yticklabels()[0].get_text().endswith("…  [ARGM-TMP]")
     alone = plot_phrase_frames(np.full((1, 200), 1 / 200), ["x" * 300])
     assert len(alone.get_xticks()) <= 16
