@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphvtr.video.store import FeatureStore
 
 FORMAT_NAMES = ("bigfile", "bottom-up-tsv", "hgr-hdf5", "hgr-npy", "npy", "npz", "pt", "vsrnet-h5")
 SHOWN = 20  # failures printed one by one
@@ -59,10 +62,9 @@ def info(args: argparse.Namespace) -> int:
     if args.clip is not None:
         print(json.dumps(asdict(store.entry(args.clip)), indent=2, ensure_ascii=False))
         return 0
-    frames = sum(store.entry(name).shapes["frame_x"][0] for name in store)
     content = {
-        "clips": len(store),
-        "frames": frames,
+        "clips" if "frame_x" in store.widths else "texts": len(store),
+        **{f"{key.removesuffix('_x')}s": _rows(store, key) for key in store.widths},
         "widths": store.widths,
         "settings": store.settings,
         "checksum": store.checksum(),
@@ -70,6 +72,10 @@ def info(args: argparse.Namespace) -> int:
     }
     print(json.dumps(content, indent=2, ensure_ascii=False))
     return 0
+
+
+def _rows(store: FeatureStore, key: str) -> int:
+    return sum(store.entry(name).shapes[key][0] for name in store)
 
 
 def verify(args: argparse.Namespace) -> int:

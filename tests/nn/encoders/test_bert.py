@@ -14,6 +14,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.nn import BertEncoder
 from graphvtr.ops import segment_reduce
+from graphvtr.video import FeatureStore
 
 transformers = pytest.importorskip("transformers")
 CAPTIONS = ["a dog barks", "dogs", "a white dog chases the cat , barks and barks"]
@@ -131,7 +132,10 @@ def test_the_default_cache_folder(folder: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
     encoder = BertEncoder(str(folder), cache=True)
     encoder(batch(encoder))
-    assert len(list((tmp_path / "token_features").rglob("*.features"))) == 1
+    (store,) = (FeatureStore.open(file.parent) for file in (tmp_path / "token_features").rglob("manifest.json"))
+    assert len(store) == len(batch(encoder)["piece"].ptr) - 1
+    assert store.settings["last_layers"] == 2
+    assert store.verify() == {}
 
 
 def test_weights_of_another_model_are_refused(folder: Path, tmp_path: Path) -> None:

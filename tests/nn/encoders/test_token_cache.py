@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphvtr.nn.encoders.token_cache import RECORD, TokenFeatureCache
+from graphvtr.cli.main import main
+from graphvtr.errors import DataError
+from graphvtr.nn.encoders import token_cache
+from graphvtr.nn.encoders.token_cache import TokenFeatureCache
+from graphvtr.video import FeatureStore
 
 DOG, CAT, EMPTY = (101, 7, 102), (101, 8, 9, 102), ()
 
@@ -24,35 +28,83 @@ def fill(cache: TokenFeatureCache, rows: dict[tuple[int, ...], torch.Tensor], *c
 def test_reads_in_the_order_asked_for(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
     cache = TokenFeatureCache(tmp_path / "deep" / "folder", 3)
     assert DOG not in cache
+    assert len(cache) == 0
+    with pytest.raises(DataError, match=r"text '101 7 102': is not in"):
+        cache.read([DOG])
     fill(cache, rows, DOG, EMPTY)
     fill(cache, rows, CAT)
     for again in (cache, TokenFeatureCache(tmp_path / "deep" / "folder", 3)):
-        assert len(again) == 3
+        assert len(again) == 2
         for tokens, found in zip((CAT, DOG, CAT, EMPTY), again.read([CAT, DOG, CAT, EMPTY]), strict=True):
+            assert found.dtype == torch.float16
             assert torch.equal(found, rows[tokens])
+            assert tokens in again
+        assert "101 7 102" not in again
 
 
-def test_processes_have_files_of_their_own(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
+def test_processes_write_at_once(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
     one, other = TokenFeatureCache(tmp_path, 3), TokenFeatureCache(tmp_path, 3)
     fill(one, rows, DOG)
     fill(other, rows, CAT, DOG)
-    assert len(list(tmp_path.glob("*.index"))) == 2
     both = TokenFeatureCache(tmp_path, 3)
-    assert [torch.equal(found, rows[t]) for t, found in zip((DOG, CAT), both.read([DOG, CAT]), strict=True)] == [
-        True
-    ] * 2
+    for tokens, found in zip((DOG, CAT), both.read([DOG, CAT]), strict=True):
+        assert torch.equal(found, rows[tokens])
 
 
-def test_what_a_killed_run_left_is_not_counted(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
+def test_what_is_damaged_is_written_again(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
     fill(TokenFeatureCache(tmp_path, 3), rows, DOG, CAT)
-    (index,) = tmp_path.glob("*.index")
-    whole = index.read_bytes()
-    index.write_bytes(whole[: RECORD.size + 5])  # half a record
-    assert DOG in TokenFeatureCache(tmp_path, 3)
-    assert CAT not in TokenFeatureCache(tmp_path, 3)
-    index.write_bytes(whole)
-    features = index.with_suffix(".features")
-    features.write_bytes(features.read_bytes()[:-1])  # a row less than the index says
-    assert CAT not in TokenFeatureCache(tmp_path, 3)
-    features.unlink()
-    assert len(TokenFeatureCache(tmp_path, 3)) == 0
+    (file,) = tmp_path.glob("clips/*.safetensors")
+    file.write_bytes(file.read_bytes()[:-1])
+    (tmp_path / "clips" / "batch-0.safetensors.1-2.partial").write_bytes(b"half")  # of a killed run
+    cache = TokenFeatureCache(tmp_path, 3)
+    assert DOG not in cache
+    assert len(cache) == 0
+    fill(cache, rows, DOG)
+    assert torch.equal(TokenFeatureCache(tmp_path, 3).read([DOG])[0], rows[DOG])
+
+
+def test_many_batches_become_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_cache, "PACK_EVERY", 4)
+    cache, kept = TokenFeatureCache(tmp_path, 3), {}
+    for batch in range(9):
+        captions = [(batch, number) for number in range(5)]
+        features = torch.randn(5, 2, 3).half()
+        cache.add(captions, features)
+        kept |= dict(zip(captions, features, strict=True))
+    assert len(list(tmp_path.glob("shards/*"))) == 2
+    assert len(list(tmp_path.glob("clips/*"))) == 1
+    for view in (cache, TokenFeatureCache(tmp_path, 3)):
+        for found, expected in zip(view.read(list(kept)), kept.values(), strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_it_is_a_feature_store(
+    tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(TokenFeatureCache(tmp_path, 3, {"model": "tiny"}), rows, DOG, CAT)
+    store = FeatureStore.open(tmp_path)
+    assert store.settings == {"model": "tiny"}
+    assert store.names == ["101 7 102", "101 8 9 102"]
+    assert main(["store", "verify", str(tmp_path)]) == 0
+    assert main(["store", "info", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert '"texts": 2' in printed
+    assert '"tokens": 7' in printed
+    assert main(["store", "convert", "--to", "npz", str(tmp_path), str(tmp_path / "out")]) == 2
+    assert "holds features of texts" in capsys.readouterr().err
+    (file,) = tmp_path.glob("clips/*")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert main(["store", "verify", str(tmp_path)]) == 1
+    assert "checksum does not match" in capsys.readouterr().out
+
+
+def test_other_features_are_refused(tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor]) -> None:
+    fill(TokenFeatureCache(tmp_path, 3, {"layers": 1}), rows, DOG)
+    with pytest.raises(DataError, match="token_x is 3 in the store and 4 now"):
+        TokenFeatureCache(tmp_path, 4, {"layers": 1})
+    with pytest.raises(DataError, match="layers is 1 in the store and 2 now"):
+        TokenFeatureCache(tmp_path, 3, {"layers": 2})
+    with pytest.raises(DataError, match="has NaN"):
+        TokenFeatureCache(tmp_path, 3, {"layers": 1}).add([CAT], [rows[CAT] * float("nan")])

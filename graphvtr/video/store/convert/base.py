@@ -174,6 +174,8 @@ def from_store(
     write = FORMATS[kind].write
     store = FeatureStore.open(source)
     target = Path(target)
+    if "frame_x" not in store.widths:
+        raise DataError(source, "holds features of texts, no clips", "give a store of clips")
     if not len(store):
         raise DataError(source, "has no clips", "extract some")
     if target.exists():
