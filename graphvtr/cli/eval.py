@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--data`` and the fields of :class:`graphvtr.datasets.DataSource`; :func:`source_of` reads them back."""
     group = parser.add_argument_group("dataset")
-    group.add_argument("--data", required=True, metavar="NAME", help="name of the dataset, for instance msvd")
+    group.add_argument("--data", required=True, metavar="NAME", help="name of the dataset (msvd), or FILE.py:NAME")
     group.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset's own files")
     group.add_argument("--store", type=Path, help="feature store written by graphvtr extract")
     group.add_argument("--feature", metavar="NAME", help="feature to take where a dataset has several")

@@ -1,32 +1,11 @@
-"""Datasets that yield the two graphs."""
+"""Datasets that yield the two graphs; every module of this folder registers what it holds."""
 
-from graphvtr.datasets import (
-    cad120,
-    dense,
-    folder,
-    hgr_tree,
-    moving_scenes,
-    msrvtt,
-    msvd,
-    tgif,
-    vatex,
-    youtube2text,
-)
+import importlib
+import pkgutil
+
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, build_dataset
 
-__all__ = [
-    "DATASETS",
-    "DataSource",
-    "RetrievalDataset",
-    "build_dataset",
-    "cad120",
-    "dense",
-    "folder",
-    "hgr_tree",
-    "moving_scenes",
-    "msrvtt",
-    "msvd",
-    "tgif",
-    "vatex",
-    "youtube2text",
-]
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["DATASETS", "DataSource", "RetrievalDataset", "build_dataset"]

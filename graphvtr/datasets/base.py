@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch_geometric.data import Dataset
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.names import first_repeat
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
 
@@ -24,11 +28,13 @@ VideoTransform = Callable[[VideoGraph], VideoGraph]
 TextTransform = Callable[[RoleGraph], RoleGraph]
 
 
-class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
-    """One split of a captioned video collection, as graphs in flat storage.
+class RetrievalDataset(Dataset):
+    """One split of a captioned video collection: a PyG dataset of two graphs an item, in flat storage.
 
-    Item ``i`` is the i-th caption with its video: ``(VideoGraph, RoleGraph)``. Training and evaluation do not
-    go item by item: they index :attr:`video_graphs` and :attr:`role_graphs`, whose ``batch`` method is quick.
+    Item ``i`` is the i-th caption with its video: ``(VideoGraph, RoleGraph)``. A slice, a list or a tensor of positions
+    gives a smaller dataset, ``shuffle`` another order, and PyG's ``DataLoader`` batches of both graphs. Training and
+    evaluation do not go item by item: they index :attr:`video_graphs` and :attr:`role_graphs`, whose ``batch`` method
+    is quick.
 
     Args:
         name: name of the dataset, for messages.
@@ -55,11 +61,12 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
         role_graphs: GraphStore[RoleGraph],
         vocabulary: Vocabulary | None = None,
     ) -> None:
+        super().__init__()
         where = f"{name}/{split}"
         if not captions:
             raise DataError(where, "has no captions", "check the split and the caption file")
-        if len(set(videos)) != len(videos):
-            repeated = next(video for position, video in enumerate(videos) if video in videos[:position])
+        repeated = first_repeat(videos)
+        if repeated is not None:
             raise DataError(f"{where}: video '{repeated}'", "is listed twice", "list every video once")
         for field_name, found, wanted in (
             ("video_graphs", len(video_graphs), len(videos)),
@@ -78,11 +85,38 @@ class RetrievalDataset(Dataset[tuple[VideoGraph, RoleGraph]]):
         self.report: Any = None
         """What was odd about the split's files (:class:`~graphvtr.datasets.captioned.SplitReport`), if it is known."""
 
-    def __len__(self) -> int:
+    def len(self) -> int:
+        """Nc."""
         return len(self.captions)
 
-    def __getitem__(self, index: int) -> tuple[VideoGraph, RoleGraph]:
-        return self.video_graphs[int(self.video_of_caption[index])], self.role_graphs[index]
+    def get(self, idx: int) -> tuple[VideoGraph, RoleGraph]:
+        """The caption at ``idx`` and its video."""
+        return self.video_graphs[int(self.video_of_caption[idx])], self.role_graphs[idx]
+
+    def index_select(self, idx: Any) -> RetrievalDataset:
+        """The captions at ``idx`` (a slice, a list or a tensor, as PyG takes them), in that order, and their videos.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not isinstance(idx, slice | Sequence):  # PyG would come here again with a list
+            idx = torch.arange(len(self))[torch.as_tensor(idx)].tolist()
+        chosen = as_index(super().index_select(idx).indices())
+        if not len(chosen):
+            raise DataError(f"{self.name}/{self.split}", "has no captions at these positions", "choose at least one")
+        videos, owner = self.video_of_caption[chosen].unique(return_inverse=True)
+        out = RetrievalDataset(
+            self.name,
+            self.split,
+            [self.videos[position] for position in videos.tolist()],
+            [self.captions[position] for position in chosen.tolist()],
+            owner,
+            self.video_graphs.subset(videos),
+            self.role_graphs.subset(chosen),
+            self.vocabulary,
+        )
+        out.report = self.report
+        return out
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}/{self.split}, {len(self.videos)} videos, {len(self)} captions)"
@@ -161,14 +195,43 @@ DATASETS: Registry[DatasetBuilder] = Registry("dataset")
 
 
 def build_dataset(name: str, split: str, source: DataSource | None = None) -> RetrievalDataset:
-    """A split of a registered dataset.
+    """A split of a dataset.
+
+    Args:
+        name: of a registered dataset, or ``FILE.py:NAME`` for one that a file of yours registers; the file is run.
+        split: of the dataset.
+        source: where its files are.
 
     Raises:
         DataError: unknown dataset or split, a missing file or feature, a malformed entry.
     """
+    file, found, registered = name.rpartition(":")
+    if found and file.endswith(".py"):
+        _run_once(Path(file))
+        name = registered
     dataset = DATASETS[name](split, source or DataSource())
     logger.info("%r", dataset)
     return dataset
+
+
+@cache
+def _run_once(file: Path) -> None:
+    """Run a file that registers datasets.
+
+    Raises:
+        DataError: there is no such file, or it fails.
+    """
+    spec = importlib.util.spec_from_file_location(f"graphvtr_dataset_{file.stem}", file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise DataError(file, "no such file", "pass --data FILE.py:NAME, or the name of a registered dataset")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # what it defines can then go to another process
+    try:
+        spec.loader.exec_module(module)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(file, f"fails: {type(error).__name__}: {error}", "mend it") from error
 
 
 def check_split(dataset: str, split: str, known: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from graphvtr.datasets.base import DataSource, RetrievalDataset, as_index, keep_
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
+from graphvtr.names import first_repeat
 from graphvtr.video import FeatureStore
 from graphvtr.video.store import DiskGraphs
 
@@ -114,7 +115,7 @@ def captioned_dataset(
         DataError: no store, a video listed twice, nothing left, an unknown option, or as above.
     """
     where = f"{name}/{split}"
-    report = _compare(where, listing, strict=source.missing == "error")
+    report = compare(where, listing, strict=source.missing == "error")
     captioned = [video for video in listing.videos if listing.captions.get(video)]
     store = open_store(name, source)
     features: Features = store if features_of is None else features_of(store)
@@ -130,17 +131,21 @@ def captioned_dataset(
     return dataset
 
 
-def _compare(where: str, listing: Listing, strict: bool) -> SplitReport:
+def compare(where: str, listing: Listing, strict: bool) -> SplitReport:
     """What is odd about a listing, before features are looked for.
+
+    Args:
+        where: ``dataset/split``.
+        listing: what the files say.
+        strict: whether listed videos without captions and another number than the official one are errors.
 
     Raises:
         DataError: a video is listed twice, no video has captions, or with ``strict`` one has none or their number is
             not the official one.
     """
     listed = set(listing.videos)
-    if len(listed) < len(listing.videos):
-        seen: set[str] = set()
-        twice = next(video for video in listing.videos if video in seen or seen.add(video))  # type: ignore[func-returns-value]
+    twice = first_repeat(listing.videos)
+    if twice is not None:
         raise DataError(f"{listing.listed_in}: video '{twice}'", "is listed twice", "list every video once")
     others = listing.others
     report = SplitReport(

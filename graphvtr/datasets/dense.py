@@ -36,13 +36,13 @@ def activitynet(split: str, source: DataSource) -> RetrievalDataset:
     Expected below ``source.root``: ``train.json``, ``val_1.json``, ``val_2.json``, each
     ``{video: {duration, timestamps: [[begin, end]], sentences: [...]}}``.
 
-    ======  ======  ==========================================================================
-    split   videos
-    ======  ======  ==========================================================================
-    train   10,009
-    val     4,917   also ``val_1``: what retrieval papers test on
-    val_2   4,885   other captions of (nearly) the same videos
-    ======  ======  ==========================================================================
+    ======  ======  =========  ===============================================
+    split   videos  sentences
+    ======  ======  =========  ===============================================
+    train   10,009  37,421
+    val     4,917   17,505     also ``val_1``: what retrieval papers test on
+    val_2   4,885   17,031     other captions of (nearly) the same videos
+    ======  ======  =========  ===============================================
 
     Args:
         split: ``"train"``, ``"val"``, ``"val_1"`` or ``"val_2"``.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from graphvtr.errors import DataError
+from graphvtr.names import first_repeat
 
 
 def read_captions(path: Path) -> dict[str, list[str]]:
@@ -30,9 +31,21 @@ def read_captions(path: Path) -> dict[str, list[str]]:
 
 
 def read_json(path: Path) -> object:
-    """A json file, with errors that name it."""
+    """A json file.
+
+    Raises:
+        DataError: the file is missing, no UTF-8, no json, or names something twice within one object, of which json
+            readers would silently keep the last.
+    """
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        repeated = first_repeat(name for name, _ in pairs)
+        if repeated is not None:
+            raise DataError(f"{path}: '{repeated}'", "is there twice", "keep one of them, with the captions of both")
+        return dict(pairs)
+
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
     except FileNotFoundError:
         raise DataError(path, "no such file", "check --root") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -45,17 +58,26 @@ def read_list(path: Path) -> list[str]:
     Raises:
         DataError: the file is missing, empty, or names a video twice.
     """
-    if not path.is_file():
-        raise DataError(path, "no such file", "check --root")
-    names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    names = [line.strip() for _, line in numbered_lines(path)]
     if not names:
         raise DataError(path, "is empty", "give one video name a line")
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{path}: video '{name}'", "is listed twice", "list every video once")
-        seen.add(name)
+    repeated = first_repeat(names)
+    if repeated is not None:
+        raise DataError(f"{path}: video '{repeated}'", "is listed twice", "list every video once")
     return names
+
+
+def numbered_lines(path: Path, fix: str = "check --root") -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers, from 1.
+
+    Raises:
+        DataError: the file is missing or no UTF-8.
+    """
+    with _open_text(path, fix) as file:
+        try:
+            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        except UnicodeDecodeError as error:
+            raise DataError(path, f"cannot be read: {error}", "save it as UTF-8") from error
 
 
 def read_lists(paths: Iterable[Path]) -> frozenset[str] | None:
@@ -116,18 +138,12 @@ def read_pairs(path: Path, delimiter: str = "\t", fix: str = "check --root") -> 
         DataError: the file is missing, empty or no UTF-8, or a line has no delimiter, name or caption.
     """
     out: dict[str, list[str]] = {}
-    with _open_text(path, fix) as file:
-        try:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                name, found, caption = line.strip("\r\n").partition(delimiter)
-                if not found or not name.strip():
-                    text = f"is '{line.strip()[:60]}'"
-                    raise DataError(f"{path}, line {number}", text, f"give: name{delimiter!r}caption".replace("'", ""))
-                out.setdefault(name.strip(), []).append(one_line(caption, f"{path}, line {number}"))
-        except UnicodeDecodeError as error:
-            raise DataError(path, f"cannot be read: {error}", "save it as UTF-8") from error
+    for number, line in numbered_lines(path, fix):
+        name, found, caption = line.strip("\r\n").partition(delimiter)
+        if not found or not name.strip():
+            text = f"is '{line.strip()[:60]}'"
+            raise DataError(f"{path}, line {number}", text, f"give: name{delimiter!r}caption".replace("'", ""))
+        out.setdefault(name.strip(), []).append(one_line(caption, f"{path}, line {number}"))
     if not out:
         raise DataError(path, "is empty", "give one caption a line")
     return out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,13 +21,21 @@ from graphvtr.datasets.base import (
     check_split,
     keep_available,
 )
+from graphvtr.datasets.captioned import Listing, compare
 from graphvtr.datasets.files import read_captions, read_json
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.text import Vocabulary
 from graphvtr.text.precomputed import PrecomputedParser
+from graphvtr.video.store.convert.arrays import read_names
 
+logger = logging.getLogger(__name__)
+
+TREE = (
+    "put {} of the data that HGR's authors released (https://github.com/cshizhe/hgr_v2t) below --root: annotation, "
+    "ordered_feature and public_split of one dataset"
+)
 SPLITS = {"train": "trn", "val": "val", "test": "tst", "trn": "trn", "tst": "tst"}
 
 
@@ -42,6 +52,16 @@ def hgr_tree(split: str, source: DataSource) -> RetrievalDataset:
         ordered_feature/SA/NAME/{trn,val,tst}_ft.hdf5  frame features, key = video name with "/" as "_"
         ordered_feature/MP/NAME/{trn,val,tst}_ft.npy   mean features, taken where there are no frame features
 
+    ======  =======  ======  ==============  ======
+    split   MSR-VTT  VATEX   TGIF            MSVD
+    ======  =======  ======  ==============  ======
+    train   6,573    25,991  79,451          1,200
+    val     497      1,500   10,651          100
+    test    2,990    1,500   11,310          670
+    ======  =======  ======  ==============  ======
+
+    Videos by the papers; a tree does not say which dataset it is, so that they are not compared.
+
     ``source.feature`` picks NAME where there are several. ``source.parser`` parses the captions anew instead of
     using the tree's graphs.
 
@@ -52,29 +72,43 @@ def hgr_tree(split: str, source: DataSource) -> RetrievalDataset:
     check_split("hgr", split, tuple(SPLITS))
     short = SPLITS[split]
     root = source.need_root("hgr")
-    names_file = root / "public_split" / f"{short}_names.npy"
-    listed = read_names(names_file)
+    names_file, listed = read_split(root, short)
     captions_file = annotation(root, "ref_captions.json")
+    if not captions_file.is_file():
+        raise DataError(captions_file, "no such file", TREE.format("annotation/RET/ref_captions.json"))
     captions_of = read_captions(captions_file)
+    where = f"hgr/{split}"
+    listing = Listing(listed, captions_of, captions_file, names_file, others=_others(root, short))
+    report = compare(where, listing, strict=True)
     with open_features(root, short, listed, source.feature) as features:
-        videos = keep_available(f"hgr/{split}", listed, features.__contains__, source, features.path, "error")
+        videos = keep_available(where, listed, features.__contains__, source, features.path, "error")
         video_graphs = GraphStore.from_graphs(
             VideoGraph.build(torch.from_numpy(features[video]), name=video) for video in videos
         )
-    captions: list[str] = []
-    owner: list[int] = []
-    for position, video in enumerate(videos):
-        if video not in captions_of:
-            raise DataError(f"{captions_file}: video '{video}'", "has no captions", f"it is listed in {names_file}")
-        captions += captions_of[video]
-        owner += [position] * len(captions_of[video])
+    captions = [caption for video in videos for caption in captions_of[video]]
+    owner = [position for position, video in enumerate(videos) for _ in captions_of[video]]
+    repeated = sum(len(captions_of[video]) - len(set(captions_of[video])) for video in videos)
+    report = replace(report, duplicates=repeated)
+    for line in report.lines():
+        logger.warning("%s: %s", where, line)
     if source.parser is None:
         role_graphs = graph_parser(root).parse_store(captions)
     else:
         role_graphs = parse_captions(captions, source)
-    return RetrievalDataset(
+    dataset = RetrievalDataset(
         "hgr", split, videos, captions, as_index(owner), video_graphs, role_graphs, read_vocabulary(root)
     )
+    held = set(videos)
+    dataset.report = replace(report, without_features=[video for video in listed if video not in held])
+    return dataset
+
+
+def _others(root: Path, short: str) -> frozenset[str] | None:
+    """The videos of the other splits; None where one of them is missing."""
+    others = sorted(set(SPLITS.values()) - {short})
+    if not all((root / "public_split" / f"{other}_names.npy").is_file() for other in others):
+        return None
+    return frozenset(name for other in others for name in read_split(root, other)[1])
 
 
 def annotation(root: Path, name: str) -> Path:
@@ -109,23 +143,17 @@ def read_vocabulary(root: Path) -> Vocabulary | None:
     return Vocabulary.from_word2int(content, lower=False)
 
 
-def read_names(path: Path) -> list[str]:
-    """A ``*_names.npy`` file: video names as unicode or bytes, never pickled objects.
+def read_split(root: Path, short: str) -> tuple[Path, list[str]]:
+    """File and names of a split, ``short`` of ``trn``, ``val``, ``tst``.
 
     Raises:
-        DataError: the file is missing, no npy of names, or holds pickled objects.
+        DataError: the file is missing (says what to put where), no npy of names, holds pickled objects, or names a
+            video twice.
     """
+    path = root / "public_split" / f"{short}_names.npy"
     if not path.is_file():
-        raise DataError(path, "no such file", "check --root and --split")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise DataError(
-            path, f"cannot be read without pickle: {error}", "save it again with np.array(names, dtype=str)"
-        ) from error
-    if array.dtype.kind not in "US" or array.ndim != 1:
-        raise DataError(path, f"holds {array.dtype} {array.shape}", "give one row of names")
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()]
+        raise DataError(path, "no such file", TREE.format(f"public_split/{short}_names.npy"))
+    return path, read_names(path)
 
 
 class Features(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
-from graphvtr.datasets.files import need_file, one_line, read_json, read_list, read_table
+from graphvtr.datasets.files import need_file, one_line, read_json, read_list, read_lists, read_table
 from graphvtr.errors import DataError
 
 ANNOTATION = (
@@ -102,7 +102,9 @@ def _one_k_b(root: Path, split: str) -> Listing:
         first = {video: captions[video][:1] for video in videos if video in captions}
         return Listing(videos, first, where, path, (1000,))
     official = (6656,) if split == "trainval" else ()
-    return Listing(_part(videos, split), captions, where, path, official)
+    chosen = _part(videos, split)
+    mine = {video: captions[video] for video in chosen if video in captions}
+    return Listing(chosen, mine, where, path, official, read_lists([root / "test_list_miech.txt"]))
 
 
 def _part(videos: list[str], split: str) -> list[str]:

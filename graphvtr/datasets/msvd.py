@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
-from graphvtr.datasets.files import need_file, read_captions, read_list, read_lists
+from graphvtr.datasets.files import need_file, one_line, read_captions, read_list, read_lists
 
 OFFICIAL = {"train": 1200, "val": 100, "test": 670}
 
@@ -41,7 +41,10 @@ def msvd(split: str, source: DataSource) -> RetrievalDataset:
     root = source.need_root("msvd")
     path = need_file(root, "captions_msvd.json", "put MSVD's captions there as {video: [caption, ...]}")
     listed_in = need_file(root, f"{split}_list.txt", f"put the {OFFICIAL[split]:,} video names of the split there")
-    captions = read_captions(path)
+    captions = {
+        video: [one_line(caption, f"{path}: video '{video}'") for caption in sentences]
+        for video, sentences in read_captions(path).items()
+    }
     others = read_lists(root / f"{other}_list.txt" for other in OFFICIAL if other != split)
     listing = Listing(read_list(listed_in), captions, path, listed_in, (OFFICIAL[split],), others)
     return captioned_dataset("msvd", split, source, listing)

@@ -26,13 +26,13 @@ def tgif(split: str, source: DataSource) -> RetrievalDataset:
 
     and in ``source.store`` the features of the gifs, named as their files without ``.gif``.
 
-    ======  ========  ================================
-    split   released  papers (what could be downloaded)
-    ======  ========  ================================
-    train   80,000    79,451
-    val     10,708    10,651
-    test    11,360    11,310
-    ======  ========  ================================
+    ======  ===========  ==================================
+    split   released     papers (what could be downloaded)
+    ======  ===========  ==================================
+    train   80,000 gifs  79,451
+    val     10,708 gifs  10,651
+    test    11,360 gifs  11,310
+    ======  ===========  ==================================
 
     Args:
         split: ``"train"``, ``"val"`` or ``"test"``.
@@ -62,7 +62,15 @@ def tgif_qa(split: str, source: DataSource) -> RetrievalDataset:
 
     Expected below ``source.root``: ``Train_frameqa_question.csv`` and ``Test_frameqa_question.csv`` (tab-separated
     with columns ``gif_name`` and ``description``). A description stands once for each of its questions; repeats of a
-    gif are dropped. The test file has 7,132 gifs and 11,662 descriptions.
+    gif are dropped.
+
+    ======  =====  ============
+    split   gifs   descriptions
+    ======  =====  ============
+    train   not compared
+    ------  -------------------
+    test    7,132  11,662
+    ======  =====  ============
 
     Raises:
         DataError: unknown split, a missing or malformed file.

@@ -57,7 +57,7 @@ def vatex(split: str, source: DataSource) -> RetrievalDataset:
             others = read_lists(file for file in given if file != listed_in)
         else:
             val, test = halves(videos, int(source.options.get("seed", 0)))
-            videos = val if split == "val" else test
+            videos, others = (val, frozenset(test)) if split == "val" else (test, frozenset(val))
     return captioned_dataset(
         "vatex", split, source, Listing(videos, captions, path, listed_in, OFFICIAL[split], others)
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
-from graphvtr.datasets.files import need_file, read_pairs
+from graphvtr.datasets.files import need_file, numbered_lines, read_pairs
 from graphvtr.errors import DataError
 
 OFFICIAL = {"train": 1200, "val": 100, "test": 670}
@@ -48,6 +48,7 @@ def youtube2text(split: str, source: DataSource) -> RetrievalDataset:
     name = CAPTIONS.format(split)
     path = need_file(root, name, RELEASE.format(name))
     captions = read_pairs(path)
+    others = _others(root, split)
     mapping = root / "youtube_mapping.txt"
     if mapping.is_file():
         clip_of = read_mapping(mapping)
@@ -57,9 +58,17 @@ def youtube2text(split: str, source: DataSource) -> RetrievalDataset:
                 f"{mapping}: '{unknown}'", f"is missing, {path.name} has captions of it", "download it again"
             )
         captions = {clip_of[video]: sentences for video, sentences in captions.items()}
-    return captioned_dataset(
-        "youtube2text", split, source, Listing(list(captions), captions, path, path, (OFFICIAL[split],))
-    )
+        others = None if others is None else frozenset(clip_of.get(video, video) for video in others)
+    listing = Listing(list(captions), captions, path, path, (OFFICIAL[split],), others)
+    return captioned_dataset("youtube2text", split, source, listing)
+
+
+def _others(root: Path, split: str) -> frozenset[str] | None:
+    """The videos of the other splits; None where a file of them is missing."""
+    paths = [root / CAPTIONS.format(other) for other in OFFICIAL if other != split]
+    if not all(path.is_file() for path in paths):
+        return None
+    return frozenset(video for path in paths for video in read_pairs(path))
 
 
 def read_mapping(path: Path) -> dict[str, str]:
@@ -69,9 +78,7 @@ def read_mapping(path: Path) -> dict[str, str]:
         DataError: a line is not ``name vid<number>``, or an id stands twice.
     """
     out: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         fields = line.split()
         if len(fields) != 2 or not re.fullmatch(r"vid\d+", fields[1]):
             raise DataError(f"{path}, line {number}", f"is '{line.strip()[:60]}'", "give: clip name, space, vid number")

@@ -27,7 +27,7 @@ class RunConfig:
     """What to train on and where to write.
 
     Args:
-        data: name of the dataset.
+        data: name of the dataset, or FILE.py:NAME for one of your own.
         out: folder of the run.
         train_split: split to train on.
         val_split: split that picks the best epoch.
@@ -100,7 +100,7 @@ def make_parser(model: str) -> Any:
         f"{', '.join(sorted(path.stem for path in SHIPPED.glob('*.yaml')))}.",
     )
     parser.add_argument("--config", action="config")
-    parser.add_argument("--data", type=str | None, help=f"name of the dataset: {', '.join(DATASETS)}")
+    parser.add_argument("--data", type=str | None, help=f"name of the dataset: {', '.join(DATASETS)}; or FILE.py:NAME")
     parser.add_argument("--out", type=Path | None, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run in --out")
     parser.add_class_arguments(RunConfig, skip={"data", "out", "resume"})

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import pkgutil
+from pathlib import Path
 
 import pytest
 import torch
+import torch_geometric
 
+import graphvtr.datasets
 from graphvtr.datasets import DATASETS, DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.base import keep_available
 from graphvtr.errors import DataError
@@ -96,3 +100,67 @@ def test_keep_available(caplog: pytest.LogCaptureFixture) -> None:
         keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip")
     with pytest.raises(DataError, match="missing='maybe': unknown"):
         keep_available("tiny/train", ["a"], has, DataSource(missing="maybe"), "STORE", "skip")
+
+
+def test_it_is_a_dataset_of_pyg() -> None:
+    tiny = dataset()
+    assert isinstance(tiny, torch_geometric.data.Dataset)
+    part = tiny[1:]
+    assert isinstance(part, RetrievalDataset)
+    assert (part.videos, part.captions, part.video_of_caption.tolist()) == (["b"], ["cats", "a cat sleeps"], [0, 0])
+    assert [(video.name, text.caption) for video, text in part] == [("b", "cats"), ("b", "a cat sleeps")]
+    for index in ([2, 0], torch.tensor([2, 0]), torch.tensor([2, 0]).numpy()):
+        assert tiny[index].captions == ["a cat sleeps", "a dog runs"]
+        assert [video.name for video, _ in tiny[index]] == ["b", "a"]
+    assert tiny[torch.tensor([False, True, False])].captions == ["cats"]
+    assert sorted(tiny.shuffle().captions) == sorted(tiny.captions)
+    with pytest.raises(DataError, match="tiny/train: has no captions at these"):
+        tiny[:0]
+
+
+def test_pyg_s_loader_batches_both_graphs() -> None:
+    tiny = dataset()
+    (video, text) = next(iter(torch_geometric.loader.DataLoader(tiny, batch_size=3)))
+    assert video["frame"].x.shape == (6, 5)
+    assert video["frame"].ptr.tolist() == [0, 2, 4, 6]
+    assert text["word"].ptr.tolist() == [0, 3, 4, 7]
+    assert torch.equal(video["frame"].x[4:], tiny.video_graphs[1]["frame"].x)
+
+
+def test_every_module_of_the_folder_is_registered() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(graphvtr.datasets.__path__)}
+    assert modules - {"base", "captioned", "files", "parsing"} == {
+        entry.__module__.split(".")[2]
+        for entry in (getattr(entry, "func", entry) for entry in map(DATASETS.__getitem__, DATASETS))
+        if entry.__module__.startswith("graphvtr.")
+    }
+
+
+ONE_FILE = """
+import torch
+from graphvtr.datasets import DATASETS, RetrievalDataset
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+
+@DATASETS.register("{name}")
+def build(split, source):
+    videos = [VideoGraph.build(torch.ones(2, 3), name=name) for name in ("first", "second")]
+    captions = [RoleGraph.build([word], [], [("NOUN", [0])], []) for word in ("dog", "cat")]
+    return RetrievalDataset(
+        "{name}", split, ["first", "second"], ["dog", "cat"], torch.tensor([0, 1]),
+        GraphStore.from_graphs(videos), GraphStore.from_graphs(captions),
+    )
+"""
+
+
+def test_a_dataset_in_a_file_of_one_s_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(ONE_FILE.format(name="test_mine"))
+    for split in ("train", "val"):  # the file is run once
+        assert build_dataset(f"{path}:test_mine", split).split == split
+    with pytest.raises(DataError, match=r"dataset 'test_min': unknown .did you mean 'test_mine'"):
+        build_dataset(f"{path}:test_min", "train")
+    with pytest.raises(DataError, match=r"absent.py: no such file .pass --data FILE.py:NAME"):
+        build_dataset(f"{tmp_path / 'absent.py'}:test_mine", "train")
+    (tmp_path / "broken.py").write_text("import graphvtr.no_such_module")
+    with pytest.raises(DataError, match=r"broken.py: fails: ModuleNotFoundError: .*no_such_module"):
+        build_dataset(f"{tmp_path / 'broken.py'}:test_mine", "train")

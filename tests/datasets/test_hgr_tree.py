@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.datasets.hgr_tree import open_features, read_names, read_vocabulary
 from graphvtr.errors import DataError
 
@@ -91,7 +93,7 @@ def test_read_names(tmp_path: Path) -> None:
     np.save(path, np.array([b"a", b"b"]))
     assert read_names(path) == ["a", "b"]
     np.save(path, np.array(["a", "b"], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match=r"cannot be read without pickle.*dtype=str"):
+    with pytest.raises(DataError, match=r"is not a whole, plain npy file.*dtype=str"):
         read_names(path)
     np.save(path, np.zeros(3))
     with pytest.raises(DataError, match="holds float64"):
@@ -115,3 +117,50 @@ def test_features_become_float32_tensors(tmp_path: Path) -> None:
     write_sa(tmp_path, "r", {"a": np.ones((2, 3), np.float64)})
     with open_features(tmp_path, "trn", ["a"], None) as features:
         assert torch.from_numpy(features["a"]).dtype == torch.float32
+
+
+def test_what_is_odd_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = tmp_path / "tree"
+    (root / "public_split").mkdir(parents=True)
+    for split, names in {"trn": ["a"], "val": ["b", "x"], "tst": ["c"]}.items():
+        np.save(root / "public_split" / f"{split}_names.npy", np.array(names))
+    write_sa(root, "r", {"b": np.ones((2, 3), np.float16)}, "val")
+    captions = {"a": ["one"], "b": ["a dog", "a dog"], "c": ["two"], "x": ["cats"], "y": ["nobody lists me"]}
+    (root / "ref_captions.json").write_text(json.dumps(captions))
+    source = DataSource(root=root, parser="spacy", missing="skip", cache=tmp_path / "cache")
+    dataset = build_dataset("hgr", "val", source)
+    assert dataset.captions == ["a dog", "a dog"]
+    assert dataset.report.lines() == [
+        "1 listed videos have no features: x",
+        "1 videos have captions but are on no list: y",
+        "1 captions stand more than once for their video",
+    ]
+    assert "on no list: y" in caplog.text
+    captions["x"] = []
+    (root / "ref_captions.json").write_text(json.dumps(captions))
+    with pytest.raises(DataError, match=r"ref_captions.json: video 'x': has no captions .*it is listed in .*val_names"):
+        build_dataset("hgr", "val", source)
+
+
+@pytest.mark.parametrize(
+    ("present", "message"),
+    [
+        (
+            [],
+            r"public_split/trn_names.npy: no such file .put public_split/trn_names.npy of the data that HGR's authors",
+        ),
+        (
+            ["names"],
+            r"annotation/RET/ref_captions.json: no such file .put annotation/RET/ref_captions.json of the data",
+        ),
+        (["names", "captions"], r"has no trn_ft.hdf5 or trn_ft.npy .put features in SA/NAME or MP/NAME"),
+    ],
+)
+def test_missing_files_say_what_to_put_where(tmp_path: Path, present: list[str], message: str) -> None:
+    if "names" in present:
+        (tmp_path / "public_split").mkdir()
+        np.save(tmp_path / "public_split" / "trn_names.npy", np.array(["a"]))
+    if "captions" in present:
+        (tmp_path / "ref_captions.json").write_text('{"a": ["one"]}')
+    with pytest.raises(DataError, match=message):
+        build_dataset("hgr", "train", DataSource(root=tmp_path))

@@ -286,3 +286,21 @@ def test_every_dataset_of_the_list_is_registered() -> None:
 def test_unknown_options_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match=f"option 'colour' of {name}: unknown, |option 'colour' of {name}: unknown"):
         build_dataset(name, "train", DataSource(root=tmp_path, options={"colour": 1}))
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("youtube2text", {f"sents_{split}_lc_nopunc.txt": "vid1\ta dog\n" for split in ("train", "val", "test")}),
+        ("msvd", {"captions_msvd.json": '{"vid1": ["a dog"]}'}
+         | {f"{split}_list.txt": "vid1\n" for split in ("train", "val", "test")}),
+        ("vatex", {"vatex_validation_v1.0.json": json.dumps([vatex_entry("vid1"), vatex_entry("vid2")]),
+                   "val_list.txt": "vid1\n", "test_list.txt": "vid1\n"}),
+    ],
+)  # fmt: skip
+def test_a_video_on_two_lists_is_reported(root: Path, source: Source, name: str, files: dict[str, str]) -> None:
+    for file, content in files.items():
+        (root / file).write_text(content)
+    lines = build_dataset(name, "test", source(["vid1"])).report.lines()
+    assert "1 listed videos are on the list of another split too: vid1" in lines
+    assert ("1 videos have captions but are on no list: vid2" in lines) == (name == "vatex")
