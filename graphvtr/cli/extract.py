@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+GALLERY_SUFFIXES = (".png", ".pdf", ".svg")
+
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
@@ -68,14 +70,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Extract; 0 if the store has at least one of the clips, else 1."""
-    from graphvtr.errors import DataError
     from graphvtr.video.extract import extract
     from graphvtr.video.features import build_featurizer
     from graphvtr.video.motion import build_motion
     from graphvtr.video.regions import TrackLinker, build_detector
 
-    if args.gallery is not None and args.detector is None:
-        raise DataError("--gallery", "there are no regions to draw", "give a --detector")
+    _check_gallery(args)
     featurizer = build_featurizer(args.backbone, device=args.device)
     detector = linker = None
     if args.detector is not None:
@@ -97,6 +97,19 @@ def run(args: argparse.Namespace) -> int:
     if args.gallery is not None and report.ok:
         _draw(args)
     return 0 if report.ok else 1
+
+
+def _check_gallery(args: argparse.Namespace) -> None:
+    """Before hours of work: can the picture be drawn, and into that file?"""
+    from graphvtr.errors import DataError
+
+    if args.gallery is None:
+        return
+    if args.detector is None:
+        raise DataError("--gallery", "there are no regions to draw", "give a --detector")
+    if args.gallery.suffix.lower() not in GALLERY_SUFFIXES or not args.gallery.parent.is_dir():
+        fix = f"give a {', '.join(GALLERY_SUFFIXES)} in a folder that exists"
+        raise DataError(args.gallery, "cannot be written", fix)
 
 
 def _draw(args: argparse.Namespace, count: int = 6) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; an error that a user can mend is one line on stderr and exit code 2."""
     args = build_parser().parse_args(argv)
     try:
-        return int(args.run(args) or 0)
+        code = int(args.run(args) or 0)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads has seen enough, as in: graphvtr store info STORE | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains while it exits
+        return 141  # as if killed by SIGPIPE
     except GraphVTRError as error:
         print(f"graphvtr: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

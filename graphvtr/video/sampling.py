@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -59,25 +61,32 @@ def uniform_indices(length: int, num_frames: int) -> Tensor:
     return (2 * torch.arange(count) + 1) * length // (2 * count)
 
 
+MOST_A_SECOND = 1000.0
+"""More frames a second than any clip has: asking for more gives nothing more."""
+
+
 def frame_count(duration: float, num_frames: int, rate: float | None) -> int:
-    """How many frames of a clip to take: ``num_frames``, or ``rate`` a second, at least one.
+    """How many frames of a clip to take: ``num_frames`` (at most :data:`MOST_A_SECOND` a second), or ``rate`` a second,
+    at least one.
 
     Example:
         >>> frame_count(12.3, 20, None), frame_count(12.3, 20, 0.5), frame_count(0.1, 20, 2.0)
         (20, 6, 1)
     """
-    return num_frames if rate is None else max(1, round(duration * rate))
+    if rate is None:
+        return min(num_frames, max(1, math.ceil(duration * MOST_A_SECOND)))
+    return max(1, round(duration * rate))
 
 
 def check_sampling(num_frames: int, rate: float | None) -> None:
     """Refuse to take no frames.
 
     Raises:
-        DataError: fewer than one frame, or a rate that is not positive.
+        DataError: fewer than one frame, or a rate that is not positive or above :data:`MOST_A_SECOND`.
     """
     check_count(num_frames)
-    if rate is not None and not 0.0 < rate < float("inf"):
-        raise DataError("rate", f"is {rate}", "give frames a second, more than 0")
+    if rate is not None and not 0.0 < rate <= MOST_A_SECOND:
+        raise DataError("rate", f"is {rate}", f"give frames a second, more than 0 and up to {MOST_A_SECOND:.0f}")
 
 
 def check_count(num_frames: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,18 +169,37 @@ def _parts(reader: ClipReader, times: Tensor, chunk: int, window: Window | None)
                 return
 
 
-def _visits(times: Tensor, chunk: int, window: Window | None) -> list[tuple[float, int, bool, bool]]:
+def _visits(times: Tensor, chunk: int, window: Window | None) -> Iterator[tuple[float, int, bool, bool]]:
     """When to look, in the order of time: seconds, which sample it is for, whether it is the last visit for the
-    sample's part, and whether it is for the sample's window."""
-    visits = [(time, sample, False) for sample, time in enumerate(times.tolist())]
+    sample's part, and whether it is for the sample's window. Each time is known when it is needed, not before: hours at
+    25 frames a second with their windows are millions of them."""
+    streams: list[Iterator[tuple[float, int, bool]]]
+    streams = [((time, sample, False) for sample, time in enumerate(_floats(times)))]
     if window is not None:
-        visits += [(time, sample, True) for sample, row in enumerate(window.times(times).tolist()) for time in row]
-    visits.sort()
-    final = {sample // chunk: index for index, (_, sample, _) in enumerate(visits)}
-    return [
-        (time, sample, final[sample // chunk] == index, in_window)
-        for index, (time, sample, in_window) in enumerate(visits)
-    ]
+        streams += [_window_visits(times, window, place) for place in range(window.frames)]
+    visits_a_sample = len(streams)
+    left: dict[int, int] = {}
+    for time, sample, in_window in heapq.merge(*streams):
+        part = sample // chunk
+        whole = min(chunk, len(times) - part * chunk) * visits_a_sample
+        left[part] = left.get(part, whole) - 1
+        last = not left[part]
+        if last:
+            del left[part]
+        yield time, sample, last, in_window
+
+
+def _window_visits(times: Tensor, window: Window, place: int) -> Iterator[tuple[float, int, bool]]:
+    """When to look for the picture at ``place`` of every sample's window."""
+    sample = 0
+    for part in times.split(CHUNK):
+        for time in window.times(part)[:, place].tolist():
+            yield time, sample, True
+            sample += 1
+
+
+def _floats(times: Tensor) -> Iterator[float]:
+    return (time for part in times.split(CHUNK) for time in part.tolist())
 
 
 def sample_clip(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -32,6 +34,17 @@ def test_info_on_a_clip(store, capsys):
     assert (found["name"], found["shapes"], found["source"]) == ("b", {"frame_x": [3, 2]}, {"file": "b.mp4"})
     assert main(["store", "info", str(store.path), "--clip", "c"]) == 2
     assert "clip 'c': is not in the store" in capsys.readouterr().err
+
+
+def test_whoever_reads_may_stop(tmp_path):
+    """As in ``graphvtr store info STORE | head``, with more to print than a pipe holds."""
+    FeatureStore.create(tmp_path / "store", widths={"frame_x": 2}, settings={"long": ["x"] * 20_000})
+    command = [sys.executable, "-m", "graphvtr", "store", "info", str(tmp_path / "store")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "{\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 141
 
 
 def test_verify(store, capsys):

@@ -62,6 +62,25 @@ def test_a_folder_without_clips_is_refused(tmp_path):
             find_clips(path)
 
 
+def test_names_that_cannot_be_printed_are_escaped(tmp_path, make_clip, mean_colour):
+    make_clip("clips/two\nlines\t.mp4", 4)
+    report = run(tmp_path / "clips", tmp_path / "store", mean_colour())
+    assert report.extracted == ["two\\nlines\\t"]
+    store = FeatureStore.open(tmp_path / "store")
+    assert store.names == report.extracted
+    assert store.entry("two\\nlines\\t").source["file"] == "two\\nlines\\t.mp4"
+    assert run(tmp_path / "clips", tmp_path / "store", mean_colour()).skipped == report.extracted
+
+
+def test_a_read_only_store_stops_the_run(folder, tmp_path, mean_colour):
+    run(folder, tmp_path / "store", mean_colour())
+    (tmp_path / "store" / ".lock").unlink()
+    (tmp_path / "store" / ".lock").mkdir()  # as if it could not be opened: the tests may run as root
+    assert len(FeatureStore.open(tmp_path / "store")) == 6
+    with pytest.raises(StoreWriteError, match=r"cannot be written .*choose a folder that you may write to"):
+        run(folder, tmp_path / "store", mean_colour())
+
+
 def test_fingerprints_see_changes_anywhere(tmp_path):
     path = tmp_path / "film.mp4"
     path.write_bytes(bytes(5 * 2**20))

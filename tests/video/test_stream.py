@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from graphvtr.errors import DataError
-from graphvtr.video import ClipReader, ClipStream, Window, sample_clip
+from graphvtr.video import ClipReader, ClipStream, Window, sample_clip, stream, uniform_times
 
 
 def noisy_bars(index: int, width: int, height: int) -> np.ndarray:
@@ -113,3 +113,28 @@ def test_nothing_to_take_is_refused(make, tmp_path):
 def test_window_times():
     times = Window(frames=4, rate=2.0, side=8).times(torch.tensor([0.5, 3.0], dtype=torch.float64))
     np.testing.assert_allclose(times, [[0.0, 0.25, 0.75, 1.25], [2.25, 2.75, 3.25, 3.75]])
+
+
+def plain_visits(times, chunk, window):
+    """All visits at once, sorted."""
+    visits = [(time, sample, False) for sample, time in enumerate(times.tolist())]
+    if window is not None:
+        visits += [(time, sample, True) for sample, row in enumerate(window.times(times).tolist()) for time in row]
+    visits.sort()
+    final = {sample // chunk: index for index, (_, sample, _) in enumerate(visits)}
+    return [(time, sample, final[sample // chunk] == index, wide) for index, (time, sample, wide) in enumerate(visits)]
+
+
+@pytest.mark.parametrize("window", [None, Window(frames=2, rate=1.0), Window(frames=5, rate=0.2), Window(16, 100.0)])
+@pytest.mark.parametrize(("duration", "count"), [(0.0, 1), (0.0, 3), (10.0, 7), (10.0, 130), (3600.0, 65)])
+@pytest.mark.parametrize("chunk", [1, 7, 64, 2**40])
+def test_visits_one_by_one_are_those_sorted_at_once(duration, count, chunk, window):
+    times = uniform_times(duration, count)
+    assert list(stream._visits(times, chunk, window)) == plain_visits(times, chunk, window)
+
+
+def test_a_hundred_thousand_frames_of_a_short_clip(make_clip, which_frames):
+    path = make_clip("clip.mp4", 6)
+    assert sum((which_frames(part.frames) for part in ClipStream(path, 10**12)), []) == list(range(6))  # noqa: RUF017
+    with pytest.raises(DataError, match=r"rate: is 1001 .*up to 1000"):
+        ClipStream(path, rate=1001)

@@ -28,7 +28,14 @@ def build_featurizer(name: str | Path, *, device: str | torch.device = "cpu") ->
     known = str(name) in FEATURIZERS
     if not known and path.suffix.lower() == ".onnx":
         return onnx_featurizer(path)
-    factory = None if not known and (path / "config.json").is_file() else FEATURIZERS[str(name)]
+    factory = None
+    if known or not (path / "config.json").is_file():
+        try:
+            factory = FEATURIZERS[str(name)]
+        except DataError as error:
+            problem = "is a folder without config.json" if path.is_dir() else error.problem
+            fix = f"{error.fix}, an .onnx file, or the directory of a Hugging Face vision encoder"
+            raise DataError(f"frame features '{name}'", problem, fix) from None
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA

@@ -144,11 +144,20 @@ def make_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, exclusive: bool) -> Iterator[None]:
-    """Hold the store's lock: writers share it, one that moves files has it alone. It dies with its process."""
+    """Hold the store's lock: writers share it, one that moves files has it alone. It dies with its process.
+
+    Raises:
+        StoreWriteError: the store is read only.
+    """
     if fcntl is None:
         yield
         return
-    with (path / ".lock").open("ab") as file:
+    try:
+        file = (path / ".lock").open("ab")
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        raise StoreWriteError(path, problem, "choose a folder that you may write to") from error
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
 
