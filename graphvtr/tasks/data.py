@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.tasks.loader import BatchLoader
 from graphvtr.tasks.sampler import CaptionSampler, CaptionsPerVideo
 from graphvtr.video.store import DiskGraphs
@@ -181,4 +181,18 @@ def _lengths(dataset: RetrievalDataset, bucket: str) -> Tensor | None:
         raise DataError(f"bucket='{bucket}'", "unknown", f"known: {', '.join(get_args(Bucket))}")
     if bucket == "words":
         return dataset.role_graphs.nodes["word"].ptr.diff()
-    return dataset.video_graphs.nodes["frame"].ptr.diff()[dataset.video_of_caption] if bucket == "frames" else None
+    return _num_frames(dataset.video_graphs)[dataset.video_of_caption] if bucket == "frames" else None
+
+
+def _num_frames(graphs: GraphStore[VideoGraph]) -> Tensor:
+    """[Nv], frames of every video as the model gets it.
+
+    A transform of videos that stay on disk is applied when they are read: one video of each length is, and tells what
+    becomes of videos as long.
+    """
+    stored = graphs.nodes["frame"].ptr.diff()
+    if not isinstance(graphs, DiskGraphs) or graphs.transform is None:
+        return stored
+    lengths, which = stored.unique(return_inverse=True)
+    first = {length: video for video, length in reversed(list(enumerate(which.tolist())))}
+    return torch.tensor([graphs[first[length]].num_frames for length in range(len(lengths))])[which]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from graphvtr.tasks import prepare
 from graphvtr.tasks.data import EncodeData, PairBatch, PairData, RetrievalData
 from graphvtr.tasks.sampler import CaptionSampler
 from graphvtr.video import FeatureStore
-from graphvtr.video.store import DiskGraphs
+from graphvtr.video.store import DiskGraphs, disk_graphs
 
 OWNER = torch.tensor([0] * 5 + [1] * 3 + [2] * 9 + [4] * 2)  # video 3 has no caption
 
@@ -121,8 +122,7 @@ def on_disk(toy_dataset, tmp_path):
 def test_videos_on_disk_give_the_same_batches(on_disk, toy_model, toy_vocabulary, bucket: str, workers: int) -> None:
     loaders = []
     for dataset in on_disk:
-        sampled = {} if bucket == "frames" else {"max_frames": 3}  # on disk, lengths are those before sampling
-        prepared = prepare(dataset, toy_model(**sampled), toy_vocabulary)
+        prepared = prepare(dataset, toy_model(max_frames=3), toy_vocabulary)
         data = RetrievalData(prepared, prepared, batch_size=5, bucket=bucket, workers=workers)
         loaders.append((data.train_dataloader(), data.val_dataloader()))
     for memory, disk in zip(*loaders, strict=True):
@@ -136,6 +136,45 @@ def test_videos_on_disk_give_the_same_batches(on_disk, toy_model, toy_vocabulary
             for key, value in first.items():
                 same = torch.equal(value, second[key]) if isinstance(value, torch.Tensor) else value == second[key]
                 assert same, key
+
+
+def test_lengths_are_those_after_the_model_s_sampling(tmp_path, toy_dataset, toy_model, toy_vocabulary) -> None:
+    dataset = toy_dataset(videos=6, captions=2)
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": dataset.video_dim})
+    frames = [1, 5, 2, 9, 5, 3]
+    for name, count in zip(dataset.videos, frames, strict=True):
+        store.add(name, {"frame_x": torch.randn(count, dataset.video_dim), "frame_time": torch.arange(float(count))})
+    dataset.video_graphs = DiskGraphs(store, dataset.videos)
+    plain = RetrievalData(dataset, dataset, bucket="frames")
+    assert plain.sampler.lengths.tolist() == [count for count in frames for _ in range(2)]
+    prepared = prepare(dataset, toy_model(max_frames=3), toy_vocabulary)
+    sampled = RetrievalData(prepared, prepared, bucket="frames")
+    assert sampled.sampler.lengths.tolist() == [min(count, 3) for count in frames for _ in range(2)]
+
+
+def test_batches_for_a_cuda_device_are_pinned_by_the_workers(on_disk, toy_model, toy_vocabulary, monkeypatch) -> None:
+    """Without a device: what the loader asks for."""
+    _, disk = (prepare(dataset, toy_model(), toy_vocabulary) for dataset in on_disk)
+    asked = []
+    empty = torch.empty
+
+    def pageable(*args, pin_memory: bool = False, **kwargs) -> torch.Tensor:
+        asked.append(pin_memory)
+        return empty(*args, **kwargs)
+
+    monkeypatch.setattr(disk_graphs.torch, "empty", pageable)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor, *_: tensor)
+    threads = set()
+    monkeypatch.setattr(PairBatch, "pin_memory", lambda batch: threads.add(threading.current_thread().name) or batch)
+    data = RetrievalData(disk, disk, batch_size=5, workers=2)
+    data.trainer = SimpleNamespace(
+        global_rank=0, world_size=1, strategy=SimpleNamespace(root_device=torch.device("cuda"))
+    )
+    batches = list(data.train_dataloader())
+    assert {batch.video["frame"].x.dtype for batch in batches} == {torch.float16}
+    assert any(asked)
+    assert threads
+    assert all(name.startswith("batches") for name in threads)
 
 
 def test_half_precision_on_the_way_becomes_float32(on_disk, toy_model, toy_vocabulary) -> None:
