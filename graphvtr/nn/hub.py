@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from graphvtr._optional import optional_import
 from graphvtr.nn.models.base import RetrievalModel
-from graphvtr.nn.pretrained import load_pretrained, save_pretrained
+from graphvtr.nn.pretrained import download, load_pretrained, save_pretrained
 
 M = TypeVar("M", bound=RetrievalModel)
 
@@ -38,8 +38,24 @@ def hub_class(model_class: type[M]) -> type[M]:
             save_pretrained(self, save_directory)
 
         @classmethod
-        def _from_pretrained(cls, *, model_id: str, revision: str | None = None, **options: Any) -> Any:
-            loaded = load_pretrained(model_id, revision=revision)
+        def _from_pretrained(
+            cls,
+            *,
+            model_id: str,
+            revision: str | None = None,
+            cache_dir: str | Path | None = None,
+            force_download: bool = False,
+            local_files_only: bool = False,
+            token: str | bool | None = None,
+            **overrides: Any,
+        ) -> Any:
+            folder = Path(model_id)
+            if not folder.is_dir():
+                folder = download(
+                    model_id, revision, cache_dir=cache_dir, force_download=force_download,
+                    local_files_only=local_files_only, token=token,
+                )  # fmt: skip
+            loaded = load_pretrained(folder, **overrides)
             model = cls(**loaded.config)
             model.load_state_dict(loaded.state_dict())
             model.vocabulary, model.info = loaded.vocabulary, loaded.info

@@ -70,7 +70,7 @@ def model_card(
         "Options of the model:",
         "",
         "```json",
-        json.dumps(dict(config), indent=1),
+        json.dumps({key: _short(value) for key, value in config.items()}, indent=1),
         "```",
         "",
     ]
@@ -86,6 +86,14 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _short(value: Any) -> Any:
+    """An option as it is, but for vocabularies: how many entries their lists have."""
+    if not isinstance(value, Mapping) or len(json.dumps(value)) < 200:
+        return value
+    return {key: f"{len(one)} entries, in config.json" if isinstance(one, (list, dict)) else one
+            for key, one in value.items()}  # fmt: skip
 
 
 def _results(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -24,7 +24,7 @@ from graphvtr.text import Vocabulary
 FORMAT, FORMAT_VERSION = "graphvtr.model", 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, CARD)
-KNOWN = ("format", "format_version", "graphvtr", "model", "config", "info")
+KNOWN = ("format", "format_version", "graphvtr", "model", "config", "info", "words")
 WRITE_AGAIN = "write it again with save_pretrained"
 
 
@@ -42,7 +42,9 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
         "model": name,
         "config": model.config,
         "info": model.info,
+        "words": None if model.vocabulary is None else len(model.vocabulary),
     }
+    header = (json.dumps(config, indent=2) + "\n").encode()
     vocabulary = None if model.vocabulary is None else json.dumps(model.vocabulary.to_dict()).encode()
     card = model_card(name, model.config, model.info, model.vocabulary) if card is None else card
     write_whole(folder / WEIGHTS, save(state, {"format": "pt"}))
@@ -51,7 +53,7 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
     else:
         write_whole(folder / VOCABULARY, vocabulary)
     write_whole(folder / CARD, card.encode())
-    write_whole(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())  # last: a folder that has it is whole
+    write_whole(folder / CONFIG, header)  # last: a folder that has it is whole
 
 
 def load_pretrained(
@@ -94,6 +96,8 @@ def load_pretrained(
             raise DataError(
                 folder / VOCABULARY, f"has {len(model.vocabulary)} words, the model was made for {size}", WRITE_AGAIN
             )
+    elif header.get("words") is not None:
+        raise DataError(folder / VOCABULARY, f"is missing, a file of {header['words']} words", "copy the whole folder")
     return model.eval()
 
 
@@ -124,8 +128,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     return {field: content[field] for field in KNOWN if field in content}
 
 
-def download(name: str, revision: str | None = None) -> Path:
+def download(name: str, revision: str | None = None, **options: Any) -> Path:
     """The folder of a Hub repository, downloaded once.
+
+    Args:
+        name: ``owner/name``.
+        revision: branch, tag or commit.
+        options: of ``huggingface_hub.snapshot_download``, such as ``token``.
 
     Raises:
         DataError: no folder and no ``owner/name``, or the repository cannot be had.
@@ -137,7 +146,7 @@ def download(name: str, revision: str | None = None) -> Path:
     hub = optional_import("huggingface_hub", "hub", f"'{name}' is no folder, and loading it from the Hub")
     errors = optional_import("huggingface_hub.errors", "hub", "loading from the Hub")
     try:
-        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
+        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(FILES), **options))
     except (OSError, ValueError, errors.HfHubHTTPError) as error:
         raise DataError(
             name, f"is no folder and cannot be had from the Hub: {str(error).splitlines()[0]}",

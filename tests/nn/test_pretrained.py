@@ -19,7 +19,7 @@ from graphvtr.nn import HGR, MODELS, VSE, RetrievalModel
 from graphvtr.nn.hub import hub_class
 from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks import load_checkpoint
-from graphvtr.text import Vocabulary
+from graphvtr.text import ConceptVocabulary, Vocabulary
 
 WORDS = Vocabulary("a dog chases the cat".split())
 SMALL = {
@@ -73,6 +73,47 @@ def test_every_model_comes_back_with_identical_scores(name: str, tmp_path: Path)
     assert (info.model, info.dataset, info.scores) == (name, "toy", [1.0, 2.5])
 
 
+CONCEPTS = ConceptVocabulary([("dog", 5), ("cat", 3)], [("chase", 2)], [("dog chase cat", 1)]).to_dict()
+ACCEPTED = {name: inspect.signature(MODELS[name]).parameters for name in MODELS}
+LANGUAGE = [
+    (name, key, freeze)
+    for name in MODELS
+    for key in ("language_model", "sentence")
+    for freeze in (True, False)
+    if key in ACCEPTED[name] and (freeze or "freeze_text" in ACCEPTED[name])
+]
+
+
+def assert_comes_back(model: RetrievalModel, folder: Path) -> RetrievalModel:
+    model.save_pretrained(folder)
+    loaded = RetrievalModel.from_pretrained(folder)
+    assert loaded.config == model.config
+    assert torch.equal(scores(loaded), scores(model))
+    return loaded
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "concepts" in ACCEPTED[name]])
+def test_concepts_come_back(name: str, tmp_path: Path) -> None:
+    model: Any = build(name, concepts=CONCEPTS)
+    loaded: Any = assert_comes_back(model, tmp_path)
+    assert loaded.concepts == model.concepts
+    assert loaded.concepts.to_dict()["entity"] == CONCEPTS["entity"]
+
+
+@pytest.mark.parametrize(("name", "key", "freeze"), LANGUAGE)
+def test_language_models_come_back(
+    name: str, key: str, freeze: bool, tmp_path: Path, write_bert: Callable[..., Path]
+) -> None:
+    bert = write_bert(hidden=8, layers=2, positions=32)
+    caches = {cache: False for cache in ("text_cache", "sentence_cache") if cache in ACCEPTED[name]}
+    model = build(name, **{key: str(bert)}, **({} if freeze else {"freeze_text": False}), **caches)
+    if not freeze:  # trained weights come from the folder, not from the language model's own
+        with torch.no_grad():
+            for value in model.parameters():
+                value.add_(0.01 * torch.randn_like(value))
+    assert_comes_back(model, tmp_path / "folder")
+
+
 def test_shared_maps_and_no_vocabulary(tmp_path: Path) -> None:
     model = build("hgr", hierarchical_video=False)
     model.save_pretrained(tmp_path)
@@ -97,6 +138,10 @@ def test_the_card_says_what_the_run_was(tmp_path: Path) -> None:
     assert "validation rsum 9.0, after epoch 2 of 3" in card
     assert "frame features: unknown, 6 wide" in card
     assert '"temperature": 4.0' in card
+    concepts = build("hanet", concepts=ConceptVocabulary([(f"thing{i}", 1) for i in range(99)], [("run", 1)]).to_dict())
+    concepts.save_pretrained(tmp_path)
+    assert '"entity": "99 entries, in config.json"' in (tmp_path / "README.md").read_text()
+    assert "thing7" not in (tmp_path / "README.md").read_text()
     model.save_pretrained(tmp_path, card="my own")
     assert (tmp_path / "README.md").read_text() == "my own"
 
@@ -154,6 +199,18 @@ def test_damaged_and_missing_files(folder: SimpleNamespace) -> None:
     Vocabulary(["one"]).save(folder.path / "vocabulary.json")
     with pytest.raises(DataError, match=r"vocabulary.json: has 4 words, the model was made for 8"):
         HGR.from_pretrained(folder.path)
+    (folder.path / "vocabulary.json").write_text('{"format": 3')
+    with pytest.raises(DataError, match=r"vocabulary.json"):
+        HGR.from_pretrained(folder.path)
+    (folder.path / "vocabulary.json").unlink()
+    with pytest.raises(DataError, match=r"vocabulary.json: is missing, a file of 8 words \(copy the whole folder\)"):
+        HGR.from_pretrained(folder.path)
+    WORDS.save(folder.path / "vocabulary.json")
+    whole = (folder.path / "model.safetensors").read_bytes()
+    for damaged in (whole[:-100], whole[:5], b"", b"\xff" * 8 + whole[8:], b"nothing"):
+        (folder.path / "model.safetensors").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"model.safetensors: is damaged"):
+            HGR.from_pretrained(folder.path)
     (folder.path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"model.safetensors: is damaged"):
         HGR.from_pretrained(folder.path)
@@ -174,47 +231,17 @@ def test_scores_come_from_the_file(folder: SimpleNamespace) -> None:
     assert not torch.equal(scores(HGR.from_pretrained(folder.path)), scores(folder.model))
 
 
-def test_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_s_mixin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = pytest.importorskip("huggingface_hub")
     model = hub_class(HGR)(**{key: SMALL[key] for key in ("vocab_size", "video_dim", "hidden", "word_dim")}).eval()
     model.vocabulary = WORDS
     assert isinstance(model, hub.ModelHubMixin)
     assert registered_name(model) == "hgr"
-    pushed: list[Path] = []
-
-    class Api:
-        def __init__(self, token: str | None = None) -> None: ...
-
-        def create_repo(self, repo_id: str, **_: Any) -> SimpleNamespace:
-            return SimpleNamespace(repo_id=repo_id)
-
-        def upload_folder(self, *, repo_id: str, folder_path: Path, **_: Any) -> str:
-            target = tmp_path / repo_id
-            target.mkdir(parents=True)
-            for file in Path(folder_path).iterdir():
-                (target / file.name).write_bytes(file.read_bytes())
-            pushed.append(target)
-            return "url"
-
-    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
-    assert model.push_to_hub("me/model") == "url"
-    assert sorted(path.name for path in pushed[0].iterdir()) == [
-        "README.md", "config.json", "model.safetensors", "vocabulary.json",
-    ]  # fmt: skip
-    asked: list[Any] = []
-
-    def snapshot(name: str, revision: str | None, allow_patterns: list[str]) -> str:
-        asked.append((name, revision, sorted(allow_patterns)))
-        return str(tmp_path / name)
-
-    monkeypatch.setattr(hub, "snapshot_download", snapshot)
-    for loaded in (
-        RetrievalModel.from_pretrained("me/model", revision="v1"),
-        hub_class(HGR).from_pretrained(tmp_path / "me" / "model"),
-    ):
-        assert torch.equal(scores(loaded), scores(model))
-        assert loaded.vocabulary == WORDS
-    assert asked[0] == ("me/model", "v1", ["README.md", "config.json", "model.safetensors", "vocabulary.json"])
+    model.save_pretrained(tmp_path / "folder")
+    loaded = hub_class(HGR).from_pretrained(tmp_path / "folder", max_frames=2)
+    assert loaded.config["max_frames"] == 2
+    assert loaded.vocabulary == WORDS
+    assert registered_name(loaded) == "hgr"
 
     def offline(*_: Any, **__: Any) -> str:
         raise OSError("no network")
