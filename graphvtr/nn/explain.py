@@ -61,7 +61,7 @@ class ScoreOfCaption(nn.Module):
             before graph reasoning, [1 + A + E, D] (models with graph reasoning).
 
     Raises:
-        DataError: the model has no such vectors.
+        DataError: the model has no such vectors; several captions or clips.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class ScoreOfCaption(nn.Module):
         if what not in ("words", "nodes"):
             raise DataError("what", f"is '{what}'", "use 'words' or 'nodes'")
         self.model, self.graph, self.what = model.eval(), graph, what
+        self.place = _word_embedding(model) if what == "words" else _first_layer(model)
         if isinstance(video, VideoGraph):
             with torch.no_grad():
                 video = model.encode_video(video)
         self.video = video
-        self.place = _word_embedding(model) if what == "words" else _first_layer(model)
         self.edge_index = (
             torch.zeros(2, 0, dtype=torch.long)
             if what == "words"
@@ -107,7 +107,11 @@ class ScoreOfCaption(nn.Module):
             text = self.model.encode_text(self.graph)
         finally:
             handle.remove()
-        return self.model.similarity(self.video, text).reshape(1)
+        score = self.model.similarity(self.video, text)
+        if score.numel() != 1:
+            videos, captions = score.shape
+            raise DataError("the score", f"is of {captions} captions and {videos} clips", "explain one of each")
+        return score.reshape(1)
 
 
 def explain_caption(
@@ -128,9 +132,14 @@ def explain_caption(
         algorithm: of :mod:`torch_geometric.explain.algorithm`, for instance ``GNNExplainer()``;
             :class:`GradientTimesInput` by default.
 
+    A language model beside the words (MCSAN) is left as it is; one in place of them (VSR-Net) cannot be explained.
+
     Returns:
         PyG's explanation: ``node_mask`` [W or 1 + A + E, 1] and, for nodes, ``edge_mask`` [E], in the order of the
         caption's words or of event, actions, entities.
+
+    Raises:
+        DataError: the model has no word embedding, or no graph reasoning; several captions or clips.
 
     Example:
         >>> from graphvtr.nn import HGR
@@ -228,6 +237,7 @@ def _word_embedding(model: RetrievalModel) -> nn.Module:
 def _first_layer(model: RetrievalModel) -> nn.Module:
     layers = getattr(getattr(model, "text_encoder", None), "layers", None)
     if layers is None or not len(layers):
-        raise DataError(type(model).__name__, "has no layers of graph reasoning", "explain its words")
+        other = "explain its words" if model.word_embedding is not None else "explain another model"
+        raise DataError(type(model).__name__, "has no layers of graph reasoning", other)
     first: nn.Module = layers[0]
     return first

@@ -7,9 +7,9 @@ import torch
 from torch_geometric.explain import GNNExplainer
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import reasoning_graph
-from graphvtr.nn import HGR, VSE, DualEncoding
+from graphvtr.nn import HGR, VSE, DualEncoding, VSRNet
 from graphvtr.nn.explain import ScoreOfCaption, deletion_drops, explain_caption, without_word
 
 SIZES = {"vocab_size": 30, "video_dim": 6, "hidden": 16, "word_dim": 8}
@@ -95,6 +95,27 @@ def test_other_models(kind) -> None:
         explain_caption(model, caption(), clip(), "nodes")
     with pytest.raises(DataError, match="what: is 'verbs'"):
         explain_caption(model, caption(), clip(), "verbs")
+
+
+def test_one_caption_and_one_clip() -> None:
+    model = HGR(**SIZES)
+    captions = GraphStore.from_graphs([caption(), caption(1)]).batch([0, 1])
+    clips = GraphStore.from_graphs([clip(), clip(1), clip(2)]).batch([0, 1, 2])
+    for what in ("words", "nodes"):
+        with pytest.raises(DataError, match=r"is of 2 captions and 1 clips \(explain one of each\)"):
+            explain_caption(model, captions, clip(), what)
+        with pytest.raises(DataError, match="is of 1 captions and 3 clips"):
+            explain_caption(model, caption(), clips, what)
+        with pytest.raises(DataError, match="is of 1 captions and 3 clips"):
+            deletion_drops(model, caption(), clips, what)
+
+
+def test_a_model_without_words_of_its_own(write_bert) -> None:
+    bert = str(write_bert(hidden=8, layers=2, positions=32))
+    model = VSRNet(6, 7, hidden=8, language_model=bert, text_cache=False)
+    for what in ("words", "nodes"):
+        with pytest.raises(DataError, match=r"VSRNet: has no (word embedding|layers of graph reasoning)"):
+            explain_caption(model, caption(), clip(), what)
 
 
 def test_gnn_explainer_runs() -> None:
