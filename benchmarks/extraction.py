@@ -1,14 +1,16 @@
 """Extraction of region graphs from clips: speed by stage, a run killed half way, memory for long clips.
 
-    python benchmarks/extraction.py CLIPS --detector FastestDet.onnx [--parts stages resume memory]
+    python benchmarks/extraction.py CLIPS --detector FastestDet.onnx [--parts stages speed resume memory]
 
 * ``stages``: median seconds a clip for decoding, detecting, features (backbone and RoI pooling) and linking.
+* ``speed``: ``graphvtr extract`` on all clips with one and two processes: clips/s as the command prints them, and with
+  the seconds it takes to start.
 * ``resume``: ``graphvtr extract`` on all clips, killed (SIGKILL) when half of them are done, started again: clips/s,
   which clips were done twice (none should be), and whether the checksum is that of an undisturbed run
   (``--reference`` names the store of one; otherwise one is made).
 * ``memory``: largest resident size of a whole extraction (decoding, detector, backbone, tracks, store) of synthetic
   clips of one minute to two hours, of 20 frames and of one frame a second, 36 regions in each. Aim: two hours need no
-  more than ten minutes, although 7,200 frames of 36 regions are half a gigabyte of features.
+  more than one, although 7,200 frames of 36 regions are two thirds of a gigabyte of features.
 """
 
 from __future__ import annotations
@@ -80,11 +82,34 @@ def stages(clips: list[Path], pipeline: ClipPipeline) -> list[dict[str, Any]]:
     return [{"stage": stage, "seconds": median(values), "clips": len(clips)} for stage, values in seconds.items()]
 
 
-def extract_command(args: argparse.Namespace, out: Path) -> list[str]:
+def extract_command(args: argparse.Namespace, out: Path, workers: int | None = None) -> list[str]:
     """The command line of an extraction."""
     parts = ["--detector", str(args.detector), "--regions", "36", "--backbone", args.backbone]
-    clips = [str(args.clips), "--out", str(out), "--workers", str(args.workers)]
+    clips = [str(args.clips), "--out", str(out), "--workers", str(workers or args.workers)]
     return [sys.executable, "-m", "graphvtr", "extract", *clips, *parts]
+
+
+def speed(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    """Clips/s by the number of processes; torch's threads are shared among them."""
+    rows = []
+    for workers in (1, 2):
+        begin = time.perf_counter()
+        command = extract_command(args, folder / f"{workers}", workers)
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        seconds = time.perf_counter() - begin
+        store = FeatureStore.open(folder / f"{workers}")
+        rows.append(
+            {
+                "workers": workers,
+                "clips": len(store),
+                "failures": len(json.loads((store.path / "failures.json").read_text())),
+                "seconds": seconds,
+                "clips_per_second": float(printed.split("(")[1].split()[0]),
+                "clips_per_second_with_start": len(store) / seconds,
+                "checksum": store.checksum(),
+            }
+        )
+    return rows
 
 
 def resume(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -94,9 +119,10 @@ def resume(args: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     process = subprocess.Popen(extract_command(args, out), stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(out.glob("clips/*.safetensors"))) < total // 2:
         time.sleep(0.1)
+    killed = time.perf_counter() - begin
     process.send_signal(signal.SIGKILL)
     process.wait()
-    killed = time.perf_counter() - begin
+    time.sleep(2)  # its workers notice and end
     done = {file.name: file.stat().st_mtime_ns for file in out.glob("clips/*.safetensors")}
     rows = [{"run": "killed half way", "clips": len(done), "seconds": killed}]
     names = set(FeatureStore.open(out))
@@ -168,7 +194,9 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--detector", type=Path, required=True)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument("--parts", nargs="+", choices=("stages", "resume", "memory"), default=["stages", "memory"])
+    parser.add_argument(
+        "--parts", nargs="+", choices=("stages", "speed", "resume", "memory"), default=["stages", "memory"]
+    )
     parser.add_argument("--stage-clips", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--minutes", type=int, nargs="+", default=MINUTES, help="lengths of the films")
@@ -182,7 +210,7 @@ def main() -> None:
                 pipeline = ClipPipeline(build_featurizer(args.backbone), detector, TrackLinker())
                 rows = stages(files[:: max(1, len(files) // args.stage_clips)], pipeline)
             else:
-                rows = (resume if part == "resume" else memory)(args, Path(temporary))
+                rows = {"speed": speed, "resume": resume, "memory": memory}[part](args, Path(temporary))
         for row in rows:
             print(row)
         write_result(f"extraction_{part}", rows, clips=len(files), workers=args.workers)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import pickle
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -150,9 +153,18 @@ _store: FeatureStore | None = None
 def _begin(task: ClipTask, threads: int) -> None:
     """First thing in a worker."""
     global _task, _store
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _task = replace(task, pipeline=replace(task.pipeline, threads=threads))
     _store = FeatureStore.open(task.store)
+
+
+def _end_with_parent() -> None:
+    """A process that shares the clips of one that was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _work(clip: NamedFile) -> Outcome:

@@ -238,6 +238,35 @@ def test_killed_while_it_writes(folder, tmp_path):
     assert FeatureStore.open(out).checksum() == FeatureStore.open(tmp_path / "whole").checksum()
 
 
+def test_workers_end_with_their_parent(make_clip, folder, tmp_path):
+    """SIGKILL gives nobody the time to tell them."""
+    for index in range(3, 30):
+        make_clip(f"clips/clip{index}.mp4", 10)
+    program = textwrap.dedent("""
+        import sys, time
+        from graphvtr.video import GridRegions, PixelDescriptor, extract
+
+        class Slow(GridRegions):
+            def __call__(self, frames, **details):
+                print("at work", flush=True)
+                time.sleep(0.2)
+                return super().__call__(frames, **details)
+
+        if __name__ == "__main__":
+            parts = {"detector": Slow(2), "num_frames": 4, "workers": 2, "progress": False}
+            extract(sys.argv[1], sys.argv[2], PixelDescriptor(16), **parts)
+    """)
+    (tmp_path / "slow.py").write_text(program)
+    process = start(tmp_path / "slow.py", folder, tmp_path / "store")
+    for _ in range(6):
+        process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=60)  # the other end of the pipe is open as long as a worker lives
+    store = FeatureStore.open(tmp_path / "store")
+    assert 0 < len(store) < 30
+    assert store.verify() == {}
+
+
 def test_a_store_that_another_process_makes_at_the_same_time(tmp_path, monkeypatch):
     """It is opened where its settings are the same, and refused where they are not."""
     widths, settings = {"frame_x": 2}, {"same": 1}

@@ -17,7 +17,7 @@ from graphvtr.video.store.fields import STORED_FIELDS, check_clip_name, to_array
 from graphvtr.video.store.files import StoreWriteError
 from graphvtr.video.store.tensor_file import PIECE, Piece
 
-IN_MEMORY = 32 * 2**20
+IN_MEMORY = 8 * 2**20
 """Features of a clip that exceed this go to a file while they are gathered."""
 
 
