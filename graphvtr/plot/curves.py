@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from graphvtr.errors import DataError
+from graphvtr.metrics import Positives, chance_level
 from graphvtr.plot.style import line_style, plain, pyplot, wrap
 
 
@@ -50,14 +52,19 @@ def plot_curves(
 
 
 def plot_rank_histogram(
-    ranks: Mapping[str, Sequence[int] | np.ndarray[Any, Any]], ax: Any = None, *, items: int | None = None
+    ranks: Mapping[str, Sequence[int] | np.ndarray[Any, Any]],
+    ax: Any = None,
+    *,
+    items: int | None = None,
+    positives: Positives | None = None,
 ) -> Any:
     """Where the right item stands: the share of queries by rank, in bins that double (1, 2, 3-4, 5-8, ...).
 
     Args:
-        ranks: name -> the rank of each query's right item, from 1 on.
+        ranks: name -> the rank of each query's (best) right item, from 1 on.
         ax: a matplotlib Axes; a new figure when not given.
-        items: how many items are ranked; draws what chance gives.
+        items: how many items are ranked, of which one is right; draws what chance gives.
+        positives: which items are right for which query, instead of ``items`` where several are.
 
     Returns:
         The Axes.
@@ -68,7 +75,9 @@ def plot_rank_histogram(
     arrays = {name: np.asarray(values) for name, values in ranks.items()}
     if not arrays or any(not values.size or values.min() < 1 for values in arrays.values()):
         raise DataError("ranks", "are empty or below 1", "give the rank of each query's right item, from 1 on")
-    largest = max(int(values.max()) for values in arrays.values()) if items is None else items
+    if positives is None and items is not None:
+        positives = Positives.build(torch.zeros(1, dtype=torch.long), 1, items)
+    largest = max(int(values.max()) for values in arrays.values()) if positives is None else positives.num_items
     ends = [1]
     while ends[-1] < largest:
         ends.append(ends[-1] * 2)
@@ -85,8 +94,9 @@ def plot_rank_histogram(
             color=style["color"], hatch=("", "//", "..", "xx", "\\\\", "++", "oo")[position % 7], edgecolor="white",
             linewidth=0.5,
         )  # fmt: skip
-    if items is not None:
-        chance = 100 * np.diff(np.minimum([0, *ends], items)) / items
+    if positives is not None:
+        recalls = chance_level(positives, ks=ends)
+        chance = np.diff([0.0, *(recalls[f"R@{end}"] for end in ends)])
         ax.plot(spots, chance, color="black", marker="_", markersize=18, linestyle="", label="chance")
     names = ["1", *(f"{low + 1}–{min(high, largest)}" if low + 1 < min(high, largest) else str(low + 1)
                     for low, high in itertools.pairwise(ends))]  # fmt: skip

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from graphvtr.errors import DataError
+from graphvtr.metrics import Positives
 from graphvtr.plot import plot_curves, plot_rank_histogram
 
 
@@ -29,6 +30,16 @@ def test_shares_by_doubling_bins() -> None:
     assert ax.containers[0][0].get_hatch() != ax.containers[1][0].get_hatch()
     (chance,) = ax.lines
     assert list(chance.get_ydata()) == pytest.approx([5, 5, 10, 20, 40, 20])
+
+
+def test_chance_with_several_right_items() -> None:
+    """The share of random orders in which the best of k stands in a bin."""
+    relevant = [list(range(k)) for k in (1, 3, 3, 12)]
+    ax = plot_rank_histogram({"a": [1]}, positives=Positives.build(relevant, 4, 12))
+    draws = np.random.default_rng(0).permuted(np.tile(np.arange(1, 13), (20_000, 1)), axis=1)
+    best = np.concatenate([draws[:, :k].min(1) for k in (1, 3, 3, 12)])
+    expected = 100 * np.histogram(best, [0.5, 1.5, 2.5, 4.5, 8.5, 16.5])[0] / best.size
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), expected, atol=0.6)
 
 
 def test_names_of_runs_are_no_mathematics() -> None:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     use_files()
     dataset = build_dataset(args.data, args.split, source_of(args))
     shape = (len(dataset.videos), len(dataset.captions))
-    found = {}
+    found, positives = {}, None
     for path in args.scores:
         try:
             with np.load(path, allow_pickle=False) as saved:
@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> int:
         ranks.add_positives(scores)
         ranks.add(scores)
         t2v, v2t = ranks.ranks()
+        positives = ranks.texts if args.direction == "t2v" else ranks.videos
         found[path.stem] = (t2v if args.direction == "t2v" else v2t).best.numpy().astype(int)
-    ax = plot_rank_histogram(found, items=shape[0] if args.direction == "t2v" else shape[1])
+    ax = plot_rank_histogram(found, positives=positives)
     write_figure(ax.figure, args.out, args.dpi)
     return 0
