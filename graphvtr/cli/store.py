@@ -97,12 +97,12 @@ def convert(args: argparse.Namespace) -> int:
     size = None if args.size is None else (args.size[0], args.size[1])
     options = ConvertOptions(args.names, args.seconds, args.dataset, size, args.frame_of)
     if args.write is not None:
-        store = from_store(args.source, args.target, args.write, options)
-        print(f"{args.target}: {len(store)} clips")
-        return 0
-    report = to_store(args.source, args.target, args.read, options, progress=True)
+        report = from_store(args.source, args.target, args.write, options)
+        summary = f"{args.target}: {report.written} clips"
+    else:
+        report = to_store(args.source, args.target, args.read, options, progress=True)
+        summary = f"{report.store.path}: {report.written} clips written, {report.skipped} were there"
     for problem in list(report.failures.values())[:SHOWN]:
         print(problem, file=sys.stderr)
-    left = f", {len(report.failures)} left out" if report.failures else ""
-    print(f"{report.store.path}: {report.written} clips written, {report.skipped} were there{left}")
+    print(summary + (f", {len(report.failures)} left out" if report.failures else ""))
     return 1 if report.failures else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -70,12 +70,13 @@ class Format:
     Args:
         text: what it is, for help texts.
         open: ``(path, options) -> ClipSource``.
-        write: ``(store, path, options)``; the target is whole or not there.
+        write: ``(store, path, options)``, which gives the clips that the format cannot hold, if any; the target is
+            whole or not there.
     """
 
     text: str
     open: Callable[[Path, ConvertOptions], ClipSource]
-    write: Callable[[FeatureStore, Path, ConvertOptions], None]
+    write: Callable[[FeatureStore, Path, ConvertOptions], Mapping[str, str] | None]
 
 
 FORMATS: Registry[Format] = Registry("format")
@@ -83,11 +84,11 @@ FORMATS: Registry[Format] = Registry("format")
 
 @dataclass
 class ConvertReport:
-    """What :func:`to_store` did.
+    """What :func:`to_store` or :func:`from_store` did.
 
     Args:
-        store: where the clips are.
-        written: clips added now.
+        store: the feature store.
+        written: clips written now.
         skipped: clips that were there.
         failures: clip -> why it could not be taken.
     """
@@ -158,8 +159,8 @@ def _open_store(target: str | Path, kind: str, source: str | Path, fields: dict[
 
 def from_store(
     source: str | Path, target: str | Path, kind: str, options: ConvertOptions = ConvertOptions()
-) -> FeatureStore:
-    """Write a feature store as another format.
+) -> ConvertReport:
+    """Write a feature store as another format; clips that it cannot hold are reported and left out.
 
     Args:
         source: the store.
@@ -180,8 +181,8 @@ def from_store(
         raise DataError(source, "has no clips", "extract some")
     if target.exists():
         raise DataError(target, "is there already", "choose another name")
-    write(store, target, options)
-    return store
+    failures = dict(write(store, target, options) or {})
+    return ConvertReport(store, len(store) - len(failures), failures=failures)
 
 
 #: A file or folder of a conversion: whole or not there.

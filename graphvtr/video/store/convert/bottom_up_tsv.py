@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,21 +118,29 @@ def _floats(cell: bytes, where: str) -> Array:
     return np.frombuffer(data, dtype="<f4").copy()
 
 
-def write(store: FeatureStore, path: Path, options: ConvertOptions) -> None:
+def write(store: FeatureStore, path: Path, options: ConvertOptions) -> dict[str, str]:
     """Regions of a store as a TSV; pictures are 1 x 1 in size, so that boxes stay fractions. Frames without
-    regions have no line."""
+    regions have no line; returns the clips that have none at all."""
     if "region_x" not in store.widths:
         raise DataError(store.path, "has no regions", "write its frames as hgr-hdf5 or npy")
+    empty = [name for name in store if not store.entry(name).shapes["region_x"][0]]
+    if len(empty) == len(store):
+        raise DataError(store.path, "has no regions in any clip", "write its frames as hgr-hdf5 or npy")
     with whole_target(path) as partial, partial.open("wb") as file:
         for name in store:
-            fields = store.read(name)
-            for frame in range(len(fields["frame_x"])):
-                chosen = fields["region_frame"] == frame
-                if not chosen.any():
-                    continue
-                box, x = (_encode(fields[key][chosen]) for key in ("region_box", "region_x"))
-                head = f"{name}{options.frame_of}{frame}\t1\t1\t{int(chosen.sum())}\t".encode()
-                file.write(head + box + b"\t" + x + b"\n")
+            for line in _lines(store.read(name), f"{name}{options.frame_of}"):
+                file.write(line)
+    return {name: f"clip '{name}': has no regions, so it has no line in the TSV" for name in empty}
+
+
+def _lines(fields: dict[str, Tensor], prefix: str) -> Iterator[bytes]:
+    """A line for each frame with regions."""
+    for frame in range(len(fields["frame_x"])):
+        chosen = fields["region_frame"] == frame
+        if chosen.any():
+            box, x = (_encode(fields[key][chosen]) for key in ("region_box", "region_x"))
+            head = f"{prefix}{frame}\t1\t1\t{int(chosen.sum())}\t".encode()
+            yield head + box + b"\t" + x + b"\n"
 
 
 def _encode(values: Tensor) -> bytes:

@@ -85,6 +85,26 @@ def test_frames_are_no_regions(frames: FeatureStore, tmp_path: Path, kind: str) 
         from_store(frames.path, tmp_path / "out", kind)
 
 
+def test_clips_without_regions_are_no_lines(
+    regions: FeatureStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = {key: value[:0] for key, value in regions.read("one").items() if key.startswith("region")}
+    regions.add("blind", {"frame_x": torch.ones(1, 6), "frame_time": torch.zeros(1), **nothing})
+    command = ["store", "convert", "--to", "bottom-up-tsv", str(regions.path), str(tmp_path / "r.tsv")]
+    assert main(command) == 1
+    printed = capsys.readouterr()
+    assert "r.tsv: 2 clips, 1 left out" in printed.out
+    assert "clip 'blind': has no regions" in printed.err
+    assert to_store(tmp_path / "r.tsv", tmp_path / "back", "bottom-up-tsv").store.names == ["one", "two_4"]
+    blind = FeatureStore.create(tmp_path / "blind", {"frame_x": 6, "region_x": 6})
+    blind.add("blind", regions.read("blind"))
+    with pytest.raises(DataError, match="has no regions in any clip"):
+        from_store(blind.path, tmp_path / "b.tsv", "bottom-up-tsv")
+    for kind in ("npz", "pt"):
+        from_store(blind.path, tmp_path / kind, kind)
+        assert to_store(tmp_path / kind, tmp_path / f"{kind}-back", kind).store.checksum() == blind.checksum()
+
+
 def test_names_that_a_format_cannot_hold(tmp_path: Path) -> None:
     store = FeatureStore.create(tmp_path / "store", {"frame_x": 1})
     for name in ("a/b", "a_b", "c d", "../e"):
