@@ -89,13 +89,18 @@ def role_graph_html(
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{name}</title>'
-        f'<style>{STYLE}</style></head><body><h1 dir="auto">{name}</h1><div>{buttons}</div>\n'
+        f'<style>{_in_a_line(STYLE)}</style></head><body><h1 dir="auto">{name}</h1><div>{buttons}</div>\n'
         '<p class="hint">Point at a box to see what belongs to it; a click holds it, a second click or Esc lets go.'
         f'</p>\n<div class="picture"><svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" role="group" aria-label="role graph">\n'
         + "\n".join([*edges, *notes, *nodes])
-        + f"\n</svg></div><script>{SCRIPT.replace('COLOURS', json.dumps(LAYER_COLOURS), 1)}</script></body></html>\n"
+        + f"\n</svg></div><script>{_in_a_line(SCRIPT.replace('COLOURS', json.dumps(LAYER_COLOURS), 1))}</script>"
+        "</body></html>\n"
     )
+
+
+def _in_a_line(code: str) -> str:
+    return "".join(line.strip() for line in code.splitlines())
 
 
 def _at(point: Point, height: float) -> tuple[float, float]:

@@ -6,18 +6,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
-        "curves", help="training curves of runs", description="A value by epoch, a line a run; the best is ringed."
+    parser = add_kind(
+        subparsers,
+        "curves",
+        run,
+        help="training curves of runs",
+        description="A value by epoch, a line a run; the best is ringed.",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run of graphvtr train")
     parser.add_argument("--value", default="val/rsum", help="what to draw, as logged (default: val/rsum)")
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

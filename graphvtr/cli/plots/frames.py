@@ -6,14 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.eval import add_source_arguments, source_of
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.eval import source_of
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "frames",
+        run,
+        data=True,
         help="which frames each phrase attends to",
         description="A heat map: a row for each action and entity of a caption, a column for each frame of a clip.",
     )
@@ -22,9 +25,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--video", metavar="CLIP", help="name of the clip (default: the split's first)")
     parser.add_argument("--split", default="test", help="split of the clip (default: test)")
     parser.add_argument("--clips", type=Path, metavar="DIR", help="folder of the video files, to show their frames")
-    add_source_arguments(parser)
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,14 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.eval import add_source_arguments, source_of
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.eval import source_of
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "gallery",
+        run,
+        data=True,
         help="what captions or clips find",
         description="A row a query with its best results, right ones green with a tick, wrong ones orange with a "
         "cross, and their scores on each level (HGR, Figures 4 and 5). Clips without pictures are shown by a caption.",
@@ -27,9 +30,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--top", type=int, default=3, help="results a row (default: 3)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of queries (default: 0)")
     parser.add_argument("--clips", type=Path, metavar="DIR", help="folder of the video files")
-    add_source_arguments(parser)
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

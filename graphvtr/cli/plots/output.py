@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from graphvtr.atomic import whole, write_whole
+from graphvtr.cli.eval import add_source_arguments
 from graphvtr.errors import DataError
 
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def add_out_arguments(parser: argparse.ArgumentParser, *formats: str) -> None:
-    """Add ``--out`` and ``--dpi``; ``formats`` are further endings the kind writes."""
+def add_kind(
+    subparsers: argparse._SubParsersAction[Any],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *formats: str,
+    data: bool = False,
+    **texts: str,
+) -> argparse.ArgumentParser:
+    """A parser of ``graphvtr plot NAME`` with ``--out`` and ``--dpi``, to which the kind adds its own arguments.
+
+    Args:
+        subparsers: of ``graphvtr plot``.
+        name: of the kind.
+        run: what it does.
+        formats: further endings it writes.
+        data: also add the arguments that name a dataset; :func:`graphvtr.cli.eval.source_of` reads them back.
+        texts: ``help`` and ``description``.
+    """
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, **texts)
+    if data:
+        add_source_arguments(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help=f"picture: {', '.join((*FORMATS, *formats))}"
     )
     parser.add_argument("--dpi", type=int, default=150, help="dots an inch of a .png (default: 150)")
+    parser.set_defaults(run=run)
+    return parser
 
 
 def check_out(path: Path, *formats: str) -> Path:

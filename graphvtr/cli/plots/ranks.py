@@ -6,14 +6,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.eval import add_source_arguments, source_of
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.eval import source_of
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "ranks",
+        run,
+        data=True,
         help="histograms of ranks",
         description="Where the right item stands for each query, one histogram a score file of graphvtr eval "
         "--save-scores.",
@@ -21,9 +24,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("scores", nargs="+", type=Path, metavar="SCORES.npz", help="of graphvtr eval --save-scores")
     parser.add_argument("--split", default="test", help="split that was evaluated (default: test)")
     parser.add_argument("--direction", default="t2v", choices=("t2v", "v2t"))
-    add_source_arguments(parser)
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +22,10 @@ ROUNDING = 1e-3
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "regions",
+        run,
         help="which regions of a clip's frames a model looks at",
         description="Draw frames of a clip beside their region attention maps (ViSERN, section 4.5; VSR-Net, Figure "
         "7): a row a frame, the caption on top. CLIP is a video file whose regions are in --store, or a clip of "
@@ -32,8 +34,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("checkpoint", type=Path, help="a ViSERN or VSR-Net checkpoint written by graphvtr train")
     add_clip_arguments(parser)
     parser.add_argument("--frames", type=int, default=6, metavar="N", help="frames to show, evenly spaced (default: 6)")
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def add_clip_arguments(parser: argparse.ArgumentParser) -> None:

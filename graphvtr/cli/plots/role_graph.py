@@ -6,13 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure, write_text
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure, write_text
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "role-graph",
+        run,
+        ".html",
         help="a caption's role graph",
         description="Draw the role graph of a caption: the event on top, its actions, their entities; with "
         "--checkpoint also how much each action listens to its neighbours in every layer (HGR, Figure 3). An .html "
@@ -23,8 +26,6 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--into", default="action", choices=("event", "action", "entity"), help="whose attention")
     parser.add_argument("--words", action="store_true", help="also draw the words")
     parser.add_argument("--parser", default="spacy", metavar="NAME", help="parser of the caption (default: spacy)")
-    add_out_arguments(parser, ".html")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

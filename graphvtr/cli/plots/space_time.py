@@ -6,22 +6,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.plots.output import add_out_arguments, check_out, use_files, write_figure
+from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 from graphvtr.cli.plots.regions import add_clip_arguments, check_clip, load_clip
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the kind."""
-    parser = subparsers.add_parser(
+    parser = add_kind(
+        subparsers,
         "space_time",
+        run,
         help="which regions of which frames each frame of a clip hears",
         description="Draw the space-time attention of VSR-Net's relation branch on a clip: a row for each frame that "
         "hears, a column for each region that is heard, and how much each frame counts in the video's vector.",
     )
     parser.add_argument("checkpoint", type=Path, help="a VSR-Net checkpoint written by graphvtr train")
     add_clip_arguments(parser)
-    add_out_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
