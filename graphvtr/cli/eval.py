@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,29 +72,10 @@ def source_of(args: argparse.Namespace) -> DataSource:
         DataError: an ``--option`` without ``=``.
     """
     from graphvtr.datasets import DataSource
+    from graphvtr.datasets.source import parse_options
 
     options = parse_options(args.option)
     return DataSource(args.root, args.store, args.feature, args.parser, args.missing, args.cache, options)
-
-
-def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
-    """``NAME=VALUE`` as a dictionary; a value is JSON where it can be read as such, else text.
-
-    Raises:
-        DataError: an option without ``=``.
-    """
-    from graphvtr.errors import DataError
-
-    options: dict[str, Any] = {}
-    for option in pairs:
-        name, found, text = option.partition("=")
-        if not found or not name:
-            raise DataError(f"--option {option}", "is not NAME=VALUE", "for instance --option num_clips=100")
-        try:
-            options[name] = json.loads(text)
-        except ValueError:
-            options[name] = text
-    return options
 
 
 def run(args: argparse.Namespace) -> int:

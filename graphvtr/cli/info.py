@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Count and print."""
-    from graphvtr.cli.eval import parse_options
+    from graphvtr.datasets.source import parse_options
     from graphvtr.errors import DataError
     from graphvtr.nn.models import MODELS
     from graphvtr.tasks.complexity import PairSize, complexity, default_model

@@ -6,8 +6,7 @@ import importlib.util
 import itertools
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Dataset
 
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.names import first_repeat
@@ -157,39 +157,6 @@ class RetrievalDataset(Dataset):
         return out
 
 
-@dataclass(frozen=True)
-class DataSource:
-    """Where a dataset's files are and how to read them; every field has a command-line flag.
-
-    Args:
-        root: folder of the dataset's own files (captions, split lists).
-        store: feature store written by ``graphvtr extract``, for datasets whose features are not under ``root``.
-        feature: name of the feature where a root holds several.
-        parser: name of the parser that turns captions into role graphs; None takes the dataset's own graphs
-            where it ships them and ``"spacy"`` otherwise.
-        missing: what to do with listed videos that have no feature: ``"skip"`` them with a warning, or ``"error"``;
-            None takes the dataset's default.
-        cache: folder for parsed captions; ``~/.cache/graphvtr`` (or ``$GRAPHVTR_CACHE``) by default.
-        options: what only one dataset knows (``num_clips`` of MovingScenes, for instance).
-    """
-
-    root: Path | None = None
-    store: Path | None = None
-    feature: str | None = None
-    parser: str | None = None
-    missing: str | None = None
-    cache: Path | None = None
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def need_root(self, dataset: str) -> Path:
-        """``root``, or an error that says how to give it."""
-        if self.root is None:
-            raise DataError(f"dataset '{dataset}'", "needs the folder of its files", "pass --root DIR")
-        if not Path(self.root).is_dir():
-            raise DataError(self.root, "no such folder", f"pass the folder of {dataset} as --root")
-        return Path(self.root)
-
-
 DatasetBuilder = Callable[[str, DataSource], RetrievalDataset]
 DATASETS: Registry[DatasetBuilder] = Registry("dataset")
 
@@ -252,6 +219,7 @@ def keep_available(
     source: DataSource,
     where: object,
     default: str,
+    example: str = "",
 ) -> list[str]:
     """The listed videos that have features; the others are skipped with a warning, or an error by ``missing``.
 
@@ -262,6 +230,7 @@ def keep_available(
         source: its ``missing`` decides, ``default`` where that is None.
         where: the file or folder of the features.
         default: ``"skip"`` or ``"error"``.
+        example: a video that has features, to be told where none of the listed ones has.
 
     Raises:
         DataError: a video has no feature and ``missing`` is ``"error"``, or none has.
@@ -276,11 +245,26 @@ def keep_available(
         raise DataError(
             f"{where}: video '{first}'",
             f"has no feature ({lacking} of {len(listed)} listed videos lack one)",
-            "run graphvtr extract on its clip" + (", or pass --missing skip" if kept else ""),
+            "run graphvtr extract on its clip"
+            + (", or pass --missing skip" if kept else "")
+            + (f"; the clips there have names like '{example}'" if example and not kept else ""),
         )
     if lacking:
-        logger.warning("%s: %d of %d listed videos have features in %s", dataset, len(kept), len(listed), where)
+        held = set(kept)
+        share, names = f"{len(kept)} of {len(listed)}", some(video for video in listed if video not in held)
+        logger.warning("%s: %s listed videos have features in %s; not: %s", dataset, share, where, names)
     return kept
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first names, for a message.
+
+    Example:
+        >>> some("abcde"), some("ab")
+        ('a, b, c, ...', 'a, b')
+    """
+    first = list(itertools.islice(names, most + 1))
+    return ", ".join([*first[:most], "..."] if len(first) > most else first)
 
 
 def as_index(positions: Sequence[int]) -> Tensor:

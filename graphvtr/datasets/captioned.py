@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from graphvtr.datasets.base import DataSource, RetrievalDataset, as_index, keep_available
+from graphvtr.datasets.base import RetrievalDataset, as_index, keep_available, some
 from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.names import first_repeat
@@ -81,7 +82,7 @@ class SplitReport:
             (self.unknown, "videos have captions but are on no list"),
         ):
             if names:
-                out.append(f"{len(names):,} {text}: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}")
+                out.append(f"{len(names):,} {text}: {some(names)}")
         if self.duplicates:
             out.append(f"{self.duplicates:,} captions stand more than once for their video")
         return out
@@ -119,7 +120,7 @@ def captioned_dataset(
     captioned = [video for video in listing.videos if listing.captions.get(video)]
     store = open_store(name, source)
     features: Features = store if features_of is None else features_of(store)
-    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip")
+    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip", next(iter(store), ""))
     captions, owner, repeated = _chosen(videos, listing.captions, source)
     for line in replace(report, duplicates=repeated).lines():
         logger.warning("%s: %s", where, line)

@@ -114,7 +114,7 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", fix: st
             for column in columns:
                 if column not in header:
                     found = f"columns {', '.join(header)}" if header else "no lines"
-                    raise DataError(path, f"has no column '{column}' but {found}", f"columns: {', '.join(columns)}")
+                    raise DataError(path, f"has no column '{column}' but {found}", _columns(columns, delimiter))
             for row in reader:
                 if None in row or None in row.values():
                     raise DataError(
@@ -147,6 +147,11 @@ def read_pairs(path: Path, delimiter: str = "\t", fix: str = "check --root") -> 
     if not out:
         raise DataError(path, "is empty", "give one caption a line")
     return out
+
+
+def _columns(columns: Sequence[str], delimiter: str) -> str:
+    name = {",": "a comma", "\t": "a tab"}.get(delimiter, delimiter)
+    return f"columns: {', '.join(columns)}, with {name} between them"
 
 
 class Row:

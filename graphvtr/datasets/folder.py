@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
-from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
+from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options, open_store
 from graphvtr.datasets.files import need_file, one_line, read_table
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
+from graphvtr.video import FeatureStore
 from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 SPLITS = ("train", "val", "test", "all")
@@ -22,7 +25,8 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
     Expected below ``source.root``: ``captions.csv`` with the columns ``video`` and ``caption``, a row a caption, and
     ``split`` (``train``, ``val`` or ``test``, the same for all captions of a video) if there is one. Without it
     videos are split by a hash of their name: 80, 10 and 10 %, roughly. ``video`` is the clip's name as
-    ``graphvtr extract`` has it (its file name without the ending, which may stand there too).
+    ``graphvtr extract`` has it: its file name without the ending; the ending and the folders below ``source.root``
+    may stand there too (``sub/beach.mp4``).
 
     .. code-block:: text
 
@@ -36,7 +40,7 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
         source: ``root``, ``store`` and the options ``max_captions`` and ``duplicate_captions``.
 
     Raises:
-        DataError: unknown split, a missing or malformed file, a video in two splits.
+        DataError: unknown split, a missing or malformed file, a video in two splits, two of one file name.
     """
     check_split("folder", split, SPLITS)
     check_options("folder", source)
@@ -46,8 +50,33 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
     videos = [video for video, part in part_of.items() if split in (part, "all")]
     if not videos:
         found = ", ".join(sorted(set(part_of.values())))
-        raise DataError(path, f"has no video of the split '{split}'", f"splits found: {found}")
-    return captioned_dataset("folder", split, source, Listing(videos, captions, path, path))
+        raise DataError(
+            path,
+            f"has no video of the split '{split}'",
+            f"splits found: {found}; choose of them by --split, --train_split, --val_split",
+        )
+    name_of = names_in_store(part_of, open_store("folder", source), path)
+    captions = {name_of[video]: sentences for video, sentences in captions.items()}
+    return captioned_dataset("folder", split, source, Listing([name_of[v] for v in videos], captions, path, path))
+
+
+def names_in_store(videos: Iterable[str], store: FeatureStore, path: Path) -> dict[str, str]:
+    """Video of the csv -> clip of the store: of the same name, else of the file's name without its folders, as
+    ``graphvtr extract`` names clips.
+
+    Raises:
+        DataError: two videos are the same clip.
+    """
+    out: dict[str, str] = {}
+    video_of: dict[str, str] = {}
+    for video in videos:
+        last = video.rpartition("/")[2]
+        out[video] = last if video not in store and last in store else video
+        first = video_of.setdefault(out[video], video)
+        if first != video:
+            problem = f"and '{first}' are both the clip '{last}' of {store.path}"
+            raise DataError(f"{path}: video '{video}'", problem, "rename one of the files and extract it again")
+    return out
 
 
 def read_captions_csv(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -13,17 +13,11 @@ import numpy as np
 import torch
 
 from graphvtr._optional import optional_import
-from graphvtr.datasets.base import (
-    DATASETS,
-    DataSource,
-    RetrievalDataset,
-    as_index,
-    check_split,
-    keep_available,
-)
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, as_index, check_split, keep_available
 from graphvtr.datasets.captioned import Listing, compare
 from graphvtr.datasets.files import read_captions, read_json
 from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.text import Vocabulary

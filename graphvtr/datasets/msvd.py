@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
 from graphvtr.datasets.files import need_file, one_line, read_captions, read_list, read_lists
+from graphvtr.datasets.source import DataSource
 
 OFFICIAL = {"train": 1200, "val": 100, "test": 670}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphvtr.datasets.base import DataSource
+from graphvtr.datasets.source import DataSource
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.text import get_parser
 from graphvtr.text.cache import CachedParser

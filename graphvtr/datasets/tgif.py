@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
 from graphvtr.datasets.files import need_file, one_line, read_list, read_lists, read_pairs, read_table
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 
 RELEASE = "put {} of https://github.com/raingo/TGIF-Release (folder data) there"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
 from graphvtr.datasets.files import need_file, numbered_lines, read_pairs
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 
 OFFICIAL = {"train": 1200, "val": 100, "test": 670}

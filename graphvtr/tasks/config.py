@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.datasets import DATASETS, DataSource, build_dataset
+from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo
@@ -185,9 +187,18 @@ def _documented(docstring: str) -> dict[str, str]:
 
 
 def _tidy(arguments: Sequence[str]) -> list[str]:
-    """``--batch-size`` is ``--batch_size``, and ``--config hgr`` a shipped file unless there is a file of that name."""
+    """``--batch-size`` is ``--batch_size``, ``--config hgr`` a shipped file unless there is a file of that name, and
+    ``--option NAME=VALUE`` an entry of ``--options``, as in the other commands."""
     out: list[str] = []
+    options: list[str] = []
     for argument in arguments:
+        if out and out[-1] == "--option":
+            options.append(argument)
+            out.pop()
+            continue
+        if argument.startswith("--option="):
+            options.append(argument.removeprefix("--option="))
+            continue
         if argument.startswith("--"):
             name, *value = argument.split("=", 1)
             argument = "=".join(["--" + name[2:].replace("-", "_"), *value])
@@ -195,4 +206,8 @@ def _tidy(arguments: Sequence[str]) -> list[str]:
             shipped = SHIPPED / f"{argument}.yaml"
             argument = str(shipped) if shipped.is_file() else argument
         out.append(argument)
-    return out
+    return out + [f"--options.{name}={_flag(value)}" for name, value in parse_options(options).items()]
+
+
+def _flag(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

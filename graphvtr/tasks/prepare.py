@@ -64,7 +64,11 @@ def build_model(
         if region is not None:
             values["region_dim"] = int(region.tensors["x"].size(1))
         elif accepted["region_dim"].default is not None:  # None: the model says itself whether it can do without
-            raise DataError(f"dataset '{dataset.name}'", f"has no regions, which {name} needs", "extract regions")
+            raise DataError(
+                f"dataset '{dataset.name}'",
+                f"has no regions, which {name} needs",
+                "run graphvtr extract with --detector",
+            )
     for option in options or {}:
         if option not in accepted:
             raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(accepted)}")

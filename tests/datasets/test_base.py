@@ -93,11 +93,13 @@ def test_keep_available(caplog: pytest.LogCaptureFixture) -> None:
     has = {"a", "c"}.__contains__
     with caplog.at_level(logging.WARNING):
         assert keep_available("tiny/train", ["a", "b", "c"], has, DataSource(), "STORE", "skip") == ["a", "c"]
-    assert "2 of 3 listed videos have features in STORE" in caplog.text
+    assert "2 of 3 listed videos have features in STORE; not: b" in caplog.text
     with pytest.raises(DataError, match=r"STORE: video 'b': has no feature \(1 of 3.*or pass --missing skip"):
         keep_available("tiny/train", ["a", "b", "c"], has, DataSource(missing="error"), "STORE", "skip")
     with pytest.raises(DataError, match=r"video 'x': has no feature \(1 of 1 listed videos lack one\) \(run"):
         keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip")
+    with pytest.raises(DataError, match=r"run graphvtr extract on its clip; the clips there have names like 'clip 7'"):
+        keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip", "clip 7")
     with pytest.raises(DataError, match="missing='maybe': unknown"):
         keep_available("tiny/train", ["a"], has, DataSource(missing="maybe"), "STORE", "skip")
 
@@ -129,7 +131,7 @@ def test_pyg_s_loader_batches_both_graphs() -> None:
 
 def test_every_module_of_the_folder_is_registered() -> None:
     modules = {module.name for module in pkgutil.iter_modules(graphvtr.datasets.__path__)}
-    assert modules - {"base", "captioned", "files", "parsing"} == {
+    assert modules - {"base", "captioned", "files", "parsing", "source"} == {
         entry.__module__.split(".")[2]
         for entry in (getattr(entry, "func", entry) for entry in map(DATASETS.__getitem__, DATASETS))
         if entry.__module__.startswith("graphvtr.")

@@ -78,6 +78,7 @@ def test_tables_take_quotes_line_ends_and_marks(tmp_path: Path) -> None:
         (b"", "has no column 'video' but no lines"),
         (b"video,caption\n", "has a header and nothing else"),
         (b"clip,caption\na,b\n", "has no column 'video' but columns clip, caption"),
+        (b"video;caption\na;b\n", "has no column 'video' but columns video;caption .*with a comma between them"),
         (b"video,caption\na\n", "line 2: has not the 2 fields of the header"),
         (b"video,caption\na,b,c\n", "line 2: has not the 2 fields"),
         (b'video,caption\na,"b\n', "cannot be read: unexpected end of data"),

@@ -236,6 +236,16 @@ def test_folder(root: Path, source: Source) -> None:
         build_dataset("folder", "val", features)
 
 
+def test_folder_takes_paths_and_names_alike(root: Path, source: Source) -> None:
+    """``graphvtr extract`` names a clip by its file's name, wherever below the folder it lies."""
+    (root / "captions.csv").write_text("video,caption,split\nsub/deep/beach.mp4,a dog,train\nsub/kitchen,a cat,train\n")
+    dataset = build_dataset("folder", "train", source(["beach", "sub/kitchen", "kitchen"]))
+    assert dataset.videos == ["beach", "sub/kitchen"]
+    (root / "captions.csv").write_text("video,caption,split\na/beach.mp4,a dog,train\nb/beach.mp4,a cat,test\n")
+    with pytest.raises(DataError, match=r"video 'b/beach': and 'a/beach' are both the clip 'beach' of .*rename one"):
+        build_dataset("folder", "train", DataSource(root, root.parent / "store"))
+
+
 def test_folder_without_splits(tmp_path: Path) -> None:
     path = tmp_path / "captions.csv"
     path.write_text("caption,video\n" + "".join(f"a dog,clip{number}.webm\n" for number in range(300)))

@@ -36,6 +36,19 @@ def test_flags() -> None:
     assert "vocab_size" not in found.model_options
 
 
+def test_options_of_a_dataset_are_given_as_in_other_commands(tmp_path: Path) -> None:
+    given = ["--option", "max_captions=5", "--option=features=disk", "--lr", "1", "--option", "sizes=[1, 2]"]
+    wanted = {"max_captions": 5, "features": "disk", "sizes": [1, 2]}
+    found = Configuration("hgr", [*BASE, *given])
+    assert found.part(DataSource).options == wanted
+    assert found.part(TrainOptions).lr == 1
+    (tmp_path / "run.yaml").write_text(found.yaml())
+    again = Configuration("hgr", ["--config", str(tmp_path / "run.yaml"), "--option", "max_captions=7"])
+    assert again.part(DataSource).options == {**wanted, "max_captions": 7}
+    with pytest.raises(DataError, match="--option 5: is not NAME=VALUE"):
+        Configuration("hgr", [*BASE, "--option", "5"])
+
+
 def test_defaults_are_those_of_the_classes() -> None:
     found = Configuration("hgr", BASE)
     assert found.part(TrainOptions) == TrainOptions()

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.cad120.annotations import Annotations, LabelledClip, Recording
 from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.graphs import build_graph
 from graphvtr.datasets.cad120.units import Unit, make_units
 from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
 from graphvtr.text import pack

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphvtr.datasets.base import DATASETS, DataSource, RetrievalDataset, check_split
+from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.moving_scenes.cache import Settings, SplitFiles, load_or_make
 from graphvtr.datasets.moving_scenes.generate import SPLITS
 from graphvtr.datasets.moving_scenes.render import render
 from graphvtr.datasets.moving_scenes.script import Script
 from graphvtr.datasets.moving_scenes.simulate import simulate
 from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 
 
