@@ -13,6 +13,8 @@ from graphvtr.errors import DataError
 from graphvtr.metrics import Positives, chance_level
 from graphvtr.plot.style import line_style, plain, pyplot, wrap
 
+MANY = 5  # names that still fit into a corner of the axes
+
 
 def plot_curves(
     runs: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "validation rsum", best: str | None = "max"
@@ -34,7 +36,7 @@ def plot_curves(
     if not runs or any(not len(values) for values in runs.values()):
         raise DataError("runs", "hold no values", "give one value an epoch")
     if ax is None:
-        _, ax = pyplot().subplots(figsize=(6.4, 3.8), layout="constrained")
+        _, ax = pyplot().subplots(figsize=(9.0 if len(runs) > MANY else 6.4, 3.8), layout="constrained")
     for position, (name, values) in enumerate(runs.items()):
         numbers = np.asarray(values, dtype=float)
         epochs = np.arange(1, len(numbers) + 1)
@@ -110,5 +112,8 @@ def plot_rank_histogram(
 
 
 def _legend(ax: Any) -> None:
-    for text in ax.legend(fontsize=8).get_texts():
+    """Inside the axes; beside them where many names would cover the drawing."""
+    many = len(ax.get_legend_handles_labels()[1]) > MANY
+    beside = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)} if many else {}
+    for text in ax.legend(fontsize=8, **beside).get_texts():
         text.set(**plain())

@@ -11,6 +11,8 @@ import numpy as np
 from graphvtr.errors import DataError
 from graphvtr.plot.style import CARD_COLOUR, RIGHT_COLOUR, WRONG_COLOUR, plain, pyplot, wrap
 
+LEVELS_WIDTH, BESIDE_WIDTH = 46, 90  # letters of level scores below a clip, beside a caption
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -67,11 +69,12 @@ def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frame
     if not queries or len(queries) != len(hits) or len({len(row) for row in hits}) != 1 or not hits[0]:
         raise DataError("hits", f"do not fit {len(queries)} queries", "give every query the same number of clips")
     columns = len(hits[0])
+    lines = max(_levels(hit.levels, LEVELS_WIDTH).count("\n") for row in hits for hit in row)
     plt = pyplot()
     figure, axes = plt.subplots(
         len(queries),
         columns + 1,
-        figsize=(2.4 + 3.1 * columns, 0.35 + 1.45 * len(queries)),
+        figsize=(2.4 + 3.1 * columns, 0.35 + (1.45 + 0.14 * lines) * len(queries)),
         width_ratios=[0.95, *[1.25] * columns],
         squeeze=False,
         layout="constrained",
@@ -110,10 +113,10 @@ def plot_caption_gallery(
     if not clips or len(clips) != len(found) or not all(found):
         raise DataError("found", f"does not fit {len(clips)} clips", "give every clip one caption or more")
     most = max(map(len, found))
-    leveled = any(caption.levels for row in found for caption in row)
+    lines = max(_levels(one.levels, BESIDE_WIDTH).count("\n") + bool(one.levels) for row in found for one in row)
     plt = pyplot()
     figure, axes = plt.subplots(
-        len(clips), 2, figsize=(10.2, 0.3 + (0.35 + (0.52 if leveled else 0.4) * most) * len(clips)),
+        len(clips), 2, figsize=(10.2, 0.3 + (0.35 + (0.4 + 0.15 * lines) * most) * len(clips)),
         width_ratios=[0.48, 1.0], squeeze=False, layout="constrained",
     )  # fmt: skip
     for row, (clip, best) in enumerate(zip(clips, found, strict=True)):
@@ -125,7 +128,7 @@ def plot_caption_gallery(
         for rank, caption in enumerate(best, start=1):
             colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
             lines = wrap(f"{rank}. {caption.text}", 78, 2)
-            levels = _levels(caption.levels)
+            levels = _levels(caption.levels, BESIDE_WIDTH).replace("\n", "\n    ")
             text.text(
                 0.0, 1 - (rank - 0.5) / most, f"{mark} {caption.score:.3f}", color=colour, fontsize=9, va="center",
                 transform=text.transAxes, weight="bold",
@@ -137,8 +140,15 @@ def plot_caption_gallery(
     return figure
 
 
-def _levels(levels: Mapping[str, float]) -> str:
-    return "  ".join(f"{level} {score:.2f}" for level, score in levels.items())
+def _levels(levels: Mapping[str, float], width: int) -> str:
+    """The scores of the levels, in lines of at most ``width`` letters."""
+    lines = [""]
+    for level, score in levels.items():
+        text = f"{level} {score:.2f}"
+        if lines[-1] and len(lines[-1]) + len(text) + 2 > width:
+            lines.append("")
+        lines[-1] += f"  {text}" if lines[-1] else text
+    return "\n".join(lines)
 
 
 def _strip(frames: np.ndarray[Any, Any], count: int) -> np.ndarray[Any, Any]:
@@ -174,4 +184,4 @@ def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
         spine.set_linestyle("-" if hit.right else (0, (4, 2)))
     ax.set_title(f"{mark} {rank}. {hit.name[:28]}  {hit.score:.3f}", fontsize=8, color=colour, loc="left", **plain())
     if hit.levels:
-        ax.set_xlabel(_levels(hit.levels), fontsize=7, **plain())
+        ax.set_xlabel(_levels(hit.levels, LEVELS_WIDTH), fontsize=7, **plain())

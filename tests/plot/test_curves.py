@@ -21,6 +21,16 @@ def test_a_line_a_run_with_its_best_epoch_ringed() -> None:
     assert not [r for r in plot_curves({"a": [1.0]}, best=None).lines if r.get_fillstyle() == "none"]
 
 
+@pytest.mark.parametrize("runs", [2, 7])
+def test_names_cover_no_curve(runs: int) -> None:
+    ax = plot_curves({f"a run with a name as long as this one {i}": [1.0 * i, 2.0 + i] for i in range(runs)})
+    ax.figure.canvas.draw()
+    legend = ax.get_legend().get_window_extent()
+    assert (legend.x0 > ax.get_window_extent().x1) == (runs == 7)
+    assert legend.x1 <= ax.figure.bbox.width
+    assert legend.y0 >= 0
+
+
 def test_shares_by_doubling_bins() -> None:
     ax = plot_rank_histogram({"a": [1, 1, 2, 3, 4, 9], "b": np.array([1, 16])}, items=20)
     assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "2", "3–4", "5–8", "9–16", "17–20"]

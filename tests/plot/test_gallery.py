@@ -32,6 +32,19 @@ def test_rows_are_queries_and_columns_ranks() -> None:
     plt.close(figure)
 
 
+def test_many_levels_stay_below_their_clips() -> None:
+    levels = {f"concept_{i}": 0.25 for i in range(7)}
+    hits = [Hit(clip(1), 0.5, True, "a", levels), Hit(None, 0.4, False, "b", levels, "a caption " * 40)]
+    figure = plot_gallery(["a query"] * 2, [hits, hits])
+    figure.canvas.draw()
+    labels = [ax.xaxis.label for ax in figure.axes if ax.get_xlabel()]
+    assert [label.get_text().split() for label in labels] == [[x for n in levels for x in (n, "0.25")]] * 4
+    boxes = [label.get_window_extent() for label in labels]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width and box.y0 >= 0 for box in boxes)
+    plt.close(figure)
+
+
 def test_signs_are_signs() -> None:
     figure = plot_gallery(["$5 for a_b, $6"], [[Hit(clip(1), 0.5, True, "$x_1$", {"a_b$c$": 0.1})]])
     figure.canvas.draw()

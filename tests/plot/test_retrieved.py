@@ -74,7 +74,8 @@ def test_clips_without_pictures_are_shown_by_another_caption(scenes: MovingScene
 
 def test_long_captions_stay_in_their_rows() -> None:
     clip = np.zeros((2, 8, 8, 3), dtype=np.uint8)
-    found = [FoundCaption("word " * 200, 0.5, True, {"event": 0.1}), FoundCaption("b" * 300, 0.4, False)]
+    levels = {f"concept_{i}": 0.1 for i in range(7)}
+    found = [FoundCaption("word " * 200, 0.5, True, levels), FoundCaption("b" * 300, 0.4, False, levels)]
     figure = plot_caption_gallery([clip, clip], [found, found])
     figure.canvas.draw()
     for ax in figure.axes[1::2]:

@@ -19,8 +19,9 @@ def add_kind(
     name: str,
     run: Callable[[argparse.Namespace], int],
     *formats: str,
+    help: str,
+    description: str,
     data: bool = False,
-    **texts: str,
 ) -> argparse.ArgumentParser:
     """A parser of ``graphvtr plot NAME`` with ``--out`` and ``--dpi``, to which the kind adds its own arguments.
 
@@ -29,10 +30,10 @@ def add_kind(
         name: of the kind.
         run: what it does.
         formats: further endings it writes.
+        help, description: of the parser.
         data: also add the arguments that name a dataset; :func:`graphvtr.cli.eval.source_of` reads them back.
-        texts: ``help`` and ``description``.
     """
-    parser: argparse.ArgumentParser = subparsers.add_parser(name, **texts)
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=help, description=description)
     if data:
         add_source_arguments(parser)
     parser.add_argument(
