@@ -16,7 +16,8 @@ class FusedConvolution(nn.Module):
     At inference :math:`\mathrm{BN}(W * x) = \frac{\gamma}{\sigma} W * x + \beta - \frac{\gamma \mu}{\sigma}` is a
     convolution. On a CPU oneDNN also applies ReLU6 while it writes the result, as in models that ``torch.compile``
     has frozen; three passes over memory become one, which makes EfficientNet-Lite three times as quick
-    (``benchmarks/extraction.py``). Numbers differ from the three steps by rounding only.
+    (``benchmarks/extraction.py``). Numbers differ from the three steps by rounding only, and unlike those of
+    ``F.conv2d`` they are the same for any number of threads, so that stores are, however many processes made them.
 
     Args:
         convolution: in evaluation mode, zero padding; a submodule ``static_padding`` is taken over.
@@ -51,10 +52,11 @@ class FusedConvolution(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         x = x if self.before is None else self.before(x)
-        if self.relu6 and _has_onednn(x):
+        if _has_onednn(x):
             sizes: list[Sequence[int]] = [list(size) for size in (self.padding, self.stride, self.dilation)]
+            after: tuple[str, list[float], str] = ("hardtanh", [0.0, 6.0], "") if self.relu6 else ("none", [], "")
             fused = torch.ops.mkldnn._convolution_pointwise
-            return fused(x, self.weight, self.bias, *sizes, self.groups, "hardtanh", [0.0, 6.0], "")  # type: ignore[no-any-return]
+            return fused(x, self.weight, self.bias, *sizes, self.groups, *after)  # type: ignore[no-any-return]
         out = F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
         return F.hardtanh_(out, 0.0, 6.0) if self.relu6 else out
 

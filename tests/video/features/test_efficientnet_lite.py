@@ -82,6 +82,19 @@ def test_fused_network_is_the_package_s_own(network, frames, monkeypatch):
     torch.testing.assert_close(found, network.feature_map(frames), atol=2e-4, rtol=1e-4)
 
 
+def test_numbers_do_not_depend_on_threads(network, frames):
+    """A store is the same whether one process with two threads made it or two processes with one."""
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(network.feature_map(frames))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 @pytest.mark.real
 def test_input_is_scaled_as_the_network_was_trained(network, real_data, monkeypatch):
     """The stem's batch norm remembers the variance of its training input; ImageNet's usual scaling misses it 4-fold."""
