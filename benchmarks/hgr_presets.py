@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--train-only", action="store_true", help="train what is missing, no tables")
-    parser.add_argument("--data", nargs="+", choices=DATASETS, default=DATASETS, help="what is trained")
+    parser.add_argument("--data", nargs="*", default=DATASETS, help="what is trained; none: tables of what is there")
     parser.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
