@@ -12,6 +12,7 @@ import torch
 
 from graphvtr.datasets import DATASETS, DataSource, build_dataset
 from graphvtr.datasets.dense import read_activitynet, read_youcook2
+from graphvtr.datasets.files import read_captions, read_list
 from graphvtr.datasets.folder import clip_name, read_captions_csv
 from graphvtr.datasets.tgif import gif_names, read_tgif_qa
 from graphvtr.datasets.vatex import halves
@@ -148,6 +149,21 @@ def test_msvd(root: Path, source: Source) -> None:
     (root / "test_list.txt").write_text("b_1_6\n")
     dataset = build_dataset("msvd", "test", source(["a_0_5", "b_1_6"]))
     assert (dataset.videos, dataset.captions) == (["b_1_6"], ["a cat", "cats"])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("split", "videos", "captions"), [("train", 1200, 48_774), ("val", 100, 4290), ("test", 670, 27_763)]
+)
+def test_real_msvd(real_data: Path, tmp_path: Path, source: Source, split: str, videos: int, captions: int) -> None:
+    folder = real_data / "msvd98"
+    listed = read_list(folder / f"{split}_list.txt")
+    every = read_captions(folder / "captions_msvd.json")
+    assert (len(listed), sum(len(every[video]) for video in listed)) == (videos, captions)
+    dataset = build_dataset("msvd", split, DataSource(folder, source(listed[:2]).store))
+    assert dataset.report.official == (dataset.report.listed,) == (videos,)
+    assert dataset.report.elsewhere == dataset.report.unknown == dataset.report.without_captions == []
+    assert len(dataset.report.without_features) == videos - 2
 
 
 # --- captions of segments ----------------------------------------------------------------------------------------
