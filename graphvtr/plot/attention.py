@@ -101,17 +101,25 @@ def phrase_frame_weights(model: RetrievalModel, graph: RoleGraph, video: VideoGr
     phrases: list[str] = []
     with torch.inference_mode():
         clip, text = model.encode_video(video), model.encode_text(graph)
-        for level in model.levels:
+        for level in model.frame_levels:
             matcher = model.matchers[level]
             if not isinstance(matcher, LocalAttentiveMatch):
                 continue
             rows.append(matcher.frame_weights(clip[level], text[level]).cpu())
-            for node in range(len(rows[-1])):
-                role = "V" if level == "action" else ROLES[int(graph["entity"].role[node])]
-                phrases.append(f"{graph.phrase(level, node)}  [{role}]")
+            phrases += _phrases(graph, level, len(rows[-1]))
     if not rows:
         raise DataError(type(model).__name__, "has no level that attends over frames", "use an HGR model")
     return torch.cat(rows), phrases
+
+
+def _phrases(graph: RoleGraph, level: str, count: int) -> list[str]:
+    """What the rows of a level stand for, with roles; HANet's ``individual_action`` are the actions once more."""
+    kind = level.rpartition("_")[2]
+    if kind not in ("action", "entity"):
+        return [f"{level} {row}" for row in range(count)]
+    roles = ["V"] * count if kind == "action" else [ROLES[role] for role in graph["entity"].role.tolist()]
+    prefix = "" if kind == level else f"{level.removesuffix(kind).strip('_')}: "
+    return [f"{prefix}{graph.phrase(kind, node)}  [{roles[node]}]" for node in range(count)]
 
 
 def plot_phrase_frames(

@@ -8,10 +8,10 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
-from graphvtr.nn import HGR, VSE
+from graphvtr.nn import HGR, VSE, HANet
 from graphvtr.plot import phrase_frame_weights, plot_phrase_frames, plot_role_attention, role_attention
 from graphvtr.plot.role_graph import THIN, WIDE
-from graphvtr.text import Vocabulary
+from graphvtr.text import ConceptVocabulary, Vocabulary
 
 
 def caption() -> RoleGraph:
@@ -94,6 +94,20 @@ def test_phrases_and_frames(model: HGR) -> None:
     assert ax.get_yticklabels()[0].get_text().endswith("…  [ARGM-TMP]")
     alone = plot_phrase_frames(np.full((1, 200), 1 / 200), ["x" * 300])
     assert len(alone.get_xticks()) <= 16
+
+
+def test_phrases_of_every_model_that_attends_to_frames() -> None:
+    """HANet matches actions and entities twice: after reasoning and on their own."""
+    model = HANet(20, 6, hidden=8, word_dim=5).eval()
+    weights, phrases = phrase_frame_weights(model, caption(), VideoGraph.build(torch.randn(9, 6)))
+    once = ["chases  [V]", "barks  [V]", "a dog  [ARG0]", "a cat  [ARG1]"]
+    assert phrases == [*once, *(f"individual: {phrase}" for phrase in once)]
+    torch.testing.assert_close(weights.sum(1), torch.ones(8))
+    concepts = ConceptVocabulary([("dog", 5), ("cat", 3)], [("chase", 2)]).to_dict()
+    model = HANet(20, 6, hidden=8, word_dim=5, concepts=concepts).eval()  # matched with concepts after reasoning
+    weights, phrases = phrase_frame_weights(model, caption(), VideoGraph.build(torch.randn(9, 6)))
+    assert phrases == [f"individual: {phrase}" for phrase in once]
+    assert weights.shape == (4, 9)
 
 
 @pytest.mark.parametrize(

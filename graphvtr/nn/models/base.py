@@ -70,6 +70,11 @@ class RetrievalModel(nn.Module, ABC):
         return self.fuse(self.level_scores(video, text))
 
     @property
+    def frame_levels(self) -> tuple[str, ...]:
+        """The levels whose vectors of a video, where it has several, are those of its frames."""
+        return self.levels
+
+    @property
     def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words; None for a model that has none of its own."""
         return None

@@ -134,6 +134,11 @@ class HANet(LimitedInputs, ConceptModel):
         """
         return self.video_encoder(graph)  # type: ignore[no-any-return]
 
+    @property
+    def frame_levels(self) -> tuple[str, ...]:
+        """With concepts, actions and entities after reasoning are matched with concepts of the video, not frames."""
+        return tuple(level for level in self.levels if not self.video_encoder.top.get(level))
+
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
         """See :class:`graphvtr.nn.encoders.HANetTextEncoder`.
 
