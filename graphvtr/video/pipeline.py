@@ -14,6 +14,7 @@ from graphvtr.errors import DataError
 from graphvtr.video.clip_files import printable
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
+from graphvtr.video.memory import trim_memory
 from graphvtr.video.motion.base import MotionFeaturizer
 from graphvtr.video.regions.base import RegionDetector, Regions
 from graphvtr.video.regions.describe import describe_frames_and_regions
@@ -121,6 +122,8 @@ class ClipPipeline:
         )
         for part, frames, inner in _overlapping(stream, getattr(self.featurizer, "context", 0)):
             clip.append(self._describe_part(part, frames, inner, clip.name))
+            if len(part.time) == self.chunk:  # a long clip: there are more to come
+                trim_memory()
         if self.linker is not None and self.detector is not None:
             regions = Regions(*(clip.small(f"region_{key}") for key in ("box", "score", "frame")))
             clip.put("region_track", self.linker(regions, clip.rows("region_x")))
