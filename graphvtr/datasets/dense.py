@@ -57,7 +57,9 @@ def activitynet(split: str, source: DataSource) -> RetrievalDataset:
     check_options("activitynet", source, ("unit",))
     root = source.need_root("activitynet")
     name = ACTIVITYNET[split]
-    path = need_file(root, name, f"put {name} of the ActivityNet Captions release (captions.zip) there")
+    path = need_file(
+        root, name, f"put {name} of https://cs.stanford.edu/people/ranjaykrishna/densevid/captions.zip there"
+    )
     return _dense("activitynet", split, source, path, read_activitynet(path), "video", ACTIVITYNET_VIDEOS[split])
 
 

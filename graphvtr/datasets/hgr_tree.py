@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from graphvtr._optional import optional_import
 from graphvtr.datasets.base import DATASETS, RetrievalDataset, as_index, check_split, keep_available
 from graphvtr.datasets.captioned import Listing, compare
 from graphvtr.datasets.files import read_captions, read_json
@@ -22,7 +21,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.text import Vocabulary
 from graphvtr.text.precomputed import PrecomputedParser
-from graphvtr.video.store.convert.arrays import read_names
+from graphvtr.video.store.convert.arrays import load_npy, open_hdf5, read_names
 
 logger = logging.getLogger(__name__)
 
@@ -179,10 +178,7 @@ class MeanFeatures:
 
     def __init__(self, path: Path, videos: list[str]) -> None:
         self.path = path
-        try:
-            rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise DataError(path, f"is not a plain npy file: {error}", "save it again as a float array") from error
+        rows = load_npy(path, mmap=True)
         if rows.ndim != 2 or len(rows) != len(videos):
             raise DataError(path, f"has shape {list(rows.shape)}", f"give [{len(videos)}, D], one row a video")
         self._rows, self._row_of = rows, {video: row for row, video in enumerate(videos)}
@@ -221,10 +217,5 @@ def open_features(root: Path, short: str, videos: list[str], feature: str | None
         yield MeanFeatures(found["MP", name], videos)
         return
     path = found["SA", name]
-    h5py = optional_import("h5py", "hdf5", "reading HGR's frame features")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error}", "copy it again") from error
-    with file:
+    with open_hdf5(path) as file:
         yield FrameFeatures(path, file)

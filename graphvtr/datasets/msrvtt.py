@@ -13,11 +13,16 @@ from graphvtr.datasets.files import need_file, one_line, read_json, read_list, r
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 
+SHARED = "https://github.com/ArrowLuo/CLIP4Clip/releases/download/v0.0/msrvtt_data.zip"
 ANNOTATION = (
-    "put MSRVTT_data.json (or train_val_videodatainfo.json and test_videodatainfo.json) of the MSR-VTT release there"
+    "put MSRVTT_data.json (or train_val_videodatainfo.json and test_videodatainfo.json) of the MSR-VTT release there, "
+    f"for instance of {SHARED}"
 )
-LISTS_1KA = "put MSRVTT_train.9k.csv (or .7k.csv) and MSRVTT_JSFUSION_test.csv of the 1k-A split there"
-LISTS_1KB = "put train_list_miech.txt and test_list_miech.txt of the 1k-B split (collaborative-experts) there"
+LISTS_1KA = f"put MSRVTT_train.9k.csv (or .7k.csv) and MSRVTT_JSFUSION_test.csv of the 1k-A split there, of {SHARED}"
+LISTS_1KB = (
+    "put train_list_miech.txt and test_list_miech.txt of the 1k-B split there, of "
+    "https://github.com/albanie/collaborative-experts (misc/datasets/msrvtt)"
+)
 VALIDATION = tuple(f"video{number}" for number in range(6513, 7010))
 FULL = {"train": (6513, 6573), "val": (497,), "test": (2990,)}  # papers that build on HGR say 6,573
 
@@ -49,8 +54,9 @@ def msrvtt(protocol: str, split: str, source: DataSource) -> RetrievalDataset:
     Test captions of 1k-A are those of the csv; of 1k-B the first caption of each video. Some papers count 6,573
     training videos; both numbers are taken for official.
 
-    Where the annotation is missing, ``MSRVTT_val_fold_1.csv`` to ``_4.csv`` (one caption for each of the 9k
-    training videos) are used for 1k-A.
+    A widely shared copy of ``MSRVTT_data.json`` calls the split of every video ``train``; the official one, by number,
+    is taken then. Where the annotation is missing, ``MSRVTT_val_fold_1.csv`` to ``_4.csv`` (one caption for each of the
+    9k training videos) are used for 1k-A.
 
     Args:
         protocol: ``"full"``, ``"1k-A"``, ``"1k-A-7k"`` or ``"1k-B"``.
@@ -70,12 +76,30 @@ def msrvtt(protocol: str, split: str, source: DataSource) -> RetrievalDataset:
 
 def _full(root: Path, split: str) -> Listing:
     path, part_of, captions = read_annotation(root, test=split == "test")
+    if set(part_of.values()) == {"train"} and not {*VALIDATION, "video7010"}.isdisjoint(part_of):
+        part_of = {video: official_part(video, path) for video in part_of}  # a copy that calls every video "train"
     wanted = {"trainval": ("train", "validate"), "val": ("validate",)}.get(split, (split,))
     videos = [video for video, part in part_of.items() if part in wanted]
     if not videos:
         raise DataError(path, f"has no video whose split is {' or '.join(wanted)}", ANNOTATION)
     official = FULL.get(split, tuple(number + 497 for number in FULL["train"]))
     return Listing(videos, captions, path, path, official, frozenset(part_of) - set(videos))
+
+
+def official_part(video: str, path: Path) -> str:
+    """``train``, ``validate`` or ``test``: MSR-VTT's own split goes by the number of the video.
+
+    Raises:
+        DataError: its name has none.
+
+    Example:
+        >>> [official_part(f"video{number}", Path()) for number in (6512, 6513, 7009, 7010)]
+        ['train', 'validate', 'validate', 'test']
+    """
+    number = video.removeprefix("video")
+    if not number.isdigit():
+        raise DataError(f"{path}: video '{video}'", "has no number", "give names as video7010, or the videos' split")
+    return "train" if int(number) < 6513 else "validate" if int(number) < 7010 else "test"
 
 
 def _one_k_a(train_file: str, root: Path, split: str) -> Listing:

@@ -7,6 +7,8 @@ from graphvtr.datasets.captioned import Listing, captioned_dataset, check_option
 from graphvtr.datasets.files import need_file, one_line, read_captions, read_list, read_lists
 from graphvtr.datasets.source import DataSource
 
+SHARED = "data/MSVD of https://github.com/layer6ai-labs/xpool has all four files"
+CAPTIONS = "put MSVD's captions there as {video: [caption, ...]}: " + SHARED
 OFFICIAL = {"train": 1200, "val": 100, "test": 670}
 
 
@@ -40,8 +42,10 @@ def msvd(split: str, source: DataSource) -> RetrievalDataset:
     check_split("msvd", split, tuple(OFFICIAL))
     check_options("msvd", source)
     root = source.need_root("msvd")
-    path = need_file(root, "captions_msvd.json", "put MSVD's captions there as {video: [caption, ...]}")
-    listed_in = need_file(root, f"{split}_list.txt", f"put the {OFFICIAL[split]:,} video names of the split there")
+    path = need_file(root, "captions_msvd.json", CAPTIONS)
+    listed_in = need_file(
+        root, f"{split}_list.txt", f"put the {OFFICIAL[split]:,} video names of the split there: {SHARED}"
+    )
     captions = {
         video: [one_line(caption, f"{path}: video '{video}'") for caption in sentences]
         for video, sentences in read_captions(path).items()

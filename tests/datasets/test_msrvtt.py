@@ -75,6 +75,14 @@ def test_full(root: Path, source: Source, split: str, videos: list[str], halves:
     assert f"the official split has {wanted}" in dataset.report.lines()[0]
 
 
+@pytest.mark.parametrize(
+    ("split", "videos"), [("train", ["video0", "video1"]), ("val", ["video6513"]), ("test", ["video7010", "video7011"])]
+)
+def test_a_copy_that_calls_every_video_train(root: Path, source: Source, split: str, videos: list[str]) -> None:
+    write(root / "MSRVTT_data.json", annotation(dict.fromkeys(PART, "train")))
+    assert build_dataset("msrvtt", split, source(PART)).videos == videos
+
+
 def test_one_k_a(root: Path, source: Source) -> None:
     write(root / "MSRVTT_data.json", annotation(PART))
     (root / "MSRVTT_train.9k.csv").write_bytes(b"video_id\r\nvideo0\r\nvideo6513\r\nvideo7011\r\n")
@@ -135,7 +143,16 @@ def broken(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (broken(lambda c: c["sentences"][0].pop("caption")), r"sentences\[0\]: has no caption"),
         (broken(lambda c: c["sentences"][0].update(caption=" \n")), "sentence 9: has an empty caption"),
         (broken(lambda c: c["videos"].append(c["videos"][0])), "video 'video0': is listed twice"),
-        (broken(lambda c: [video.update(split="train") for video in c["videos"]]), "no video whose split is test"),
+        (broken(lambda c: [video.update(split="validate") for video in c["videos"]]), "no video whose split is test"),
+        (
+            broken(
+                lambda c: (
+                    [video.update(split="train") for video in c["videos"]]
+                    and c["videos"].append({"video_id": "clip", "split": "train"})
+                )
+            ),
+            "video 'clip': has no number",
+        ),
     ],
 )
 def test_faults_are_named(root: Path, source: Source, content: Any, message: str) -> None:
