@@ -127,14 +127,14 @@ def plot_caption_gallery(
         text.set_axis_off()
         for rank, caption in enumerate(best, start=1):
             colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
-            lines = wrap(f"{rank}. {caption.text}", 78, 2)
+            sentence = wrap(f"{rank}. {caption.text}", 78, 2)
             levels = _levels(caption.levels, BESIDE_WIDTH).replace("\n", "\n    ")
             text.text(
                 0.0, 1 - (rank - 0.5) / most, f"{mark} {caption.score:.3f}", color=colour, fontsize=9, va="center",
                 transform=text.transAxes, weight="bold",
             )  # fmt: skip
             text.text(
-                0.105, 1 - (rank - 0.5) / most, lines + (f"\n    {levels}" if levels else ""), fontsize=8.5,
+                0.105, 1 - (rank - 0.5) / most, sentence + (f"\n    {levels}" if levels else ""), fontsize=8.5,
                 va="center", transform=text.transAxes, **plain(),
             )  # fmt: skip
     return figure

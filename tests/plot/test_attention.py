@@ -67,7 +67,7 @@ def test_the_picture_has_the_numbers(model: HGR) -> None:
     for values in role_attention(model, graph).values():
         for layer, value in enumerate(values, start=1):
             assert f"{layer}: {value:.2f}" in texts
-    weights = model.text_encoder.word_weights(graph)
+    weights = model.text_encoder.word_weights(graph).detach()
     assert float(weights.sum()) == pytest.approx(1)
     nodes = {text.get_gid(): text.get_text() for text in ax.texts if text.get_gid()}
     assert nodes["word 2"] == f"chases\n{weights[2]:.2f}"
