@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphvtr.graphs import RoleGraph
+from graphvtr.plot.label_spots import Point
 from graphvtr.plot.role_graph import COLOURS
-from graphvtr.plot.role_layout import PAD, Attention, Node, Point, attention_of, edge_roles, role_layout
+from graphvtr.plot.role_layout import PAD, Attention, Node, attention_of, edge_roles, role_layout
 from graphvtr.plot.style import LAYER_COLOURS
 from graphvtr.plot.text_size import LINE_HEIGHT
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphvtr.graphs import RoleGraph
-from graphvtr.plot.role_layout import LABEL_POINTS, NODE_POINTS, WORD_POINTS, Attention, Node, Point, role_layout
+from graphvtr.plot.label_spots import Point
+from graphvtr.plot.role_layout import LABEL_POINTS, NODE_POINTS, WORD_POINTS, Attention, Node, role_layout
 from graphvtr.plot.style import (
     ACTION_COLOUR,
     EDGE_COLOUR,
