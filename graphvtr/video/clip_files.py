@@ -73,12 +73,12 @@ def fingerprint(file: Path) -> str:
 
 
 def printable(text: str | Path) -> str:
-    """Text with a path in it that can be printed and stored: what cannot, line ends and bytes that are no UTF-8 for
+    r"""Text with a path in it that can be printed and stored: what cannot, line ends and bytes that are no UTF-8 for
     instance, as escapes.
 
     Example:
         >>> print(printable("two\nlines"))
-        two\\nlines
+        two\nlines
     """
     decoded = os.fsencode(text).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
