@@ -69,6 +69,7 @@ def _one_thread(others: int) -> None:
     """Let torch compute with one thread in this one, as in the worker processes of torch's loader; else every worker
     would keep threads of its own, one for each core. ``set_num_threads`` also sets what threads that begin later get:
     this is put back to ``others``."""
+    torch.get_num_threads()  # else the first computation would set this thread's number to that of others
     torch.set_num_threads(1)
     thread = Thread(target=torch.set_num_threads, args=(others,))
     thread.start()
