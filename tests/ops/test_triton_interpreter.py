@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from packaging.version import Version
 
-pytest.importorskip("triton")
+triton = pytest.importorskip("triton")
 
 HERE = Path(__file__).parent
 OPS = (
@@ -27,6 +29,10 @@ CHOSEN = "not gradcheck and not large and not many and not -min and (not bfloat1
 
 
 @pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="this is that process")
+@pytest.mark.skipif(
+    Version(triton.__version__) < Version("3.7") and Version(np.__version__) >= Version("2.4"),
+    reason="this Triton's interpreter makes Python numbers of arrays in a way that NumPy 2.4 refuses",
+)
 def test_interpreted_kernels_agree_with_the_reference() -> None:
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
     files = [str(HERE / f"test_{op}.py") for op in OPS]

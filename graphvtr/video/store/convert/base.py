@@ -198,4 +198,4 @@ def write_file(path: Path, save: Callable[[IO[bytes]], object]) -> None:
     """
     memory = io.BytesIO()
     save(memory)
-    path.write_bytes(memory.getbuffer())
+    path.write_bytes(memory.getvalue())  # a view left in a traceback has crashed Python 3.12.1
