@@ -43,7 +43,7 @@ def main() -> None:
     for axis in axes[1]:
         axis.set_xticks(range(len(workers)), [str(count) for count in workers])
         axis.set_xlabel("workers")
-    axes[0, 1].legend(frameon=False, fontsize=8)
+    axes[0, 0].legend(frameon=False, fontsize=8, loc="upper left")
     figure.suptitle(
         f"{content['videos']:,} videos of 16 x 36 x 2,048 float16 regions, batches of {content['batch']}, "
         f"{content['cores']} cores; lines: slowest and quickest of {rows[0]['rounds']} rounds",
