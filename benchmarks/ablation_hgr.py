@@ -10,7 +10,6 @@ beside.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from accuracy import Runs, chance_runs, print_table
 from harness import RESULTS, write_result
-from hgr_setup import ABLATIONS, BEYOND, CLIPS, HGR, ROWS, SEEDS, TRAIN, printed_to, scene_trials, scenes
+from hgr_setup import ABLATIONS, BEYOND, CLIPS, HGR, ROWS, TRAIN, command_line, printed_to, scene_trials, scenes
 from published import find, table_text
 from role_parsers import CAPTIONS, MSVD_HGR, MSVD_TRAIN, msvd_splits, msvd_trials
 from torch import Tensor
@@ -134,14 +133,8 @@ def on_msvd(root: Path, store: Path, seeds: range, train_only: bool, tiny: bool)
 
 
 def main() -> None:
-    data = Path(__file__).parents[2] / "shared" / "data"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=data / "msvd98")
-    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
-    parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser = command_line(__doc__)
     parser.add_argument("--train-only", action="store_true", help="train all rows of all HGR benchmarks, no tables")
-    parser.add_argument("--tiny", action="store_true", help="a minute's check that everything runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     seeds = range(arguments.seeds)

@@ -17,7 +17,6 @@ Means over seeds, their number in brackets; intervals resample clips with all of
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +26,7 @@ import common_msvd
 import numpy as np
 from accuracy import percentiles
 from harness import RESULTS, write_result
-from hgr_setup import CLIPS, ROWS, SEEDS, TRAIN, printed_to, scene_trials, scenes
+from hgr_setup import CLIPS, ROWS, TRAIN, command_line, printed_to, scene_trials, scenes
 from published import find, table_text
 from role_parsers import CAPTIONS, MSVD_HGR, MSVD_TRAIN, msvd_splits, msvd_trials
 from torch import Tensor
@@ -178,15 +177,10 @@ def on_msvd(root: Path, regions: Path, store: Path, seeds: range, parsers: list[
 
 
 def main() -> None:
-    data = Path(__file__).parents[2] / "shared" / "data"
+    parser = command_line(__doc__)
     cache = Path.home() / ".cache" / "graphvtr"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=data / "msvd98")
     parser.add_argument("--regions", type=Path, default=cache / "msvd98_fastestdet", help="store of common_msvd.py")
-    parser.add_argument("--store", type=Path, default=cache / "msvd98_efficientnet_lite0", help="of role_parsers.py")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--parsers", nargs="*", default=[name for name in ("spacy", "neural") if name in PARSERS])
-    parser.add_argument("--tiny", action="store_true", help="a check that MovingScenes' half runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     seeds = range(arguments.seeds)

@@ -16,16 +16,14 @@ The features are those of training, as Table 2's are. Then MovingScenes to MSVD 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
-from pathlib import Path
 from typing import Any
 
 import cross_msvd
 from accuracy import Runs, chance_runs, print_table
 from harness import write_result
-from hgr_setup import CLIPS, ROWS, SEEDS, TRAIN, first_videos, printed_to, scene_trials, scenes
+from hgr_setup import CLIPS, ROWS, TRAIN, command_line, first_videos, printed_to, scene_trials, scenes
 from published import find, table_text
 from trials import Trials
 
@@ -78,14 +76,8 @@ def in_worlds(seeds: range, tiny: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    data = Path(__file__).parents[2] / "shared" / "data"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=data / "msvd98")
-    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
-    parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser = command_line(__doc__)
     parser.add_argument("--train-only", action="store_true", help="train what is missing for MSVD, no tables")
-    parser.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     seeds = range(1 if arguments.tiny else arguments.seeds)

@@ -22,7 +22,6 @@ as much. ``LATER`` was added when MSVD's figures of the first seven were known, 
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 from pathlib import Path
@@ -32,7 +31,7 @@ import numpy as np
 import torch
 from accuracy import Runs
 from harness import RESULTS, write_result
-from hgr_setup import CLIPS, HGR, SEEDS, TRAIN, printed_to, scene_trials, scenes
+from hgr_setup import CLIPS, HGR, TRAIN, command_line, printed_to, scene_trials, scenes
 from role_parsers import CAPTIONS, MSVD_HGR, MSVD_TRAIN
 from trials import Trial, Trials
 
@@ -235,15 +234,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    data = Path(__file__).parents[2] / "shared" / "data"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=data / "msvd98")
-    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
-    parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser = command_line(__doc__)
     parser.add_argument("--train-only", action="store_true", help="train what is missing, no tables")
     parser.add_argument("--data", nargs="*", default=DATASETS, help="what is trained; none: tables of what is there")
-    parser.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     seeds = range(1 if arguments.tiny else arguments.seeds)

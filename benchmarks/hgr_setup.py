@@ -11,6 +11,7 @@ others, with the training of all. VSR-Net and MCSAN read captions by a frozen Mi
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import sys
@@ -61,6 +62,17 @@ ROWS = {
     "HANet": Trial("HANet", "hanet", CONCEPTS, TRAIN),
     "MCSAN": Trial("MCSAN", "mcsan", MCSAN, TRAIN),
 }
+
+
+def command_line(doc: str | None) -> argparse.ArgumentParser:
+    """What the HGR benchmarks on MovingScenes and MSVD's clips are told."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "msvd98")
+    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
+    parser.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--tiny", action="store_true", help="a minute's check that everything runs; writes nothing")
+    return parser
 
 
 def first_videos(dataset: RetrievalDataset, count: int) -> RetrievalDataset:

@@ -12,7 +12,6 @@ made by ``graphvtr perturb`` from the rules' graphs. Intervals resample clips. F
 
 from __future__ import annotations
 
-import argparse
 import copy
 import logging
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 import torch
 from accuracy import Runs, print_table
 from harness import write_result
-from hgr_setup import CLIPS, HGR, ROWS, SEEDS, TRAIN, printed_to, scenes
+from hgr_setup import CLIPS, HGR, ROWS, TRAIN, command_line, printed_to, scenes
 from torch import Tensor
 from trials import Trial, Trials
 
@@ -182,13 +181,8 @@ def finish(title: str, runs: dict[str, Runs], rows: dict[str, Any], base: str) -
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--root", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "msvd98")
-    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
-    options.add_argument("--store", type=Path, default=made, help="frame features that benchmarks/msvd98.py makes")
-    options.add_argument("--seeds", type=int, default=SEEDS)
-    options.add_argument("--tiny", action="store_true", help="a check that everything runs; writes nothing")
-    arguments = options.parse_args()
+    parser = command_line(__doc__)
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     torch.manual_seed(0)
     seeds = range(arguments.seeds)

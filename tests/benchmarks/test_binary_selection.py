@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,15 +13,10 @@ from graphvtr.text.pairs import KINDS, BinaryPair
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("av")
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def binary(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import binary_selection
-
-    return binary_selection
+def binary(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("binary_selection")
 
 
 def test_shares_are_means_over_seeds_and_kinds(binary: Any) -> None:

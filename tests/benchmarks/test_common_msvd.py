@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,15 +14,10 @@ from graphvtr.nn.models import MODELS
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("av")
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def common(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import common_msvd
-
-    return common_msvd
+def common(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("common_msvd")
 
 
 def clip(frames: int, regions: int, name: str = "a") -> VideoGraph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,23 +16,15 @@ from graphvtr.metrics import both_directions
 
 pytest.importorskip("pytorch_lightning")
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+@pytest.fixture
+def presets(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("hgr_presets")
 
 
 @pytest.fixture
-def presets(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import hgr_presets
-
-    return hgr_presets
-
-
-@pytest.fixture
-def accuracy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import accuracy
-
-    return accuracy
+def accuracy(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("accuracy")
 
 
 def test_queries_are_ranked_within_their_fold(accuracy: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,10 @@ import torch
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.tasks.prepare import make_vocabulary
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def trials(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    import trials
-
-    return trials
+def trials(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("trials")
 
 
 @pytest.fixture(scope="module")
