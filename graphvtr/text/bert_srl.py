@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,7 +16,7 @@ from graphvtr.text.frames import Argument
 from graphvtr.text.neural.pieces import WordPieces
 from graphvtr.text.neural.tags import BIOTags, best_paths
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser
+from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, short_digest
 from graphvtr.text.rules.graph import tagged_tree_to_lists
 from graphvtr.text.rules.predicates import find_predicates
 from graphvtr.text.rules.tree import Tree
@@ -71,11 +70,7 @@ class BertSrlParser(ListParser):
                 "give the folder of its BERT's tokenizer.json",
             )
         self.rules = SpacyRoleParser(model, max_words=max_words)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-        self.version = f"{digest}+{self.rules.version}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.version})"
+        self.version = f"{short_digest(path)}+{self.rules.version}"
 
     def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
         """Each caption's graph as lists.

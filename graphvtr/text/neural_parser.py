@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, tee
 from pathlib import Path
@@ -19,7 +18,7 @@ from graphvtr.text.neural.pieces import WordPieces, load_embeddings
 from graphvtr.text.neural.tags import best_paths
 from graphvtr.text.neural.weights import load_weights
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser
+from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, short_digest
 from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.predicates import find_predicates, predicate_tokens
@@ -82,10 +81,7 @@ class NeuralRoleParser(ListParser):
         self.pieces = WordPieces()
         self.features = TreeFeatures(self.network.columns)
         half = "" if precision == "float32" else f"-{precision}"
-        self.version = f"{hashlib.sha256(path.read_bytes()).hexdigest()[:10]}{half}+{self.rules.version}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.version})"
+        self.version = f"{short_digest(path)}{half}+{self.rules.version}"
 
     def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
         """Each caption's graph as lists.

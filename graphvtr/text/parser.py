@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
@@ -63,6 +65,9 @@ class ListParser:
     name: str
     version: str
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.version})"
+
     def sentences(self, captions: Iterable[str], batch_size: int) -> Iterator[GraphLists]:
         """Each caption's graph as lists, in order."""
         raise NotImplementedError
@@ -90,6 +95,12 @@ class ListParser:
             raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
         total = len(captions) if isinstance(captions, Sized) else None
         return iter(tqdm(self.sentences(captions, batch_size), "parsing", total, disable=not progress, unit="caption"))
+
+
+def short_digest(path: Path) -> str:
+    """Of a file of weights, as a part of a parser's version; the file is not read into memory whole."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:10]
 
 
 ParserFactory = Callable[..., RoleParser]
