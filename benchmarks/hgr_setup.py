@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import torch
 from harness import RESULTS
 from trials import Trial, Trials
 
@@ -77,17 +76,7 @@ def command_line(doc: str | None) -> argparse.ArgumentParser:
 
 def first_videos(dataset: RetrievalDataset, count: int) -> RetrievalDataset:
     """The first ``count`` videos of a dataset with their captions."""
-    captions = torch.nonzero(dataset.video_of_caption < count).flatten()
-    return RetrievalDataset(
-        dataset.name,
-        dataset.split,
-        dataset.videos[:count],
-        [dataset.captions[caption] for caption in captions.tolist()],
-        dataset.video_of_caption[captions],
-        dataset.video_graphs.subset(range(min(count, len(dataset.videos)))),
-        dataset.role_graphs.subset(captions),
-        dataset.vocabulary,
-    )
+    return dataset.index_select(dataset.video_of_caption < count)
 
 
 def scenes(clips: dict[str, int] = CLIPS, **options: Any) -> dict[str, RetrievalDataset]:
