@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from published import PAPERS, find, table_text
+from benchmarks.published import PAPERS, find, table_text
 
 
 def main() -> None:

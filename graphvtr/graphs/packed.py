@@ -2,7 +2,7 @@
 
 ``torch_geometric.data.Batch.from_data_list`` walks over every attribute of every graph in Python. Here the
 graphs lie end to end in flat tensors with a pointer per node and edge type, so that a batch is one gather per
-field however many graphs it has (``benchmarks/packed_batching.py`` has the measured ratio).
+field however many graphs it has (``benchmarks/speed/packed_batching.py`` has the measured ratio).
 """
 
 from __future__ import annotations

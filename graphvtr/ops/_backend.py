@@ -54,7 +54,7 @@ class Rule:
     backend: str
 
 
-#: Measured by ``benchmarks/ops.py``; the first line that fits and whose backend is usable wins, else ``torch``.
+#: Measured by ``benchmarks/speed/ops.py``; the first line that fits and whose backend is usable wins, else ``torch``.
 RULES: tuple[Rule, ...] = (
     Rule("role_attention", "cpu", 0, "native"),
     Rule("gather_segment_reduce", "cpu", 0, "native"),

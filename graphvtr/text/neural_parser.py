@@ -45,7 +45,7 @@ class NeuralRoleParser(ListParser):
     ``MODEL_CARD.md`` beside the weights tells how it was trained, how good it is and where it fails.
 
     Args:
-        weights: a file that ``benchmarks/role_labelling/train.py`` has written; the shipped one by default.
+        weights: a file that ``benchmarks/accuracy/role_labelling/train.py`` has written; the shipped one by default.
         model: spaCy pipeline, as for :class:`~graphvtr.text.SpacyRoleParser`.
         precision: of the network's products: ``"float32"``, the same everywhere, or ``"bfloat16"``, twice as quick on
             processors with instructions for it (AVX512-BF16, AMX); about one caption in 150 then gets another graph.

@@ -2,7 +2,7 @@
 
 A :class:`~graphvtr.graphs.RoleGraph` of its own costs more than the rules that find it. Parsers therefore give plain
 lists, and a batch of them goes into the flat storage of a :class:`~graphvtr.graphs.GraphStore` in one step
-(``benchmarks/parse_speed.py``).
+(``benchmarks/speed/parse_speed.py``).
 """
 
 from __future__ import annotations

@@ -1,19 +1,15 @@
-"""Benchmarks are scripts: their tests import them from their folder."""
+"""Benchmarks are scripts: their tests import them as modules."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
 
 @pytest.fixture
-def load_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """``load_benchmark(name)``: the module ``benchmarks/NAME.py``."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module
+def load_benchmark() -> Callable[[str], Any]:
+    """``load_benchmark(name)``: the module ``benchmarks.NAME``."""
+    return lambda name: importlib.import_module(f"benchmarks.{name}")

@@ -16,7 +16,7 @@ pytest.importorskip("av")
 
 @pytest.fixture
 def binary(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("binary_selection")
+    return load_benchmark("accuracy.binary_selection")
 
 
 def test_shares_are_means_over_seeds_and_kinds(binary: Any) -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("av")
 
 @pytest.fixture
 def common(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("common_msvd")
+    return load_benchmark("accuracy.common_msvd")
 
 
 def clip(frames: int, regions: int, name: str = "a") -> VideoGraph:

@@ -19,12 +19,12 @@ pytest.importorskip("pytorch_lightning")
 
 @pytest.fixture
 def presets(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("hgr_presets")
+    return load_benchmark("accuracy.hgr_presets")
 
 
 @pytest.fixture
 def accuracy(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("accuracy")
+    return load_benchmark("lib.runs")
 
 
 def test_queries_are_ranked_within_their_fold(accuracy: Any) -> None:

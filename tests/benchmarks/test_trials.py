@@ -15,7 +15,7 @@ from graphvtr.tasks.prepare import make_vocabulary
 
 @pytest.fixture
 def trials(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("trials")
+    return load_benchmark("lib.trials")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 from graphvtr.errors import DataError
 from graphvtr.text import PARSERS, SpacyRoleParser
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "role_labelling" / "evaluate.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "accuracy" / "role_labelling" / "evaluate.py"
 
 GOLD = [
     {

@@ -2,8 +2,9 @@
 
 PyTorch's own loop computes the gradient of the recurrent weights one time step at a time and, for each step, fills
 a tensor as large as the whole batch's gates with zeros. Here a step of the backward pass is one matrix product, and
-the weights' gradient is a single product over all words (``benchmarks/hgr_step.py`` compares). Elsewhere PyTorch's
-network runs as it is: on other devices, and for an LSTM over sequences of one length, for which it has oneDNN.
+the weights' gradient is a single product over all words (``benchmarks/speed/hgr_step.py`` compares). Elsewhere
+PyTorch's network runs as it is: on other devices, and for an LSTM over sequences of one length, for which it has
+oneDNN.
 """
 
 from __future__ import annotations

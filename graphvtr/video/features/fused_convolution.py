@@ -16,7 +16,7 @@ class FusedConvolution(nn.Module):
     At inference :math:`\mathrm{BN}(W * x) = \frac{\gamma}{\sigma} W * x + \beta - \frac{\gamma \mu}{\sigma}` is a
     convolution. On a CPU oneDNN also applies ReLU6 while it writes the result, as in models that ``torch.compile``
     has frozen; three passes over memory become one, which makes EfficientNet-Lite three times as quick
-    (``benchmarks/extraction.py``). Numbers differ from the three steps by rounding only, and unlike those of
+    (``benchmarks/speed/extraction.py``). Numbers differ from the three steps by rounding only, and unlike those of
     ``F.conv2d`` they are the same for any number of threads, so that stores are, however many processes made them.
 
     Args:

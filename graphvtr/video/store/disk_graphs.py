@@ -2,8 +2,8 @@
 
 A store of regions is larger than memory: 10,000 clips of 16 frames with 36 regions of 2,048 numbers are 22 GiB.
 :class:`DiskGraphs` knows where every field of every clip lies in the store's files and copies the clips of a batch
-from there into the packed tensors of the batch, without an object a clip in between (``benchmarks/loading.py``). Reads
-take no lock and hold no Python lock while they copy, so any number of threads and processes can read at a time.
+from there into the packed tensors of the batch, without an object a clip in between (``benchmarks/speed/loading.py``).
+Reads take no lock and hold no Python lock while they copy, so any number of threads and processes can read at a time.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from graphvtr.text.neural.features import Columns
 from graphvtr.text.neural.model import RoleTagger, Sizes
 from graphvtr.text.neural.tags import BIOTags
 
-FOLDER = Path(__file__).resolve().parents[3] / "benchmarks" / "role_labelling"
+FOLDER = Path(__file__).resolve().parents[3] / "benchmarks" / "accuracy" / "role_labelling"
 COLUMNS = Columns(BIOTags.of_labels(["ARG0", "ARG1", "C-ARG1"]), ("NN", "VB"), ("nsubj", "ROOT"))
 SIZES = Sizes(width=16, heads=2, hidden=24, shared_layers=1, predicate_layers=1, positions=40)
 

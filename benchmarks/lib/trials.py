@@ -1,0 +1,183 @@
+"""Train a row of a table once a seed, keep its scores and its checkpoint, and go on after a crash.
+
+    trials = Trials("ablation_hgr", splits, vocabulary, data={"num_clips": 600, "seed": 0})
+    rows = {trial.name: trials.runs(trial, seeds=range(3), split="test") for trial in TRIALS}
+    print_table("MovingScenes", rows)
+
+A finished run is kept in ``~/.cache/graphvtr/trials/NAME/`` under everything that decides its numbers: the model and
+its options, the training options, the data and the seed. It is not trained again until one of these, or
+``Trials.fresh``, says so; a run that was stopped goes on from its last epoch. The code is not part of the key: give
+``fresh=True`` (or empty the folder) after a change of a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmarks.lib.runs import Runs
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.nn import RetrievalModel
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.prepare import build_model, prepare
+from graphvtr.tasks.trainer import TrainOptions, fit
+from graphvtr.text import Vocabulary
+from graphvtr.text.word_vectors import WordVectors
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A row of a table.
+
+    Args:
+        name: of the row.
+        model: registered name.
+        options: the model's constructor arguments, but for those that follow from the data.
+        train: fields of :class:`graphvtr.tasks.trainer.TrainOptions` but ``seed``.
+    """
+
+    name: str
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One finished run.
+
+    Args:
+        scores: split -> scores [Nv, Nt] of the epoch with the best validation rsum.
+        val_rsum: of every epoch.
+        seconds: of training, over all tries.
+        checkpoint: of the best epoch.
+    """
+
+    scores: dict[str, Tensor]
+    val_rsum: list[float]
+    seconds: float
+    checkpoint: Path
+
+
+class Trials:
+    """Runs of one benchmark on one dataset.
+
+    Args:
+        name: of the benchmark: the folder of its runs.
+        splits: ``train``, ``val`` and those that are scored.
+        vocabulary: of the training captions.
+        data: what decides the splits (sizes, seeds, features): part of the key.
+        score: the splits whose score matrices are kept.
+        vectors: word vectors to start from, for models that have a word embedding.
+        fresh: train again what is there.
+        root: instead of ``$GRAPHVTR_CACHE`` or ``~/.cache/graphvtr``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        splits: Mapping[str, RetrievalDataset],
+        vocabulary: Vocabulary,
+        *,
+        data: Mapping[str, Any],
+        score: Iterable[str] = ("val", "test"),
+        vectors: WordVectors | None = None,
+        fresh: bool = False,
+        root: Path | None = None,
+    ) -> None:
+        cache = os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr"
+        self.folder = (root or Path(cache) / "trials") / name
+        self.splits, self.vocabulary, self.data = splits, vocabulary, dict(data)
+        self.score, self.vectors, self.fresh = tuple(score), vectors, fresh
+
+    def runs(self, trial: Trial, seeds: Iterable[int], split: str = "test") -> Runs:
+        """All seeds of a row on a split, trained where they are not there yet."""
+        results = [self.result(trial, seed) for seed in seeds]
+        return Runs.of([result.scores[split] for result in results], self.splits[split].video_of_caption)
+
+    def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
+        """Those of the seeds whose run is there."""
+        return [seed for seed in seeds if (self._folder(trial, seed) / "result.json").is_file()]
+
+    def result(self, trial: Trial, seed: int) -> TrialResult:
+        """One run, trained where it is not there yet."""
+        folder = self._folder(trial, seed)
+        summary, matrices = folder / "result.json", folder / "scores.safetensors"
+        if self.fresh or not summary.is_file():
+            self._train(trial, seed, folder)
+        kept = json.loads(summary.read_text())
+        return TrialResult(load_file(matrices), kept["val_rsum"], kept["seconds"], Path(kept["checkpoint"]))
+
+    def _train(self, trial: Trial, seed: int, folder: Path) -> None:
+        options = TrainOptions(**{"device": "cpu", **trial.train, "seed": seed})
+        torch.manual_seed(seed)
+        model = build_model(trial.model, self.splits["train"], self.vocabulary, dict(trial.options))
+        if self.vectors is not None and model.word_embedding is not None:
+            model.load_word_vectors(*self.vectors.matrix_for(self.vocabulary))
+        run = folder / "run"
+        last = run / "last.ckpt"
+        if self.fresh and run.exists():
+            for path in run.glob("*.ckpt"):
+                path.unlink()
+        spent = folder / "seconds.json"
+        before = json.loads(spent.read_text()) if last.is_file() and spent.is_file() else 0.0
+        begin = time.perf_counter()
+        try:
+            result = fit(
+                model,
+                self.vocabulary,
+                self.splits["train"],
+                self.splits["val"],
+                run,
+                options,
+                resume=last.is_file(),
+                progress=False,
+            )
+        finally:
+            seconds = before + time.perf_counter() - begin
+            folder.mkdir(parents=True, exist_ok=True)
+            spent.write_text(json.dumps(seconds))
+        best, _, _ = load_checkpoint(result.best)
+        save_file(
+            {split: self.scores_of(best, split).contiguous() for split in self.score}, folder / "scores.safetensors"
+        )
+        last.unlink(missing_ok=True)  # holds the optimiser's state: three times the model
+        (folder / "result.json").write_text(
+            json.dumps(
+                {
+                    "trial": trial.name,
+                    "seed": seed,
+                    "val_rsum": result.scores,
+                    "seconds": seconds,
+                    "checkpoint": str(result.best),
+                }
+            )
+        )
+        line = f"{trial.name}, seed {seed}: validation rsum {max(result.scores):.1f}, {seconds:.0f} s"
+        print(line, file=sys.stderr, flush=True)  # not part of the table that is printed to a file
+
+    def scores_of(self, model: RetrievalModel, split: str) -> Tensor:
+        """All scores [Nv, Nt] of a model on a split."""
+        dataset = prepare(self.splits[split], model, self.vocabulary)
+        with torch.inference_mode():
+            video = encode_videos(model, dataset.video_graphs)
+            text = encode_texts(model, dataset.role_graphs)
+            return model.similarity(video, text)
+
+    def _folder(self, trial: Trial, seed: int) -> Path:
+        vectors = None if self.vectors is None else "vectors"
+        key = [trial.model, dict(trial.options), dict(trial.train), self.data, vectors, seed, sorted(self.score)]
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        return self.folder / f"{trial.model}_{digest}"
