@@ -70,7 +70,7 @@ def test_batches_hold_every_sentence_once(script: ModuleType) -> None:
 
 
 def test_rare_labels_and_the_predicate_itself(script: ModuleType) -> None:
-    data = sys.modules["training_data"]
+    data = sys.modules["benchmarks.accuracy.role_labelling.training_data"]
     given = [Argument("R-ARG0", 0, 0), Argument("C-ARG1", 3, 3), Argument("ARG1", 2, 4), Argument("C-V", 5, 5)]
     assert data._plain(given, 4, COLUMNS) == [Argument("ARG0", 0, 0), Argument("C-ARG1", 3, 3), Argument("C-V", 5, 5)]
 
