@@ -34,7 +34,7 @@ docs: venv
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 bench: venv
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/run.py quick
 
 clean:
 	rm -rf docs/_build runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

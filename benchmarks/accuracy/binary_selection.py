@@ -29,6 +29,7 @@ from benchmarks.accuracy import common_msvd
 from benchmarks.accuracy.role_parsers import CAPTIONS, MSVD_HGR, MSVD_TRAIN, msvd_splits, msvd_trials
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import CLIPS, ROWS, TRAIN, command_line, printed_to, scene_trials, scenes
+from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import percentiles
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
@@ -178,8 +179,7 @@ def on_msvd(root: Path, regions: Path, store: Path, seeds: range, parsers: list[
 
 def main() -> None:
     parser = command_line(__doc__)
-    cache = Path.home() / ".cache" / "graphvtr"
-    parser.add_argument("--regions", type=Path, default=cache / "msvd98_fastestdet", help="store of common_msvd.py")
+    parser.add_argument("--regions", type=Path, default=CACHE / "msvd98_fastestdet", help="store of common_msvd.py")
     parser.add_argument("--parsers", nargs="*", default=[name for name in ("spacy", "neural") if name in PARSERS])
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import printed_to
-from benchmarks.lib.paths import DATA
+from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
@@ -186,7 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=DATA / "msvd98")
     parser.add_argument("--detector", default=DATA / "detectors" / "fastestdet" / "FastestDet.onnx")
-    parser.add_argument("--store", type=Path, default=Path.home() / ".cache" / "graphvtr" / "msvd98_fastestdet")
+    parser.add_argument("--store", type=Path, default=CACHE / "msvd98_fastestdet")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--only", nargs="+", metavar="ROW", help="leave out other rows that were not trained yet")
     parser.add_argument("--tiny", action="store_true", help="an epoch of a seed, to see that all runs; writes nothing")

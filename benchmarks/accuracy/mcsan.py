@@ -28,7 +28,7 @@ import numpy as np
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import printed_to, scenes
 from benchmarks.lib.mcsan_longtail import draw_longtail, longtail, print_longtail
-from benchmarks.lib.paths import DATA
+from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
@@ -118,7 +118,7 @@ def tail(data: str, trials: Trials, seeds: range) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=DATA / "msvd98")
-    parser.add_argument("--store", type=Path, default=Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0")
+    parser.add_argument("--store", type=Path, default=CACHE / "msvd98_efficientnet_lite0")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--data", nargs="+", choices=sorted(TRAIN), default=list(TRAIN))
     parser.add_argument("--train-only", action="store_true", help="train what is missing and stop")

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.lib.harness import write_result
-from benchmarks.lib.paths import DATA
+from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import HGR, RetrievalModel
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="default: a folder beside the parse cache")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    store = arguments.store or Path.home() / ".cache" / "graphvtr" / f"msvd98_{arguments.features}"
+    store = arguments.store or CACHE / f"msvd98_{arguments.features}"
     extract(arguments.root / "video", store, build_featurizer(arguments.features), num_frames=20)
     logging.basicConfig(level=logging.WARNING)
     source = DataSource(root=arguments.root, store=store)

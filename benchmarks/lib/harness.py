@@ -7,7 +7,6 @@ import json
 import platform
 import resource
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.lib.paths import RESULTS
+from benchmarks.lib.paths import RESULTS, git, uncommitted
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,13 @@ def environment(*packages: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in names},
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+changes" if _git("status", "--porcelain") else ""),
+        "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + ("+changes" if uncommitted() else ""),
         "date": time.strftime("%Y-%m-%d"),
     }
 
 
 def write_result(name: str, rows: Any, **head: Any) -> Path:
-    """Write ``results/NAME.json`` with the environment on top."""
-    RESULTS.mkdir(exist_ok=True)
+    """Write ``NAME.json`` with the environment on top; where to, ``benchmarks/lib/paths.py`` says."""
     path = RESULTS / f"{name}.json"
     content = {"environment": environment(), **head, "rows": rows}
     path.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
@@ -108,15 +106,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _git(*arguments: str) -> str:
-    try:
-        return subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
 
 
 def _cpu_name() -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lib.harness import RESULTS
-from benchmarks.lib.paths import DATA
+from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
@@ -67,7 +67,7 @@ def command_line(doc: str | None) -> argparse.ArgumentParser:
     """What the HGR benchmarks on MovingScenes and MSVD's clips are told."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=DATA / "msvd98")
-    made = Path.home() / ".cache" / "graphvtr" / "msvd98_efficientnet_lite0"
+    made = CACHE / "msvd98_efficientnet_lite0"
     parser.add_argument("--store", type=Path, default=made, help="frame features that accuracy/msvd98.py makes")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--tiny", action="store_true", help="a minute's check that everything runs; writes nothing")
@@ -111,6 +111,6 @@ def printed_to(name: str) -> Iterator[None]:
 
     with contextlib.redirect_stdout(Both()):
         yield
-    path = Path(RESULTS) / f"{name}.txt"
+    path = RESULTS / f"{name}.txt"
     path.write_text("\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n")
     print(f"wrote {path}")

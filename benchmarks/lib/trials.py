@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import RetrievalModel
@@ -97,8 +97,7 @@ class Trials:
         fresh: bool = False,
         root: Path | None = None,
     ) -> None:
-        cache = os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr"
-        self.folder = (root or Path(cache) / "trials") / name
+        self.folder = (root or CACHE / "trials") / name
         self.splits, self.vocabulary, self.data = splits, vocabulary, dict(data)
         self.score, self.vectors, self.fresh = tuple(score), vectors, fresh
 

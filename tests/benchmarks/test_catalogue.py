@@ -1,0 +1,66 @@
+"""The catalogue of benchmarks: every script is in it, every result file is somebody's, README's table is true."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def runner(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("run")
+
+
+def test_every_script_is_in_the_catalogue_once(runner: Any) -> None:
+    scripts = {
+        path
+        for folder in (runner.FOLDER, runner.FOLDER / "speed", runner.FOLDER / "accuracy")
+        for path in folder.rglob("*.py")
+        if path.parent != runner.FOLDER / "lib" and "__name__ ==" in path.read_text() and path.name != "__main__.py"
+    } - set((runner.FOLDER / "lib").rglob("*.py"))
+    listed = [benchmark.script for benchmark in runner.catalogue()]
+    assert len(set(listed)) == len(listed)
+    assert set(listed) == scripts - {runner.FOLDER / "run.py"}
+
+
+def test_every_result_belongs_to_a_script(runner: Any) -> None:
+    patterns = [pattern for benchmark in runner.catalogue() for pattern in benchmark.results] + ["demo.*"]
+    files = [path.name for path in runner.COMMITTED.iterdir()]
+    assert [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []
+
+
+def test_readme_has_the_table(runner: Any) -> None:
+    assert (runner.FOLDER / "README.md").read_text().endswith(f"{runner.TABLE}\n\n{runner.table()}\n")
+
+
+def test_quick_options_are_options_of_the_script(runner: Any) -> None:
+    for benchmark in runner.catalogue():
+        source = benchmark.script.read_text() + (runner.FOLDER / "lib" / "hgr_setup.py").read_text()
+        for option in [word for word in (*(benchmark.quick or ()), *benchmark.arguments) if word.startswith("--")]:
+            assert re.search(rf'"{option}"', source), f"{benchmark.name} has no {option}"
+
+
+def test_quick_runs_and_failures_are_told(runner: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    bad = runner.Benchmark("speed", "packed_batching", "?", 1, (), arguments=("--no-such-option",))
+    absent = runner.Benchmark("speed", "complexity", "?", 1, (), needs=("no_such_data",))
+    assert runner.run([bad, absent], quick=True) == ["packed_batching"]
+    assert "left out, no no_such_data" in capfd.readouterr().out
+
+
+def test_results_of_changed_code_are_not_committed(
+    load_benchmark: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = load_benchmark("lib.paths")
+    monkeypatch.delenv("GRAPHVTR_BENCH_QUICK", raising=False)
+    monkeypatch.setattr(paths, "uncommitted", lambda: [])
+    assert paths._results() == paths.COMMITTED
+    monkeypatch.setattr(paths, "uncommitted", lambda: [" M graphvtr/nn/levels.py"])
+    assert paths._results() == paths.ROOT / "runs" / "benchmarks"
+    monkeypatch.setattr(paths, "uncommitted", lambda: [])
+    monkeypatch.setenv("GRAPHVTR_BENCH_QUICK", "1")
+    assert paths._results() == paths.ROOT / "runs" / "benchmarks"
