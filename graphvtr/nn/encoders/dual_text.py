@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph
+from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.dual_levels import CommonSpace, SequenceLevels
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 
 SPECIAL_WORDS = 3
 """Begin, end and unknown word: the ids below are no words of a bag (graphvtr.text.Vocabulary)."""
@@ -27,7 +28,7 @@ class DualTextEncoder(nn.Module):
 
     Args:
         vocab_size: number of words.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         hidden: D, width of the common space.
         rnn: width of each direction of the GRU.
         kernels: widths of the convolutions.
@@ -41,6 +42,9 @@ class DualTextEncoder(nn.Module):
         dropout: of the GRU's and the convolutions' level and after the mapping.
         packed: False lets the convolutions see the zeros that fill short captions up, as the released code does. The
             GRU never does, there neither.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model: its frozen features of the words in
+            their caption take the place of the learned embedding, the mean over all pieces that of the bag, see
+            :class:`PretrainedWords`; None learns both.
 
     Shapes:
         - **input:** a role graph or a packed batch of N, ``word.id`` set
@@ -71,8 +75,12 @@ class DualTextEncoder(nn.Module):
         end_id: int = 1,
         dropout: float = 0.2,
         packed: bool = True,
+        text: str | None = None,
     ) -> None:
         super().__init__()
+        if text is not None and boundaries:
+            raise DataError("boundaries", "cannot be had with text", "a language model has begin and end of its own")
+        self.pretrained = None if text is None else PretrainedWords(text)
         bow_size = vocab_size - SPECIAL_WORDS if bow_size is None else bow_size
         if not 0 < bow_size <= vocab_size:
             raise DataError("bow_size", f"is {bow_size} for {vocab_size} words", f"give 1 to {vocab_size}")
@@ -81,17 +89,28 @@ class DualTextEncoder(nn.Module):
                 raise DataError(name, f"is {value} for {vocab_size} words", f"give 0 to {vocab_size - 1}")
         self.first_bag_word, self.boundaries, self.packed = vocab_size - bow_size, boundaries, packed
         self.begin_id, self.end_id = begin_id, end_id
-        self.words = WordTable(vocab_size, word_dim)
+        self.words = WordTable(vocab_size, word_dim) if self.pretrained is None else None
+        word_dim = word_dim if self.pretrained is None else self.pretrained.out_channels
         self.levels = SequenceLevels(word_dim, rnn, kernels, filters, dropout)
-        self.mapping = CommonSpace(self.levels.out_channels, hidden, bag=bow_size, dropout=dropout)
+        wide, bag = (0, bow_size) if self.pretrained is None else (word_dim, 0)
+        self.mapping = CommonSpace(wide + self.levels.out_channels, hidden, bag=bag, dropout=dropout)
 
     def forward(self, graph: RoleGraph) -> Tensor:
         """Encode the words of a role graph or a packed batch."""
+        if self.pretrained is not None:
+            return self._pretrained(graph, self.pretrained)
         ids, ptr = caption_words(graph)
+        assert self.words is not None
         self.words.check(ids)
         sequence, sequence_ptr = self._bound(ids, ptr) if self.boundaries else (ids, ptr)
         levels = self.levels(self.words(sequence), sequence_ptr, padded_windows=not self.packed)
         return self.mapping(levels, *self._bag(ids, ptr))  # type: ignore[no-any-return]
+
+    def _pretrained(self, graph: RoleGraph, pretrained: PretrainedWords) -> Tensor:
+        """The mean of all word pieces stands for the bag."""
+        words, sentences = (x.to(self.mapping.linear.weight.dtype) for x in pretrained.read(graph))
+        levels = self.levels(words, node_ptr(graph, "word").to(words.device), padded_windows=not self.packed)
+        return self.mapping(torch.cat([sentences, levels], 1))  # type: ignore[no-any-return]
 
     def _bag(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         """The words that the bag counts, from 0 on, and where each caption's begin."""

@@ -72,7 +72,7 @@ class HANetTextEncoder(RoleGraphEncoder):
     """The text side of HANet: HGR's role graph before and after reasoning, and concepts from the words.
 
     Args:
-        vocab_size, word_dim, hidden, num_layers, rnn, word_dropout, graph_dropout: see :class:`RoleGraphEncoder`.
+        vocab_size, word_dim, hidden, num_layers, rnn, word_dropout, graph_dropout, text: see :class:`RoleGraphEncoder`.
         actions, entities: number of concepts.
 
     Shapes:
@@ -93,11 +93,12 @@ class HANetTextEncoder(RoleGraphEncoder):
         rnn: Recurrent = "gru",
         word_dropout: float = 0.0,
         graph_dropout: float = 0.0,
+        text: str | None = None,
     ) -> None:
         super().__init__(
             vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init="orthogonal", event_role=False,
             word_dropout=word_dropout, graph_dropout=graph_dropout, attention_bias=True, layer_norm=True,
-            event_edges="to_action", attention_channels=max(hidden // 2, 1),
+            event_edges="to_action", attention_channels=max(hidden // 2, 1), text=text,
         )  # fmt: skip
         self.concepts = nn.ModuleDict({"action": ConceptPool(hidden, actions), "entity": ConceptPool(hidden, entities)})
 

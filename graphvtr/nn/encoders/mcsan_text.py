@@ -10,6 +10,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.bert import BertEncoder
 from graphvtr.nn.encoders.mcsan_video import Pool
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
 from graphvtr.nn.encoders.role_graph import RoleGraphEncoder
 from graphvtr.nn.encoders.words import Recurrent
@@ -27,7 +28,7 @@ class MCSANTextEncoder(nn.Module):
 
     Args:
         vocab_size: number of words.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         hidden: D, width of the four vectors.
         sentence: language model of the global level, see :class:`BertEncoder`; None takes a soft attention over the
             words in their recurrent context instead (HGR's event), which needs no language model.
@@ -37,6 +38,7 @@ class MCSANTextEncoder(nn.Module):
         pool: ``"max"`` or ``"mean"`` over a caption's actions and its entities.
         heads, feedforward: of the :class:`RelationshipEncoder`.
         word_dropout: of the word embeddings.
+        text: see :class:`RoleGraphEncoder`; the same model as ``sentence``, where both are given.
 
     Shapes:
         - **input:** a role graph or a packed batch of N, with ``word.id`` and (with ``sentence``) word pieces
@@ -62,18 +64,28 @@ class MCSANTextEncoder(nn.Module):
         heads: int = 1,
         feedforward: int | None = None,
         word_dropout: float = 0.0,
+        text: str | None = None,
     ) -> None:
         super().__init__()
+        if text is not None and sentence not in (None, text):
+            raise DataError("text", f"is '{text}' and sentence '{sentence}'", "take one language model for both")
         if pool not in get_args(Pool):
             raise DataError("pool", f"is '{pool}'", f"use one of {', '.join(get_args(Pool))}")
         self.pool, self.word_dropout = pool, word_dropout
         self.graph = RoleGraphEncoder(
             vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, word_dropout=word_dropout,
-            event_edges="none", event_role=False,
+            event_edges="none", event_role=False, text=text,
         )  # fmt: skip
         self.sentence = None if sentence is None else BertEncoder(sentence, layers=1, cache=sentence_cache)
         self.project = None if self.sentence is None else nn.Linear(self.sentence.out_channels, hidden)
+        if self.graph.pretrained is not None:
+            word_dim = self.graph.pretrained.out_channels
         self.relationship = RelationshipEncoder(word_dim, hidden, heads, feedforward) if relationship else None
+
+    @property
+    def pretrained(self) -> PretrainedWords | None:
+        """The language model that reads the words, if one does."""
+        return self.graph.pretrained
 
     def forward(self, graph: RoleGraph) -> LevelEmbeddings:
         """Encode a role graph or a packed batch."""
@@ -82,9 +94,8 @@ class MCSANTextEncoder(nn.Module):
         for level in ("entity", "action"):
             levels[level] = segment_reduce(nodes[level].x, nodes[level].ptr, self.pool)
         if self.relationship is not None:
-            ids = graph["word"].id
-            words = nn.functional.dropout(self.graph.words.embedding(ids), self.word_dropout, self.training)
-            levels["relationship"] = self.relationship(words, node_ptr(graph, "word").to(ids.device))
+            words = nn.functional.dropout(self.graph.vectors(graph), self.word_dropout, self.training)
+            levels["relationship"] = self.relationship(words, node_ptr(graph, "word").to(words.device))
         return LevelEmbeddings(**levels)
 
     def _sentences(self, graph: RoleGraph) -> Tensor:

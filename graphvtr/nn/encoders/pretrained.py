@@ -48,13 +48,14 @@ def pretrained_folder(model: str) -> Path:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """``config.json`` of a model.
+    """``config.json`` of a model; of a CLIP-like one the part of its text tower.
 
     Raises:
         DataError: it is damaged or does not tell the width.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = config.get("text_config") or config  # a CLIP-like model's text tower
         next(config[name] for name in WIDTHS if name in config)
     except (ValueError, TypeError, StopIteration) as error:
         raise DataError(folder / "config.json", "is no configuration of an encoder", "copy the whole folder") from error

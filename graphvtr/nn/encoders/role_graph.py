@@ -9,6 +9,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, node_ptr
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool import SoftAttentionPool
@@ -29,6 +30,8 @@ class RoleGraphEncoder(nn.Module):
         event_edges: ``"both"``, ``"to_action"`` or ``"none"``, how event and actions are joined.
         role_aware: whether nodes are multiplied by their role's embedding (Table 4, row 2, is without).
         event_role: whether the event has an embedding too, as Eq 6 writes; False leaves it as it is.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model: its frozen features of the words in
+            their caption take the place of the learned embedding, see :class:`PretrainedWords`; None learns one.
 
     Raises:
         DataError: ``word.id`` is missing or outside the vocabulary.
@@ -52,10 +55,13 @@ class RoleGraphEncoder(nn.Module):
         event_edges: EventEdges = "both",
         role_aware: bool = True,
         event_role: bool = True,
+        text: str | None = None,
     ) -> None:
         super().__init__()
         self.event_edges, self.event_role = event_edges, event_role
-        self.words = WordEncoder(vocab_size, word_dim, hidden, rnn, rnn_init, word_dropout)
+        self.pretrained = None if text is None else PretrainedWords(text)
+        sizes = (vocab_size, word_dim) if self.pretrained is None else (0, self.pretrained.out_channels)
+        self.words = WordEncoder(*sizes, hidden, rnn, rnn_init, word_dropout)
         self.pool = SoftAttentionPool(hidden)
         self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware else None
         self.layers = nn.ModuleList(
@@ -89,8 +95,8 @@ class RoleGraphEncoder(nn.Module):
 
     def word_weights(self, graph: RoleGraph) -> Tensor:
         """The event's attention over the words (Eq 5), [W]; it sums to 1 over a caption."""
-        word_ptr = node_ptr(graph, "word").to(graph["word"].id.device)
-        _, weights = self.pool(self.words(graph["word"].id, word_ptr), word_ptr, return_weights=True)
+        words, word_ptr = self._words(graph)
+        _, weights = self.pool(words, word_ptr, return_weights=True)
         return weights
 
     def _nodes(self, graph: RoleGraph) -> tuple[Tensor, ReasoningGraph]:
@@ -100,13 +106,27 @@ class RoleGraphEncoder(nn.Module):
 
     def _pooled(self, graph: RoleGraph) -> tuple[Tensor, Tensor, Tensor]:
         """Words in context [W, D], events [N, D], actions and entities [A + E, D], all without their roles."""
-        if "id" not in graph["word"]:
-            raise DataError("word.id", "missing", "encode the graphs with a Vocabulary first")
-        ids = graph["word"].id
-        word_ptr = node_ptr(graph, "word").to(ids.device)
-        words = self.words(ids, word_ptr)
+        words, word_ptr = self._words(graph)
         local = torch.cat([_span_max(graph, words, level) for level in ("action", "entity")])
         return words, self.pool(words, word_ptr), local
+
+    def vectors(self, graph: RoleGraph) -> Tensor:
+        """The vector of every word on its own, [W, word_dim]."""
+        if self.pretrained is not None:
+            return self.pretrained(graph)  # type: ignore[no-any-return]
+        assert self.words.embedding is not None
+        return self.words.embedding(graph["word"].id)  # type: ignore[no-any-return]
+
+    def _words(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
+        """Words in context [W, D], and where each caption's begin."""
+        if self.pretrained is not None:
+            words = self.pretrained(graph)
+        elif "id" in graph["word"]:
+            words = graph["word"].id
+        else:
+            raise DataError("word.id", "missing", "encode the graphs with a Vocabulary first")
+        word_ptr = node_ptr(graph, "word").to(words.device)
+        return self.words(words, word_ptr), word_ptr
 
     def _with_roles(self, graph: RoleGraph, event: Tensor, local: Tensor) -> tuple[Tensor, ReasoningGraph]:
         reasoning = reasoning_graph(graph, self.event_edges)

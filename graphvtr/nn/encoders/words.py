@@ -24,7 +24,7 @@ class WordEncoder(nn.Module):
     captions side by side, is a permutation of that.
 
     Args:
-        vocab_size: number of words.
+        vocab_size: number of words; 0 for words that come as vectors.
         word_dim: width of the word embedding.
         hidden: D, width of each direction and of the output.
         rnn: ``"lstm"`` (the paper) or ``"gru"`` (the released code).
@@ -32,7 +32,7 @@ class WordEncoder(nn.Module):
         dropout: of the word embeddings.
 
     Shapes:
-        - **input:** ids ``[W]``, ``ptr`` ``[N + 1]`` where each caption's words begin
+        - **input:** ids ``[W]`` or vectors ``[W, word_dim]``, ``ptr`` ``[N + 1]`` where each caption's words begin
         - **output:** ``[W, D]``
 
     Raises:
@@ -58,30 +58,35 @@ class WordEncoder(nn.Module):
         if rnn_init not in ("uniform", "orthogonal"):
             raise DataError("rnn_init", f"is '{rnn_init}'", "use 'uniform' or 'orthogonal'")
         self.vocab_size, self.hidden, self.dropout, self.rnn_init = vocab_size, hidden, dropout, rnn_init
-        self.embedding = nn.Embedding(vocab_size, word_dim)
+        self.embedding = nn.Embedding(vocab_size, word_dim) if vocab_size else None
         self.rnn = (nn.LSTM if rnn == "lstm" else nn.GRU)(word_dim, hidden, bidirectional=True)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw new parameters."""
-        self.embedding.reset_parameters()
+        if self.embedding is not None:
+            self.embedding.reset_parameters()
         self.rnn.reset_parameters()
         if self.rnn_init == "orthogonal":
             for name, weight in self.rnn.named_parameters():
                 if name.startswith("weight"):
                     nn.init.orthogonal_(weight)
 
-    def forward(self, ids: Tensor, ptr: Tensor) -> Tensor:
+    def forward(self, words: Tensor, ptr: Tensor) -> Tensor:
         """Encode the words of all captions.
 
         Args:
-            ids: [W], the words of all captions, end to end.
+            words: [W] ids or [W, word_dim] vectors of the words of all captions, end to end.
             ptr: [N + 1], where each caption begins.
         """
         order, batch_sizes = _time_major(ptr)
-        self._check(ids)
-        order = order.to(ids.device)
-        words = F.dropout(self.embedding(ids[order]), self.dropout, self.training)
+        order = order.to(words.device)
+        if self.embedding is None:
+            words = words[order].to(next(self.rnn.parameters()).dtype)
+        else:
+            self._check(words)
+            words = self.embedding(words[order])
+        words = F.dropout(words, self.dropout, self.training)
         out = run_bidirectional(self.rnn, words, batch_sizes)  # [W, 2 D]
         both = (out[:, : self.hidden] + out[:, self.hidden :]) / 2
         place = torch.empty_like(order)

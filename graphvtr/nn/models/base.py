@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
@@ -75,6 +76,11 @@ class RetrievalModel(nn.Module, ABC):
         return self.levels
 
     @property
+    def pretrained_words(self) -> PretrainedWords | None:
+        """The frozen language model that reads the captions' words in place of :attr:`word_embedding`, if one does."""
+        return getattr(getattr(self, "text_encoder", self), "pretrained", None)
+
+    @property
     def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words; None for a model that has none of its own."""
         return None
@@ -104,7 +110,8 @@ class RetrievalModel(nn.Module, ABC):
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
         """What the model does to a caption graph before packing (cut long captions, for instance)."""
-        return graph
+        words = self.pretrained_words
+        return graph if words is None else words.tokenize(graph)
 
     def transform_video(self, graph: VideoGraph) -> VideoGraph:
         """What the model does to a video graph before packing (sample frames, for instance)."""

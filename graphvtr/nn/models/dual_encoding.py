@@ -34,7 +34,7 @@ class DualEncoding(OneVectorModel):
         vocab_size: number of words, ``len(vocabulary)``; the published runs keep words that occur 5 times or more.
         video_dim: width of the frame features.
         hidden: D, width of the common space.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         video_rnn: width of each direction of the video's GRU.
         text_rnn: width of each direction of the text's GRU.
         video_kernels: widths of the video's convolutions.
@@ -51,6 +51,9 @@ class DualEncoding(OneVectorModel):
         margin: of the loss.
         mining: ``"hardest"`` or ``"all"`` negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, and their mean that of the bag, see
+            :class:`graphvtr.nn.PretrainedWords`; None learns both.
 
     Raises:
         DataError: sizes that do not go together, or an unknown option.
@@ -87,6 +90,7 @@ class DualEncoding(OneVectorModel):
         margin: float = 0.2,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
@@ -97,7 +101,7 @@ class DualEncoding(OneVectorModel):
         )  # fmt: skip
         self.text_encoder = DualTextEncoder(
             vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels, filters=filters, bow_size=bow_size,
-            boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed,
+            boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed, text=text,
         )  # fmt: skip
 
     @classmethod
@@ -147,6 +151,6 @@ class DualEncoding(OneVectorModel):
         return LevelEmbeddings(event=self.text_encoder(graph))
 
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.text_encoder.words  # type: ignore[no-any-return]

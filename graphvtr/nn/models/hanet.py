@@ -48,7 +48,7 @@ class HANet(LimitedInputs, ConceptModel):
             concepts.
         concept_sizes: the most entities, actions (and relationships, which are not used) to take from the captions.
         hidden: D, width of the joint space.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         num_layers: layers of graph reasoning.
         rnn: of the words, ``"gru"`` or ``"lstm"``.
         top_actions, top_entities: concepts of a video that captions are matched with.
@@ -63,6 +63,8 @@ class HANet(LimitedInputs, ConceptModel):
         graph_dropout: of the context in graph reasoning.
         max_words, max_actions, max_entities: see :func:`graphvtr.graphs.truncate`; None for all.
         max_frames: see :func:`graphvtr.graphs.sample_frames`; None for all.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
 
     Raises:
         DataError: an unknown option, or sizes that do not go together.
@@ -106,6 +108,7 @@ class HANet(LimitedInputs, ConceptModel):
         max_frames: int | None = None,
         max_actions: int | None = None,
         max_entities: int | None = None,
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
@@ -117,7 +120,7 @@ class HANet(LimitedInputs, ConceptModel):
         )
         self.text_encoder = HANetTextEncoder(
             vocab_size, word_dim, hidden, **sizes, num_layers=num_layers, rnn=rnn, word_dropout=word_dropout,
-            graph_dropout=graph_dropout,
+            graph_dropout=graph_dropout, text=text,
         )  # fmt: skip
         self.matchers = nn.ModuleDict({"event": CosineMatch()})
         for level in FEATURE_LEVELS[1:]:
@@ -185,6 +188,6 @@ class HANet(LimitedInputs, ConceptModel):
         return {level: video[f"concept_{level}"].x for level in self.concept_levels}
 
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.text_encoder.words.embedding  # type: ignore[no-any-return]

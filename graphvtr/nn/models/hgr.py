@@ -48,7 +48,7 @@ class HGR(LimitedInputs):
         vocab_size: number of words, ``len(vocabulary)``.
         video_dim: width of the frame features.
         hidden: D, width of the joint space.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         num_layers: layers of graph reasoning.
         rnn: ``"lstm"`` or ``"gru"``.
         rnn_init: ``"uniform"`` or ``"orthogonal"``.
@@ -78,6 +78,8 @@ class HGR(LimitedInputs):
         loss: ``"triplet"`` (the paper, Eq 14) or ``"info_nce"`` (:class:`graphvtr.nn.SymmetricInfoNCE`, beyond it).
         loss_temperature: :math:`\tau` that ``"info_nce"`` begins with; it is learned.
         level_fusion: ``"mean"`` of the levels (Eq 13) or ``"learned"``: a weighted mean, weights that sum to 1.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
 
     Raises:
         DataError: an unknown option, or sizes that do not go together.
@@ -131,6 +133,7 @@ class HGR(LimitedInputs):
         loss: Loss = "triplet",
         loss_temperature: float = 0.07,
         level_fusion: LevelFusion = "mean",
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
@@ -143,7 +146,7 @@ class HGR(LimitedInputs):
             vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init=rnn_init, word_dropout=word_dropout,
             attention_channels=attention_channels, attention_bias=attention_bias, attention=attention,
             layer_norm=layer_norm, graph_dropout=graph_dropout, event_edges=event_edges, role_aware=role_aware,
-            event_role=event_role,
+            event_role=event_role, text=text,
         )  # fmt: skip
         self.video_encoder = HierarchicalVideoEncoder(
             video_dim, hidden, hierarchical=hierarchical_video, bias=video_bias, dropout=video_dropout
@@ -233,6 +236,6 @@ class HGR(LimitedInputs):
         return self.text_encoder.attention_weights(graph)
 
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.text_encoder.words.embedding  # type: ignore[no-any-return]

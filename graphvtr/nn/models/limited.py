@@ -13,7 +13,8 @@ class LimitedInputs(RetrievalModel):
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
         """Cut the caption to ``max_words``, ``max_actions`` and ``max_entities``."""
-        return truncate(graph, *(self.config[name] for name in ("max_words", "max_actions", "max_entities")))
+        short = truncate(graph, *(self.config[name] for name in ("max_words", "max_actions", "max_entities")))
+        return super().transform_text(short)
 
     def transform_video(self, graph: VideoGraph) -> VideoGraph:
         """Sample ``max_frames`` frames."""

@@ -55,7 +55,7 @@ class MCSAN(ConceptModel):
             concepts.
         concept_sizes: the most entities, actions and relationships to take from the training captions.
         hidden: D, width of all levels.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         sentence: language model of the global level of captions: ``"minilm"``, a sentence-transformers directory or
             name; None does without, see :class:`graphvtr.nn.encoders.MCSANTextEncoder`.
         sentence_cache: keep the language model's features on disk.
@@ -82,6 +82,9 @@ class MCSAN(ConceptModel):
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
         word_dropout: of the word embeddings.
         video_dropout: of the frame features.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one. It is
+            the same model as ``sentence``, where both are given.
 
     Raises:
         DataError: an unknown option, or sizes that do not go together.
@@ -132,6 +135,7 @@ class MCSAN(ConceptModel):
         reduction: Reduction = "mean",
         word_dropout: float = 0.0,
         video_dropout: float = 0.0,
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
@@ -149,6 +153,7 @@ class MCSAN(ConceptModel):
         self.text_encoder = MCSANTextEncoder(
             vocab_size, word_dim, hidden, sentence=sentence, sentence_cache=sentence_cache, relationship=relationship,
             num_layers=num_layers, rnn=rnn, pool=pool, heads=heads, feedforward=feedforward, word_dropout=word_dropout,
+            text=text,
         )  # fmt: skip
         self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize)})
         self.matchers.update({level: CosineMatch() for level in self.concept_levels})
@@ -196,7 +201,9 @@ class MCSAN(ConceptModel):
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
         """With a language model, the caption with its word pieces."""
         sentence = self.text_encoder.sentence
-        return graph if sentence is None else sentence.tokenize(graph)
+        if sentence is None or self.pretrained_words is not None:
+            return super().transform_text(graph)
+        return sentence.tokenize(graph)
 
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
         """Eq 41.
@@ -234,6 +241,6 @@ class MCSAN(ConceptModel):
         return {level: torch.sigmoid(self.attributes(level, video[level].x, "video")) for level in self.concept_levels}
 
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.text_encoder.graph.words.embedding  # type: ignore[no-any-return]

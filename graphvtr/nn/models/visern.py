@@ -57,7 +57,7 @@ class ViSERN(OneVectorModel):
         temporal: regions hear those of the frame before.
         eps: bound on degrees under ``"dot"``.
         word_dim: width of the word embedding.
-        video_rnn, text_rnn, video_kernels, text_kernels, filters, bow_size, boundaries, dropout, packed: see
+        video_rnn, text_rnn, video_kernels, text_kernels, filters, bow_size, boundaries, dropout, packed, text: see
             :class:`DualEncoding`.
         margin: :math:`\alpha` of the loss.
         mining: ``"hardest"`` or ``"all"`` negatives.
@@ -105,6 +105,7 @@ class ViSERN(OneVectorModel):
         margin: float = 0.2,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
@@ -119,7 +120,7 @@ class ViSERN(OneVectorModel):
         )
         self.text_encoder = DualTextEncoder(
             vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels, filters=filters, bow_size=bow_size,
-            boundaries=boundaries, dropout=dropout, packed=packed,
+            boundaries=boundaries, dropout=dropout, packed=packed, text=text,
         )  # fmt: skip
 
     @classmethod
@@ -166,7 +167,7 @@ class ViSERN(OneVectorModel):
             return attention_map(self.reason(graph), graph["region"].frame)
 
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.text_encoder.words  # type: ignore[no-any-return]
 

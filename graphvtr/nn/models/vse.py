@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.words import _time_major
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
@@ -28,10 +29,12 @@ class VSE(OneVectorModel):
         vocab_size: number of words, ``len(vocabulary)``.
         video_dim: width of the frame features.
         hidden: D, width of the joint space and of the GRU.
-        word_dim: width of the word embedding.
+        word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         margin: of the loss.
         mining: ``"all"`` or ``"hardest"`` negatives.
         reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
 
     Raises:
         DataError: an unknown option.
@@ -54,6 +57,7 @@ class VSE(OneVectorModel):
         margin: float = 0.2,
         mining: Mining = "all",
         reduction: Reduction = "sum",
+        text: str | None = None,
     ) -> None:
         config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
@@ -63,8 +67,9 @@ class VSE(OneVectorModel):
         bound = math.sqrt(6 / (video_dim + hidden))
         nn.init.uniform_(self.video_map.weight, -bound, bound)
         nn.init.zeros_(self.video_map.bias)
-        self.words = WordTable(vocab_size, word_dim)
-        self.rnn = nn.GRU(word_dim, hidden)
+        self.pretrained = None if text is None else PretrainedWords(text)
+        self.words = WordTable(vocab_size, word_dim) if self.pretrained is None else None
+        self.rnn = nn.GRU(word_dim if self.pretrained is None else self.pretrained.out_channels, hidden)
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``event`` [N, D].
@@ -82,18 +87,27 @@ class VSE(OneVectorModel):
         Raises:
             DataError: ``word.id`` is missing or outside the vocabulary.
         """
-        ids, ptr = caption_words(graph)
-        self.words.check(ids)
+        words, ptr = self._words(graph)
         order, batch_sizes = _time_major(ptr)
-        order = order.to(ids.device)
-        packed = nn.utils.rnn.PackedSequence(self.words(ids[order]), batch_sizes)
+        order = order.to(words.device)
+        packed = nn.utils.rnn.PackedSequence(words[order], batch_sizes)
         out = self.rnn(packed)[0].data  # [W, D], the i-th words of all captions side by side
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order), device=order.device)
         return LevelEmbeddings(event=out.index_select(0, place[ptr[1:] - 1]))
 
+    def _words(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
+        """The vectors of all words [W, word_dim], and where each caption's begin."""
+        if self.pretrained is not None:
+            words = self.pretrained(graph).to(self.video_map.weight.dtype)
+            return words, node_ptr(graph, "word").to(words.device)
+        ids, ptr = caption_words(graph)
+        assert self.words is not None
+        self.words.check(ids)
+        return self.words(ids), ptr
+
     @property
-    def word_embedding(self) -> nn.Embedding:
+    def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words."""
         return self.words  # type: ignore[no-any-return]
 
@@ -110,6 +124,7 @@ class VSEPlusPlus(VSE):
         word_dim: width of the word embedding.
         margin: of the loss.
         reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
+        text: see :class:`VSE`.
     """
 
     def __init__(
@@ -120,6 +135,7 @@ class VSEPlusPlus(VSE):
         word_dim: int = 300,
         margin: float = 0.2,
         reduction: Reduction = "sum",
+        text: str | None = None,
     ) -> None:
-        super().__init__(vocab_size, video_dim, hidden, word_dim, margin, "hardest", reduction)
+        super().__init__(vocab_size, video_dim, hidden, word_dim, margin, "hardest", reduction, text)
         del self.config["mining"]
