@@ -65,6 +65,11 @@ def model_card(
         f"- validation rsum {max(scores):.1f}, after epoch {scores.index(max(scores)) + 1} of {len(scores)}"
         if scores
         else "- validation scores: unknown",
+        *(
+            f"- resumed after epoch {_plain(change.get('epoch'))} ({_plain(change.get('time'))}) with "
+            f"{_plain(change.get('option'))} {_plain(change.get('from'))} → {_plain(change.get('to'))}"
+            for change in info.get("changes") or ()
+        ),
         f"- graphvtr {_plain(info.get('version') or __version__)}",
         "",
         "Options of the model:",

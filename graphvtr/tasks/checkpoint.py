@@ -36,6 +36,8 @@ class CheckpointInfo:
         epoch: number of epochs of training behind it.
         scores: validation rsum of every epoch so far.
         released: whether it is a file of HGR's released code.
+        changes: options that resumes changed, each with ``time``, ``epoch`` (epochs behind the run then), ``option``,
+            ``from`` and ``to``.
     """
 
     model: str
@@ -47,11 +49,15 @@ class CheckpointInfo:
     epoch: int = 0
     scores: list[float] = field(default_factory=list)
     released: bool = False
+    changes: list[dict[str, Any]] = field(default_factory=list)
 
 
-def header(model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo) -> dict[str, Any]:
-    """The part of a checkpoint that is ours: plain values only."""
+def header(
+    model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo, training: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The part of a checkpoint that is ours: plain values only. ``training`` says how it trains, for resumes."""
     return {
+        **({"training": dict(training)} if training else {}),
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "config": dict(model.config),
@@ -109,11 +115,8 @@ def load_checkpoint(
     vocabulary = Vocabulary.from_dict(found["vocabulary"], source=f"{path}: vocabulary")
     if info.model not in MODELS:
         raise DataError(path, f"is of the unknown model '{info.model}'", f"known: {', '.join(MODELS)}")
-    state = content.get("state_dict")
-    if not isinstance(state, Mapping):
-        raise DataError(path, "has no field 'state_dict'", "train again, or copy the whole file")
+    weights = weights_of(path, content)
     model = _build(path, info.model, {**found["config"], **overrides})
-    weights = {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -174,6 +177,18 @@ def read_info(path: Path, found: Mapping[str, Any], model_name: str | None = Non
         raise DataError(path, f"has a wrong field in its info ({error})", "train again") from error
     _require_model(path, info.model, model_name)
     return info
+
+
+def weights_of(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's weights in a checkpoint's content.
+
+    Raises:
+        DataError: it has none.
+    """
+    state = content.get("state_dict")
+    if not isinstance(state, Mapping):
+        raise DataError(path, "has no field 'state_dict'", "train again, or copy the whole file")
+    return {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
 
 
 def check_features(

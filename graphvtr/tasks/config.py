@@ -17,7 +17,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, featurizer_name, make_vocabulary
-from graphvtr.tasks.trainer import FitResult, TrainOptions, check_run, fit
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
 from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
 
@@ -136,12 +136,10 @@ def train(configuration: Configuration) -> FitResult:
         featurizer=featurizer_name(source),
         video_dim=train_set.video_dim,
     )
-    check_run(run.out / "last.ckpt", model, vocabulary, info, run.resume)
-    run.out.mkdir(parents=True, exist_ok=True)
-    (run.out / "config.yaml").write_text(configuration.yaml(), encoding="utf-8")
     return fit(
-        model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress
-    )
+        model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress,
+        config=configuration.yaml(),
+    )  # fmt: skip
 
 
 def start_from_vectors(model: RetrievalModel, vocabulary: Vocabulary, source: str) -> float:

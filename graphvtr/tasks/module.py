@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.evaluate import EvalOptions, flat_metrics, rank_all
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
+from graphvtr.text.parser import shorten
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
@@ -39,6 +42,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         weight_decay: of Adam.
         seed: see above.
         evaluation: how validation scores are ranked.
+        training: how it trains, goes into the checkpoints.
     """
 
     def __init__(
@@ -52,11 +56,12 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         weight_decay: float = 0.0,
         seed: int = 0,
         evaluation: EvalOptions = EvalOptions(),  # noqa: B008  frozen
+        training: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.model, self.vocabulary, self.rate, self.info = model, vocabulary, rate, info
         self.video_of_caption, self.weight_decay, self.seed = video_of_caption, weight_decay, seed
-        self.evaluation = evaluation
+        self.evaluation, self.record = evaluation, training
         self.scores: list[float] = []  # validation rsum of each epoch
         self._encoded: dict[str, list[LevelEmbeddings]] = {"video": [], "text": []}
 
@@ -109,7 +114,20 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.tasks.checkpoint.load_checkpoint` needs."""
         info = replace(self.info, epoch=self.current_epoch + 1, scores=list(self.scores))
-        checkpoint[KEY] = header(self.model, self.vocabulary, info)
+        checkpoint[KEY] = header(self.model, self.vocabulary, info, self.record)
+
+    def check_state(self, path: Path, checkpoint: Mapping[str, Any]) -> None:
+        """Refuse a checkpoint whose weights or optimiser are not those of this training, before anything is written.
+
+        Raises:
+            DataError: it does not fit.
+        """
+        try:
+            torch.nn.Module.load_state_dict(self, checkpoint["state_dict"])
+            self.configure_optimizers().load_state_dict(checkpoint["optimizer_states"][0])
+        except (RuntimeError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            reason = shorten(" ".join(str(error).split()))
+            raise DataError(path, f"cannot be continued: {reason}", "start in another --out") from error
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the validation scores of the epochs so far."""

@@ -72,6 +72,20 @@ def test_resume(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["epochs"] == 2
 
 
+def test_resume_that_makes_no_sense_changes_nothing(msvd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--progress", "false"]
+    assert main([*run, "--epochs", "2"]) == 0
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    assert main([*run, "--epochs", "1", "--resume"]) == 2
+    assert "epochs: is 1, and 2 are behind the run" in capsys.readouterr().err
+    assert (tmp_path / "run" / "config.yaml").read_text() == config
+    assert main([*run, "--epochs", "3", "--lr", "0.5", "--resume"]) == 0
+    assert main(["export", str(tmp_path / "run" / "last.ckpt"), "--out", str(tmp_path / "shared")]) == 0
+    card = (tmp_path / "shared" / "README.md").read_text()
+    assert "with lr 0.03 → 0.5" in card
+    assert "epochs: 3" in card
+
+
 def test_print_config_is_fed_back(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [*msvd, *SMALL, "--out", str(tmp_path / "run"), "--epochs", "2", "--progress", "false"]
     with pytest.raises(SystemExit) as stop:

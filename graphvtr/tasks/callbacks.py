@@ -1,0 +1,84 @@
+"""What happens around the epochs of a training: files, early stopping, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from graphvtr._optional import optional_import
+from graphvtr.tasks.checkpoint import read_file, write_file
+from graphvtr.tasks.module import RetrievalModule
+from graphvtr.tasks.run_state import is_best, out_of_patience
+
+pl: Any = optional_import("pytorch_lightning", "train", "training")
+
+
+class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
+    """``last.ckpt`` after every epoch, ``best.ckpt`` after one that is better than all before it, and the end of a run
+    that has lost its patience. All three follow from the validation scores, which the checkpoint carries: Lightning's
+    own callbacks forget them in a folder that was moved.
+
+    Args:
+        folder: of the run.
+        patience: epochs without a better score before the run ends; None for no such end.
+    """
+
+    def __init__(self, folder: Path, patience: int | None = None) -> None:
+        self.folder, self.patience = folder, patience
+
+    def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
+        """Write, and stop where nothing got better for long enough."""
+        # last.ckpt first: a kill between the two is mended on resume, where the last epoch is known to be the best
+        trainer.save_checkpoint(self.folder / "last.ckpt")
+        if is_best(module.scores):
+            trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
+        if out_of_patience(module.scores, self.patience):
+            trainer.should_stop = True
+
+
+class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,name-defined]
+    """Checkpoints are read weights only, and written to a side file first."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write ``checkpoint``; it appears at ``path`` only once it is whole."""
+        write_file(path, checkpoint)
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Read a checkpoint of tensors and plain values."""
+        return read_file(Path(path))
+
+
+class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
+    """A progress bar over the batches of each epoch (on a terminal) and a line after it."""
+
+    def __init__(self) -> None:
+        self.bar = tqdm(disable=True)
+
+    def on_train_epoch_start(self, trainer: Any, module: RetrievalModule) -> None:
+        """Begin the epoch's bar."""
+        title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.bar = tqdm(total=trainer.num_training_batches, desc=title, leave=False, disable=None)
+
+    def on_train_batch_end(self, trainer: Any, module: RetrievalModule, outputs: dict[str, Tensor], *_: Any) -> None:
+        """Move the bar on."""
+        self.bar.set_postfix_str(f"loss {float(outputs['loss']):.4f}", refresh=False)
+        self.bar.update()
+
+    def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
+        """Print loss, validation metrics, and whether they are the best so far."""
+        self.bar.close()
+        logged: dict[str, Tensor] = trainer.callback_metrics
+        scores = module.scores
+        best = "  best" if is_best(scores) else ""
+        recalls = "  ".join(f"{side} R@1 {float(logged[f'val/{side}_R@1']):.1f}" for side in ("t2v", "v2t"))
+        tqdm.write(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  loss {float(logged['train/loss']):.4f}  "
+            f"val rsum {scores[-1]:.1f}  {recalls}{best}"
+        )
+
+    def on_exception(self, trainer: Any, module: RetrievalModule, exception: BaseException) -> None:
+        """Leave no half-drawn bar behind."""
+        self.bar.close()

@@ -1,0 +1,73 @@
+"""How to train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.tasks.data import Bucket
+from graphvtr.tasks.sampler import CaptionsPerVideo
+from graphvtr.tasks.schedule import LearningRate, Schedule
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train. The defaults are those of HGR's paper.
+
+    Args:
+        epochs: passes over the training captions.
+        batch_size: captions a batch.
+        lr: learning rate of Adam.
+        schedule: ``none``, ``exponential``, ``cosine``, ``step``, ``plateau`` or ``drop``, see
+            :class:`graphvtr.tasks.schedule.LearningRate`.
+        factor: of the schedule.
+        schedule_patience: epochs without a better validation rsum before ``plateau`` acts; epochs between two
+            reductions of ``drop`` or ``step``.
+        decay: the rate is multiplied by this every epoch, on top of the schedule.
+        weight_decay: of Adam.
+        clip_grad: largest norm of the gradient; null does not clip.
+        captions_per_video: ``all`` captions of a video every epoch, or ``one`` at random.
+        distinct_videos: no two captions of one video meet in a batch.
+        bucket: ``words`` or ``frames`` puts captions, or captions of videos, of similar length into a batch.
+        patience: stop after that many epochs without a better validation rsum; null trains all epochs.
+        seed: of the initial weights, the order of the captions and dropout.
+        workers: threads that cut batches.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        deterministic: use only operations that give the same numbers every time.
+    """
+
+    epochs: int = 50
+    batch_size: int = 128
+    lr: float = 1e-4
+    schedule: Schedule = "none"
+    factor: float = 0.5
+    schedule_patience: int = 3
+    decay: float = 1.0
+    weight_decay: float = 0.0
+    clip_grad: float | None = None
+    captions_per_video: CaptionsPerVideo = "all"
+    distinct_videos: bool = False
+    bucket: Bucket = "none"
+    patience: int | None = None
+    seed: int = 0
+    workers: int = 0
+    device: str = "auto"
+    deterministic: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise DataError(name, f"is {value}", f"give {least} or more")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise DataError(f"device '{self.device}'", "unknown", "known: auto, cpu, cuda")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise DataError("device 'cuda'", "is not there", "use --device cpu")
+        _ = self.rate  # checks lr, schedule and factor
+
+    @property
+    def rate(self) -> LearningRate:
+        """The learning rate of every epoch."""
+        return LearningRate(self.lr, self.schedule, self.factor, self.schedule_patience, self.epochs, self.decay)
