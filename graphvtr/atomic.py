@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,23 +16,24 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, system_error
+
+LEFT_ALONE = 3600.0
+"""Seconds after which what a process that is not there any more has half written is swept."""
 
 
 @contextlib.contextmanager
-def whole(
-    path: str | Path, *, error: type[DataError] = DataError, fix: str = "make room or choose another folder"
-) -> Iterator[Path]:
+def whole(path: str | Path, *, error: type[DataError] = DataError, fix: str = "") -> Iterator[Path]:
     """A place beside ``path`` to write a file or folder to, which becomes ``path`` if nothing goes wrong.
 
     A reader sees the old content or the new one, never half of it, also when the process is killed or the power
     fails; writers do not meet, since each has a place of its own. Nothing is left behind by an error; what a killed
-    process leaves ends in ``.partial``.
+    process leaves ends in ``.partial``, see :func:`sweep`.
 
     Args:
         path: what to write; missing folders above it are made.
         error: what to raise.
-        fix: what the reader of the error can do.
+        fix: what the reader of the error can do; by default what helps against the system's error.
 
     Raises:
         DataError: it cannot be written; names ``path``.
@@ -49,17 +53,18 @@ def whole(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
-        if partial.is_file():
-            _sync(partial)
+        for file in partial.rglob("*") if partial.is_dir() else [partial]:
+            if file.is_file():
+                _sync(file)
         partial.replace(path)
+        _sync_folder(path.parent)
     except OSError as problem:
-        raise error(path, f"cannot be written ({problem.strerror or problem})", fix) from problem
+        raise system_error(problem, path, "cannot be written", fix=fix, kind=error) from problem
     finally:
         _remove(partial)
 
 
-def write_whole(path: str | Path, data: bytes | str, *, error: type[DataError] = DataError,
-                fix: str = "make room or choose another folder") -> None:  # fmt: skip
+def write_whole(path: str | Path, data: bytes | str, *, error: type[DataError] = DataError, fix: str = "") -> None:
     """Write bytes, or text as UTF-8, by way of :func:`whole`.
 
     Raises:
@@ -90,15 +95,53 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
         partial.chmod(mode)  # safetensors keeps new files to their owner
 
 
+def sweep(path: str | Path, *, held: bool = False) -> None:
+    """Remove what killed processes have left half written of ``path`` and, if it is a folder, in it.
+
+    Args:
+        path: what was to be written by way of :func:`whole`.
+        held: nobody else writes there now (see :func:`graphvtr.locks.output_lock`); otherwise only what belongs to no
+            process of this machine and has been left alone for an hour is removed.
+    """
+    path = Path(path)
+    inside = [found for pattern in ("*.partial", "*/*.partial") for found in path.glob(pattern)]
+    for left in (*path.parent.glob(f"{glob.escape(path.name)}.*.partial"), *inside):
+        found = re.search(r"\.(\d+)-[0-9a-f]{8}\.partial$", left.name)
+        if found and int(found.group(1)) != os.getpid() and (held or _is_left(left, int(found.group(1)))):
+            _remove(left)
+
+
+def _is_left(left: Path, pid: int) -> bool:
+    try:
+        if time.time() - left.stat().st_mtime < LEFT_ALONE or os.name != "posix":
+            return False
+        os.kill(pid, 0)  # sends nothing; an error says that there is no such process
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
+
+
 def _sync(path: Path) -> None:
     """Have the content on the disk before its name is."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
+def _sync_folder(path: Path) -> None:
+    """Have the name on the disk, where folders can be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import graphvtr.cli
 from graphvtr._version import __version__
-from graphvtr.errors import GraphVTRError
+from graphvtr.ending import Interrupted, interruptible
+from graphvtr.errors import GraphVTRError, system_error
+from graphvtr.terminal import complain, safe_output
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,21 +29,45 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; an error that a user can mend is one line on stderr and exit code 2."""
-    args = build_parser().parse_args(argv)
+    """Run one verb. An error that a user can mend is one line on stderr and exit code 2; a signal is one line and 128 +
+    its number."""
+    with interruptible(), safe_output():
+        try:
+            args = build_parser().parse_args(argv)
+            code = int(args.run(args) or 0)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:  # who reads has seen enough, as in: graphvtr store info STORE | head
+            _close_stdout()
+            return 141  # as if killed by SIGPIPE
+        except GraphVTRError as error:
+            return _fail(str(error))
+        except OSError as error:
+            return _fail(str(system_error(error)))
+        except MemoryError as error:
+            return _fail(f"memory: is not enough for this ({error or 'out of memory'}) (give less at a time)")
+        except RuntimeError as error:  # what torch makes of it
+            if "allocate memory" not in str(error) and "out of memory" not in str(error):
+                raise
+            return _fail(f"memory: is not enough for this ({str(error).splitlines()[0]}) (give less at a time)")
+        except KeyboardInterrupt as stop:
+            stop = stop if isinstance(stop, Interrupted) else Interrupted()
+            complain(f"graphvtr: {stop}")
+            return stop.exit_code
+
+
+def _fail(message: str) -> int:
     try:
-        code = int(args.run(args) or 0)
         sys.stdout.flush()
-        return code
-    except BrokenPipeError:  # who reads has seen enough, as in: graphvtr store info STORE | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains while it exits
-        return 141  # as if killed by SIGPIPE
-    except GraphVTRError as error:
-        print(f"graphvtr: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("graphvtr: interrupted", file=sys.stderr)
-        return 130
+    except (OSError, GraphVTRError):
+        _close_stdout()
+    complain(f"graphvtr: error: {message}")
+    return 2
+
+
+def _close_stdout() -> None:
+    """Leave what cannot be written, or Python complains about it while it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.terminal import printable
 
 CLIP_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
@@ -70,18 +70,6 @@ def fingerprint(file: Path) -> str:
             content.seek(offset)
             digest.update(content.read(_WINDOW))
     return digest.hexdigest()
-
-
-def printable(text: str | Path) -> str:
-    r"""Text with a path in it that can be printed and stored: what cannot, line ends and bytes that are no UTF-8 for
-    instance, as escapes.
-
-    Example:
-        >>> print(printable("two\nlines"))
-        two\nlines
-    """
-    decoded = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
 
 
 def _natural_key(file: Path) -> list[tuple[int, int, str]]:

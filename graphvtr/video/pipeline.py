@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.video.clip_files import printable
+from graphvtr.terminal import printable
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
 from graphvtr.video.memory import trim_memory

@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from graphvtr.errors import DataError, MissingExtraError
-from graphvtr.video.clip_files import describe_source, printable
+from graphvtr.terminal import printable
+from graphvtr.video.clip_files import describe_source
 from graphvtr.video.pipeline import ClipPipeline
 from graphvtr.video.store import FeatureStore, StoreWriteError
 

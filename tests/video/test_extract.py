@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.terminal import printable
 from graphvtr.video import FeatureStore, PixelDescriptor, StoreWriteError, extract, find_clips, sample_clip
-from graphvtr.video.clip_files import describe_source, printable
+from graphvtr.video.clip_files import describe_source
 from graphvtr.video.extract import ExtractReport
 
 

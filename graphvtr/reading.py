@@ -1,0 +1,223 @@
+"""Small files of others, read once and in one way: JSON and YAML with bounds on size and depth, and their fields.
+
+A file is data that anybody may have written. Its size is looked at before its content, its depth before it is made into
+objects (a parser that recurses ends a process), and each field before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+import numpy as np
+
+from graphvtr._optional import optional_import
+from graphvtr.errors import DataError, system_error
+from graphvtr.terminal import printable
+
+SETTINGS = 16 * 2**20
+"""Bytes of a file of settings: a manifest, a configuration, a list of shards."""
+DATA = 2 * 2**30
+"""Bytes of a file of captions, graphs or words."""
+DEPTH = 64
+"""Objects and lists within each other."""
+YAML_NODES = 20_000
+"""Values of a YAML file, those that its aliases repeat counted as often as they stand there."""
+
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_STEPS = np.zeros(256, dtype=np.int8)
+_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "a boolean",
+}
+
+
+def read_bytes(path: str | Path, *, limit: int = SETTINGS, fix: str = "check the path") -> bytes:
+    """The content of a file of at most ``limit`` bytes.
+
+    Raises:
+        DataError: it is missing, no file (a folder, a pipe, a device), cannot be read or is larger.
+    """
+    path = Path(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(path, "is no file", fix)
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError:
+        raise DataError(path, "no such file", fix) from None
+    except OSError as problem:
+        raise system_error(problem, path, "cannot be read", fix=fix) from problem
+    if len(content) > limit:
+        raise DataError(path, f"is larger than {limit:,} bytes", "check that it is the file it should be")
+    return content
+
+
+def read_text(path: str | Path, *, limit: int = SETTINGS, fix: str = "check the path") -> str:
+    """The content of a UTF-8 file, a byte order mark taken off.
+
+    Raises:
+        DataError: as :func:`read_bytes`, or it is not UTF-8.
+    """
+    content = read_bytes(path, limit=limit, fix=fix)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise DataError(path, f"is not UTF-8 text (byte {problem.start})", "save it as UTF-8") from problem
+
+
+def read_json(
+    path: str | Path, *, limit: int = SETTINGS, fix: str = "", missing: str = "check the path", once: bool = False
+) -> Any:
+    """What a json file holds.
+
+    Args:
+        path: the file, UTF-8.
+        limit: bytes that it may have.
+        fix: what the reader of an error can do about its content.
+        missing: and what if it is not there.
+        once: refuse an object with the same name twice, of which json keeps the last without a word.
+
+    Raises:
+        DataError: as :func:`read_bytes` and :func:`parse_json`.
+    """
+    return parse_json(read_bytes(path, limit=limit, fix=missing), path, fix=fix, once=once)
+
+
+def parse_json(content: bytes | str, where: object, *, fix: str = "", once: bool = False) -> Any:
+    """What json says.
+
+    Args:
+        content: the text, as UTF-8 if bytes.
+        where: where it stands, for messages.
+        fix, once: as for :func:`read_json`.
+
+    Raises:
+        DataError: it is not UTF-8 or no json, is nested over :data:`DEPTH` deep, or (with ``once``) has a name twice.
+    """
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    if json_depth(data) > DEPTH:
+        raise DataError(where, f"is nested over {DEPTH} deep", fix)
+
+    def pairs_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"{where}: '{printable(twice)}'", "is there twice", "keep one of them")
+        return found
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=pairs_once if once else None)
+    except UnicodeDecodeError as problem:
+        raise DataError(where, f"is not UTF-8 text (byte {problem.start})", "save it as UTF-8") from problem
+    except DataError:
+        raise
+    except (ValueError, RecursionError) as problem:
+        raise DataError(where, f"is not json: {problem}", fix) from problem
+
+
+def json_depth(data: bytes) -> int:
+    """How deep objects and lists lie within each other; strings do not count.
+
+    Example:
+        >>> json_depth(b'{"a [": [[1], 2]}')
+        3
+    """
+    brackets = _STRING.sub(b"", data).translate(None, delete=bytes(set(range(256)) - set(b"[]{}")))
+    if not brackets:
+        return 0
+    steps = _STEPS[np.frombuffer(brackets, dtype=np.uint8)]
+    return max(0, int(steps.cumsum(dtype=np.int32).max()))
+
+
+def need(
+    values: object, where: object, fields: Mapping[str, type[Any] | UnionType | Callable[[Any], bool]], fix: str = ""
+) -> dict[str, Any]:
+    """An object whose fields are there and of their kinds.
+
+    Args:
+        values: what was read.
+        where: where it stands, for messages.
+        fields: name -> type, or a function that says whether a value is right; bool is no int.
+        fix: what the reader of an error can do.
+
+    Raises:
+        DataError: it is no object, or names the first field that is missing or wrong.
+
+    Example:
+        >>> need({"words": 3}, "config.json", {"words": int})
+        {'words': 3}
+    """
+    if not isinstance(values, dict):
+        raise DataError(where, f"is {kind_of(values)}, not an object", fix)
+    for name, kind in fields.items():
+        if name not in values:
+            raise DataError(f"{where}: {name}", "is missing", fix)
+        value = values[name]
+        if not isinstance(kind, (type, UnionType)):
+            right, wanted = kind(value), ""
+        else:
+            right = isinstance(value, kind) and not (isinstance(value, bool) and kind in (int, float, int | float))
+            wanted = f", not {KINDS.get(kind, str(kind))}" if isinstance(kind, type) else ""
+        if not right:
+            shown = f"{value!r:.60}" if isinstance(value, (int, float, str)) else kind_of(value)
+            raise DataError(f"{where}: {name}", f"is {printable(shown)}{wanted}", fix)
+    return values
+
+
+def kind_of(value: object) -> str:
+    """What a value of a json file is, in words."""
+    return "nothing" if value is None else KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def check_yaml(path: str | Path) -> None:
+    """See that a YAML file may be given to a parser that recurses and follows aliases.
+
+    Raises:
+        DataError: as :func:`read_bytes`; it is not UTF-8 or no YAML, is nested over :data:`DEPTH` deep, or its aliases
+            make it larger than :data:`YAML_NODES` values.
+    """
+    yaml = optional_import("yaml", "train", "YAML files")
+    text = read_text(path, limit=SETTINGS // 16)
+    total = 0
+    sizes: dict[str, int] = {}
+    opened: list[tuple[str | None, int]] = []
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):  # events come one by one, without recursion
+            if isinstance(event, yaml.AliasEvent):
+                if event.anchor not in sizes:
+                    raise DataError(
+                        f"{path}: line {event.start_mark.line + 1}", "an alias of what holds it", "write it out"
+                    )
+                total += sizes[event.anchor]
+            elif isinstance(event, yaml.CollectionStartEvent):
+                opened.append((event.anchor, total))
+                total += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, before = opened.pop()
+                if anchor is not None:
+                    sizes[anchor] = total - before
+            elif isinstance(event, yaml.ScalarEvent):
+                total += 1
+                if event.anchor is not None:
+                    sizes[event.anchor] = 1
+            if len(opened) > DEPTH:
+                raise DataError(
+                    f"{path}: line {event.start_mark.line + 1}", f"is nested over {DEPTH} deep", "flatten it"
+                )
+            if total > YAML_NODES:
+                raise DataError(path, f"holds over {YAML_NODES:,} values, aliases counted", "write a smaller file")
+    except yaml.YAMLError as problem:
+        raise DataError(path, f"is not YAML: {problem}", "mend it") from problem

@@ -1,0 +1,90 @@
+"""One way to end: 143, 130, 129, a line that says how to go on, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+from graphvtr.ending import Interrupted, ending, going_on, interruptible
+
+COMMAND = """
+import sys, time
+from graphvtr.ending import going_on, interruptible, Interrupted
+with interruptible():
+    try:
+        with going_on("the same command goes on"), going_on("call me again", lambda: "after 3 of 7 clips"):
+            print("ready", flush=True)
+            while True:
+                {work}
+    except Interrupted as stop:
+        print(f"graphvtr: {{stop}}")
+        sys.exit(stop.exit_code)
+"""
+SWALLOW = """
+                class Thing:
+                    def __del__(self):
+                        time.sleep(0.2)
+                Thing()
+                time.sleep(0.07)
+"""
+
+
+@pytest.mark.parametrize("work", ["time.sleep(0.01)", SWALLOW], ids=["plain", "within a finaliser"])
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
+def test_a_signal_ends_with_its_code_and_a_line(work, name, code):
+    script = COMMAND.format(work=work.strip("\n").strip())
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    process.send_signal(getattr(signal, name))
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (code, "graphvtr: stopped after 3 of 7 clips; the same command goes on\n")
+
+
+def test_a_second_signal_ends_at_once():
+    script = COMMAND.format(work="time.sleep(0.01)").replace(
+        "except Interrupted as stop:", "except Interrupted as stop:\n        print('busy', flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    for line in ("ready\n", "busy\n"):
+        assert process.stdout.readline() == line
+        process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+    process.stdout.close()
+
+
+def test_without_a_hint_the_signal_is_named():
+    assert str(Interrupted(signal.SIGTERM)) == "stopped by SIGTERM"
+
+
+def test_a_bare_keyboard_interrupt_becomes_one_that_knows():
+    with pytest.raises(Interrupted, match="stopped by SIGINT; run it again"), going_on("run it again"):
+        raise KeyboardInterrupt
+
+
+def test_handlers_are_given_back_and_ignored_signals_stay_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_processes_of_a_pool_are_ended_not_waited_for():
+    began = time.perf_counter()
+    try:
+        with ending(ProcessPoolExecutor(2, get_context("spawn"))) as pool:
+            assert pool.submit(os.getpid).result() != os.getpid()
+            pool.submit(time.sleep, 60)
+            raise Interrupted
+    except Interrupted:
+        pass
+    assert time.perf_counter() - began < 30
