@@ -21,6 +21,7 @@ from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.names import first_repeat
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
+from graphvtr.values import positions
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class RetrievalDataset(Dataset):
         split: str,
         videos: Sequence[str],
         captions: Sequence[str],
-        video_of_caption: Tensor,
+        video_of_caption: Tensor | Sequence[int],
         video_graphs: GraphStore[VideoGraph],
         role_graphs: GraphStore[RoleGraph],
         vocabulary: Vocabulary | None = None,
@@ -75,11 +76,10 @@ class RetrievalDataset(Dataset):
         ):
             if found != wanted:
                 raise DataError(f"{where}: {field_name}", f"has {found} entries for {wanted}", "give one an item")
-        if int(video_of_caption.min()) < 0 or int(video_of_caption.max()) >= len(videos):
-            raise DataError(f"{where}: video_of_caption", "points outside the videos", f"use 0..{len(videos) - 1}")
+        owner = positions(video_of_caption, len(videos), f"{where}: video_of_caption", negative=False, mask=False)
         self.name, self.split = name, split
         self.videos, self.captions = list(videos), list(captions)
-        self.video_of_caption = video_of_caption
+        self.video_of_caption = owner
         self.video_graphs, self.role_graphs = video_graphs, role_graphs
         self.vocabulary = vocabulary
         self.report: Any = None
@@ -99,8 +99,8 @@ class RetrievalDataset(Dataset):
         Raises:
             DataError: there are none.
         """
-        if not isinstance(idx, slice | Sequence):  # PyG would come here again with a list
-            idx = torch.arange(len(self))[torch.as_tensor(idx)].tolist()
+        if not isinstance(idx, slice):  # PyG's slices may be of shares: dataset[:0.5]
+            idx = positions(idx, len(self), "captions").tolist()
         chosen = as_index(super().index_select(idx).indices())
         if not len(chosen):
             raise DataError(f"{self.name}/{self.split}", "has no captions at these positions", "choose at least one")

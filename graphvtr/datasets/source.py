@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.values import plain_fields
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class DataSource:
     missing: str | None = None
     cache: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        plain_fields(self)
 
     def need_root(self, dataset: str) -> Path:
         """``root``, or an error that says how to give it."""

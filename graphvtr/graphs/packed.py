@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.graph_field import GraphField
+from graphvtr.values import Positions, position, positions
 
 G = TypeVar("G", bound=HeteroData)
 TypeKey = str | tuple[str, str, str]
@@ -61,11 +64,13 @@ class GraphStore(Generic[G]):
         edges: dict[tuple[str, str, str], FlatType],
         strings: dict[str, list[str]],
         pointers: dict[tuple[str, str], str] | None = None,
+        fields: dict[str, GraphField] | None = None,
     ) -> None:
         self.graph_class = graph_class
         self.nodes, self.edges, self.strings = nodes, edges, strings
         # (node type, field) -> node type that the field's values index: shifted like edge_index in a batch
         self.pointers = {("region", "frame"): "frame"} if pointers is None else pointers
+        self.fields = {} if fields is None else fields
         self._ptr = torch.stack([flat.ptr for _, flat in self.types()])  # [types, N + 1]
         self._size = self._ptr.size(1) - 1
 
@@ -73,30 +78,32 @@ class GraphStore(Generic[G]):
     def from_graphs(cls, graphs: Iterable[G]) -> GraphStore[G]:
         """Pack graphs that have the same node types, edge types and fields.
 
+        Every field is kept, as PyG's Batch keeps it: tensors and NumPy arrays, on nodes, edges and the graph, numbers
+        of the graph, texts.
+
         Raises:
-            DataError: no graphs, or one whose fields differ from the first one's (its position is named).
+            DataError: no graphs, one whose fields differ from the first one's (its position is named), or a field
+                that is none of the above.
         """
         graphs = list(graphs)
         if not graphs:
             raise DataError("graphs", "there are none", "give at least one graph")
         first = graphs[0]
-        fields = {key: frozenset(first[key].keys()) for key in (*first.node_types, *first.edge_types)}
-        for position, graph in enumerate(graphs):
-            found = {key: frozenset(graph[key].keys()) for key in (*graph.node_types, *graph.edge_types)}
+        fields = _field_names(first)
+        for place, graph in enumerate(graphs):
+            found = _field_names(graph)
             if found != fields:
                 differing = sorted(str(key) for key in found.keys() | fields if found.get(key) != fields.get(key))
                 raise DataError(
-                    f"graph {position}", f"has other fields than graph 0 on {', '.join(differing)}",
+                    f"graph {place}", f"has other fields than graph 0 on {', '.join(differing)}",
                     "give every graph of a store the same fields",
                 )  # fmt: skip
-        nodes = {key: _flatten([graph[key] for graph in graphs], edges=False) for key in first.node_types}
-        edges = {key: _flatten([graph[key] for graph in graphs], edges=True) for key in first.edge_types}
-        strings = {
-            key: [getattr(graph, key) for graph in graphs]
-            for key, value in first._global_store.items()
-            if isinstance(value, str)
-        }
-        return cls(type(first), nodes, edges, strings)
+        nodes = {key: _flatten(key, [graph[key] for graph in graphs], edges=False) for key in first.node_types}
+        edges = {key: _flatten(key, [graph[key] for graph in graphs], edges=True) for key in first.edge_types}
+        values = {key: [graph[key] for graph in graphs] for key in first._global_store}
+        strings = {key: texts for key, texts in values.items() if isinstance(texts[0], str)}
+        packed = {key: GraphField.pack(key, column) for key, column in values.items() if key not in strings}
+        return cls(type(first), nodes, edges, strings, fields=packed)
 
     def __len__(self) -> int:
         return self._size
@@ -106,12 +113,12 @@ class GraphStore(Generic[G]):
 
     def __getitem__(self, index: int) -> G:
         """The graph at ``index``: views into the flat storage, no copies."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"graph {index} of {len(self)}")
-        index %= len(self)
+        index = position(index, len(self), "graph")
         graph = self.graph_class()
         for name, values in self.strings.items():
             setattr(graph, name, values[index])
+        for name, packed in self.fields.items():
+            setattr(graph, name, packed[index])
         for key, flat in self.types():
             begin, end = int(flat.ptr[index]), int(flat.ptr[index + 1])
             for name, tensor in flat.tensors.items():
@@ -126,19 +133,21 @@ class GraphStore(Generic[G]):
         """Every node and edge type with its flat storage, node types first."""
         return [*self.nodes.items(), *self.edges.items()]
 
-    def batch(self, index: Tensor | Sequence[int], *, strings: bool = False) -> G:
+    def batch(self, index: Positions, *, strings: bool = False) -> G:
         """A packed batch of the graphs at ``index`` [B], in that order (repeats allowed).
 
         Args:
-            index: positions in the store.
+            index: positions in the store, or a bool mask, see :func:`graphvtr.values.positions`.
             strings: also carry the string fields (one list a field for rows, a list of B for graph fields);
                 off by default, as models need none.
         """
-        index = torch.as_tensor(index, dtype=torch.long, device=self._ptr.device)
+        index = positions(index, len(self)).to(self._ptr.device)
         rows_of, ptr_of, owner_of = _gather_rows(self._ptr, index)
         row_of_key = {key: row for row, (key, _) in enumerate(self.types())}
         out = self.graph_class()
         out.num_graphs = index.numel()
+        for name, packed in self.fields.items():
+            setattr(out, name, packed.batch(index))
         for key, flat in self.types():
             rows, ptr, owner = (parts[row_of_key[key]] for parts in (rows_of, ptr_of, owner_of))
             fields: dict[str, Any] = {}
@@ -160,16 +169,16 @@ class GraphStore(Generic[G]):
             out[key].update(fields)
         if strings:
             for name, texts in self.strings.items():
-                setattr(out, name, [texts[position] for position in index.tolist()])
+                setattr(out, name, [texts[place] for place in index.tolist()])
         return out
 
     def mapped(self, transform: Callable[[G], G]) -> GraphStore[G]:
         """A store of ``transform(graph)`` for every graph."""
         return GraphStore.from_graphs(transform(graph) for graph in self)
 
-    def subset(self, index: Tensor | Sequence[int]) -> GraphStore[G]:
-        """A store with the graphs at ``index``, copied."""
-        return GraphStore.from_graphs([self[int(position)] for position in torch.as_tensor(index).tolist()])
+    def subset(self, index: Positions) -> GraphStore[G]:
+        """A store with the graphs at ``index`` (as in :meth:`batch`), copied."""
+        return GraphStore.from_graphs([self[place] for place in positions(index, len(self)).tolist()])
 
     def save(self, path: str | Path) -> None:
         """Write the store as one safetensors file."""
@@ -225,18 +234,37 @@ def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Sequence[Tensor], Tensor, 
     return rows.split(sizes), new_ptr, (cell % index.numel() if index.numel() else cell).split(sizes)
 
 
-def _flatten(stores: Sequence[Any], *, edges: bool) -> FlatType:
+def _field_names(graph: HeteroData) -> dict[TypeKey, frozenset[str]]:
+    """The fields of every node and edge type, and those of the graph itself."""
+    names: dict[TypeKey, frozenset[str]] = {
+        key: frozenset(graph[key].keys()) for key in (*graph.node_types, *graph.edge_types)
+    }
+    return {**names, "the graph": frozenset(graph._global_store.keys())}
+
+
+def _flatten(key: TypeKey, stores: Sequence[Any], *, edges: bool) -> FlatType:
     counts = [int(store.edge_index.size(1)) if edges else int(store.num_nodes) for store in stores]
     flat = FlatType(torch.tensor([0, *counts]).cumsum(0))
     for name, value in stores[0].items():
         if name in ("num_nodes", "ptr", "batch"):
             continue
+        where = f"field '{name}' of {key}"
         values = [store[name] for store in stores]
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor | np.ndarray):
+            values = [torch.as_tensor(one) for one in values]
             widths = {tuple(v.shape[1:]) for v in values} if name != "edge_index" else {()}
             if len(widths) > 1:
                 raise DataError(f"field '{name}'", f"has rows of different shapes {sorted(widths)}", "use one width")
+            sizes = [v.size(1 if name == "edge_index" else 0) if v.dim() else -1 for v in values]
             flat.tensors[name] = torch.cat(values, dim=1 if name == "edge_index" else 0).contiguous()
-        elif isinstance(value, list):
+        elif isinstance(value, list) and all(isinstance(text, str) for text in value):
+            sizes = [len(texts) for texts in values]
             flat.strings[name] = [text for texts in values for text in texts]
+        else:
+            raise DataError(where, f"is a {type(value).__name__}", "give a tensor or a list of texts, one row an item")
+        if sizes != counts:
+            place = next(i for i, (size, count) in enumerate(zip(sizes, counts, strict=True)) if size != count)
+            raise DataError(
+                f"graph {place}: {where}", f"has {sizes[place]} rows for {counts[place]}", "give one an item"
+            )
     return flat

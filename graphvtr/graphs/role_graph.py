@@ -10,6 +10,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.roles import ROLES, VERB_ROLE, role_id
+from graphvtr.values import shown, whole_number
 
 NODE_TYPES = ("word", "event", "action", "entity")
 SPAN_EDGES = tuple(("word", "in", level) for level in ("event", "action", "entity"))
@@ -58,7 +59,8 @@ class RoleGraph(CheckedGraph):
             caption: the sentence; the words joined by spaces when not given.
 
         Raises:
-            DataError: no words, an index out of range, a node without words.
+            DataError: no words, or a sentence instead of words; an index out of range or no whole number, a node
+                without words.
 
         Example:
             >>> graph = RoleGraph.build(
@@ -66,10 +68,14 @@ class RoleGraph(CheckedGraph):
             >>> graph["entity"].role.tolist(), graph.num_actions
             ([2], 1)
         """
+        if isinstance(words, str):
+            raise DataError("words", f"is the text {words!r}", "give a list of words, or parse it: get_parser('spacy')")
         graph = cls()
         graph.caption = " ".join(words) if caption is None else caption
-        action_spans = [sorted(set(span)) for span in actions]
-        entity_list = [(_as_role(role), sorted(set(span))) for role, span in entities]
+        action_spans = [_as_span(span, f"action {place}") for place, span in enumerate(actions)]
+        entity_list = [
+            (_as_role(role), _as_span(span, f"entity {place}")) for place, (role, span) in enumerate(entities)
+        ]
         graph["word"].text = list(words)
         graph["word"].num_nodes = len(words)
         graph["event"].num_nodes = 1
@@ -80,7 +86,9 @@ class RoleGraph(CheckedGraph):
         graph[SPAN_EDGES[1]].edge_index = _span_index(action_spans)
         graph[SPAN_EDGES[2]].edge_index = _span_index([span for _, span in entity_list])
         edges: dict[tuple[int, int], int] = {}
-        for entity, action, *role in fills:
+        for ends in fills:
+            entity, action = (whole_number(end, "fills") for end in ends[:2])
+            role = ends[2:]
             if not 0 <= entity < len(entity_list):
                 raise DataError(
                     f"caption '{graph.caption}': fills", f"names entity {entity} of {len(entity_list)}",
@@ -168,7 +176,13 @@ class RoleGraph(CheckedGraph):
 
 
 def _as_role(role: str | int) -> int:
-    return role if isinstance(role, int) else role_id(role)
+    return role_id(role) if isinstance(role, str) else whole_number(role, "role")
+
+
+def _as_span(span: Iterable[int], name: str) -> list[int]:
+    if isinstance(span, str) or not hasattr(span, "__iter__"):
+        raise DataError(name, f"spans {shown(span)}", "give the indices of its words")
+    return sorted({whole_number(word, name) for word in span})
 
 
 def _span_index(spans: Iterable[Iterable[int]]) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
+from graphvtr.graphs.graph_field import GraphField
 from graphvtr.graphs.packed import FlatType, GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.video_graph import VideoGraph
@@ -32,11 +33,15 @@ def save_store(store: GraphStore[Any], path: str | Path) -> None:
             _put_strings(tensors, f"{prefix}/string/{name}", values)
     for name, values in store.strings.items():
         _put_strings(tensors, f"graph/string/{name}", values)
+    for name, packed in store.fields.items():
+        tensors[f"graph/field/{name}/ptr"] = packed.ptr.clone()
+        tensors[f"graph/field/{name}/rows"] = packed.rows.contiguous()
     metadata = {
         "format": FORMAT,
         "class": store.graph_class.__name__,
         "nodes": json.dumps(list(store.nodes)),
         "edges": json.dumps([list(key) for key in store.edges]),
+        "fields": json.dumps({name: packed.scalar for name, packed in store.fields.items()}),
     }
     write_tensors(path, tensors, metadata)
 
@@ -65,6 +70,10 @@ def load_store(path: str | Path) -> GraphStore[Any]:
         {key: _take_type(tensors, _type_name(key)) for key in node_types},
         {key: _take_type(tensors, _type_name(key)) for key in edge_types},
         _take_strings(tensors, "graph/string/"),
+        fields={
+            name: GraphField(tensors[f"graph/field/{name}/ptr"], tensors[f"graph/field/{name}/rows"], scalar)
+            for name, scalar in json.loads(metadata.get("fields", "{}")).items()
+        },
     )
 
 

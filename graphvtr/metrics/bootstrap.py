@@ -12,6 +12,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.metrics.ranks import Ranks
 from graphvtr.metrics.retrieval import KS, Median, Metrics
+from graphvtr.values import as_integers
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -116,7 +117,7 @@ class _Draws:
         self.rng, self.kind, self.kinds = np.random.default_rng(seed), kind, kinds
         self.units, self.table = len(kind), None
         if group is not None:
-            _, member = np.unique(group.cpu().numpy(), return_inverse=True)
+            _, member = np.unique(as_integers(group, "group").cpu().numpy(), return_inverse=True)
             self.units = int(member.max()) + 1
             self.table = np.zeros((self.units, kinds))
             np.add.at(self.table, (member, kind), 1)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.values import Positions, as_integers, positions
 
-Relevant = Tensor | Sequence[Sequence[int]]
+Relevant = Tensor | np.ndarray | Sequence[int] | Sequence[Positions]
 
 
 @dataclass(frozen=True)
@@ -66,29 +69,32 @@ class Positives:
 
         Args:
             relevant: a bool mask [Nq, Ni], the one relevant item of each query [Nq] (integers), or for each query
-                the list of its relevant items.
+                the list of its relevant items or a mask of them; masks and lists may be of torch, NumPy or Python.
             num_queries: Nq.
             num_items: Ni.
 
         Raises:
             DataError: a shape that does not fit, an item out of range, a query without a relevant item.
         """
-        if isinstance(relevant, Tensor) and relevant.dtype == torch.bool:
-            if relevant.shape != (num_queries, num_items):
+        lists = isinstance(relevant, list | tuple) and any(hasattr(items, "__len__") for items in relevant)
+        fix = "give a bool mask [Nq, Ni], integers [Nq], or a list of index lists"
+        table = None if lists else as_integers(relevant, "relevant", fix).cpu()
+        if table is not None and table.dtype == torch.bool:
+            if table.shape != (num_queries, num_items):
                 raise DataError(
-                    "relevant", f"has shape {list(relevant.shape)}", f"give a mask [{num_queries}, {num_items}]"
+                    "relevant", f"has shape {list(table.shape)}", f"give a mask [{num_queries}, {num_items}]"
                 )  # fmt: skip
-            query, item = relevant.cpu().nonzero(as_tuple=True)
+            query, item = table.nonzero(as_tuple=True)
             return cls.from_pairs(query, item, num_queries, num_items)
-        if isinstance(relevant, Tensor) and relevant.dim() != 1:
-            raise DataError("relevant", f"is a {relevant.dtype} tensor of {relevant.dim()} dimensions",
-                            "give a bool mask [Nq, Ni], integers [Nq], or a list of index lists")  # fmt: skip
+        if table is not None and table.dim() != 1:
+            raise DataError("relevant", f"is a {table.dtype} tensor of {table.dim()} dimensions", fix)
         if len(relevant) != num_queries:
             raise DataError("relevant", f"has {len(relevant)} entries for {num_queries} queries", "give one a query")
-        if isinstance(relevant, Tensor):
-            return cls.from_pairs(torch.arange(num_queries), relevant.cpu(), num_queries, num_items)
-        query = torch.tensor([q for q, items in enumerate(relevant) for _ in items], dtype=torch.long)
-        item = torch.tensor([int(i) for items in relevant for i in items], dtype=torch.long)
+        if table is not None:
+            return cls.from_pairs(torch.arange(num_queries), table, num_queries, num_items)
+        rows = [_items_of(items, num_items, place) for place, items in enumerate(relevant)]
+        query = torch.tensor([q for q, items in enumerate(rows) for _ in items], dtype=torch.long)
+        item = torch.tensor([i for items in rows for i in items], dtype=torch.long)
         return cls.from_pairs(query, item, num_queries, num_items)
 
     def transposed(self) -> Positives:
@@ -122,3 +128,13 @@ class Positives:
         begin, end = int(self.ptr[query.start]), int(self.ptr[query.stop])
         found = self.item[begin:end]
         return begin + ((found >= item.start) & (found < item.stop)).nonzero().squeeze(1)
+
+
+def _items_of(items: Any, num_items: int, query: int) -> list[int]:
+    """The relevant items of one query; :meth:`Positives.from_pairs` checks their range."""
+    if isinstance(items, list | tuple) and all(type(item) is int for item in items):
+        return list(items)  # nearly always, and many times as quick
+    found = as_integers(items, name := f"relevant[{query}]")
+    if found.dtype == torch.bool or found.dim() != 1:
+        found = positions(found, num_items, name)
+    return found.tolist()

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.metrics.positives import Positives, Relevant
 from graphvtr.metrics.ranks import RankCounter, Ranks, Ties, check_choice
+from graphvtr.values import positions
 
 Median = Literal["plain", "floor"]
 MeanRank = Literal["best", "all"]
@@ -56,7 +57,8 @@ def retrieval_metrics(
 
     Args:
         scores: [Nq, Ni], the higher the better.
-        relevant: a bool mask [Nq, Ni], one item a query [Nq], or a list of items for each query.
+        relevant: a bool mask [Nq, Ni], one item a query [Nq], or a list of items (or a mask [Ni]) for each query;
+            of torch, NumPy or plain lists.
         ks: the K of the recalls.
         ties: see above.
         median: see above.
@@ -83,7 +85,7 @@ def retrieval_metrics(
 
 def both_directions(
     scores: Tensor | np.ndarray,
-    video_of_text: Tensor | Sequence[int],
+    video_of_text: Tensor | np.ndarray | Sequence[int],
     *,
     ks: Sequence[int] = KS,
     ties: Ties = "pessimistic",
@@ -115,7 +117,8 @@ def both_directions(
     check_choice("duplicates", duplicates, Duplicates)
     scores = as_matrix(scores)
     num_videos, num_texts = scores.shape
-    texts = Positives.build(torch.as_tensor(video_of_text), num_texts, num_videos)
+    owner = positions(video_of_text, num_videos, "video_of_text", negative=False, mask=False)
+    texts = Positives.build(owner, num_texts, num_videos)
     if duplicates == "one":
         first, texts = texts.merged(need_captions(captions))
         scores = scores[:, first.to(scores.device)]

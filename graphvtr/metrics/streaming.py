@@ -10,6 +10,7 @@ from torch import Tensor
 from graphvtr.metrics.positives import Positives, Relevant
 from graphvtr.metrics.ranks import RankCounter, Ranks, Ties, check_choice
 from graphvtr.metrics.retrieval import KS, Directions, MeanRank, Median, rsum, summarise
+from graphvtr.values import as_integers
 
 ScoreBlock = Callable[[range, range], Tensor]
 
@@ -107,7 +108,7 @@ class RetrievalRanks:
         return {"t2v": t2v, "v2t": v2t, "rsum": rsum(t2v, v2t)}
 
 
-def first_of_each(captions: Sequence[str], video_of_text: Tensor) -> tuple[Tensor, list[list[int]]]:
+def first_of_each(captions: Sequence[str], video_of_text: Tensor | Sequence[int]) -> tuple[Tensor, list[list[int]]]:
     """Equal captions as one text (``duplicates='one'``) before anything is encoded.
 
     Returns:
@@ -117,6 +118,7 @@ def first_of_each(captions: Sequence[str], video_of_text: Tensor) -> tuple[Tenso
         >>> first_of_each(["a dog", "a cat", "a dog"], torch.tensor([0, 1, 2]))
         (tensor([0, 1]), [[0, 2], [1]])
     """
-    positives = Positives.build(video_of_text, len(captions), int(video_of_text.max()) + 1)
+    owner = as_integers(video_of_text, "video_of_text")
+    positives = Positives.build(owner, len(captions), int(owner.max()) + 1 if len(owner) else 0)
     first, merged = positives.merged(captions)
     return first, [items.tolist() for items in torch.split(merged.item, merged.count.tolist())]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphvtr.values import Positions, positions
+
 
 @dataclass(frozen=True)
 class Level:
@@ -29,8 +31,9 @@ class Level:
     def __len__(self) -> int:
         return len(self.x) if self.ptr is None else len(self.ptr) - 1
 
-    def select(self, index: Tensor) -> Level:
-        """The items at ``index`` [n], in that order."""
+    def select(self, index: Positions) -> Level:
+        """The items at ``index`` [n], in that order; as :func:`graphvtr.values.positions` reads it."""
+        index = positions(index, len(self)).to(self.x.device)
         if self.ptr is None:
             return Level(self.x[index])
         begin = self.ptr[index]
@@ -76,8 +79,9 @@ class LevelEmbeddings(Mapping[str, Level]):
     def __len__(self) -> int:
         return len(self._levels)
 
-    def select(self, index: Tensor) -> LevelEmbeddings:
-        """The items at ``index`` [n], in that order."""
+    def select(self, index: Positions) -> LevelEmbeddings:
+        """The items at ``index`` [n], in that order; as :func:`graphvtr.values.positions` reads it."""
+        index = positions(index, self.num_items)
         return LevelEmbeddings(**{name: level.select(index) for name, level in self.items()})
 
     def to(self, *args: object, **kwargs: object) -> LevelEmbeddings:

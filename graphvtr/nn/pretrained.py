@@ -20,6 +20,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.models.base import MODELS, RetrievalModel, registered_name
 from graphvtr.text import Vocabulary
+from graphvtr.values import plain
 
 FORMAT, FORMAT_VERSION = "graphvtr.model", 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
@@ -40,8 +41,8 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
         "format_version": FORMAT_VERSION,
         "graphvtr": __version__,
         "model": name,
-        "config": model.config,
-        "info": model.info,
+        "config": plain(model.config, "config"),
+        "info": plain(model.info, "info"),
         "words": None if model.vocabulary is None else len(model.vocabulary),
     }
     header = (json.dumps(config, indent=2) + "\n").encode()

@@ -16,6 +16,7 @@ from graphvtr.nn.models import HGR, MODELS, RetrievalModel
 from graphvtr.nn.models.base import registered_name
 from graphvtr.nn.pretrained import load_pretrained
 from graphvtr.text import Vocabulary
+from graphvtr.values import plain, plain_fields
 
 FORMAT, FORMAT_VERSION = "graphvtr.checkpoint", 1
 KEY = "graphvtr"  # of the header in the file, beside Lightning's own keys
@@ -51,6 +52,9 @@ class CheckpointInfo:
     released: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        plain_fields(self)
+
 
 def header(
     model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo, training: Mapping[str, Any] | None = None
@@ -60,7 +64,7 @@ def header(
         **({"training": dict(training)} if training else {}),
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "config": dict(model.config),
+        "config": plain(model.config, "config"),
         "vocabulary": vocabulary.to_dict(),
         "info": asdict(info),
     }

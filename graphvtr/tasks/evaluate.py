@@ -35,6 +35,7 @@ from graphvtr.tasks.embed import encode_videos as encode_videos
 from graphvtr.tasks.open import known_words, open_on
 from graphvtr.tasks.prepare import prepare
 from graphvtr.tasks.score_file import ScoreFile
+from graphvtr.values import plain_fields
 
 IntervalUnit = Literal["query", "video"]
 
@@ -71,6 +72,7 @@ class EvalOptions:
     interval_unit: IntervalUnit = "query"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         check_choice("duplicates", self.duplicates, Duplicates)
         check_choice("interval_unit", self.interval_unit, IntervalUnit)
         for name, value in (("batch_size", self.batch_size), ("block", min(self.block))):

@@ -10,6 +10,7 @@ from graphvtr.errors import DataError
 from graphvtr.tasks.data import Bucket
 from graphvtr.tasks.sampler import CaptionsPerVideo
 from graphvtr.tasks.schedule import LearningRate, Schedule
+from graphvtr.values import plain_fields
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class TrainOptions:
     deterministic: bool = True
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

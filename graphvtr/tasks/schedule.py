@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from graphvtr.errors import DataError
+from graphvtr.values import plain_fields
 
 Schedule = Literal["none", "exponential", "cosine", "step", "plateau", "drop"]
 
@@ -55,6 +56,7 @@ class LearningRate:
     decay: float = 1.0
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if self.schedule not in get_args(Schedule):
             raise DataError(f"schedule='{self.schedule}'", "unknown", f"known: {', '.join(get_args(Schedule))}")
         for name, ok, wanted in (

@@ -255,4 +255,6 @@ def with_concepts(
         counts = torch.tensor([0, *(len(row) for row in ids)])
         flat = torch.tensor([i for row in ids for i in row], dtype=torch.long)
         added[name] = FlatType(counts.cumsum(0), {"id": flat})
-    return GraphStore(store.graph_class, {**store.nodes, **added}, store.edges, store.strings, store.pointers)
+    return GraphStore(
+        store.graph_class, {**store.nodes, **added}, store.edges, store.strings, store.pointers, store.fields
+    )

@@ -70,8 +70,8 @@ def test_transformed_leaves_the_original_alone() -> None:
         ({"videos": ["a", "b", "c"]}, "video_graphs: has 2 entries for 3"),
         ({"captions": ["x", "y"]}, "role_graphs: has 3 entries for 2"),
         ({"video_of_caption": torch.tensor([0])}, "video_of_caption: has 1 entries for 3"),
-        ({"video_of_caption": torch.tensor([0, 1, 2])}, "points outside the videos"),
-        ({"video_of_caption": torch.tensor([0, 1, -1])}, "points outside the videos"),
+        ({"video_of_caption": torch.tensor([0, 1, 2])}, "video_of_caption: names item 2 of 2"),
+        ({"video_of_caption": torch.tensor([0, 1, -1])}, "video_of_caption: names item -1 of 2"),
     ],
 )
 def test_what_does_not_fit_is_named(changes: dict[str, object], message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Batch, HeteroData
@@ -130,3 +131,75 @@ def test_packing_refuses_what_does_not_fit(role_graphs: list[RoleGraph]) -> None
 def test_subset(role_graphs: list[RoleGraph]) -> None:
     subset = GraphStore.from_graphs(role_graphs).subset([3, 0])
     assert [graph.caption for graph in subset] == ["dog", "a white dog chases a cat and barks"]
+
+
+def labelled(role_graphs: list[RoleGraph]) -> list[RoleGraph]:
+    """Graphs with a field of every kind that PyG's Batch keeps."""
+    for place, graph in enumerate(role_graphs):
+        graph.y = torch.tensor([place, -place])
+        graph.target = torch.full((1, 3), float(place))
+        graph.weight = torch.tensor(place / 3)
+        graph.label = place
+        graph.score = place / 7
+        graph.seen = place % 2 == 0
+        graph.profile = np.arange(place + 1)
+        graph["word"].position = np.arange(graph["word"].num_nodes, dtype=np.float32)
+        graph["entity", "fills", "action"].weight = torch.rand(graph["entity", "fills", "action"].role.numel())
+    return role_graphs
+
+
+def test_fields_of_ones_own_are_kept_as_pyg_keeps_them(role_graphs: list[RoleGraph], tmp_path: Path) -> None:
+    graphs = labelled(role_graphs)
+    store = GraphStore.from_graphs(graphs)
+    store.save(tmp_path / "graphs.safetensors")
+    for packed in (store, GraphStore.load(tmp_path / "graphs.safetensors"), store.subset([0, 1, 2, 3])):
+        batch = packed.batch([3, 1, 1])
+        for graph in graphs:  # PyG keeps lists of arrays, which no model can use
+            graph.profile = torch.as_tensor(graph.profile)
+            graph["word"].position = torch.as_tensor(graph["word"].position)
+        reference = Batch.from_data_list([graphs[index] for index in (3, 1, 1)])
+        for name in ("y", "target", "weight", "label", "score", "seen", "profile"):
+            assert torch.equal(batch[name], reference[name]), name
+            assert batch[name].dtype == reference[name].dtype, name
+        assert torch.equal(batch["word"].position, reference["word"].position)
+        for place, graph in enumerate(packed):
+            assert (graph.label, graph.score, graph.seen) == (place, place / 7, place % 2 == 0)
+            assert type(graph.label) is int
+            assert graph.y.tolist() == [place, -place]
+            assert torch.equal(graph.weight, torch.tensor(place / 3))
+            assert graph.profile.tolist() == list(range(place + 1))
+        assert packed.batch([]).y.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "message"),
+    [
+        ("tags", ["a", "b"], "field 'tags' of the graph: is a list"),
+        ("meta", {"a": 1}, "field 'meta' of the graph: is a dict"),
+    ],
+)
+def test_fields_that_cannot_be_kept_are_refused(role_graphs: list[RoleGraph], field, values, message) -> None:
+    for graph in role_graphs:
+        graph[field] = values
+    with pytest.raises(DataError, match=message):
+        GraphStore.from_graphs(role_graphs)
+
+
+def test_fields_that_only_some_graphs_have_or_of_other_sizes_are_refused(role_graphs: list[RoleGraph]) -> None:
+    role_graphs[2].y = torch.tensor([1])
+    with pytest.raises(DataError, match="graph 2: has other fields than graph 0 on the graph"):
+        GraphStore.from_graphs(role_graphs)
+    for place, graph in enumerate(role_graphs):
+        graph.y = torch.zeros(1, 1 + (place == 3))
+    with pytest.raises(DataError, match="field 'y' of the graph: differs"):
+        GraphStore.from_graphs(role_graphs)
+    for graph in role_graphs:
+        del graph.y
+        graph["word"].weight = torch.ones(graph["word"].num_nodes)
+    role_graphs[1]["word"].weight = torch.ones(9)
+    with pytest.raises(DataError, match="graph 1: field 'weight' of word: has 9 rows for 2"):
+        GraphStore.from_graphs(role_graphs)
+    for graph in role_graphs:
+        graph["word"].weight = 3.0
+    with pytest.raises(DataError, match="field 'weight' of word: is a float"):
+        GraphStore.from_graphs(role_graphs)

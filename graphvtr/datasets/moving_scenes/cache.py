@@ -21,6 +21,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.text.cache import default_folder
 from graphvtr.text.packing import GraphLists, pack
+from graphvtr.values import plain_fields
 from graphvtr.video import FEATURIZERS
 from graphvtr.video.features import FrameFeaturizer, build_featurizer
 
@@ -45,6 +46,7 @@ class Settings:
     features: str = THUMBNAIL
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         for field, value, low, high in (
             ("num_clips", self.num_clips, 20, 1_000_000),
             ("seed", self.seed, 0, 2**32 - 1),

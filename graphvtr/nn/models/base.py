@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +18,7 @@ from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
+from graphvtr.values import plain
 
 MODELS: Registry[type[RetrievalModel]] = Registry("model")
 
@@ -24,7 +28,8 @@ class RetrievalModel(nn.Module, ABC):
 
     A subclass is one file in ``graphvtr/nn/models``, registers itself with ``@MODELS.register(name)`` and takes
     only plain values (numbers, strings, booleans, lists of them) in its constructor, so that :attr:`config`
-    rebuilds it: ``MODELS[name](**model.config)``. It sets :attr:`matchers`, one a level.
+    rebuilds it: ``MODELS[name](**model.config)``. It sets :attr:`matchers`, one a level. Numbers of NumPy and torch
+    reach the constructor as Python's (:func:`graphvtr.values.plain`), and anything else is refused before it starts.
 
     Attributes:
         levels: the names of the levels, in the order of ``level_scores``.
@@ -39,6 +44,11 @@ class RetrievalModel(nn.Module, ABC):
     matchers: nn.ModuleDict
     vocabulary: Vocabulary | None = None
     info: dict[str, Any] = {}  # noqa: RUF012  replaced as a whole, never changed in place
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            cls.__init__ = _with_plain_arguments(cls.__init__)  # type: ignore[method-assign]
 
     @abstractmethod
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
@@ -156,6 +166,19 @@ class RetrievalModel(nn.Module, ABC):
                 f"use {type(model).__name__}.from_pretrained",
             )
         return model
+
+
+def _with_plain_arguments(init: Callable[..., None]) -> Callable[..., None]:
+    names = list(inspect.signature(init).parameters)[1:]
+
+    @functools.wraps(init)
+    def checked(self: RetrievalModel, *args: Any, **kwargs: Any) -> None:
+        name = type(self).__name__
+        plain_args = [plain(value, f"{name}: {key}") for key, value in zip(names, args, strict=False)]
+        plain_kwargs = {key: plain(value, f"{name}: {key}") for key, value in kwargs.items()}
+        init(self, *plain_args, *args[len(names) :], **plain_kwargs)  # of arguments too many the constructor speaks
+
+    return checked
 
 
 def registered_name(model: RetrievalModel) -> str:

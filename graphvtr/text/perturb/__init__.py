@@ -21,6 +21,7 @@ from graphvtr.text.perturb.kinds import CHANGES, Said
 from graphvtr.text.perturb.pool import Pool
 from graphvtr.text.perturb.sentence import Sentence, sentences
 from graphvtr.text.spacy_parser import SpacyRoleParser
+from graphvtr.values import positions
 
 __all__ = ["KINDS", "BinaryPair", "perturb", "perturb_one"]
 
@@ -69,12 +70,10 @@ def perturb(
         raise DataError(f"kind '{unknown[0]}'", "unknown", f"known: {', '.join(KINDS)}")
     if per_video < 1:
         raise DataError("per_video", f"is {per_video}", "give 1 or more")
-    owner = [int(index) for index in video_of_caption]
+    owner = positions(video_of_caption, len(videos), "video_of_caption", negative=False, mask=False).tolist()
     read = list(tqdm(sentences(graphs, _tagger()), "reading", len(owner), disable=not progress, leave=False))
     if len(read) != len(owner):
         raise DataError("graphs", f"has {len(read)} entries for {len(owner)} captions", "give one a caption")
-    if owner and not 0 <= min(owner) <= max(owner) < len(videos):
-        raise DataError("video_of_caption", "points outside the videos", f"use 0..{len(videos) - 1}")
     return _pairs(videos, owner, read, seed, kinds, per_video, progress)
 
 

@@ -9,7 +9,7 @@ Reads take no lock and hold no Python lock while they copy, so any number of thr
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, VideoGraph
+from graphvtr.values import Positions, position, positions
 from graphvtr.video.store.buffers import BufferPool
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
@@ -110,9 +111,9 @@ class DiskGraphs(GraphStore[VideoGraph]):
         """All clips read into memory."""
         return GraphStore.from_graphs(self)
 
-    def subset(self, index: Tensor | Sequence[int]) -> DiskGraphs:
+    def subset(self, index: Positions) -> DiskGraphs:
         """The clips at ``index``, still on disk."""
-        names = [self.names[int(position)] for position in torch.as_tensor(index).tolist()]
+        names = [self.names[place] for place in positions(index, len(self)).tolist()]
         return DiskGraphs(self.store, names, transform=self.transform, raw=self.raw, pin=self.pin)
 
     def save(self, path: str | Path) -> None:
@@ -120,18 +121,16 @@ class DiskGraphs(GraphStore[VideoGraph]):
         self.in_memory().save(path)
 
     def __getitem__(self, index: int) -> VideoGraph:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"graph {index} of {len(self)}")
-        graph = self.store.video_graph(self.names[index])
+        graph = self.store.video_graph(self.names[position(index, len(self), "graph")])
         return graph if self.transform is None else self.transform(graph)
 
-    def batch(self, index: Tensor | Sequence[int], *, strings: bool = False) -> VideoGraph:
+    def batch(self, index: Positions, *, strings: bool = False) -> VideoGraph:
         """A packed batch, see :meth:`GraphStore.batch`.
 
         Raises:
             DataError: a file of the store is cut short or gone.
         """
-        index = torch.as_tensor(index, dtype=torch.long).cpu()
+        index = positions(index, len(self)).cpu()
         fields = {key: self._read(key, index) for key in self._fields}
         out = VideoGraph()
         out.num_graphs = index.numel()
@@ -147,7 +146,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
         if "region" in self.nodes:
             out["region"].frame += out["frame"].ptr[out["region"].batch]
         if strings:
-            out.name = [self.names[position] for position in index.tolist()]
+            out.name = [self.names[place] for place in index.tolist()]
         return out if self.transform is None else self.transform(out)
 
     # -- inside -------------------------------------------------------------------------------------------------

@@ -186,5 +186,5 @@ def test_lengths_that_do_not_fit() -> None:
     graph = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
     with pytest.raises(DataError, match="has 1 entries for 2 captions"):
         perturb(["a"], [0, 0], [graph])
-    with pytest.raises(DataError, match="points outside the videos"):
+    with pytest.raises(DataError, match="video_of_caption: names item 1 of 1"):
         perturb(["a"], [1], [graph])

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.registry import Registry
+from graphvtr.values import plain_fields
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.files import StoreWriteError
 
@@ -43,6 +44,7 @@ class ConvertOptions:
     frame_of: str = "_"
 
     def __post_init__(self) -> None:
+        plain_fields(self)
         if not self.seconds > 0:
             raise DataError("seconds", f"is {self.seconds}", "give seconds between frames, more than 0")
         if self.size is not None and not min(self.size) > 0:
