@@ -9,7 +9,10 @@ from typing import Any
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
-    text = "Make a split of MovingScenes (cached) and say what is in it; --sheet draws some of its clips."
+    text = (
+        "Make a split of MovingScenes (cached) and say what is in it; --sheet draws some of its clips, --render writes "
+        "them as mp4 files with a captions.csv, to try `graphvtr extract` and `--data folder` on."
+    )
     parser = subparsers.add_parser("scenes", help="make the built-in clips and look at them", description=text)
     parser.add_argument("--split", default="train", help="train, val, test or test_unseen (default: %(default)s)")
     parser.add_argument("--num-clips", type=int, default=2000, metavar="N", help="clips of all splits together")
@@ -19,6 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="cache folder (default: ~/.cache/graphvtr)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw a contact sheet into this .png, .pdf or .svg")
     parser.add_argument("--clips", type=int, default=8, metavar="N", help="clips on the sheet (default: %(default)s)")
+    parser.add_argument("--render", type=Path, metavar="DIR", help="write the clips of train, val and test here as mp4")
     parser.add_argument("--no-boxes", action="store_true", help="leave the boxes out of the sheet")
     parser.set_defaults(run=run)
 
@@ -29,14 +33,23 @@ def run(args: argparse.Namespace) -> int:
 
     from graphvtr.datasets.moving_scenes import MovingScenes
 
-    scenes = MovingScenes(
-        args.cache,
-        args.split,
-        num_clips=args.num_clips,
-        seed=args.seed,
-        distractors=args.distractors,
-        features=args.feature,
-    )
+    def split(name: str) -> MovingScenes:
+        return MovingScenes(
+            args.cache,
+            name,
+            num_clips=args.num_clips,
+            seed=args.seed,
+            distractors=args.distractors,
+            features=args.feature,
+        )
+
+    if args.render is not None:
+        from graphvtr.datasets.moving_scenes.clips import write_clips
+
+        count = write_clips(args.render, [split(name) for name in ("train", "val", "test")])
+        print(f"{args.render}: {count} clips and captions.csv")
+        return 0
+    scenes = split(args.split)
     print(f"{args.split}: {len(scenes.videos)} clips, {len(scenes.captions)} captions")
     actions = Counter(event.action for script in scenes.scripts for event in script.events)
     print("actions:", ", ".join(f"{name} {count}" for name, count in actions.most_common()))

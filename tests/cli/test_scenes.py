@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphvtr.cli.main import main
+from graphvtr.datasets.moving_scenes import MovingScenes
 
 
 def test_counts_and_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +41,26 @@ def test_a_sheet_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["scenes", "--split", "val", "--num-clips", "20", "--cache", str(tmp_path), "--clips", "1"]
     assert main([*arguments, "--sheet", str(tmp_path / "no" / "sheet.png")]) == 2
     assert "sheet.png" in capsys.readouterr().err
+
+
+def test_rendered_clips_are_a_folder_of_clips(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    av = pytest.importorskip("av")
+    arguments = ["scenes", "--num-clips", "20", "--cache", str(tmp_path / "cache"), "--render", str(tmp_path / "clips")]
+    assert main(arguments) == 0
+    assert "clips: 18 clips and captions.csv" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "clips" / "captions.csv").read_text().splitlines()))
+    assert Counter(row["split"] for row in rows) == {"train": 70, "val": 10, "test": 10}
+    files = {path.name: path for path in (tmp_path / "clips").glob("*.mp4")}
+    assert set(files) == {row["video"] for row in rows}
+
+    scenes = MovingScenes(tmp_path / "cache", "val", num_clips=20, progress=False)
+    clip = files[f"{scenes.videos[0]}.mp4"]
+    with av.open(str(clip)) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    small = np.stack(pictures)[:, 2::4, 2::4].astype(int)  # the middle of each square
+    assert small.shape == tuple(scenes.frames(0).shape)
+    assert np.abs(small - scenes.frames(0).numpy()).mean() < 8  # colours are kept at half the resolution
+
+    before = clip.stat().st_mtime_ns
+    assert main(arguments) == 0  # what is there stays
+    assert clip.stat().st_mtime_ns == before
