@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from graphvtr.datasets.base import RetrievalDataset, as_index, keep_available, some
 from graphvtr.datasets.parsing import parse_captions
@@ -19,7 +22,9 @@ from graphvtr.video.store import DiskGraphs
 
 logger = logging.getLogger(__name__)
 
-COMMON_OPTIONS = ("max_captions", "duplicate_captions", "features")
+CAPTION_OPTIONS = ("max_captions", "choose_captions", "caption_seed", "duplicate_captions", "unit", "protocol")
+"""Options that decide which captions a split has: evaluation takes those that training took."""
+COMMON_OPTIONS = ("max_captions", "choose_captions", "caption_seed", "duplicate_captions", "features")
 IN_MEMORY = 2 * 2**30  # bytes in the store up to which features are read into memory (where they take twice as many)
 
 
@@ -106,7 +111,8 @@ def captioned_dataset(
 ) -> RetrievalDataset:
     """A split from its listing and the feature store of ``source`` (or what ``features_of`` makes of the store).
 
-    ``source.options`` may hold ``max_captions`` (the first n of each video are taken), ``duplicate_captions``
+    ``source.options`` may hold ``max_captions`` (n of each video are taken), ``choose_captions`` (the ``"first"`` n, or
+    ``"random"`` ones that follow from the video's name and ``caption_seed``, by default 0), ``duplicate_captions``
     (``"keep"``, or ``"drop"`` those that repeat an earlier one of their video) and ``features`` (read into
     ``"memory"``, or left on ``"disk"`` and read for every batch; by default the latter above 2 GiB). With
     ``source.missing`` ``"error"`` a split that differs from the official one in number, and a listed video without
@@ -213,6 +219,11 @@ def _chosen(
     limit, repeats = source.options.get("max_captions"), source.options.get("duplicate_captions", "keep")
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise DataError("option 'max_captions'", f"is {limit}", "give a number of 1 or more")
+    choice, seed = source.options.get("choose_captions", "first"), source.options.get("caption_seed", 0)
+    if choice not in ("first", "random"):
+        raise DataError(f"option 'choose_captions={choice}'", "unknown", "use 'first' or 'random'")
+    if not isinstance(seed, int) or seed < 0:
+        raise DataError("option 'caption_seed'", f"is {seed}", "give a whole number of 0 or more")
     if repeats not in ("keep", "drop"):
         raise DataError(f"option 'duplicate_captions={repeats}'", "unknown", "use 'keep' or 'drop'")
     captions: list[str] = []
@@ -222,7 +233,16 @@ def _chosen(
         every = list(captions_of[video])
         distinct = list(dict.fromkeys(every))
         repeated += len(every) - len(distinct)
-        taken = (distinct if repeats == "drop" else every)[:limit]
+        taken = distinct if repeats == "drop" else every
+        if limit is not None and choice == "random":
+            taken = _drawn(taken, limit, video, seed)
+        taken = taken[:limit]
         captions += taken
         owner += [position] * len(taken)
     return captions, owner, repeated
+
+
+def _drawn(captions: Sequence[str], count: int, video: str, seed: int) -> list[str]:
+    """``count`` captions at random, in their order; the draw depends on the video and the seed alone."""
+    draw = np.random.default_rng([seed, zlib.crc32(video.encode())])
+    return [captions[place] for place in sorted(draw.permutation(len(captions))[:count])]

@@ -5,7 +5,7 @@ from graphvtr.graphs.packed import FlatType, GraphStore, node_ptr, num_graphs
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import NOUN_ROLE, ROLE_IDS, ROLES, VERB_ROLE, role_id
 from graphvtr.graphs.transforms import AddFrameEdges, AddSpatialEdges, AddTemporalEdges, SplitRoles
-from graphvtr.graphs.truncate import between, sample_frames, truncate
+from graphvtr.graphs.truncate import between, sample_frames, top_regions, truncate
 from graphvtr.graphs.video_graph import VideoGraph
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "role_id",
     "sample_frames",
     "to_networkx",
+    "top_regions",
     "truncate",
 ]

@@ -1,4 +1,4 @@
-"""Cut long captions and long clips: what HGR's released code does to its input before a model sees it."""
+"""Cut long captions and long clips: what papers and released code do to their input before a model sees it."""
 
 from __future__ import annotations
 
@@ -101,6 +101,41 @@ def sample_frames(graph: VideoGraph, num_frames: int) -> VideoGraph:
     if "region" in graph.node_types:
         masks["region"] = keep[graph["region"].frame]
     return _subgraph(graph, masks)
+
+
+def top_regions(graph: VideoGraph, num_regions: int) -> VideoGraph:
+    """At most ``num_regions`` regions of every frame: those of the highest score, the first of equal ones.
+
+    Args:
+        graph: one video graph, or a packed batch; without regions it is left alone.
+        num_regions: n, at least 1.
+
+    Returns:
+        A new graph, or ``graph`` itself when no frame has more than n regions.
+
+    Raises:
+        DataError: ``num_regions`` is below 1.
+
+    Example:
+        >>> clip = VideoGraph.build(torch.zeros(2, 1), region_x=torch.arange(5.0)[:, None],
+        ...     region_frame=torch.tensor([0, 0, 0, 1, 1]), region_score=torch.tensor([0.1, 0.9, 0.5, 0.2, 0.3]))
+        >>> top_regions(clip, 2)["region"].x.flatten().tolist()
+        [1.0, 2.0, 3.0, 4.0]
+    """
+    if num_regions < 1:
+        raise DataError("num_regions", f"is {num_regions}", "keep at least one region")
+    if "region" not in graph.node_types:
+        return graph
+    frame, score = graph["region"].frame, graph["region"].score
+    count = torch.bincount(frame, minlength=int(graph["frame"].num_nodes))
+    if not count.numel() or int(count.max()) <= num_regions:
+        return graph
+    by_score = score.argsort(descending=True, stable=True)
+    order = by_score[frame[by_score].argsort(stable=True)]  # by frame, then by falling score
+    place = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[frame[order]]
+    keep = torch.zeros_like(order, dtype=torch.bool)
+    keep[order[place < num_regions]] = True
+    return _subgraph(graph, {"region": keep})
 
 
 def between(graph: VideoGraph, begin: float, end: float) -> VideoGraph:

@@ -36,6 +36,8 @@ class CheckpointInfo:
         video_dim: width of the frame features; 0 where unknown.
         epoch: number of epochs of training behind it.
         scores: validation rsum of every epoch so far.
+        losses: validation loss of every epoch so far, where the learning rate follows it.
+        captions: options that chose the captions (``max_captions`` and the like); evaluation chooses alike.
         released: whether it is a file of HGR's released code.
         changes: options that resumes changed, each with ``time``, ``epoch`` (epochs behind the run then), ``option``,
             ``from`` and ``to``.
@@ -49,6 +51,8 @@ class CheckpointInfo:
     video_dim: int = 0
     epoch: int = 0
     scores: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    captions: dict[str, Any] = field(default_factory=dict)
     released: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
 

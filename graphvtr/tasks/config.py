@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.datasets import DATASETS, DataSource, build_dataset
+from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
@@ -19,8 +22,11 @@ from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, featurizer_name, make_vocabulary
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
 from graphvtr.text import Vocabulary
-from graphvtr.text.word_vectors import load_word_vectors
+from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
 
+logger = logging.getLogger(__name__)
+GLOVE = "https://nlp.stanford.edu/data/glove.6B.zip"
+PUBLISHED_WIDTH = 300
 SHIPPED = Path(__file__).parent / "configs"
 
 
@@ -65,7 +71,7 @@ class Configuration:
         jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
         self.model, self._parser = model, make_parser(model)
         try:
-            self.values = self._parser.parse_args(_tidy(arguments))
+            self.values = self._parser.parse_args(_tidy(model, arguments))
         except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
             raise DataError(
                 f"graphvtr train {model}", " ".join(str(error).split()), f"see graphvtr train {model} --help"
@@ -99,7 +105,7 @@ def make_parser(model: str) -> Any:
         exit_on_error=False,
         description=f"Train {model}. Every option can stand in a YAML file given with --config; --print_config prints "
         "one. --config also takes the name of a shipped configuration: "
-        f"{', '.join(sorted(path.stem for path in SHIPPED.glob('*.yaml')))}.",
+        f"{', '.join(_shipped_names())}.",
     )
     parser.add_argument("--config", action="config")
     parser.add_argument("--data", type=str | None, help=f"name of the dataset: {', '.join(DATASETS)}; or FILE.py:NAME")
@@ -122,6 +128,11 @@ def train(configuration: Configuration) -> FitResult:
     """
     pl = optional_import("pytorch_lightning", "train", "graphvtr train")
     run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    if run.word_vectors is not None and run.word_vectors != PACKAGE and not Path(run.word_vectors).is_file():
+        raise DataError(
+            f"word vectors '{run.word_vectors}'", "no such file",
+            f"get GloVe's from {GLOVE} and pass --word_vectors FILE; --word_vectors null starts from random ones",
+        )  # fmt: skip
     train_set = build_dataset(run.data, run.train_split, source)
     val_set = build_dataset(run.data, run.val_split, source)
     vocabulary = make_vocabulary(train_set, run.min_count)
@@ -129,12 +140,18 @@ def train(configuration: Configuration) -> FitResult:
     model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)
     if run.word_vectors is not None:
         start_from_vectors(model, vocabulary, run.word_vectors)
+    elif model.published_vectors and model.config.get("word_dim") == PUBLISHED_WIDTH:
+        logger.warning(
+            "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
+            configuration.model, model.published_vectors,
+        )  # fmt: skip
     info = CheckpointInfo(
         configuration.model,
         dataset=run.data,
         parser=source.parser or "",
         featurizer=featurizer_name(source),
         video_dim=train_set.video_dim,
+        captions={name: value for name, value in source.options.items() if name in CAPTION_OPTIONS},
     )
     return fit(
         model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress,
@@ -184,7 +201,30 @@ def _documented(docstring: str) -> dict[str, str]:
     }
 
 
-def _tidy(arguments: Sequence[str]) -> list[str]:
+def _shipped_names() -> list[str]:
+    """The names of the shipped configurations."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def _config_file(model: str, name: str) -> str:
+    """The file that ``--config NAME`` means: one that is there, else a shipped one.
+
+    Raises:
+        DataError: neither; the message lists the shipped configurations, those of the model first.
+    """
+    shipped = SHIPPED / f"{name}.yaml"
+    if Path(name).exists() or shipped.is_file():
+        return name if Path(name).exists() else str(shipped)
+    near = get_close_matches(name, _shipped_names(), n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    known = sorted(_shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))
+    raise DataError(
+        f"graphvtr train {model}: --config {name}", "no such file and no shipped configuration",
+        f"{hint}known: {', '.join(known)}",
+    )  # fmt: skip
+
+
+def _tidy(model: str, arguments: Sequence[str]) -> list[str]:
     """``--batch-size`` is ``--batch_size``, ``--config hgr`` a shipped file unless there is a file of that name, and
     ``--option NAME=VALUE`` an entry of ``--options``, as in the other commands."""
     out: list[str] = []
@@ -199,10 +239,11 @@ def _tidy(arguments: Sequence[str]) -> list[str]:
             continue
         if argument.startswith("--"):
             name, *value = argument.split("=", 1)
+            if name == "--config" and value:
+                value = [_config_file(model, value[0])]
             argument = "=".join(["--" + name[2:].replace("-", "_"), *value])
-        elif out and out[-1] == "--config" and not Path(argument).exists():
-            shipped = SHIPPED / f"{argument}.yaml"
-            argument = str(shipped) if shipped.is_file() else argument
+        elif out and out[-1] == "--config":
+            argument = _config_file(model, argument)
         out.append(argument)
     return out + [f"--options.{name}={_flag(value)}" for name, value in parse_options(options).items()]
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.losses import TripletRankingLoss
+from graphvtr.nn.losses.triplet import Mining
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
@@ -33,6 +35,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
     The random numbers of an epoch (dropout) follow from ``seed`` and the epoch alone, so that a resumed training
     equals an uninterrupted one.
 
+    Warm-up: in the first ``warmup_epochs`` every :class:`graphvtr.nn.TripletRankingLoss` of the model that mines the
+    hardest negative takes the mean over all of them. From a cold start the hardest negative of nearly equal scores
+    pulls all embeddings together; the mean, unlike the sum, has gradients of the same size, so that Adam's state and
+    the weights of other losses stay right when the hardest one takes over.
+
     Args:
         model: the model.
         vocabulary: of its captions; goes into the checkpoints.
@@ -43,6 +50,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         seed: see above.
         evaluation: how validation scores are ranked.
         training: how it trains, goes into the checkpoints.
+        warmup_epochs: see above.
+        loss_batch: the learning rate follows the validation loss, the mean over batches of that many pairs in an order
+            that is the same every epoch; None lets it follow the validation rsum.
     """
 
     def __init__(
@@ -57,12 +67,18 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         seed: int = 0,
         evaluation: EvalOptions = EvalOptions(),  # noqa: B008  frozen
         training: Mapping[str, Any] | None = None,
+        warmup_epochs: int = 0,
+        loss_batch: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self.vocabulary, self.rate, self.info = model, vocabulary, rate, info
         self.video_of_caption, self.weight_decay, self.seed = video_of_caption, weight_decay, seed
         self.evaluation, self.record = evaluation, training
+        self.warmup_epochs, self.loss_batch = warmup_epochs, loss_batch
         self.scores: list[float] = []  # validation rsum of each epoch
+        self.losses: list[float] = []  # validation loss of each epoch, with loss_batch
+        rankings = (part for part in model.modules() if isinstance(part, TripletRankingLoss))
+        self._hardest = [ranking for ranking in rankings if ranking.mining == "hardest"]
         self._encoded: dict[str, list[LevelEmbeddings]] = {"video": [], "text": []}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -74,7 +90,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         if batch_index > 0:
             return
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-        lr = self.rate.at(self.current_epoch, self.scores)
+        self._mine("mean" if self.current_epoch < self.warmup_epochs else "hardest")
+        scores = self.scores if self.loss_batch is None else [-loss for loss in self.losses]
+        lr = self.rate.at(self.current_epoch, scores)
         for group in self.optimizers().param_groups:
             group["lr"] = lr
         self.log("lr", lr, on_step=False, on_epoch=True, batch_size=1)
@@ -94,8 +112,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         return losses["loss"]
 
     def on_validation_epoch_start(self) -> None:
-        """Forget embeddings of a validation that was cut short."""
+        """Forget embeddings of a validation that was cut short; its loss is that of the configuration."""
         self._encoded = {"video": [], "text": []}
+        self._mine("hardest")
 
     def validation_step(self, batch: EncodeBatch, batch_index: int) -> None:
         """Embed videos or captions; they are ranked once all are there."""
@@ -109,11 +128,14 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         (ranks,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
         metrics = flat_metrics(ranks.metrics())
         self.scores.append(metrics["rsum"])
+        if self.loss_batch is not None:
+            self.losses.append(validation_loss(self.model, video, text, self.video_of_caption, self.loss_batch))
+            metrics = {**metrics, "loss": self.losses[-1]}
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.tasks.checkpoint.load_checkpoint` needs."""
-        info = replace(self.info, epoch=self.current_epoch + 1, scores=list(self.scores))
+        info = replace(self.info, epoch=self.current_epoch + 1, scores=list(self.scores), losses=list(self.losses))
         checkpoint[KEY] = header(self.model, self.vocabulary, info, self.record)
 
     def check_state(self, path: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -131,4 +153,31 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the validation scores of the epochs so far."""
-        self.scores = list(checkpoint[KEY]["info"]["scores"])
+        info = checkpoint[KEY]["info"]
+        self.scores, self.losses = list(info["scores"]), list(info.get("losses", ()))
+
+    def _mine(self, mining: Mining) -> None:
+        for ranking in self._hardest:
+            ranking.mining = mining
+
+
+def validation_loss(
+    model: RetrievalModel, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor, batch_size: int
+) -> float:
+    """The mean loss over batches of captions, drawn without replacement in an order that depends on nothing.
+
+    Args:
+        model: its :meth:`loss` is taken.
+        video: all videos of the split.
+        text: all captions.
+        video_of_text: [Nt].
+        batch_size: captions a batch.
+    """
+    order = torch.randperm(len(video_of_text), generator=torch.Generator().manual_seed(0))
+    total = 0.0
+    for part in order.split(batch_size):
+        videos, owner = video_of_text[part].unique(return_inverse=True)
+        device = video[model.levels[0]].x.device
+        found = model.loss(video.select(videos.to(device)), text.select(part.to(device)), owner.to(device))
+        total += float(found["loss"]) * len(part)
+    return total / len(order)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
+from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo, check_features, load_checkpoint
@@ -21,7 +22,8 @@ def open_on(
 
     The vocabulary stays that of the training: words of the dataset that are not in it are unknown words, see
     :func:`known_words`. A released HGR file takes the dataset's. Captions are parsed as in training unless
-    ``source.parser`` says otherwise.
+    ``source.parser`` says otherwise, and of the dataset of the training those are taken that training chose (five a
+    video, for instance) unless ``source.options`` says otherwise.
 
     Args:
         checkpoint: see :func:`graphvtr.tasks.load_checkpoint`.
@@ -36,6 +38,9 @@ def open_on(
     model, vocabulary, info = load_checkpoint(checkpoint)
     if source.parser is None and info.parser:
         source = replace(source, parser=info.parser)
+    if data == info.dataset:
+        chosen = {name: value for name, value in info.captions.items() if name in CAPTION_OPTIONS}
+        source = replace(source, options={**chosen, **source.options})
     dataset = build_dataset(data, split, source)
     vocabulary = vocabulary or dataset.vocabulary
     if vocabulary is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 
@@ -11,6 +12,8 @@ from graphvtr.tasks.data import Bucket
 from graphvtr.tasks.sampler import CaptionsPerVideo
 from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.values import plain_fields
+
+Monitor = Literal["rsum", "loss"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,12 @@ class TrainOptions:
         schedule: ``none``, ``exponential``, ``cosine``, ``step``, ``plateau`` or ``drop``, see
             :class:`graphvtr.tasks.schedule.LearningRate`.
         factor: of the schedule.
-        schedule_patience: epochs without a better validation rsum before ``plateau`` acts; epochs between two
+        schedule_patience: epochs without a better validation score before ``plateau`` acts; epochs between two
             reductions of ``drop`` or ``step``.
+        schedule_monitor: the validation score that ``plateau`` and ``drop`` look at: ``rsum``, or ``loss``, the loss
+            over batches of the validation split.
+        warmup_epochs: epochs at the start in which a loss that mines the hardest negative takes the mean over all
+            negatives; see :class:`graphvtr.tasks.module.RetrievalModule`.
         decay: the rate is multiplied by this every epoch, on top of the schedule.
         weight_decay: of Adam.
         clip_grad: largest norm of the gradient; null does not clip.
@@ -45,6 +52,8 @@ class TrainOptions:
     schedule: Schedule = "none"
     factor: float = 0.5
     schedule_patience: int = 3
+    schedule_monitor: Monitor = "rsum"
+    warmup_epochs: int = 0
     decay: float = 1.0
     weight_decay: float = 0.0
     clip_grad: float | None = None
@@ -59,7 +68,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1)):
+        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1), ("warmup_epochs", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise DataError(name, f"is {value}", f"give {least} or more")
@@ -67,6 +76,8 @@ class TrainOptions:
             raise DataError(f"device '{self.device}'", "unknown", "known: auto, cpu, cuda")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
+        if self.schedule_monitor not in get_args(Monitor):
+            raise DataError(f"schedule_monitor '{self.schedule_monitor}'", "unknown", "known: rsum, loss")
         _ = self.rate  # checks lr, schedule and factor
 
     @property

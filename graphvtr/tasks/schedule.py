@@ -19,7 +19,7 @@ Schedule = Literal["none", "exponential", "cosine", "step", "plateau", "drop"]
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The learning rate of every epoch.
+    """The learning rate of every epoch, after the validation scores so far (rsum, or the loss with its sign turned).
 
     ===============  ====================================================================================
     ``none``         ``lr`` throughout

@@ -93,9 +93,10 @@ def fit(
         restore_best(last, state)
         model.load_state_dict(weights_of(last, state.content))
         return FitResult(best, last, state.scores)
+    follows_loss = options.schedule_monitor == "loss"
     data = RetrievalData(
         prepare_training(train, model, vocabulary),
-        prepare(val, model, vocabulary),
+        (prepare_training if follows_loss else prepare)(val, model, vocabulary),
         batch_size=options.batch_size,
         seed=options.seed,
         captions_per_video=options.captions_per_video,
@@ -112,6 +113,8 @@ def fit(
         val.video_of_caption,
         weight_decay=options.weight_decay,
         seed=options.seed,
+        warmup_epochs=options.warmup_epochs,
+        loss_batch=options.batch_size if follows_loss else None,
         training=training_record(options, record),
     )
     if resume:

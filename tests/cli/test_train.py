@@ -122,3 +122,17 @@ def test_errors_are_one_line(arguments, message, capsys, tmp_path, monkeypatch) 
 def test_unknown_split(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "hgr", *msvd, "--out", str(tmp_path / "x"), "--val_split", "valid"]) == 2
     assert "split 'valid' of msvd: unknown (known: train, val, test)" in capsys.readouterr().err
+
+
+def test_evaluation_takes_the_captions_that_training_took(msvd: list[str], tmp_path: Path, capsys) -> None:
+    run = tmp_path / "run"
+    chosen = ["--option", "max_captions=1", "--option", "choose_captions=random"]
+    assert main(["train", "hgr", *msvd, *SMALL, *chosen, "--out", str(run), "--epochs=1", "--device=cpu"]) == 0
+    header = torch.load(run / "best.ckpt", weights_only=True)["graphvtr"]
+    assert header["info"]["captions"] == {"max_captions": 1, "choose_captions": "random"}
+    capsys.readouterr()
+    counts = []
+    for options in ([], ["--option", "max_captions=2"]):
+        assert main(["eval", str(run / "best.ckpt"), *msvd, "--json", "--samples=10", *options]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["captions"])
+    assert counts == [4, 8]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,38 @@ def test_options_are_checked(source: Source, options: dict) -> None:
 def test_no_store(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"dataset 'tiny': needs a feature store .run graphvtr extract CLIPS"):
         build(DataSource(root=tmp_path), ["a"])
+
+
+def test_captions_drawn_at_random(source: Source) -> None:
+    """The draw follows from the video and the seed alone: neither other videos nor their order change it."""
+    captions = {name: [f"{name} {number}" for number in range(40)] for name in "abc"}
+    every_clip = source(list("abc"))
+
+    def draw(videos: list[str], **options: object) -> dict[str, list[str]]:
+        listing = Listing(videos, captions, Path("captions.json"), Path("list.txt"))
+        chosen = {"max_captions": 5, "choose_captions": "random", **options}
+        asked = replace(every_clip, options=chosen)
+        found = captioned_dataset("tiny", "train", asked, listing)
+        owners = [found.videos[owner] for owner in found.video_of_caption.tolist()]
+        return {name: [t for t, owner in zip(found.captions, owners, strict=True) if owner == name] for name in videos}
+
+    every = draw(["a", "b", "c"])
+    assert all(len(chosen) == 5 for chosen in every.values())
+    assert all(chosen == sorted(chosen, key=captions[name].index) for name, chosen in every.items())
+    assert every["a"] != captions["a"][:5]
+    assert draw(["c", "a"]) == {"c": every["c"], "a": every["a"]}
+    assert draw(["a"], caption_seed=1)["a"] != every["a"]
+    assert draw(["a"], choose_captions="first")["a"] == captions["a"][:5]
+    assert draw(["a"], max_captions=100)["a"] == captions["a"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"choose_captions": "best"}, "choose_captions=best.*unknown.*'first' or 'random'"),
+        ({"caption_seed": -1}, "caption_seed.*is -1"),
+    ],
+)
+def test_wrong_choice_of_captions(source: Source, options: dict[str, object], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        build(source(["a"], max_captions=1, **options), ["a"])

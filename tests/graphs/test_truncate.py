@@ -11,7 +11,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import attach_reasoning
-from graphvtr.graphs.truncate import sample_frames, truncate
+from graphvtr.graphs.truncate import sample_frames, top_regions, truncate
 
 
 def random_graph(generator: random.Random) -> RoleGraph:
@@ -170,3 +170,35 @@ def test_sampling_a_batch_samples_every_clip() -> None:
 def test_no_frames_asked_for() -> None:
     with pytest.raises(DataError, match="num_frames: is 0"):
         sample_frames(clip(3), 0)
+
+
+def test_top_regions_against_a_loop() -> None:
+    """A frame without regions, one with few, equal scores (the first counts), one clip and a packed batch alike."""
+    generator = torch.Generator().manual_seed(3)
+    clips = []
+    for counts in ([3, 0, 7], [1], [5, 5]):
+        frame = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+        score = (torch.rand(len(frame), generator=generator) * 4).round() / 4  # ties
+        clips.append(VideoGraph.build(
+            torch.zeros(len(counts), 1), region_x=torch.randn(len(frame), 2, generator=generator), region_frame=frame,
+            region_score=score,
+        ))  # fmt: skip
+    kept = []
+    for clip in clips:
+        region, rows = clip["region"], []
+        for frame in range(clip.num_frames):
+            inside = [row for row in range(len(region.frame)) if region.frame[row] == frame]
+            rows += sorted(sorted(inside, key=lambda row: (-float(region.score[row]), row))[:2])
+        kept.append(region.x[rows])
+        found = top_regions(clip, 2)
+        assert torch.equal(found["region"].x, kept[-1])
+        assert torch.equal(found["region"].frame, region.frame[rows])
+        found.validate()
+    packed = top_regions(GraphStore.from_graphs(clips).batch([0, 1, 2]), 2)
+    assert torch.equal(packed["region"].x, torch.cat(kept))
+    assert packed["region"].ptr.tolist() == [0, *torch.tensor([len(x) for x in kept]).cumsum(0).tolist()]
+    assert top_regions(clips[1], 2) is clips[1]
+    bare = VideoGraph.build(torch.zeros(2, 1))
+    assert top_regions(bare, 1) is bare
+    with pytest.raises(DataError, match="num_regions: is 0"):
+        top_regions(clips[0], 0)

@@ -120,7 +120,9 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         ("hgr", [*BASE, "--model.hiden", "3"], "graphvtr train hgr: .*hiden"),
         ("hgr", [*BASE, "--epochs", "many"], "graphvtr train hgr: .*epochs"),
         ("hgr", [*BASE, "--model.rnn", "elman"], "graphvtr train hgr: .*model.rnn"),
-        ("hgr", [*BASE, "--config", "none.yaml"], "graphvtr train hgr: .*none.yaml"),
+        ("hgr", [*BASE, "--config", "none.yaml"], "graphvtr train hgr: --config none.yaml: no such file .*known: hgr"),
+        ("hgr", [*BASE, "--config=hgr_relased"], "did you mean 'hgr_released'. known: hgr, hgr_"),
+        ("hgr", [*BASE, "--schedule-monitor", "mrr"], "schedule_monitor"),
         ("hgr", ["--out", "run"], "graphvtr train hgr: needs --data"),
         ("hgr", ["--data", "toy"], "graphvtr train hgr: needs --out"),
     ],
@@ -160,6 +162,15 @@ class Wordless(HGR):
     """A model without word embedding of its own, as one with a language model."""
 
     word_embedding = None  # type: ignore[assignment]
+
+
+def test_word_vectors_of_the_paper(registered, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A recipe names the file; without it training does not begin, and a run that does without says so."""
+    small = ["--epochs=1", "--device=cpu", "--progress=false", "--model.hidden=4"]
+    with pytest.raises(DataError, match=r"word vectors 'glove.6B.300d.txt': no such file .*nlp.stanford.edu.*null"):
+        train(Configuration("hgr", [*BASE, "--word_vectors", "glove.6B.300d.txt"]))
+    train(Configuration("hgr", ["--data=toy", f"--out={tmp_path}", *small]))
+    assert "hgr starts from 300-d GloVe in its paper, this run from random word vectors" in caplog.text
 
 
 def test_word_vectors(toy_vocabulary, tmp_path: Path) -> None:

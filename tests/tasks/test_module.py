@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from graphvtr.nn import CosineMatch, LevelEmbeddings, TripletRankingLoss
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.ops import segment_reduce
 from graphvtr.tasks import CheckpointInfo, prepare
+from graphvtr.tasks.checkpoint import read_file, read_header
 from graphvtr.tasks.data import PairData, RetrievalData
-from graphvtr.tasks.module import RetrievalModule
+from graphvtr.tasks.module import RetrievalModule, validation_loss
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions, fit
 
@@ -103,3 +105,50 @@ def test_weight_decay(mean_pool, toy_vocabulary) -> None:
     )
     (group,) = module.configure_optimizers().param_groups
     assert (group["lr"], group["weight_decay"]) == (0.1, 0.3)
+
+
+def test_warm_up_takes_the_mean_and_then_the_hardest(toy_model, toy_vocabulary, toy_dataset, tmp_path) -> None:
+    seen: list[tuple[int, bool, str]] = []
+    model = toy_model(mining="hardest")
+    plain = model.ranking.forward
+
+    def spy(scores: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
+        seen.append((len(seen), model.training, model.ranking.mining))
+        return plain(scores, owner)
+
+    model.ranking.forward = spy  # type: ignore[method-assign]
+    options = TrainOptions(epochs=3, batch_size=16, warmup_epochs=2, schedule_monitor="loss", device="cpu")
+    result = fit(model, toy_vocabulary, toy_dataset(), toy_dataset("val"), tmp_path, options, progress=False)
+    trained = [mining for _, training, mining in seen if training]
+    assert trained == ["mean", "mean", "hardest"]
+    assert {mining for _, training, mining in seen if not training} == {"hardest"}
+    assert len(result.scores) == 3
+
+
+def test_validation_loss_is_that_of_the_model(toy_model, toy_vocabulary, toy_dataset) -> None:
+    model = toy_model().eval()
+    val = prepare(toy_dataset("val"), model, toy_vocabulary)
+    with torch.inference_mode():
+        video = model.encode_video(val.video_graphs.batch(range(len(val.videos))))
+        text = model.encode_text(val.role_graphs.batch(range(len(val))))
+        whole = float(model.loss(video, text, val.video_of_caption)["loss"])
+        assert validation_loss(model, video, text, val.video_of_caption, len(val)) == pytest.approx(whole)
+        halves = [validation_loss(model, video, text, val.video_of_caption, 5) for _ in range(2)]
+    assert halves[0] == halves[1] != whole  # fewer negatives a batch, the same ones every time
+
+
+def test_rate_follows_the_validation_loss(toy_model, toy_vocabulary, toy_dataset, tmp_path, monkeypatch) -> None:
+    losses = iter([3.0, 2.0, 2.5, 2.6, 1.0])
+    monkeypatch.setattr("graphvtr.tasks.module.validation_loss", lambda *_: next(losses))
+    rates: list[float] = []
+    monkeypatch.setattr(
+        RetrievalModule, "on_train_epoch_end", lambda self: rates.append(self.optimizers().param_groups[0]["lr"])
+    )
+    options = TrainOptions(
+        epochs=3, batch_size=16, lr=0.1, schedule="plateau", schedule_patience=2, schedule_monitor="loss", device="cpu"
+    )  # fmt: skip
+    data = (toy_vocabulary, toy_dataset(), toy_dataset("val"), tmp_path)
+    fit(toy_model(), *data, options, progress=False)
+    assert read_header(tmp_path / "last.ckpt", read_file(tmp_path / "last.ckpt"))["info"]["losses"] == [3.0, 2.0, 2.5]
+    fit(toy_model(), *data, replace(options, epochs=5), resume=True, progress=False)
+    assert rates == [0.1, 0.1, 0.1, 0.1, 0.05]  # two epochs without a lower loss, one of them before the stop

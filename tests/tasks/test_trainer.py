@@ -217,6 +217,8 @@ def test_unregistered_model(run, toy_model) -> None:
         ({"batch_size": 0}, "batch_size: is 0"),
         ({"patience": 0}, "patience: is 0"),
         ({"workers": -1}, "workers: is -1"),
+        ({"warmup_epochs": -1}, "warmup_epochs: is -1"),
+        ({"schedule_monitor": "mrr"}, "schedule_monitor .mrr.: unknown"),
         ({"device": "tpu"}, "device 'tpu': unknown"),
         ({"lr": 0.0}, "lr: is 0.0"),
         ({"schedule": "steps"}, "schedule='steps': unknown .*plateau"),

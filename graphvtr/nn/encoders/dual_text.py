@@ -33,6 +33,7 @@ class DualTextEncoder(nn.Module):
         rnn: width of each direction of the GRU.
         kernels: widths of the convolutions.
         filters: of each convolution.
+        first_level: False leaves out the bag of words.
         bow_size: number of words of the bag: the last ones of the vocabulary, all but its three special words when
             None.
         boundaries: put a begin and an end word around every caption, as the released code does; the bag does not
@@ -69,6 +70,7 @@ class DualTextEncoder(nn.Module):
         rnn: int = 512,
         kernels: Sequence[int] = (2, 3, 4),
         filters: int = 512,
+        first_level: bool = True,
         bow_size: int | None = None,
         boundaries: bool = False,
         begin_id: int = 0,
@@ -82,7 +84,8 @@ class DualTextEncoder(nn.Module):
             raise DataError("boundaries", "cannot be had with text", "a language model has begin and end of its own")
         self.pretrained = None if text is None else PretrainedWords(text)
         bow_size = vocab_size - SPECIAL_WORDS if bow_size is None else bow_size
-        if not 0 < bow_size <= vocab_size:
+        bow_size = bow_size if first_level else 0
+        if first_level and not 0 < bow_size <= vocab_size:
             raise DataError("bow_size", f"is {bow_size} for {vocab_size} words", f"give 1 to {vocab_size}")
         for name, value in (("begin_id", begin_id), ("end_id", end_id)):
             if not 0 <= value < vocab_size:

@@ -26,10 +26,11 @@ class DualVideoEncoder(nn.Module):
         rnn: width of each direction of the GRU.
         kernels: widths of the convolutions.
         filters: of each convolution.
+        first_level: False leaves out the mean of the frames.
         dropout: of the GRU's and the convolutions' level and after the mapping.
         packed: False fills short videos up with zeros as the released code does: they enter the GRU's backward
             direction and the convolutions, so that a video's vector depends on the longest one beside it.
-        max_frames: the GRU and the convolutions see this many first frames, the mean all; None for all (the released
+        rnn_frames: the GRU and the convolutions see this many first frames, the mean all; None for all (the released
             code: 64).
 
     Shapes:
@@ -53,16 +54,17 @@ class DualVideoEncoder(nn.Module):
         rnn: int = 1024,
         kernels: Sequence[int] = (2, 3, 4, 5),
         filters: int = 512,
+        first_level: bool = True,
         dropout: float = 0.2,
         packed: bool = True,
-        max_frames: int | None = None,
+        rnn_frames: int | None = None,
     ) -> None:
         super().__init__()
-        if max_frames is not None and max_frames < 1:
-            raise DataError("max_frames", f"is {max_frames}", "give 1 or more, or None for all")
-        self.video_dim, self.packed, self.max_frames = video_dim, packed, max_frames
+        if rnn_frames is not None and rnn_frames < 1:
+            raise DataError("rnn_frames", f"is {rnn_frames}", "give 1 or more, or None for all")
+        self.video_dim, self.packed, self.rnn_frames, self.first_level = video_dim, packed, rnn_frames, first_level
         self.levels = SequenceLevels(video_dim, rnn, kernels, filters, dropout)
-        self.mapping = CommonSpace(self.levels.out_channels + video_dim, hidden, dropout=dropout)
+        self.mapping = CommonSpace(self.levels.out_channels + video_dim * first_level, hidden, dropout=dropout)
 
     def forward(self, graph: VideoGraph) -> Tensor:
         """Encode the frame features of a video graph or a packed batch."""
@@ -72,12 +74,12 @@ class DualVideoEncoder(nn.Module):
     def encode(self, x: Tensor, ptr: Tensor) -> Tensor:
         """Encode frames [F, video_dim] of videos that begin at ``ptr`` [N + 1]."""
         x = x.to(self.mapping.linear.weight.dtype)
-        mean = segment_reduce(x, ptr, "mean")
         seen, seen_ptr = x, ptr
-        if self.max_frames is not None:
+        if self.rnn_frames is not None:
             count = ptr.diff()
             position = torch.arange(x.size(0), device=x.device) - torch.repeat_interleave(ptr[:-1], count)
-            seen = x[position < self.max_frames]
-            seen_ptr = torch.cat([ptr[:1], count.clamp(max=self.max_frames).cumsum(0)])
+            seen = x[position < self.rnn_frames]
+            seen_ptr = torch.cat([ptr[:1], count.clamp(max=self.rnn_frames).cumsum(0)])
         levels = self.levels(seen, seen_ptr, padded_rnn=not self.packed, padded_windows=not self.packed)
-        return self.mapping(torch.cat([levels, mean], 1))  # type: ignore[no-any-return]
+        first = [segment_reduce(x, ptr, "mean")] if self.first_level else []
+        return self.mapping(torch.cat([levels, *first], 1))  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from graphvtr.graphs import ROLES, RoleGraph, node_ptr
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
-from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder
+from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder, WordInit
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool import SoftAttentionPool
 from graphvtr.ops import gather_segment_reduce
@@ -24,7 +24,7 @@ class RoleGraphEncoder(nn.Module):
     - reasoning: :class:`graphvtr.nn.RoleGATConv` layers over :func:`graphvtr.graphs.reasoning.reasoning_graph`
 
     Args:
-        vocab_size, word_dim, hidden, rnn, rnn_init, word_dropout: of the :class:`WordEncoder`.
+        vocab_size, word_dim, hidden, rnn, rnn_init, word_init, word_dropout: of the :class:`WordEncoder`.
         num_layers: number of reasoning layers.
         attention_channels, attention_bias, attention, layer_norm, graph_dropout: of the reasoning layers.
         event_edges: ``"both"``, ``"to_action"`` or ``"none"``, how event and actions are joined.
@@ -46,6 +46,7 @@ class RoleGraphEncoder(nn.Module):
         num_layers: int = 2,
         rnn: Recurrent = "lstm",
         rnn_init: RecurrentInit = "uniform",
+        word_init: WordInit = "normal",
         word_dropout: float = 0.0,
         attention_channels: int | None = None,
         attention_bias: bool = False,
@@ -61,7 +62,7 @@ class RoleGraphEncoder(nn.Module):
         self.event_edges, self.event_role = event_edges, event_role
         self.pretrained = None if text is None else PretrainedWords(text)
         sizes = (vocab_size, word_dim) if self.pretrained is None else (0, self.pretrained.out_channels)
-        self.words = WordEncoder(*sizes, hidden, rnn, rnn_init, word_dropout)
+        self.words = WordEncoder(*sizes, hidden, rnn, rnn_init, word_dropout, word_init)
         self.pool = SoftAttentionPool(hidden)
         self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware else None
         self.layers = nn.ModuleList(

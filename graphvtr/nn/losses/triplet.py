@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.nn.losses.pairs import check_pairs
 
-Mining = Literal["hardest", "all"]
+Mining = Literal["hardest", "all", "mean"]
 Reduction = Literal["mean", "sum"]
 
 
@@ -29,14 +29,19 @@ class TripletRankingLoss(nn.Module):
     without negatives adds nothing.
 
     When to use: ``"hardest"`` once embeddings have some shape, as in VSE++ and HGR; ``"all"``, the sum over all
-    negatives, gives every negative a gradient and is gentler at the very start or with noisy captions.
+    negatives, gives every negative a gradient and is gentler at the very start or with noisy captions; ``"mean"``,
+    the mean over all negatives, is ``"all"`` at the size of ``"hardest"``, so that the two can follow one another under
+    Adam and beside other losses (``warmup_epochs`` of training does that).
 
     Relations: :class:`graphvtr.nn.CosineMatch` and :class:`graphvtr.nn.LocalAttentiveMatch` make such scores.
 
     Args:
         margin: :math:`\Delta`.
-        mining: ``"hardest"`` or ``"all"``.
+        mining: ``"hardest"``, ``"all"`` or ``"mean"``.
         reduction: ``"mean"`` over the pairs (the released code averages each direction over the batch) or ``"sum"``.
+        sibling_negatives: every pair of the batch but the own one is a negative, captions of the same video and its
+            copies included, as in the released code of VSE++ and HGR. Against a copy of its own video a caption loses
+            the whole margin.
 
     Shapes:
         - **input:** scores ``[Nv, Nt]``, ``video_of_text`` ``[Nt]``
@@ -51,15 +56,22 @@ class TripletRankingLoss(nn.Module):
         0.25
     """
 
-    def __init__(self, margin: float = 0.2, mining: Mining = "hardest", reduction: Reduction = "mean") -> None:
+    def __init__(
+        self,
+        margin: float = 0.2,
+        mining: Mining = "hardest",
+        reduction: Reduction = "mean",
+        sibling_negatives: bool = False,
+    ) -> None:
         super().__init__()
         if margin < 0:
             raise DataError("margin", f"is {margin}", "give 0 or more")
-        if mining not in ("hardest", "all"):
-            raise DataError("mining", f"is '{mining}'", "use 'hardest' or 'all'")
+        if mining not in get_args(Mining):
+            raise DataError("mining", f"is '{mining}'", "use 'hardest', 'all' or 'mean'")
         if reduction not in ("mean", "sum"):
             raise DataError("reduction", f"is '{reduction}'", "use 'mean' or 'sum'")
         self.margin, self.mining, self.reduction = margin, mining, reduction
+        self.sibling_negatives = sibling_negatives
 
     def forward(self, scores: Tensor, video_of_text: Tensor) -> Tensor:
         """The loss of a batch.
@@ -71,6 +83,9 @@ class TripletRankingLoss(nn.Module):
         check_pairs(scores, video_of_text)
         if video_of_text.numel() == 0:
             return scores.sum()  # no pairs: 0, still part of the graph
+        if self.sibling_negatives:  # a copy of its video for every caption
+            scores = scores[video_of_text]
+            video_of_text = torch.arange(len(video_of_text), device=scores.device)
         video = torch.arange(scores.size(0), device=scores.device)
         positive = scores.gather(0, video_of_text[None]).squeeze(0)  # [Nt]
         other_video = video[:, None] != video_of_text  # [Nv, Nt]
@@ -84,7 +99,9 @@ class TripletRankingLoss(nn.Module):
         if self.mining == "hardest":
             hardest = scores.masked_fill(~negative, -torch.inf).max(dim).values  # -inf where there is none
             return (self.margin + hardest - positive.squeeze(dim)).clamp(min=0)
-        return (self.margin + scores - positive).clamp(min=0).masked_fill(~negative, 0).sum(dim)
+        total = (self.margin + scores - positive).clamp(min=0).masked_fill(~negative, 0).sum(dim)
+        return total if self.mining == "all" else total / negative.sum(dim).clamp(min=1)
 
     def extra_repr(self) -> str:
-        return f"margin={self.margin}, mining={self.mining}, reduction={self.reduction}"
+        siblings = ", sibling_negatives=True" if self.sibling_negatives else ""
+        return f"margin={self.margin}, mining={self.mining}, reduction={self.reduction}{siblings}"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.registry import Registry
@@ -42,6 +43,8 @@ class RetrievalModel(nn.Module, ABC):
     levels: tuple[str, ...]
     config: dict[str, Any]
     matchers: nn.ModuleDict
+    published_vectors: str = ""
+    """The word vectors that the model's paper starts from."""
     vocabulary: Vocabulary | None = None
     info: dict[str, Any] = {}  # noqa: RUF012  replaced as a whole, never changed in place
 
@@ -124,8 +127,14 @@ class RetrievalModel(nn.Module, ABC):
         return graph if words is None else words.tokenize(graph)
 
     def transform_video(self, graph: VideoGraph) -> VideoGraph:
-        """What the model does to a video graph before packing (sample frames, for instance)."""
-        return graph
+        """What the model does to a video graph before packing.
+
+        By default :attr:`config` decides: ``max_frames`` evenly spaced frames of each clip and the ``max_regions`` best
+        regions of each frame are taken, all there are where these are None or missing.
+        """
+        frames, regions = self.config.get("max_frames"), self.config.get("max_regions")
+        graph = graph if frames is None else sample_frames(graph, frames)
+        return graph if regions is None else top_regions(graph, regions)
 
     def save_pretrained(self, folder: str | Path, *, card: str | None = None) -> None:
         """Write the model as a folder: ``config.json``, ``model.safetensors``, ``vocabulary.json`` (where

@@ -16,7 +16,7 @@ from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.dual_encoding_released import ReleasedState, released_sizes, released_weights
 from graphvtr.nn.models.one_vector import OneVectorModel
 
-RELEASED: dict[str, Any] = {"packed": False, "boundaries": True, "max_frames": 64, "reduction": "sum"}
+RELEASED: dict[str, Any] = {"packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum"}
 """What the released code does beyond the paper."""
 
 
@@ -39,7 +39,11 @@ class DualEncoding(OneVectorModel):
         text_rnn: width of each direction of the text's GRU.
         video_kernels: widths of the video's convolutions.
         text_kernels: widths of the text's convolutions.
-        filters: of each convolution.
+        filters: of each convolution of both sides.
+        video_filters: of the video's, where they differ.
+        text_filters: of the text's, where they differ.
+        first_level: False leaves out the first level of both sides, the mean of the frames and the bag of words: the
+            released code's ``reduced`` variant.
         bow_size: words of the bag, the last of the vocabulary; all but its three special words when None.
         boundaries: put a begin and an end word around every caption.
         begin_id: id of the begin word.
@@ -47,9 +51,10 @@ class DualEncoding(OneVectorModel):
         dropout: of the GRU's and the convolutions' level and after the mapping.
         packed: False fills videos and captions up with zeros as the released code does, see
             :class:`DualVideoEncoder` and :class:`DualTextEncoder`: vectors then depend on the batch.
-        max_frames: first frames that the video's GRU and convolutions see; None for all.
+        rnn_frames: first frames that the video's GRU and convolutions see, while the mean sees all; None for all.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         margin: of the loss.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
         text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
             take the place of the learned embedding, and their mean that of the bag, see
@@ -80,12 +85,16 @@ class DualEncoding(OneVectorModel):
         video_kernels: Sequence[int] = (2, 3, 4, 5),
         text_kernels: Sequence[int] = (2, 3, 4),
         filters: int = 512,
+        video_filters: int | None = None,
+        text_filters: int | None = None,
+        first_level: bool = True,
         bow_size: int | None = None,
         boundaries: bool = False,
         begin_id: int = 0,
         end_id: int = 1,
         dropout: float = 0.2,
         packed: bool = True,
+        rnn_frames: int | None = None,
         max_frames: int | None = None,
         margin: float = 0.2,
         mining: Mining = "hardest",
@@ -96,11 +105,13 @@ class DualEncoding(OneVectorModel):
         super().__init__(margin, mining, reduction)
         self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
         self.video_encoder = DualVideoEncoder(
-            video_dim, hidden, rnn=video_rnn, kernels=video_kernels, filters=filters, dropout=dropout, packed=packed,
-            max_frames=max_frames,
+            video_dim, hidden, rnn=video_rnn, kernels=video_kernels,
+            filters=filters if video_filters is None else video_filters, first_level=first_level, dropout=dropout,
+            packed=packed, rnn_frames=rnn_frames,
         )  # fmt: skip
         self.text_encoder = DualTextEncoder(
-            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels, filters=filters, bow_size=bow_size,
+            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels,
+            filters=filters if text_filters is None else text_filters, first_level=first_level, bow_size=bow_size,
             boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed, text=text,
         )  # fmt: skip
 
@@ -119,8 +130,9 @@ class DualEncoding(OneVectorModel):
     def from_released(cls, state: ReleasedState, **overrides: Any) -> Self:
         """A model with the weights of a released checkpoint.
 
-        Sizes are read from the shapes. A checkpoint whose bag leaves out four words has the released vocabulary,
-        padding 0, begin 1, end 2, unknown 3, words from 4 on; otherwise begin is 0 and end 1.
+        Sizes are read from the shapes, of the full variant and of the reduced one. A checkpoint whose bag leaves out
+        four words has the released vocabulary, padding 0, begin 1, end 2, unknown 3, words from 4 on, and so has the
+        reduced variant; otherwise begin is 0 and end 1.
 
         Args:
             state: ``{"video": {...}, "text": {...}}`` of tensors by name; or the two in one mapping, under names such

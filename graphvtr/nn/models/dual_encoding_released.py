@@ -20,8 +20,8 @@ def released_sizes(state: ReleasedState) -> dict[str, Any]:
     """The constructor arguments that a released checkpoint's shapes tell.
 
     Raises:
-        DataError: a key that tells a size is missing or has another number of dimensions; or the mapping does not
-            take the mean of the frames (the reduced variant).
+        DataError: a key that tells a size is missing or has another number of dimensions; or the mappings take neither
+            a first level on both sides (the full variant) nor on none (the reduced one).
     """
     found = _flat(state)
     vocab_size, word_dim = _shape(found, "text/embed.weight", 2)
@@ -32,16 +32,18 @@ def released_sizes(state: ReleasedState) -> dict[str, Any]:
         sizes[f"{part}_rnn"] = gates // 3
         convs = [_shape(found, f"{part}/convs1.{i}.weight", 4) for i in range(_num_convs(found, part))]
         sizes[f"{part}_kernels"] = [shape[2] for shape in convs]
-        sizes["filters"] = convs[0][0]
+        sizes[f"{part}_filters"] = convs[0][0]
         if part == "video":
             sizes["video_dim"] = width
         sizes["hidden"], taken[part] = _shape(found, f"{part}/{MAPPINGS[part]}.fc1.weight", 2)
         taken[part] -= 2 * sizes[f"{part}_rnn"] + sum(shape[0] for shape in convs)
+    if not any(taken.values()):
+        return {**sizes, "first_level": False, "begin_id": 1, "end_id": 2}
     if taken["video"] != sizes["video_dim"] or not 0 < taken["text"] <= vocab_size:
         part, rest = ("text", taken["text"]) if taken["video"] == sizes["video_dim"] else ("video", taken["video"])
         raise DataError(
             f"checkpoint key '{part}/{MAPPINGS[part]}.fc1.weight'", f"leaves {rest} columns for the first level",
-            "only the full variant, with all three levels, can be read",
+            "the full variant has the first level on both sides, the reduced one on neither",
         )  # fmt: skip
     sizes["bow_size"] = taken["text"]
     if vocab_size - taken["text"] == RELEASED_SPECIAL_WORDS:
@@ -83,11 +85,12 @@ def _renamed(name: str, tensor: Tensor, expected: Mapping[str, Tensor]) -> list[
     if rest.startswith("convs1.") and rest.endswith(".weight") and tensor.dim() == 4:
         # a Conv2d whose kernel spans all features is a Conv1d: [F, 1, k, 2 H] -> [F, 2 H, k]
         return [(f"{encoder}.levels.convs.{rest.removeprefix('convs1.')}", tensor.squeeze(1).mT)]
-    if rest == "text_mapping.fc1.weight" and part == "text" and tensor.dim() == 2:
+    bag = f"{encoder}.mapping.bag"
+    if rest == "text_mapping.fc1.weight" and part == "text" and tensor.dim() == 2 and bag in expected:
         split = expected["text_encoder.mapping.linear.weight"].size(1)
         return [
             (f"{encoder}.mapping.linear.weight", tensor[:, :split]),
-            (f"{encoder}.mapping.bag", tensor[:, split:].T),
+            (bag, tensor[:, split:].T),
         ]
     for released, ours in _names(part):
         if rest.startswith(released):

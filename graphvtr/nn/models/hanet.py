@@ -56,7 +56,7 @@ class HANet(LimitedInputs, ConceptModel):
         concept_ranking: :math:`\eta`.
         concept_weight: :math:`\mu`.
         margin: of the ranking losses.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
         word_dropout: of the word embeddings.
         video_dropout: after the video maps.
@@ -82,6 +82,7 @@ class HANet(LimitedInputs, ConceptModel):
 
     levels = (*FEATURE_LEVELS, *CONCEPT_SCORES)
     concept_levels = ("entity", "action")
+    published_vectors = "300-d GloVe"
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
-from graphvtr.nn.encoders.words import Recurrent, RecurrentInit
+from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordInit
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
@@ -26,7 +26,8 @@ Loss = Literal["triplet", "info_nce"]
 LevelFusion = Literal["mean", "learned"]
 
 RELEASED: dict[str, Any] = {
-    "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "attention_bias": True, "layer_norm": True,
+    "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "word_init": "uniform", "attention_bias": True,
+    "layer_norm": True, "sibling_negatives": True,
     "event_edges": "to_action", "event_role": False, "video_bias": True, "fusion": "embed", "norm": "clipped",
     "node_reduce": "mean", "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30,
     "max_frames": 20, "max_actions": 4, "max_entities": 6,
@@ -51,7 +52,7 @@ class HGR(LimitedInputs):
         word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         num_layers: layers of graph reasoning.
         rnn: ``"lstm"`` or ``"gru"``.
-        rnn_init: ``"uniform"`` or ``"orthogonal"``.
+        rnn_init, word_init: how words and the network over them start, see :class:`graphvtr.nn.encoders.WordEncoder`.
         attention: False gives all neighbours the same weight (Table 4, row 1).
         attention_channels: width of queries and keys; ``hidden`` when None.
         attention_bias: whether queries and keys have a bias.
@@ -67,8 +68,9 @@ class HGR(LimitedInputs):
         node_reduce: ``"sum"`` or ``"mean"`` over a caption's nodes.
         budget_bytes: bound on the memory of one local match.
         margin: :math:`\Delta` of the loss.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
+        sibling_negatives: captions of the same video are negatives too, see :class:`graphvtr.nn.TripletRankingLoss`.
         level_weights: weights of further losses on the event, action and entity level; None for the fused score only.
         word_dropout: of the word embeddings.
         video_dropout: after the video maps.
@@ -95,6 +97,7 @@ class HGR(LimitedInputs):
     """
 
     levels = ("event", "action", "entity")
+    published_vectors = "300-d GloVe"
 
     def __init__(
         self,
@@ -105,6 +108,7 @@ class HGR(LimitedInputs):
         num_layers: int = 2,
         rnn: Recurrent = "lstm",
         rnn_init: RecurrentInit = "uniform",
+        word_init: WordInit = "normal",
         attention: bool = True,
         attention_channels: int | None = None,
         attention_bias: bool = False,
@@ -122,6 +126,7 @@ class HGR(LimitedInputs):
         margin: float = 0.2,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",
+        sibling_negatives: bool = False,
         level_weights: Sequence[float] | None = None,
         word_dropout: float = 0.0,
         video_dropout: float = 0.0,
@@ -143,7 +148,8 @@ class HGR(LimitedInputs):
                 "level_weights", f"has {len(level_weights)} values", "give one each for event, action and entity"
             )
         self.text_encoder = RoleGraphEncoder(
-            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init=rnn_init, word_dropout=word_dropout,
+            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init=rnn_init, word_init=word_init,
+            word_dropout=word_dropout,
             attention_channels=attention_channels, attention_bias=attention_bias, attention=attention,
             layer_norm=layer_norm, graph_dropout=graph_dropout, event_edges=event_edges, role_aware=role_aware,
             event_role=event_role, text=text,
@@ -158,7 +164,7 @@ class HGR(LimitedInputs):
             if value not in get_args(known):
                 raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
         self.ranking = (
-            TripletRankingLoss(margin, mining, reduction)
+            TripletRankingLoss(margin, mining, reduction, sibling_negatives)
             if loss == "triplet"
             else SymmetricInfoNCE(loss_temperature, reduction=reduction)
         )

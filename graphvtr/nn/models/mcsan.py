@@ -77,8 +77,9 @@ class MCSAN(ConceptModel):
         feedforward: width inside the relationship level's block; four times its features when null.
         frame_width: map frame features to this width first; null, as the paper, does not.
         normalize: whether the holographic score divides vectors by their length first.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         margin: of the ranking loss.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
         word_dropout: of the word embeddings.
         video_dropout: of the frame features.
@@ -130,6 +131,7 @@ class MCSAN(ConceptModel):
         feedforward: int | None = None,
         frame_width: int | None = None,
         normalize: bool = False,
+        max_frames: int | None = None,
         margin: float = 0.25,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",

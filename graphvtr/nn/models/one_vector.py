@@ -16,7 +16,7 @@ class OneVectorModel(RetrievalModel):
 
     Args:
         margin: of the triplet ranking loss.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
     """
 

@@ -57,10 +57,12 @@ class ViSERN(OneVectorModel):
         temporal: regions hear those of the frame before.
         eps: bound on degrees under ``"dot"``.
         word_dim: width of the word embedding.
-        video_rnn, text_rnn, video_kernels, text_kernels, filters, bow_size, boundaries, dropout, packed, text: see
-            :class:`DualEncoding`.
+        video_rnn, text_rnn, video_kernels, text_kernels, filters, video_filters, text_filters, first_level, bow_size,
+            boundaries, dropout, packed, text: see :class:`DualEncoding`.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
+        max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
         margin: :math:`\alpha` of the loss.
-        mining: ``"hardest"`` or ``"all"`` negatives.
+        mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
 
     Raises:
@@ -98,10 +100,15 @@ class ViSERN(OneVectorModel):
         video_kernels: Sequence[int] = (2, 3, 4, 5),
         text_kernels: Sequence[int] = (2, 3, 4),
         filters: int = 512,
+        video_filters: int | None = None,
+        text_filters: int | None = None,
+        first_level: bool = True,
         bow_size: int | None = None,
         boundaries: bool = False,
         dropout: float = 0.2,
         packed: bool = True,
+        max_frames: int | None = None,
+        max_regions: int | None = None,
         margin: float = 0.2,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",
@@ -116,10 +123,13 @@ class ViSERN(OneVectorModel):
             batch_norm=batch_norm, zero_init=zero_init, location=location, temporal=temporal, eps=eps,
         )  # fmt: skip
         self.video_encoder = DualVideoEncoder(
-            region_dim, hidden, rnn=video_rnn, kernels=video_kernels, filters=filters, dropout=dropout, packed=packed
-        )
+            region_dim, hidden, rnn=video_rnn, kernels=video_kernels,
+            filters=filters if video_filters is None else video_filters, first_level=first_level, dropout=dropout,
+            packed=packed,
+        )  # fmt: skip
         self.text_encoder = DualTextEncoder(
-            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels, filters=filters, bow_size=bow_size,
+            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels,
+            filters=filters if text_filters is None else text_filters, first_level=first_level, bow_size=bow_size,
             boundaries=boundaries, dropout=dropout, packed=packed, text=text,
         )  # fmt: skip
 

@@ -30,8 +30,9 @@ class VSE(OneVectorModel):
         video_dim: width of the frame features.
         hidden: D, width of the joint space and of the GRU.
         word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         margin: of the loss.
-        mining: ``"all"`` or ``"hardest"`` negatives.
+        mining: ``"all"``, ``"hardest"`` or the ``"mean"`` of all negatives.
         reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
         text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
             take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
@@ -54,6 +55,7 @@ class VSE(OneVectorModel):
         video_dim: int,
         hidden: int = 1024,
         word_dim: int = 300,
+        max_frames: int | None = None,
         margin: float = 0.2,
         mining: Mining = "all",
         reduction: Reduction = "sum",
@@ -122,6 +124,7 @@ class VSEPlusPlus(VSE):
         video_dim: width of the frame features.
         hidden: D, width of the joint space and of the GRU.
         word_dim: width of the word embedding.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         margin: of the loss.
         reduction: ``"sum"`` or ``"mean"`` over the pairs of a batch.
         text: see :class:`VSE`.
@@ -133,9 +136,10 @@ class VSEPlusPlus(VSE):
         video_dim: int,
         hidden: int = 1024,
         word_dim: int = 300,
+        max_frames: int | None = None,
         margin: float = 0.2,
         reduction: Reduction = "sum",
         text: str | None = None,
     ) -> None:
-        super().__init__(vocab_size, video_dim, hidden, word_dim, margin, "hardest", reduction, text)
+        super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, "hardest", reduction, text)
         del self.config["mining"]

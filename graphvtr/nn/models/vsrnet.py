@@ -98,6 +98,8 @@ class VSRNet(RetrievalModel):
         freeze_text: False fine-tunes it. The parameters that Table 4 counts have no room for a BERT: it was frozen.
         text_cache: keep a frozen one's features on disk: True, False or a folder.
         max_pieces: captions are cut after that many word pieces.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
+        max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
         margin: :math:`\delta` of the loss.
         mining: ``"all"`` negatives of a batch (Eq 12) or the ``"hardest"``.
         per_level: a loss for each branch, in half shares, as the released code, instead of one on S.
@@ -137,6 +139,8 @@ class VSRNet(RetrievalModel):
         freeze_text: bool = True,
         text_cache: bool | str = True,
         max_pieces: int | None = None,
+        max_frames: int | None = None,
+        max_regions: int | None = None,
         margin: float = 0.2,
         mining: Mining = "all",
         per_level: bool = False,

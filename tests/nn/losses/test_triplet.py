@@ -12,6 +12,8 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.nn import TripletRankingLoss
 
+REDUCE = {"hardest": max, "all": sum, "mean": lambda costs: sum(costs) / len(costs)}
+
 
 def plain(scores: Tensor, video_of_text: list[int], margin: float, mining: str, reduction: str) -> Tensor:
     total = scores.new_zeros(())
@@ -21,7 +23,7 @@ def plain(scores: Tensor, video_of_text: list[int], margin: float, mining: str, 
         for negatives in (texts, videos):
             costs = [torch.relu(margin + negative - scores[video, text]) for negative in negatives]
             if costs:
-                total = total + (max(costs) if mining == "hardest" else sum(costs))
+                total = total + REDUCE[mining](costs)
     return total / len(video_of_text) if reduction == "mean" else total
 
 
@@ -35,9 +37,7 @@ BATCHES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("batch", "mining", "reduction"), list(itertools.product(BATCHES, ("hardest", "all"), ("mean", "sum")))
-)
+@pytest.mark.parametrize(("batch", "mining", "reduction"), list(itertools.product(BATCHES, REDUCE, ("mean", "sum"))))
 def test_values_and_gradients(batch: str, mining: Any, reduction: Any) -> None:
     videos, video_of_text = BATCHES[batch]
     scores = torch.randn(videos, len(video_of_text), dtype=torch.double, requires_grad=True)
@@ -71,7 +71,7 @@ def test_a_batch_without_captions() -> None:
     ("arguments", "message"),
     [
         ({"margin": -0.1}, "margin: is -0.1"),
-        ({"mining": "soft"}, "mining: is 'soft' \\(use 'hardest' or 'all'\\)"),
+        ({"mining": "soft"}, "mining: is 'soft' \\(use 'hardest', 'all' or 'mean'\\)"),
         ({"reduction": "none"}, "reduction: is 'none' \\(use 'mean' or 'sum'\\)"),
     ],
 )
@@ -87,3 +87,21 @@ def test_captions_that_do_not_fit_the_scores() -> None:
 
 def test_repr() -> None:
     assert repr(TripletRankingLoss()) == "TripletRankingLoss(margin=0.2, mining=hardest, reduction=mean)"
+
+
+@pytest.mark.parametrize(("mining", "reduction"), list(itertools.product(REDUCE, ("mean", "sum"))))
+def test_sibling_negatives_are_the_released_code(mining: Any, reduction: Any) -> None:
+    """Off the diagonal of the matrix of pairs everything is a negative, the video's own other captions too."""
+    video_of_text = torch.tensor([1, 0, 1, 2])
+    scores = torch.randn(3, 4, dtype=torch.double, requires_grad=True)
+    loss = TripletRankingLoss(0.3, mining, reduction, sibling_negatives=True)(scores, video_of_text)
+    pairs = scores[video_of_text]  # [pair's video, caption]
+    expected = scores.new_zeros(())
+    for own in range(4):
+        for line in (pairs[own], pairs[:, own]):
+            costs = [torch.relu(0.3 + line[other] - pairs[own, own]) for other in range(4) if other != own]
+            expected = expected + REDUCE[mining](costs)
+    expected = expected / 4 if reduction == "mean" else expected
+    torch.testing.assert_close(loss, expected)
+    grads = [torch.autograd.grad(value, scores, retain_graph=True)[0] for value in (loss, expected)]
+    torch.testing.assert_close(*grads)

@@ -230,9 +230,12 @@ class DenseHGR:
         return torch.stack([torch.stack([torch.stack(row) for row in rows]) for rows in levels])
 
     @staticmethod
-    def loss(scores: Tensor, video_of_text: list[int], margin: float = 0.2) -> Tensor:
-        """Eq 14, hardest negatives, each direction averaged over the captions."""
+    def loss(scores: Tensor, video_of_text: list[int], margin: float = 0.2, siblings: bool = False) -> Tensor:
+        """Eq 14, hardest negatives, each direction averaged over the captions; with ``siblings`` as in the released
+        code: a matrix of pairs, each with a copy of its video, of which all off the diagonal are negatives."""
         total = scores.new_zeros(())
+        if siblings:
+            scores, video_of_text = scores[video_of_text], list(range(len(video_of_text)))
         for text, video in enumerate(video_of_text):
             others = [scores[video, t] for t, owner in enumerate(video_of_text) if owner != video]
             total = total + torch.relu(margin + torch.stack(others).max() - scores[video, text])

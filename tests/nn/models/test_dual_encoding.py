@@ -28,12 +28,14 @@ def rand(*shape: int) -> Tensor:
     return torch.randn(*shape) / math.sqrt(shape[-1])
 
 
-def released_state(bag: int = VOCAB - 3) -> dict[str, dict[str, Tensor]]:
-    """Random weights under the names and shapes of a released checkpoint."""
+def released_state(
+    bag: int = VOCAB - 3, video_first: int = VIDEO_DIM, filters: tuple[int, int] = (FILTERS, FILTERS)
+) -> dict[str, dict[str, Tensor]]:
+    """Random weights under the names and shapes of a released checkpoint; ``filters`` of video and text."""
     state: dict[str, dict[str, Tensor]] = {}
-    for part, width, hidden, first in (
-        ("video", VIDEO_DIM, VIDEO_RNN, VIDEO_DIM),
-        ("text", WORD_DIM, TEXT_RNN, bag),
+    for part, width, hidden, first, count in (
+        ("video", VIDEO_DIM, VIDEO_RNN, video_first, filters[0]),
+        ("text", WORD_DIM, TEXT_RNN, bag, filters[1]),
     ):
         weights = {}
         for suffix in ("", "_reverse"):
@@ -42,9 +44,9 @@ def released_state(bag: int = VOCAB - 3) -> dict[str, dict[str, Tensor]]:
             weights[f"rnn.bias_ih_l0{suffix}"] = rand(3 * hidden)
             weights[f"rnn.bias_hh_l0{suffix}"] = rand(3 * hidden)
         for i, kernel in enumerate(KERNELS[part]):
-            weights[f"convs1.{i}.weight"] = rand(FILTERS, 1, kernel, 2 * hidden) * 2
-            weights[f"convs1.{i}.bias"] = rand(FILTERS)
-        mapping, inputs = MAPPING[part], 2 * hidden + FILTERS * len(KERNELS[part]) + first
+            weights[f"convs1.{i}.weight"] = rand(count, 1, kernel, 2 * hidden) * 2
+            weights[f"convs1.{i}.bias"] = rand(count)
+        mapping, inputs = MAPPING[part], 2 * hidden + count * len(KERNELS[part]) + first
         weights[f"{mapping}.fc1.weight"], weights[f"{mapping}.fc1.bias"] = rand(D, inputs) * 2, rand(D)
         weights[f"{mapping}.bn_1.weight"], weights[f"{mapping}.bn_1.bias"] = 1 + rand(D) / 2, rand(D)
         weights[f"{mapping}.bn_1.running_mean"], weights[f"{mapping}.bn_1.running_var"] = rand(D), 0.5 + torch.rand(D)
@@ -81,7 +83,9 @@ def encode(part: str, w: dict[str, Tensor], x: Tensor, first: Tensor, rnn_zeros:
         zeros = x.new_zeros(kernel - 1, states.size(1))
         sequence = torch.cat([zeros, states, x.new_zeros(window_zeros, states.size(1)), zeros])
         windows = [sequence[t : t + kernel] for t in range(len(sequence) - kernel + 1)]
-        out = torch.stack([torch.stack([(weight[f, 0] * v).sum() + bias[f] for f in range(FILTERS)]) for v in windows])
+        out = torch.stack(
+            [torch.stack([(weight[f, 0] * v).sum() + bias[f] for f in range(len(bias))]) for v in windows]
+        )
         parts.append(out.relu().amax(0))
     mapping = MAPPING[part]
     out = w[f"{mapping}.fc1.weight"] @ torch.cat([*parts, first]) + w[f"{mapping}.fc1.bias"]
@@ -98,7 +102,7 @@ def reference(
     videos = []
     for clip in clips:
         x, fill = clip.double(), 0 if packed else longest - len(clip)
-        videos.append(encode("video", video, x, x.mean(0), fill, fill))
+        videos.append(encode("video", video, x, x.mean(0)[: None if bag else 0], fill, fill))
     captions = []
     sequences = [[ends[0], *ids, ends[1]] if boundaries else ids for ids in IDS]
     longest = max(len(sequence) for sequence in sequences)
@@ -148,12 +152,30 @@ def test_released_weights_equal_the_specification(
     )
 
 
+@pytest.mark.parametrize(("bag", "filters"), [(VOCAB - 4, (4, 3)), (0, (FILTERS, FILTERS)), (0, (2, 5))])
+def test_reduced_variant_and_filters_of_each_side(clips: list[Tensor], bag: int, filters: tuple[int, int]) -> None:
+    """Without the first level on both sides (``bag`` 0), and with as many filters on each side as it likes."""
+    state = released_state(bag, VIDEO_DIM if bag else 0, filters)
+    model = DualEncoding.from_released(state).eval()
+    assert (model.config["video_filters"], model.config["text_filters"]) == filters
+    assert model.config["first_level"] == bool(bag)
+    assert (model.config["begin_id"], model.config["end_id"]) == (1, 2)
+    expected_video, expected_text = reference(state, clips, False, True, bag, (1, 2))
+    video_graph, text_graph = graphs(clips)
+    video, text = model.encode_video(video_graph)["event"].x, model.encode_text(text_graph)["event"].x
+    torch.testing.assert_close(video.double(), expected_video, atol=1e-5, rtol=0)
+    torch.testing.assert_close(text.double(), expected_text, atol=1e-5, rtol=0)
+    again = MODELS["dual_encoding"](**model.config)
+    again.load_state_dict(model.state_dict())
+
+
 def test_the_released_variant(clips: list[Tensor]) -> None:
     model = DualEncoding.from_released(released_state())
-    for name, value in {"packed": False, "boundaries": True, "max_frames": 64, "reduction": "sum"}.items():
+    for name, value in {"packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum"}.items():
         assert model.config[name] == value
     for name, value in SIZES.items():
-        assert model.config[name] == value
+        assert name == "filters" or model.config[name] == value
+    assert model.config["video_filters"] == model.config["text_filters"] == FILTERS
     assert model.config["video_kernels"] == KERNELS["video"]
     assert model.config["text_kernels"] == KERNELS["text"]
 
@@ -189,8 +211,8 @@ def test_packed_vectors_do_not_depend_on_the_batch(clips: list[Tensor]) -> None:
     assert not torch.allclose(together[1:], apart[1:], atol=1e-3)
 
 
-def test_max_frames_cuts_the_sequence_and_not_the_mean() -> None:
-    model = DualEncoding(**SIZES, max_frames=4).eval()
+def test_rnn_frames_cut_the_sequence_and_not_the_mean() -> None:
+    model = DualEncoding(**SIZES, rnn_frames=4).eval()
     clip = torch.randn(9, VIDEO_DIM)
     changed = clip.clone()
     changed[6], changed[8] = clip[8], clip[6]  # another order past the cut: neither sequence nor mean changes
@@ -198,13 +220,13 @@ def test_max_frames_cuts_the_sequence_and_not_the_mean() -> None:
     torch.testing.assert_close(model.encode_video(VideoGraph.build(changed))["event"].x, out)
     changed[8] += 1  # the mean does
     assert not torch.allclose(model.encode_video(VideoGraph.build(changed))["event"].x, out)
-    uncut = DualEncoding(**SIZES, max_frames=9).eval()
+    uncut = DualEncoding(**SIZES, rnn_frames=9).eval()
     uncut.load_state_dict(model.state_dict())
     assert not torch.allclose(uncut.encode_video(VideoGraph.build(clip))["event"].x, out)
 
 
 def test_gradients_reach_every_parameter(clips: list[Tensor]) -> None:
-    model = DualEncoding(**SIZES, dropout=0.0)
+    model = DualEncoding(**{**SIZES, "filters": 16}, dropout=0.0)  # of few filters all may be dead
     video, text = graphs(clips)
     owners = torch.tensor([0, 1, 2, 2])
     losses = model.loss(model.encode_video(video), model.encode_text(text), owners)
@@ -268,7 +290,7 @@ def test_word_vectors() -> None:
         ({"end_id": -1}, "end_id: is -1"),
         ({"video_kernels": []}, "kernels: are"),
         ({"text_kernels": [0]}, "kernels: are"),
-        ({"max_frames": 0}, "max_frames: is 0"),
+        ({"rnn_frames": 0}, "rnn_frames: is 0"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:

@@ -32,6 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "embed": {"fusion": "embed"},
     "mean over nodes": {"node_reduce": "mean"},
     "cut": {"max_words": 6, "max_actions": 2, "max_entities": 3, "max_frames": 4},
+    "siblings are negatives": {"sibling_negatives": True},
     "released": "released",  # type: ignore[dict-item]
 }
 
@@ -68,7 +69,8 @@ def test_scores_loss_and_gradients(variant: str, batch: SimpleNamespace, dense: 
     torch.testing.assert_close(level_scores, expected)
     torch.testing.assert_close(model.similarity(video, text), expected.mean(0))
     losses = model.loss(video, text, batch.video_of_text)
-    expected_loss = reference.loss(expected.mean(0), batch.video_of_text.tolist())
+    siblings = model.config["sibling_negatives"]
+    expected_loss = reference.loss(expected.mean(0), batch.video_of_text.tolist(), siblings=siblings)
     torch.testing.assert_close(losses["loss"], expected_loss)
     assert set(losses) == {"loss", "fused"}
     assert expected_loss > 0
