@@ -140,7 +140,9 @@ def train(configuration: Configuration) -> FitResult:
     model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)
     if run.word_vectors is not None:
         start_from_vectors(model, vocabulary, run.word_vectors)
-    elif model.published_vectors and model.config.get("word_dim") == PUBLISHED_WIDTH:
+    elif (
+        model.published_vectors and model.word_embedding is not None and model.config.get("word_dim") == PUBLISHED_WIDTH
+    ):
         logger.warning(
             "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
             configuration.model, model.published_vectors,
