@@ -33,7 +33,7 @@ import torch
 from benchmarks.accuracy.role_parsers import CAPTIONS, MSVD_HGR, MSVD_TRAIN
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import CLIPS, HGR, TRAIN, command_line, printed_to, scene_trials, scenes
-from benchmarks.lib.runs import Runs
+from benchmarks.lib.runs import Runs, with_seeds
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.graphs import GraphStore
@@ -129,13 +129,6 @@ def runs_of(trials: list[Trials], trial: Trial, seeds: list[int]) -> Runs:
         [[(one.result(trial, seed).scores["val"], one.splits["val"].video_of_caption) for one in trials]
          for seed in seeds]
     )  # fmt: skip
-
-
-def with_seeds(draws: np.ndarray) -> np.ndarray:
-    """Differences of each seed on resampled clips, [seeds, samples] -> their mean over resampled seeds, [samples]."""
-    seeds, samples = draws.shape
-    chosen = np.random.default_rng(1).integers(seeds, size=(seeds, samples))
-    return np.take_along_axis(draws, chosen, axis=0).mean(0)  # type: ignore[no-any-return]
 
 
 def less_paper(

@@ -1,7 +1,9 @@
-"""Accuracy of several runs together: means over seeds, intervals over queries, paired differences.
+"""Accuracy of several runs together: means over seeds, intervals over seeds and clips, paired differences.
 
-Every run's queries are resampled by the same draws, so that the mean over seeds and the difference between two
-models are resampled as one statistic each: their intervals say how far another set of queries could move them.
+Every run's queries are resampled by the same draws, so that the difference between two models is resampled as one
+statistic. The seeds of a model are resampled as well, those of two models on their own: an interval says how far other
+clips *and* other seeds could move a mean. Of n seeds n - 1 are drawn, as a mean of n drawn ones would vary too little
+(by the factor (n - 1) / n in variance; Rao and Wu, 1988). One seed has nothing to resample: its interval is over clips.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from graphvtr.metrics.ranks import Ranks
 from graphvtr.metrics.retrieval import summarise
 
 METRICS = ("R@1", "R@5", "R@10", "MedR", "MnR")
+POWER = 1.96 + 0.84
+"""Standard errors that a true difference must have to be seen four times in five (two-sided test at 5 %)."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +64,37 @@ class Runs:
         return cls({k: np.array(v) for k, v in values.items()}, {k: np.stack(v) for k, v in draws.items()})
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """Mean over seeds with its interval over queries, and the value of every seed."""
+        """Mean over seeds with its interval over seeds and clips, and the value of every seed."""
         return {
             name: {
                 "mean": float(self.values[name].mean()),
-                "interval": percentiles(self.draws[name].mean(0)),
+                "interval": percentiles(self.resampled(name)),
                 "seeds": [round(float(value), 2) for value in self.values[name]],
             }
             for name in self.values
         }
 
+    def resampled(self, metric: str, seed: int = 1) -> np.ndarray:
+        """The mean over resampled seeds on resampled clips, [samples]."""
+        return with_seeds(self.draws[metric], seed)
+
     def difference(self, other: Runs, metric: str = "rsum") -> dict[str, Any]:
-        """Mean over seeds of self less that of ``other`` on the same resamples of queries."""
-        draws = self.draws[metric].mean(0) - other.draws[metric].mean(0)
+        """Mean over seeds of self less that of ``other``, on the same resamples of clips and resampled seeds of each;
+        ``smallest_visible`` is the true difference that would be seen four times in five."""
+        draws = self.resampled(metric, 1) - other.resampled(metric, 2)
         return {
             "mean": float(self.values[metric].mean() - other.values[metric].mean()),
             "interval": percentiles(draws),
+            "smallest_visible": float(POWER * draws.std()),
+            "seeds": [len(self.values[metric]), len(other.values[metric])],
         }
+
+
+def with_seeds(draws: np.ndarray, seed: int = 1) -> np.ndarray:
+    """Values of each seed on resampled clips, [seeds, samples] -> their mean over resampled seeds, [samples]."""
+    seeds, samples = draws.shape
+    chosen = np.random.default_rng(seed).integers(seeds, size=(max(1, seeds - 1), samples))
+    return np.take_along_axis(draws, chosen, axis=0).mean(0)  # type: ignore[no-any-return]
 
 
 def _together(folds: list[tuple[Tensor, Relevant]]) -> tuple[Ranks, Ranks, Tensor]:

@@ -6,8 +6,9 @@
 
 A finished run is kept in ``~/.cache/graphvtr/trials/NAME/`` under everything that decides its numbers: the model and
 its options, the training options, the data and the seed. It is not trained again until one of these, or
-``Trials.fresh``, says so; a run that was stopped goes on from its last epoch. The code is not part of the key: give
-``fresh=True`` (or empty the folder) after a change of a model.
+``Trials.fresh``, says so; a run that was stopped goes on from its last epoch. The commit is kept with the run and goes
+into the tables; it is not part of the key, as most commits change no figure: give ``fresh=True`` (or empty the folder)
+after a change of a model. A run of uncommitted code counts only while there is uncommitted code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmarks.lib.paths import CACHE
+from benchmarks.lib.paths import CACHE, git, uncommitted
 from benchmarks.lib.runs import Runs
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import RetrievalModel
@@ -35,6 +36,8 @@ from graphvtr.tasks.prepare import build_model, prepare
 from graphvtr.tasks.trainer import TrainOptions, fit
 from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import WordVectors
+
+CHANGES = "+changes"
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class TrialResult:
         val_rsum: of every epoch.
         seconds: of training, over all tries.
         checkpoint: of the best epoch.
+        commit: the code that trained it.
     """
 
     scores: dict[str, Tensor]
     val_rsum: list[float]
     seconds: float
     checkpoint: Path
+    commit: str = "unknown"
 
 
 class Trials:
@@ -108,16 +113,31 @@ class Trials:
 
     def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
         """Those of the seeds whose run is there."""
-        return [seed for seed in seeds if (self._folder(trial, seed) / "result.json").is_file()]
+        return [seed for seed in seeds if self._kept(trial, seed) is not None]
 
     def result(self, trial: Trial, seed: int) -> TrialResult:
         """One run, trained where it is not there yet."""
         folder = self._folder(trial, seed)
-        summary, matrices = folder / "result.json", folder / "scores.safetensors"
-        if self.fresh or not summary.is_file():
+        kept = None if self.fresh else self._kept(trial, seed)
+        if kept is None:
             self._train(trial, seed, folder)
-        kept = json.loads(summary.read_text())
-        return TrialResult(load_file(matrices), kept["val_rsum"], kept["seconds"], Path(kept["checkpoint"]))
+            kept = json.loads((folder / "result.json").read_text())
+        scores = load_file(folder / "scores.safetensors")
+        commit = kept.get("commit", "unknown")
+        return TrialResult(scores, kept["val_rsum"], kept["seconds"], Path(kept["checkpoint"]), commit)
+
+    def curve(self, trial: Trial, seed: int) -> list[float]:
+        """Validation rsum of every epoch of a run, which is trained where it is not there yet."""
+        kept = None if self.fresh else self._kept(trial, seed)
+        return self.result(trial, seed).val_rsum if kept is None else list(kept["val_rsum"])
+
+    def _kept(self, trial: Trial, seed: int) -> dict[str, Any] | None:
+        """What is remembered of a finished run; nothing of one of uncommitted code, once all is committed."""
+        path = self._folder(trial, seed) / "result.json"
+        if not path.is_file():
+            return None
+        kept: dict[str, Any] = json.loads(path.read_text())
+        return None if kept.get("commit", "").endswith(CHANGES) and not uncommitted() else kept
 
     def _train(self, trial: Trial, seed: int, folder: Path) -> None:
         options = TrainOptions(**{"device": "cpu", **trial.train, "seed": seed})
@@ -161,6 +181,8 @@ class Trials:
                     "val_rsum": result.scores,
                     "seconds": seconds,
                     "checkpoint": str(result.best),
+                    "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + (CHANGES if uncommitted() else ""),
+                    "options": {"model": dict(trial.options), "train": dict(trial.train), "data": self.data},
                 }
             )
         )

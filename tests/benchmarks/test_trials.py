@@ -87,3 +87,15 @@ def test_runs_hold_a_value_for_every_seed(trials: Any, scenes: dict[str, Any], t
     assert runs.values["rsum"].shape == (2,)
     low, high = runs.summary()["rsum"]["interval"]
     assert low < runs.summary()["rsum"]["mean"] < high
+
+
+def test_a_run_of_uncommitted_code_counts_only_while_there_is_some(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "uncommitted", lambda: ["graphvtr/nn/models/hgr.py"])
+    first = make(trials, scenes, tmp_path)
+    assert first.result(row(trials, epochs=1), 0).commit.endswith("+changes")
+    assert first.finished(row(trials, epochs=1), [0]) == [0]
+    assert len(first.curve(row(trials, epochs=1), 0)) == 1
+    monkeypatch.setattr(trials, "uncommitted", list)
+    assert first.finished(row(trials, epochs=1), [0]) == []

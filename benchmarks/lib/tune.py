@@ -1,0 +1,86 @@
+"""Settings of a row, chosen on validation with the same budget for every row.
+
+A row's candidates are its own settings first and then draws from the space below, in an order that follows from the
+row's name: a larger budget keeps the candidates of a smaller one, so that a study grows over several runs. Each is
+trained on a part of the training videos, one seed, until validation stops climbing; the best one by validation rsum is
+trained on all of them. Nothing here ever sees a test split.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.lib.trials import Trial, Trials
+from graphvtr.errors import DataError
+from graphvtr.nn.models import MODELS
+
+LR = (3e-4, 1e-3, 2e-3, 4e-3)
+DROPOUT = (0.0, 0.2, 0.4)
+CLIP = (None, 2.0)
+DROPPED = ("dropout", "word_dropout", "video_dropout")
+"""Arguments of models that are dropout rates: all of a row get the same one."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning found.
+
+    Args:
+        trial: the row with the best settings.
+        tried: settings and validation rsum of each candidate, the curve included, in the order they were tried.
+    """
+
+    trial: Trial
+    tried: list[dict[str, Any]]
+
+
+def candidates(trial: Trial, budget: int) -> list[Trial]:
+    """The first ``budget`` candidates of a row, all different."""
+    found = [trial]
+    for options, train in _draws(trial):
+        made = replace(trial, options={**trial.options, **options}, train={**trial.train, **train})
+        if made not in found:
+            found.append(made)
+        if len(found) >= budget:
+            break
+    return found[:budget]
+
+
+def _draws(trial: Trial) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    accepted = inspect.signature(MODELS[trial.model]).parameters
+    rng = np.random.default_rng(zlib.crc32(trial.name.encode()))
+
+    def pick(values: tuple[Any, ...]) -> Any:
+        return values[int(rng.integers(len(values)))]
+
+    for _ in range(1000):
+        dropout = pick(DROPOUT)
+        options: dict[str, Any] = {name: dropout for name in DROPPED if name in accepted}
+        if "mining" in accepted:
+            options["mining"] = pick(("all", "hardest"))
+        if "zero_init" in accepted and trial.options.get("normalization") != "none":
+            options["batch_norm"] = options["zero_init"] = pick((False, True))
+        yield options, {"lr": pick(LR), "clip_grad": pick(CLIP)}
+
+
+def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
+    """Train the candidates on the splits of ``trials`` and take the best by validation rsum.
+
+    A candidate whose loss is not finite counts as 0: a setting that cannot be trained is no setting.
+    """
+    tried = []
+    every = candidates(trial, budget)
+    for one in every:
+        try:
+            curve = trials.curve(one, seed)
+        except DataError:  # the loss was not finite
+            curve = [0.0]
+        tried.append({"options": dict(one.options), "train": dict(one.train), "val_rsum": max(curve), "curve": curve})
+    best = max(range(len(every)), key=lambda position: tried[position]["val_rsum"])
+    return Tuned(every[best], tried)

@@ -1,0 +1,69 @@
+"""What a difference says about a claim: it holds, it fails, or the experiment cannot tell.
+
+A claim says that one model is ahead of another by a printed effect. Papers measure on other data, so that their effect
+is carried over as a share of the weaker row and scaled to ours (``scaled``). The rule, written down before it was used:
+
+- *holds*: the whole 95 % interval is on the claimed side of 0;
+- *fails*: the whole interval is on the other side of 0, or it stays below half the scaled effect and an effect as
+  large as the scaled one would have been seen (power: the smallest visible difference is not above it);
+- *cannot tell*: everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["holds", "fails", "cannot tell"]
+
+
+def verdict(difference: Mapping[str, Any], scaled: float) -> Verdict:
+    """The rule above.
+
+    Args:
+        difference: ``interval`` and ``smallest_visible`` of our difference, in the direction of the claim.
+        scaled: the printed effect in our units, over 0.
+    """
+    low, high = difference["interval"]
+    if low > 0:
+        return "holds"
+    if high < 0 or (high < scaled / 2 and difference["smallest_visible"] <= scaled):
+        return "fails"
+    return "cannot tell"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of the claim table.
+
+    Args:
+        paper: short name of the paper.
+        text: what it says.
+        ahead, behind: rows of ours: the one that should be ahead, and the other.
+        printed: the two published values, that of the row ahead first.
+        where: table and data of the paper.
+    """
+
+    paper: str
+    text: str
+    ahead: str
+    behind: str
+    printed: tuple[float, float]
+    where: str
+
+    def judge(self, difference: Mapping[str, Any], level: float) -> dict[str, Any]:
+        """The row's figures and verdict.
+
+        Args:
+            difference: of ``ahead`` less ``behind``, see :meth:`benchmarks.lib.runs.Runs.difference`.
+            level: our value of ``behind``, to which the printed effect is scaled.
+        """
+        effect = self.printed[0] - self.printed[1]
+        scaled = effect / self.printed[1] * level
+        return {
+            "paper": self.paper, "claim": self.text, "where": self.where, "rows": [self.ahead, self.behind],
+            "printed": effect, "scaled": scaled, "here": difference["mean"],
+            "interval": list(difference["interval"]), "smallest_visible": difference["smallest_visible"],
+            "seeds": difference.get("seeds"), "verdict": verdict(difference, scaled),
+        }  # fmt: skip

@@ -1,0 +1,69 @@
+"""Intervals over seeds and clips, power, verdicts and candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def runs(load_benchmark: Callable[[str], Any]) -> Any:
+    return load_benchmark("lib.runs")
+
+
+def made(runs: Any, seeds: np.ndarray, clips: np.ndarray) -> Any:
+    """Runs whose rsum is the sum of an effect of the seed and one of the clips."""
+    return runs.Runs({"rsum": seeds}, {"rsum": seeds[:, None] + clips[None]})
+
+
+def test_the_spread_of_seeds_is_in_the_interval(runs: Any) -> None:
+    seeds, clips = np.array([0.0, 10.0, 20.0]), np.random.default_rng(0).normal(0, 1, 4000)
+    drawn = made(runs, seeds, clips).resampled("rsum")
+    # of the mean of three seeds with sample variance 100, and of the clips
+    assert drawn.var() == pytest.approx(100 / 3 + 1, rel=0.1)
+    assert made(runs, seeds[:1], clips).resampled("rsum").var() == pytest.approx(1, rel=0.1)
+
+
+def test_clips_are_paired_and_seeds_are_not(runs: Any) -> None:
+    clips = np.random.default_rng(0).normal(0, 50, 4000)
+    one, other = made(runs, np.array([3.0, 5.0, 4.0]), clips), made(runs, np.array([1.0, 2.0, 3.0]), clips)
+    found = one.difference(other)
+    assert found["mean"] == pytest.approx(2)
+    assert found["smallest_visible"] == pytest.approx(2.8 * np.sqrt(2 / 3), rel=0.1)
+    assert found["seeds"] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("interval", "smallest", "expected"),
+    [
+        ((1, 5), 3, "holds"),
+        ((-5, -1), 3, "fails"),
+        ((-3, 4), 4, "fails"),  # an effect of 10 would have been seen, and half of it is outside
+        ((-3, 6), 6, "cannot tell"),
+        ((-3, 4), 11, "cannot tell"),
+    ],
+)
+def test_verdicts(
+    load_benchmark: Callable[[str], Any], interval: tuple[float, float], smallest: float, expected: str
+) -> None:
+    verdict = load_benchmark("lib.verdict")
+    difference = {"interval": interval, "smallest_visible": smallest, "mean": sum(interval) / 2}
+    assert verdict.verdict(difference, 10) == expected
+    claim = verdict.Claim("paper", "a is ahead of b", "a", "b", (110.0, 100.0), "Table 1")
+    assert claim.judge(difference, 100)["verdict"] == expected
+    assert claim.judge(difference, 50)["scaled"] == pytest.approx(5)
+
+
+def test_a_larger_budget_keeps_the_candidates_of_a_smaller_one(load_benchmark: Callable[[str], Any]) -> None:
+    tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
+    row = trials.Trial("HGR", "hgr", {"hidden": 8}, {"lr": 1e-3})
+    few, many = tune.candidates(row, 3), tune.candidates(row, 8)
+    assert many[:3] == few
+    assert few[0] == row
+    assert len({str(one) for one in many}) == 8
+    assert {one.options.get("word_dropout") for one in many[1:]} <= set(tune.DROPOUT)
+    vse = tune.candidates(trials.Trial("VSE++", "vse++"), 5)
+    assert not any("mining" in one.options for one in vse)
