@@ -33,12 +33,12 @@ from benchmarks.lib.trials import Trial, TrialResult, Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
 from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.units import Unit
-from graphvtr.graphs import GraphStore
 from graphvtr.metrics import first_of_each, percentiles
 from graphvtr.nn.models.vsrnet import PRESETS
 from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
+from graphvtr.text import pack
 
 OPPOSITE = {
     "pick": "place", "place": "pick", "open": "close", "close": "open",
@@ -114,10 +114,9 @@ def choose(results: list[TrialResult], test: CAD120Graphs, vocabulary: Any) -> C
     right: list[list[float]] = []
     for result in results:
         model, _, _ = load_checkpoint(result.checkpoint)
-        graphs = GraphStore.from_graphs(
-            model.transform_text(vocabulary.encode(lists.graph())) for unit in others for lists in captions_of(unit)
-        )
-        videos = GraphStore.from_graphs(model.transform_video(test.video_graphs[clip]) for clip in clips)
+        graphs = vocabulary.encode_store(pack(lists for unit in others for lists in captions_of(unit)))
+        graphs = graphs.mapped(model.transform_text)
+        videos = test.video_graphs.subset(clips).mapped(model.transform_video)
         with torch.inference_mode():
             scores = model.similarity(encode_videos(model, videos), encode_texts(model, graphs))
         each = len(captions_of(others[0]))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import logging
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.graphs import VideoGraph
-from graphvtr.graphs.truncate import sample_frames
+from graphvtr.graphs.truncate import keep_nodes, sample_frames
 from graphvtr.nn.models import MODELS
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
@@ -67,15 +68,15 @@ PAIRS = (
 
 
 def likeliest_regions(graph: VideoGraph) -> VideoGraph:
-    """``FRAMES`` frames of a clip, and in each the ``REGIONS`` regions of the highest scores."""
+    """``FRAMES`` frames of every clip of a batch, and in each the ``REGIONS`` regions of the highest scores."""
     graph = sample_frames(graph, FRAMES)
     region, frame = graph["region"], graph["frame"]
     order = torch.sort(region.score, descending=True, stable=True).indices
     order = order[torch.sort(region.frame[order], stable=True).indices]  # frame by frame, likeliest first
     begin = torch.searchsorted(region.frame[order], torch.arange(int(frame.num_nodes)))
-    chosen = order[torch.arange(len(order)) - begin[region.frame[order]] < REGIONS]
-    fields = {f"region_{key}": region[key][chosen] for key in ("x", "box", "score", "frame")}
-    return VideoGraph.build(frame.x.float(), frame.time, **fields, name=graph.name)
+    chosen = torch.zeros(len(order), dtype=torch.bool)
+    chosen[order[torch.arange(len(order)) - begin[region.frame[order]] < REGIONS]] = True
+    return keep_nodes(graph, {"region": chosen})
 
 
 def project_regions(splits: dict[str, RetrievalDataset]) -> dict[str, RetrievalDataset]:
@@ -86,7 +87,7 @@ def project_regions(splits: dict[str, RetrievalDataset]) -> dict[str, RetrievalD
     basis = vectors[:, -COMPONENTS:] / values[-COMPONENTS:].mean().sqrt()
 
     def project(graph: VideoGraph) -> VideoGraph:
-        graph = graph.clone()
+        graph = copy.copy(graph)
         graph["region"].x = (graph["region"].x - mean) @ basis
         return graph
 

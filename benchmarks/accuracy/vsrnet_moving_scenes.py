@@ -96,8 +96,8 @@ def negative_questions(test: MovingScenes, kind: str) -> Questions:
 
 def answer(model: RetrievalModel, test: MovingScenes, scores: Tensor, asked: Questions, vocabulary: Any) -> np.ndarray:
     """Whether the true caption wins, [Q]."""
-    graphs = GraphStore.from_graphs(model.transform_text(vocabulary.encode(graph)) for graph in asked.wrong)
-    videos = GraphStore.from_graphs(model.transform_video(graph) for graph in test.video_graphs)
+    graphs = vocabulary.encode_store(GraphStore.from_graphs(asked.wrong)).mapped(model.transform_text)
+    videos = test.video_graphs.mapped(model.transform_video)
     with torch.inference_mode():
         text, video = encode_texts(model, graphs), encode_videos(model, videos)
         wrong = model.similarity(video, text).gather(0, asked.clip[None])[0]

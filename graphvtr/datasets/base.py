@@ -137,7 +137,8 @@ class RetrievalDataset(Dataset):
         vocabulary.encode_store(self.role_graphs)
 
     def transformed(self, video: VideoTransform | None, text: TextTransform | None) -> RetrievalDataset:
-        """The same dataset with its graphs passed through a model's transforms."""
+        """The same dataset with its graphs passed through a model's transforms, which map packed batches to packed
+        batches (:meth:`graphvtr.graphs.GraphStore.mapped`)."""
         video_graphs, role_graphs = self.video_graphs, self.role_graphs
         if video is not None:
             video_graphs = video_graphs.mapped(video)

@@ -1,11 +1,12 @@
 """The two graph types, packed batches and transforms."""
 
 from graphvtr.graphs.convert import to_networkx
-from graphvtr.graphs.packed import FlatType, GraphStore, node_ptr, num_graphs
+from graphvtr.graphs.flat import FlatType, node_ptr, num_graphs
+from graphvtr.graphs.packed import GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import NOUN_ROLE, ROLE_IDS, ROLES, VERB_ROLE, role_id
 from graphvtr.graphs.transforms import AddFrameEdges, AddSpatialEdges, AddTemporalEdges, SplitRoles
-from graphvtr.graphs.truncate import between, sample_frames, top_regions, truncate
+from graphvtr.graphs.truncate import between, keep_nodes, sample_frames, top_regions, truncate
 from graphvtr.graphs.video_graph import VideoGraph
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SplitRoles",
     "VideoGraph",
     "between",
+    "keep_nodes",
     "node_ptr",
     "num_graphs",
     "role_id",

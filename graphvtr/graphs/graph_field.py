@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,11 +55,40 @@ class GraphField:
             return self.rows[index].item() if self.scalar == "number" else self.rows[index]
         return self.rows[int(self.ptr[index]) : int(self.ptr[index + 1])]
 
-    def batch(self, index: Tensor) -> Tensor:
-        """The rows of the graphs at ``index`` end to end, as PyG's Batch has them; numbers in the default type."""
+    def select(self, index: Tensor) -> GraphField:
+        """The field of the graphs at ``index``."""
         begin = self.ptr[index]
         count = self.ptr[index + 1] - begin
-        shift = torch.repeat_interleave(begin - (count.cumsum(0) - count), count)
-        found = self.rows[torch.arange(len(shift), device=shift.device) + shift]
+        ends = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+        shift = torch.repeat_interleave(begin - ends[:-1], count)
+        return GraphField(ends, self.rows[torch.arange(len(shift), device=shift.device) + shift], self.scalar)
+
+    def batch(self, index: Tensor) -> Tensor:
+        """The rows of the graphs at ``index`` end to end, as PyG's Batch has them; numbers in the default type."""
+        found = self.select(index).rows
         wide = self.scalar == "number" and found.is_floating_point()
         return found.to(torch.get_default_dtype()) if wide else found
+
+    @classmethod
+    def unpack(cls, name: str, rows: Tensor, count: int, known: Mapping[str, GraphField] | None = None) -> GraphField:
+        """The field of a batch of ``count`` graphs, the inverse of :meth:`batch`.
+
+        Args:
+            name: of the field.
+            rows: of all graphs, end to end.
+            count: number of graphs.
+            known: the fields of the store that the batch came from; else every graph has as many rows.
+
+        Raises:
+            DataError: nothing tells which rows are whose.
+        """
+        was = None if known is None else known.get(name)
+        if was is not None and len(was.rows) == len(rows):
+            same = torch.equal(was.batch(torch.arange(count, device=was.ptr.device)), rows)
+            return was if same else cls(was.ptr, rows, was.scalar)  # numbers keep the precision they were given in
+        if not rows.dim() or len(rows) % max(count, 1):
+            raise DataError(
+                f"batch: field '{name}' of the graph", f"has shape {list(rows.shape)} for {count} graphs",
+                "give as many rows for every graph",
+            )  # fmt: skip
+        return cls(torch.arange(count + 1, device=rows.device) * (len(rows) // max(count, 1)), rows)

@@ -8,34 +8,21 @@ field however many graphs it has (``benchmarks/speed/packed_batching.py`` has th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.flat import FlatType, TypeKey, flatten, num_graphs, unpack
 from graphvtr.graphs.graph_field import GraphField
+from graphvtr.graphs.storage import read_types, write_types
 from graphvtr.values import Positions, position, positions
 
 G = TypeVar("G", bound=HeteroData)
-TypeKey = str | tuple[str, str, str]
-
-
-@dataclass
-class FlatType:
-    """One node or edge type of all graphs: rows end to end, ``ptr`` [N + 1] says where each graph begins.
-
-    ``tensors`` are concatenated along rows (``edge_index`` along columns and kept local to its graph);
-    ``strings`` are lists with one string a row.
-    """
-
-    ptr: Tensor
-    tensors: dict[str, Tensor] = field(default_factory=dict)
-    strings: dict[str, list[str]] = field(default_factory=dict)
+POINTERS = {("region", "frame"): "frame"}
 
 
 class GraphStore(Generic[G]):
@@ -69,7 +56,7 @@ class GraphStore(Generic[G]):
         self.graph_class = graph_class
         self.nodes, self.edges, self.strings = nodes, edges, strings
         # (node type, field) -> node type that the field's values index: shifted like edge_index in a batch
-        self.pointers = {("region", "frame"): "frame"} if pointers is None else pointers
+        self.pointers = POINTERS if pointers is None else pointers
         self.fields = {} if fields is None else fields
         self._ptr = torch.stack([flat.ptr for _, flat in self.types()])  # [types, N + 1]
         self._size = self._ptr.size(1) - 1
@@ -98,8 +85,8 @@ class GraphStore(Generic[G]):
                     f"graph {place}", f"has other fields than graph 0 on {', '.join(differing)}",
                     "give every graph of a store the same fields",
                 )  # fmt: skip
-        nodes = {key: _flatten(key, [graph[key] for graph in graphs], edges=False) for key in first.node_types}
-        edges = {key: _flatten(key, [graph[key] for graph in graphs], edges=True) for key in first.edge_types}
+        nodes = {key: flatten(key, [graph[key] for graph in graphs], edges=False) for key in first.node_types}
+        edges = {key: flatten(key, [graph[key] for graph in graphs], edges=True) for key in first.edge_types}
         values = {key: [graph[key] for graph in graphs] for key in first._global_store}
         strings = {key: texts for key, texts in values.items() if isinstance(texts[0], str)}
         packed = {key: GraphField.pack(key, column) for key, column in values.items() if key not in strings}
@@ -143,48 +130,115 @@ class GraphStore(Generic[G]):
         """
         index = positions(index, len(self)).to(self._ptr.device)
         rows_of, ptr_of, owner_of = _gather_rows(self._ptr, index)
+        flats = [
+            flat.select(rows, ptr, strings=strings)
+            for (_, flat), rows, ptr in zip(self.types(), rows_of, ptr_of, strict=True)
+        ]
+        return self._join(flats, ptr_of, owner_of, index, strings=strings)
+
+    def whole(self) -> G:
+        """All graphs in order as one packed batch with its strings: views of the storage where a field is the same."""
+        owners = [torch.repeat_interleave(flat.ptr.diff()) for _, flat in self.types()]
+        everything = torch.arange(len(self), device=self._ptr.device)
+        return self._join([flat for _, flat in self.types()], self._ptr, owners, everything, strings=True)
+
+    @classmethod
+    def from_batch(cls, batch: G, like: GraphStore[G] | None = None) -> GraphStore[G]:
+        """The store of a packed batch, the inverse of :meth:`whole`; fields that stay the same are not copied.
+
+        Args:
+            batch: packed; edge types that have been added to it need no ``ptr``.
+            like: the store that the batch came from, which knows how many rows each graph has in fields of graphs as
+                a whole; else every graph has as many.
+
+        Raises:
+            DataError: a node type without ``ptr``, an edge between two graphs, or a field of the graphs whose rows
+                cannot be told apart.
+        """
+        known = POINTERS if like is None else like.pointers
+        nodes = {
+            key: unpack(batch, key, {name: to for (kind, name), to in known.items() if kind == key})
+            for key in batch.node_types
+        }
+        edges = {key: unpack(batch, key, {}) for key in batch.edge_types}
+        strings, fields = {}, {}
+        for name, value in batch._global_store.items():
+            if isinstance(value, list) and all(isinstance(text, str) for text in value):
+                strings[name] = value
+            elif isinstance(value, Tensor) and name != "num_graphs":
+                fields[name] = GraphField.unpack(name, value, num_graphs(batch), None if like is None else like.fields)
+        return cls(type(batch), nodes, edges, strings, known, fields)
+
+    def mapped(self, transform: Callable[[G], G]) -> GraphStore[G]:
+        """A store of all graphs passed through ``transform``, which is called once, on :meth:`whole`.
+
+        Args:
+            transform: maps a packed batch to a packed batch; it leaves the values of the tensors it gets alone.
+
+        Raises:
+            DataError: see :meth:`from_batch`.
+        """
+        return GraphStore.from_batch(transform(self.whole()), self)
+
+    def subset(self, index: Positions) -> GraphStore[G]:
+        """A store with the graphs at ``index`` (as in :meth:`batch`), copied."""
+        places = positions(index, len(self)).to(self._ptr.device)
+        rows_of, ptr_of, _ = _gather_rows(self._ptr, places)
+        chosen = iter(zip(rows_of, ptr_of, strict=True))  # in the order of types(): nodes first
+        nodes = {key: flat.select(*next(chosen), strings=True) for key, flat in self.nodes.items()}
+        edges = {key: flat.select(*next(chosen), strings=True) for key, flat in self.edges.items()}
+        fields = {name: packed.select(places) for name, packed in self.fields.items()}
+        return GraphStore(self.graph_class, nodes, edges, self._strings_of(places), self.pointers, fields)
+
+    def _strings_of(self, index: Tensor) -> dict[str, list[str]]:
+        places = index.tolist()
+        return {name: [texts[place] for place in places] for name, texts in self.strings.items()}
+
+    def _join(
+        self,
+        flats: Sequence[FlatType],
+        ptr_of: Tensor,
+        owner_of: Sequence[Tensor],
+        index: Tensor,
+        *,
+        strings: bool,
+    ) -> G:
+        """A packed batch of flat types, in the order of :meth:`types`.
+
+        Args:
+            flats: fields local to their graphs.
+            ptr_of: [K, B + 1].
+            owner_of: the graph of each row, K tensors.
+            index: the graphs, [B].
+            strings: also set the fields of graphs that are strings.
+        """
         row_of_key = {key: row for row, (key, _) in enumerate(self.types())}
         out = self.graph_class()
         out.num_graphs = index.numel()
         for name, packed in self.fields.items():
             setattr(out, name, packed.batch(index))
-        for key, flat in self.types():
-            rows, ptr, owner = (parts[row_of_key[key]] for parts in (rows_of, ptr_of, owner_of))
+        for (key, row), flat, owner in zip(row_of_key.items(), flats, owner_of, strict=True):
             fields: dict[str, Any] = {}
             for name, tensor in flat.tensors.items():
                 if name == "edge_index":
                     ends = ptr_of[[row_of_key[key[0]], row_of_key[key[2]]]]  # [2, B + 1]: source, target nodes
-                    fields[name] = tensor.index_select(1, rows) + ends.index_select(1, owner)
+                    fields[name] = tensor + ends.index_select(1, owner)
                 elif isinstance(key, str) and (key, name) in self.pointers:
-                    shift = ptr_of[row_of_key[self.pointers[key, name]]]
-                    fields[name] = tensor.index_select(0, rows) + shift.index_select(0, owner)
+                    fields[name] = tensor + ptr_of[row_of_key[self.pointers[key, name]]].index_select(0, owner)
                 else:
-                    fields[name] = tensor.index_select(0, rows)
-            if strings:
-                for name, values in flat.strings.items():
-                    fields[name] = [values[row] for row in rows.tolist()]
-            fields["ptr"] = ptr
+                    fields[name] = tensor
+            fields |= flat.strings
+            fields["ptr"] = ptr_of[row]
             if isinstance(key, str):
-                fields["num_nodes"], fields["batch"] = rows.numel(), owner
+                fields["num_nodes"], fields["batch"] = owner.numel(), owner
             out[key].update(fields)
-        if strings:
-            for name, texts in self.strings.items():
-                setattr(out, name, [texts[place] for place in index.tolist()])
+        for name, texts in self._strings_of(index).items() if strings else ():
+            setattr(out, name, texts)
         return out
-
-    def mapped(self, transform: Callable[[G], G]) -> GraphStore[G]:
-        """A store of ``transform(graph)`` for every graph."""
-        return GraphStore.from_graphs(transform(graph) for graph in self)
-
-    def subset(self, index: Positions) -> GraphStore[G]:
-        """A store with the graphs at ``index`` (as in :meth:`batch`), copied."""
-        return GraphStore.from_graphs([self[place] for place in positions(index, len(self)).tolist()])
 
     def save(self, path: str | Path) -> None:
         """Write the store as one safetensors file."""
-        from graphvtr.graphs.storage import save_store
-
-        save_store(self, path)
+        write_types(path, self.graph_class, self.nodes, self.edges, self.strings, self.fields)
 
     @staticmethod
     def load(path: str | Path) -> GraphStore[Any]:
@@ -193,23 +247,8 @@ class GraphStore(Generic[G]):
         Raises:
             DataError: the file is missing, damaged, or no graph store.
         """
-        from graphvtr.graphs.storage import load_store
-
-        return load_store(path)
-
-
-def node_ptr(graph: HeteroData, node_type: str) -> Tensor:
-    """Where each graph's nodes begin, [B + 1]; a single graph counts as a batch of one."""
-    store = graph[node_type]
-    if "ptr" in store:
-        return store.ptr
-    device = next((value.device for value in store.values() if isinstance(value, Tensor)), None)
-    return torch.tensor([0, int(store.num_nodes)], device=device)
-
-
-def num_graphs(graph: HeteroData) -> int:
-    """Number of graphs in a batch; 1 for a single graph."""
-    return int(graph.get("num_graphs") or 1) if "num_graphs" in graph._global_store else 1
+        graph_class, nodes, edges, strings, fields = read_types(path)
+        return GraphStore(graph_class, nodes, edges, strings, fields=fields)
 
 
 def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Sequence[Tensor], Tensor, Sequence[Tensor]]:
@@ -240,31 +279,3 @@ def _field_names(graph: HeteroData) -> dict[TypeKey, frozenset[str]]:
         key: frozenset(graph[key].keys()) for key in (*graph.node_types, *graph.edge_types)
     }
     return {**names, "the graph": frozenset(graph._global_store.keys())}
-
-
-def _flatten(key: TypeKey, stores: Sequence[Any], *, edges: bool) -> FlatType:
-    counts = [int(store.edge_index.size(1)) if edges else int(store.num_nodes) for store in stores]
-    flat = FlatType(torch.tensor([0, *counts]).cumsum(0))
-    for name, value in stores[0].items():
-        if name in ("num_nodes", "ptr", "batch"):
-            continue
-        where = f"field '{name}' of {key}"
-        values = [store[name] for store in stores]
-        if isinstance(value, Tensor | np.ndarray):
-            values = [torch.as_tensor(one) for one in values]
-            widths = {tuple(v.shape[1:]) for v in values} if name != "edge_index" else {()}
-            if len(widths) > 1:
-                raise DataError(f"field '{name}'", f"has rows of different shapes {sorted(widths)}", "use one width")
-            sizes = [v.size(1 if name == "edge_index" else 0) if v.dim() else -1 for v in values]
-            flat.tensors[name] = torch.cat(values, dim=1 if name == "edge_index" else 0).contiguous()
-        elif isinstance(value, list) and all(isinstance(text, str) for text in value):
-            sizes = [len(texts) for texts in values]
-            flat.strings[name] = [text for texts in values for text in texts]
-        else:
-            raise DataError(where, f"is a {type(value).__name__}", "give a tensor or a list of texts, one row an item")
-        if sizes != counts:
-            place = next(i for i, (size, count) in enumerate(zip(sizes, counts, strict=True)) if size != count)
-            raise DataError(
-                f"graph {place}: {where}", f"has {sizes[place]} rows for {counts[place]}", "give one an item"
-            )
-    return flat

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
+from graphvtr.graphs.flat import FlatType, TypeKey
 from graphvtr.graphs.graph_field import GraphField
-from graphvtr.graphs.packed import FlatType, GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.video_graph import VideoGraph
 
@@ -21,33 +21,46 @@ FORMAT = "graphvtr.GraphStore/1"
 CLASSES: dict[str, Any] = {"VideoGraph": VideoGraph, "RoleGraph": RoleGraph}
 
 
-def save_store(store: GraphStore[Any], path: str | Path) -> None:
-    """Write ``store`` to ``path``; the file appears only once it is whole."""
+EdgeKey = tuple[str, str, str]
+
+
+def write_types(
+    path: str | Path,
+    graph_class: type,
+    nodes: dict[str, FlatType],
+    edges: dict[EdgeKey, FlatType],
+    strings: dict[str, list[str]],
+    fields: dict[str, GraphField],
+) -> None:
+    """Write the parts of a store to ``path``; the file appears only once it is whole."""
     tensors: dict[str, Tensor] = {}
-    for key, flat in store.types():
+    types: list[tuple[TypeKey, FlatType]] = [*nodes.items(), *edges.items()]
+    for key, flat in types:
         prefix = _type_name(key)
         # an edge type and its reverse may share a pointer, which safetensors refuses to write twice
         tensors[f"{prefix}/ptr"] = flat.ptr.clone()
         tensors.update({f"{prefix}/tensor/{name}": tensor.contiguous() for name, tensor in flat.tensors.items()})
         for name, values in flat.strings.items():
             _put_strings(tensors, f"{prefix}/string/{name}", values)
-    for name, values in store.strings.items():
+    for name, values in strings.items():
         _put_strings(tensors, f"graph/string/{name}", values)
-    for name, packed in store.fields.items():
+    for name, packed in fields.items():
         tensors[f"graph/field/{name}/ptr"] = packed.ptr.clone()
         tensors[f"graph/field/{name}/rows"] = packed.rows.contiguous()
     metadata = {
         "format": FORMAT,
-        "class": store.graph_class.__name__,
-        "nodes": json.dumps(list(store.nodes)),
-        "edges": json.dumps([list(key) for key in store.edges]),
-        "fields": json.dumps({name: packed.scalar for name, packed in store.fields.items()}),
+        "class": graph_class.__name__,
+        "nodes": json.dumps(list(nodes)),
+        "edges": json.dumps([list(key) for key in edges]),
+        "fields": json.dumps({name: packed.scalar for name, packed in fields.items()}),
     }
     write_tensors(path, tensors, metadata)
 
 
-def load_store(path: str | Path) -> GraphStore[Any]:
-    """Read what :func:`save_store` wrote.
+def read_types(
+    path: str | Path,
+) -> tuple[type[Any], dict[str, FlatType], dict[EdgeKey, FlatType], dict[str, list[str]], dict[str, GraphField]]:
+    """The parts that :func:`write_types` wrote.
 
     Raises:
         DataError: the file is missing, damaged, or no graph store.
@@ -64,13 +77,13 @@ def load_store(path: str | Path) -> GraphStore[Any]:
     except SafetensorError as error:
         raise DataError(path, f"is damaged: {error}", "write it again") from error
     node_types: list[str] = json.loads(metadata["nodes"])
-    edge_types: list[tuple[str, str, str]] = [(a, b, c) for a, b, c in json.loads(metadata["edges"])]
-    return GraphStore(
+    edge_types: list[EdgeKey] = [(a, b, c) for a, b, c in json.loads(metadata["edges"])]
+    return (
         CLASSES[metadata["class"]],
         {key: _take_type(tensors, _type_name(key)) for key in node_types},
         {key: _take_type(tensors, _type_name(key)) for key in edge_types},
         _take_strings(tensors, "graph/string/"),
-        fields={
+        {
             name: GraphField(tensors[f"graph/field/{name}/ptr"], tensors[f"graph/field/{name}/rows"], scalar)
             for name, scalar in json.loads(metadata.get("fields", "{}")).items()
         },

@@ -8,7 +8,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphvtr.errors import DataError
-from graphvtr.graphs.packed import node_ptr
+from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import FILLS
 from graphvtr.graphs.roles import ROLES
 

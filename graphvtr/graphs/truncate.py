@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
-from graphvtr.graphs.packed import node_ptr
+from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.video_graph import VideoGraph
 
@@ -62,7 +62,7 @@ def truncate(
         begins = torch.zeros(int(graph[level].num_nodes), dtype=torch.bool, device=device)
         begins[owner[keep["word"][word]]] = True
         keep[level] = _first(graph, level, begins, limit)
-    return _subgraph(graph, keep)
+    return keep_nodes(graph, keep)
 
 
 def sample_frames(graph: VideoGraph, num_frames: int) -> VideoGraph:
@@ -100,7 +100,7 @@ def sample_frames(graph: VideoGraph, num_frames: int) -> VideoGraph:
     masks = {"frame": keep}
     if "region" in graph.node_types:
         masks["region"] = keep[graph["region"].frame]
-    return _subgraph(graph, masks)
+    return keep_nodes(graph, masks)
 
 
 def top_regions(graph: VideoGraph, num_regions: int) -> VideoGraph:
@@ -135,7 +135,7 @@ def top_regions(graph: VideoGraph, num_regions: int) -> VideoGraph:
     place = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[frame[order]]
     keep = torch.zeros_like(order, dtype=torch.bool)
     keep[order[place < num_regions]] = True
-    return _subgraph(graph, {"region": keep})
+    return keep_nodes(graph, {"region": keep})
 
 
 def between(graph: VideoGraph, begin: float, end: float) -> VideoGraph:
@@ -166,7 +166,7 @@ def between(graph: VideoGraph, begin: float, end: float) -> VideoGraph:
     masks = {"frame": keep}
     if "region" in graph.node_types:
         masks["region"] = keep[graph["region"].frame]
-    out = _subgraph(graph, masks)
+    out = keep_nodes(graph, masks)
     out["frame"].time = (out["frame"].time - begin).clamp(min=0)
     return out
 
@@ -189,8 +189,18 @@ def _first(graph: HeteroData, node_type: str, candidates: Tensor, limit: int | N
     return candidates & (rank < limit)
 
 
-def _subgraph(graph: G, keep: dict[str, Tensor]) -> G:
-    """The nodes of ``keep`` (masks; node types left out stay whole), the edges among them, renumbered."""
+def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
+    """A part of the nodes of a graph or a packed batch, and the edges among them, renumbered.
+
+    Args:
+        graph: one graph, or a packed batch.
+        keep: node type -> bool [nodes]; node types left out stay whole.
+
+    Example:
+        >>> clip = VideoGraph.build(torch.arange(4.0)[:, None])
+        >>> keep_nodes(clip, {"frame": torch.tensor([True, False, False, True])})["frame"].x.flatten().tolist()
+        [0.0, 3.0]
+    """
     out = type(graph)()
     for name, value in graph._global_store.items():
         if name != "reasoning":  # made for the nodes that were

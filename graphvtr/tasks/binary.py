@@ -93,11 +93,8 @@ def binary_margins(
     needed = sorted({position[video] for video in videos})
     place = {index: row for row, index in enumerate(needed)}
     model = model.to(device).eval()
-    clips = GraphStore.from_graphs(model.transform_video(dataset.video_graphs[index]) for index in needed)
-    sides = [
-        vocabulary.encode_store(GraphStore.from_graphs(model.transform_text(graph) for graph in graphs))
-        for graphs in (positives, negatives)
-    ]
+    clips = dataset.video_graphs.subset(needed).mapped(model.transform_video)
+    sides = [vocabulary.encode_store(graphs.mapped(model.transform_text)) for graphs in (positives, negatives)]
     row_of = torch.tensor([place[position[video]] for video in videos])
     order = torch.argsort(row_of, stable=True)  # pairs of one clip stand together: few clips a block
     margins = torch.empty(len(videos))

@@ -122,8 +122,8 @@ def complexity(model: RetrievalModel, video: VideoGraph, text: RoleGraph) -> Com
         >>> cost.total_flops > 0, cost.frozen
         (True, 0)
     """
-    batch_video = GraphStore.from_graphs([model.transform_video(video)]).batch([0])
-    batch_text = GraphStore.from_graphs([model.transform_text(text)]).batch([0])
+    batch_video = GraphStore.from_graphs([video]).mapped(model.transform_video).batch([0])
+    batch_text = GraphStore.from_graphs([text]).mapped(model.transform_text).batch([0])
     encoders = [module for module in model.modules() if isinstance(module, BertEncoder) and module.freeze]
     flops: dict[str, int] = {}
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,19 @@ import torch
 from torch_geometric.data import Batch, HeteroData
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, node_ptr, num_graphs
+from graphvtr.graphs import (
+    AddFrameEdges,
+    AddSpatialEdges,
+    AddTemporalEdges,
+    GraphStore,
+    RoleGraph,
+    SplitRoles,
+    VideoGraph,
+    node_ptr,
+    num_graphs,
+    sample_frames,
+    truncate,
+)
 
 
 def assert_same_batch(packed: HeteroData, graphs: list[HeteroData]) -> None:
@@ -203,3 +216,101 @@ def test_fields_that_only_some_graphs_have_or_of_other_sizes_are_refused(role_gr
         graph["word"].weight = 3.0
     with pytest.raises(DataError, match="field 'weight' of word: is a float"):
         GraphStore.from_graphs(role_graphs)
+
+
+def assert_same_store(one: GraphStore, two: GraphStore) -> None:
+    assert one.strings == two.strings
+    assert one.fields.keys() == two.fields.keys()
+    for name, packed in one.fields.items():
+        assert packed.scalar == two.fields[name].scalar, name
+        assert torch.equal(packed.ptr, two.fields[name].ptr), name
+        assert torch.equal(packed.rows, two.fields[name].rows), name
+    assert {key for key, _ in one.types()} == {key for key, _ in two.types()}
+    others = dict(two.types())
+    for key, flat in one.types():
+        assert torch.equal(flat.ptr, others[key].ptr), key
+        assert flat.strings == others[key].strings, key
+        assert flat.tensors.keys() == others[key].tensors.keys(), key
+        for name, tensor in flat.tensors.items():
+            assert torch.equal(tensor, others[key].tensors[name]), (key, name)
+
+
+@pytest.mark.parametrize("kind", ["role", "video"])
+@pytest.mark.parametrize("index", [[2, 0], [-1], torch.tensor([1, 1]), torch.tensor([True, False, True])])
+def test_subset_is_the_store_of_the_chosen_graphs(
+    kind: str, index: Any, role_graphs: list[RoleGraph], video_graphs: list[VideoGraph]
+) -> None:
+    graphs: list[Any] = (role_graphs if kind == "role" else video_graphs)[:3]
+    chosen = index if isinstance(index, list) else torch.arange(3)[index].tolist()
+    store = GraphStore.from_graphs(graphs)
+    assert_same_store(store.subset(index), GraphStore.from_graphs([graphs[i] for i in chosen]))
+    with pytest.raises(DataError, match="of 3"):
+        store.subset([3])
+
+
+def test_whole_and_from_batch_are_inverse(role_graphs: list[RoleGraph], video_graphs: list[VideoGraph]) -> None:
+    for graphs in (role_graphs, video_graphs):
+        store = GraphStore.from_graphs(graphs)
+        assert_same_batch(store.whole(), graphs)
+        assert_same_store(GraphStore.from_batch(store.whole()), store)
+        part = store.batch([1, 0, 1], strings=True)
+        assert_same_store(GraphStore.from_batch(part), GraphStore.from_graphs([graphs[i] for i in (1, 0, 1)]))
+
+
+def with_tracks(graph: VideoGraph) -> VideoGraph:
+    graph["region"].track = torch.arange(graph.num_regions) % 3 - 1
+    return graph
+
+
+@pytest.mark.parametrize(
+    ("kind", "transform"),
+    [
+        ("role", lambda graph: graph),
+        ("video", lambda graph: graph),
+        ("role", lambda graph: truncate(graph, 3, 1, 1)),
+        ("role", SplitRoles()),
+        ("video", lambda graph: sample_frames(graph, 2)),
+        ("video", AddSpatialEdges(self_loops=False)),
+        ("video", AddTemporalEdges(both_directions=True)),
+        ("video", AddTemporalEdges(by="track")),
+        ("video", AddFrameEdges()),
+    ],
+)
+def test_a_mapped_store_is_the_store_of_mapped_graphs(
+    kind: str, transform: Any, role_graphs: list[RoleGraph], video_graphs: list[VideoGraph]
+) -> None:
+    """Including clips of no regions and captions of no actions, and edges that come without a pointer."""
+    graphs: list[Any] = role_graphs if kind == "role" else [with_tracks(graph) for graph in video_graphs]
+    store = GraphStore.from_graphs(graphs)
+    assert_same_store(store.mapped(transform), GraphStore.from_graphs([transform(graph) for graph in graphs]))
+    assert_same_store(store, GraphStore.from_graphs(graphs))  # what was there is left alone
+
+
+def test_fields_of_the_graphs_survive_a_transform(role_graphs: list[RoleGraph]) -> None:
+    """Ragged ones and numbers too; a field may be changed or added."""
+    store = GraphStore.from_graphs(labelled(role_graphs))
+    assert_same_store(
+        store.mapped(lambda batch: truncate(batch, 2)).subset([0, 2]),
+        store.subset([0, 2]).mapped(lambda batch: truncate(batch, 2)),
+    )
+
+    def change(batch: RoleGraph) -> RoleGraph:
+        batch.score, batch.fresh = batch.score + 1, torch.arange(2 * 4)
+        return batch
+
+    changed = store.mapped(change)
+    assert changed[3].score == pytest.approx(3 / 7 + 1)
+    assert changed[3].fresh.tolist() == [6, 7]
+    assert changed[3].profile.tolist() == [0, 1, 2, 3]
+    with pytest.raises(DataError, match="field 'odd' of the graph: has shape"):
+        store.mapped(lambda batch: setattr(batch, "odd", torch.ones(7)) or batch)
+
+
+def test_a_transform_must_give_a_packed_batch(video_graphs: list[VideoGraph]) -> None:
+    store = GraphStore.from_graphs(video_graphs)
+    with pytest.raises(DataError, match=r"frame\.ptr: is missing.*packed batch"):
+        store.mapped(lambda graph: VideoGraph.build(graph["frame"].x))
+    batch = store.whole()
+    batch["frame", "far", "frame"].edge_index = torch.tensor([[0], [batch["frame"].num_nodes - 1]])
+    with pytest.raises(DataError, match="frame-far-frame: joins nodes of two graphs"):
+        GraphStore.from_batch(batch)

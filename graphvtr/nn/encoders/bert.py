@@ -96,11 +96,18 @@ class BertEncoder(nn.Module):
         self.backbone = None if freeze else self._load()
 
     def tokenize(self, graph: RoleGraph) -> RoleGraph:
-        """The caption with its word pieces as nodes ``piece`` (``piece.id``); the graph given is left as it is."""
+        """A caption, or a packed batch with its strings, with its word pieces as nodes ``piece`` (``piece.id``); the
+        graph given is left as it is.
+
+        Raises:
+            DataError: a batch without ``caption``.
+        """
         graph = copy.copy(graph)
-        ids = self._ids([graph.caption])[0]
-        graph["piece"].id = torch.tensor(ids)
-        graph["piece"].num_nodes = len(ids)
+        ids, ptr = self._caption_pieces(graph)
+        graph["piece"].id, graph["piece"].num_nodes = ids, len(ids)
+        if "ptr" in graph["word"]:
+            graph["piece"].ptr = ptr
+            graph["piece"].batch = torch.repeat_interleave(ptr.diff())
         return graph
 
     def forward(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
@@ -140,6 +147,9 @@ class BertEncoder(nn.Module):
         """Ids of the word pieces of all captions, and where each one's begin."""
         if "piece" in graph.node_types:
             return graph["piece"].id, node_ptr(graph, "piece")
+        return self._caption_pieces(graph)
+
+    def _caption_pieces(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
         captions = graph.get("caption") if "caption" in graph._global_store else None
         if captions is None:
             raise DataError(

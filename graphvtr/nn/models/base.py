@@ -122,12 +122,15 @@ class RetrievalModel(nn.Module, ABC):
             weight.copy_(vectors if found is None else torch.where(found.to(weight.device)[:, None], vectors, weight))
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """What the model does to a caption graph before packing (cut long captions, for instance)."""
+        """What the model does to captions before it sees them (cut long ones, for instance).
+
+        Maps a packed batch with its strings to a packed batch, and a single graph to a single graph.
+        """
         words = self.pretrained_words
         return graph if words is None else words.tokenize(graph)
 
     def transform_video(self, graph: VideoGraph) -> VideoGraph:
-        """What the model does to a video graph before packing.
+        """What the model does to videos before it sees them, see :meth:`transform_text`.
 
         By default :attr:`config` decides: ``max_frames`` evenly spaced frames of each clip and the ``max_regions`` best
         regions of each frame are taken, all there are where these are None or missing.

@@ -11,6 +11,6 @@ class LimitedInputs(RetrievalModel):
     """A model whose configuration has ``max_words``, ``max_actions`` and ``max_entities``, None for all there are."""
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """Cut the caption to ``max_words``, ``max_actions`` and ``max_entities``."""
+        """Cut the captions to ``max_words``, ``max_actions`` and ``max_entities``."""
         short = truncate(graph, *(self.config[name] for name in ("max_words", "max_actions", "max_entities")))
         return super().transform_text(short)

@@ -201,7 +201,7 @@ class MCSAN(ConceptModel):
         return self.with_labels(self.text_encoder(graph), graph)
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """With a language model, the caption with its word pieces."""
+        """With a language model, the captions with their word pieces."""
         sentence = self.text_encoder.sentence
         if sentence is None or self.pretrained_words is not None:
             return super().transform_text(graph)

@@ -253,7 +253,7 @@ class VSRNet(RetrievalModel):
         return {"loss": torch.stack(list(losses.values())).mean(), **losses}
 
     def transform_text(self, graph: RoleGraph) -> RoleGraph:
-        """Cut the caption into the word pieces of the language model."""
+        """Cut the captions into the word pieces of the language model."""
         return self.words.tokenize(graph)
 
     @torch.no_grad()

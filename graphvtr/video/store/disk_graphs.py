@@ -38,7 +38,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
     Args:
         store: the feature store.
         names: clips, in order (repeats allowed); all, sorted, by default.
-        transform: applied to every graph and packed batch that is read.
+        transform: maps every packed batch that is read to a packed batch.
         raw: give features in half precision, as they are stored, instead of float32.
         pin: read into page-locked memory.
 
@@ -109,7 +109,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
 
     def in_memory(self) -> GraphStore[VideoGraph]:
         """All clips read into memory."""
-        return GraphStore.from_graphs(self)
+        return GraphStore.from_batch(self.whole())
 
     def subset(self, index: Positions) -> DiskGraphs:
         """The clips at ``index``, still on disk."""
@@ -121,8 +121,12 @@ class DiskGraphs(GraphStore[VideoGraph]):
         self.in_memory().save(path)
 
     def __getitem__(self, index: int) -> VideoGraph:
-        graph = self.store.video_graph(self.names[position(index, len(self), "graph")])
-        return graph if self.transform is None else self.transform(graph)
+        index = position(index, len(self), "graph")
+        return GraphStore.from_batch(self.batch([index], strings=True))[0]
+
+    def whole(self) -> VideoGraph:
+        """All clips as one packed batch, read into memory."""
+        return self.batch(range(len(self)), strings=True)
 
     def batch(self, index: Positions, *, strings: bool = False) -> VideoGraph:
         """A packed batch, see :meth:`GraphStore.batch`.
