@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from pathlib import Path
 
 import torch
@@ -50,15 +51,26 @@ class PretrainedWords(nn.Module):
         self.out_channels = self.encoder.out_channels
 
     def tokenize(self, graph: RoleGraph) -> RoleGraph:
-        """The caption with its pieces; the graph given is left as it is."""
-        words = list(graph["word"].text)
-        encoded = self.encoder.tokenizer(words, is_split_into_words=True, truncation=True,
-                                         max_length=self.encoder.max_pieces)  # fmt: skip
-        owner = torch.tensor([-1 if word is None else word for word in encoded.word_ids()])
+        """A caption, or a packed batch with its strings, with its pieces; the graph given is left as it is."""
+        flat, word_ptr = list(graph["word"].text), node_ptr(graph, "word").tolist()
+        captions = [flat[begin:end] for begin, end in itertools.pairwise(word_ptr)]
+        encoded = self.encoder.tokenizer(
+            captions, is_split_into_words=True, truncation=True, max_length=self.encoder.max_pieces
+        )
+        ids: list[list[int]] = encoded["input_ids"]
+        owner = [
+            begin + word
+            for caption, begin in enumerate(word_ptr[:-1])
+            for word in encoded.word_ids(caption)
+            if word is not None
+        ]
         graph = copy.copy(graph)
-        graph["piece"].id = torch.tensor(encoded["input_ids"])
-        graph["piece"].num_nodes = len(owner)
-        graph["word"].pieces = torch.bincount(owner[owner >= 0], minlength=len(words))
+        graph["piece"].id = torch.tensor([piece for caption in ids for piece in caption])
+        graph["piece"].num_nodes = sum(map(len, ids))
+        graph["word"].pieces = torch.bincount(torch.tensor(owner, dtype=torch.long), minlength=len(flat))
+        if "ptr" in graph["word"]:
+            graph["piece"].ptr = torch.tensor([0, *itertools.accumulate(map(len, ids))])
+            graph["piece"].batch = torch.repeat_interleave(graph["piece"].ptr.diff())
         return graph
 
     def forward(self, graph: RoleGraph) -> Tensor:

@@ -62,6 +62,17 @@ def test_words_are_the_means_of_their_pieces(folder: Path) -> None:
     torch.testing.assert_close(sentences, torch.stack(whole), atol=1e-5, rtol=1e-4)
 
 
+def test_a_packed_batch_is_cut_as_its_captions(folder: Path) -> None:
+    words = PretrainedWords(str(folder), cache=False)
+    store = GraphStore.from_graphs(map(caption, CAPTIONS))
+    single, packed = pack(words.tokenize), words.tokenize(store.batch(range(len(CAPTIONS)), strings=True))
+    for field in ("id", "ptr", "batch"):
+        assert torch.equal(single["piece"][field], packed["piece"][field])
+    assert torch.equal(single["word"].pieces, packed["word"].pieces)
+    mapped = store.mapped(words.tokenize).batch([2, 0])
+    torch.testing.assert_close(words(mapped), words(pack(words.tokenize, [CAPTIONS[2], CAPTIONS[0]])))
+
+
 def test_a_cut_word_is_zero(folder: Path) -> None:
     words = PretrainedWords(str(folder), cache=False)
     words.encoder.max_pieces = 4
