@@ -10,37 +10,46 @@ from graphvtr.text import CaptionConcepts, ConceptExtractor, ConceptVocabulary
 from graphvtr.text.concepts import SIZES, with_concepts
 
 MANY = 2000  # captions from which on a progress bar is worth its line
-_found: WeakKeyDictionary[RetrievalDataset, list[CaptionConcepts]] = WeakKeyDictionary()
+_found: WeakKeyDictionary[RetrievalDataset, dict[bool, list[CaptionConcepts]]] = WeakKeyDictionary()
 
 
-def concepts_of(dataset: RetrievalDataset) -> list[CaptionConcepts]:
+def concepts_of(dataset: RetrievalDataset, prepositions: bool = False) -> list[CaptionConcepts]:
     """The concepts of every caption of a dataset, found once and kept as long as the dataset.
+
+    Args:
+        dataset: the split.
+        prepositions: see :class:`graphvtr.text.ConceptExtractor`.
 
     Raises:
         MissingExtraError: spaCy is not installed.
     """
-    if dataset not in _found:
+    kept = _found.setdefault(dataset, {})
+    if prepositions not in kept:
         graphs = dataset.role_graphs
-        _found[dataset] = list(ConceptExtractor().extract(graphs, progress=len(graphs) >= MANY))
-    return _found[dataset]
+        extractor = ConceptExtractor(prepositions=prepositions)
+        kept[prepositions] = list(extractor.extract(graphs, progress=len(graphs) >= MANY))
+    return kept[prepositions]
 
 
 def concept_vocabulary(
-    dataset: RetrievalDataset, sizes: Sequence[int] = SIZES, min_count: int = 1
+    dataset: RetrievalDataset, sizes: Sequence[int] = SIZES, min_count: int = 1, prepositions: bool = False
 ) -> ConceptVocabulary:
     """The most frequent concepts of a dataset's captions; see :meth:`ConceptVocabulary.from_concepts`."""
-    return ConceptVocabulary.from_concepts(concepts_of(dataset), sizes, min_count)
+    return ConceptVocabulary.from_concepts(concepts_of(dataset, prepositions), sizes, min_count)
 
 
-def label(prepared: RetrievalDataset, dataset: RetrievalDataset, concepts: ConceptVocabulary) -> RetrievalDataset:
+def label(
+    prepared: RetrievalDataset, dataset: RetrievalDataset, concepts: ConceptVocabulary, prepositions: bool = False
+) -> RetrievalDataset:
     """Hang concepts on the captions of ``prepared``: their own, and those of all captions of their video.
 
     Args:
         prepared: changed in place and returned.
         dataset: the same split with its captions uncut.
         concepts: those that get an id.
+        prepositions: whether relationships by a preposition are among them.
     """
-    own = [concepts.ids(caption) for caption in concepts_of(dataset)]
+    own = [concepts.ids(caption) for caption in concepts_of(dataset, prepositions)]
     of_video: list[set[int]] = [set() for _ in dataset.videos]
     owner = dataset.video_of_caption.tolist()
     for ids, video in zip(own, owner, strict=True):

@@ -32,7 +32,7 @@ def prepare_training(dataset: RetrievalDataset, model: RetrievalModel, vocabular
     """
     prepared = prepare(dataset, model, vocabulary)
     if isinstance(model, ConceptModel) and len(model.concepts):
-        label(prepared, dataset, model.concepts)
+        label(prepared, dataset, model.concepts, bool(model.config.get("prepositions")))
     return prepared
 
 
@@ -74,7 +74,9 @@ def build_model(
             raise DataError(f"option '{option}' of {name}", "unknown", f"known: {', '.join(accepted)}")
     if "concepts" in accepted:
         wanted = (options or {}).get("concept_sizes", accepted["concept_sizes"].default)
-        values["concepts"] = concept_vocabulary(dataset, wanted).to_dict()
+        values["concepts"] = concept_vocabulary(
+            dataset, wanted, prepositions=bool((options or {}).get("prepositions"))
+        ).to_dict()
     sizes = {key: value for key, value in values.items() if key in accepted}
     return model_class(**{**sizes, **(options or {})})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -20,6 +20,8 @@ NO_ACTIONS = frozenset(("be", "have", "do"))
 """Verbs that name no action of their own (HANet drops them as stop words)."""
 CLAUSE = frozenset(("VB", "VBD", "VBP", "VBZ", "MD"))
 PLURALS = frozenset(("NNS", "NNPS"))
+NOT_JOINING = frozenset(("of", "that", "while", "because", "if", "as", "like", "than", "so", "whether"))
+"""Words that the tagger calls prepositions and that join no two things in space."""
 CHUNK = 1024
 
 
@@ -45,9 +47,13 @@ class ConceptExtractor:
     - *relationships*: for every action but *be* its subject, the head noun of its lowest numbered argument, and its
       object, that of the next one: ARG0 and ARG1 of *a man rides a horse*, in the passive too; ARG1 and ARG2 of *a cat
       sits on a chair*. Coordinated heads (*a man and a woman*) give a triplet each; pronouns give none.
+    - with ``prepositions`` also what a preposition joins, MCSAN's own example *dog on grass*: the subject of an action
+      and a phrase of it that begins with a preposition (*a dog chases a frisbee on the grass*), and two nouns of one
+      phrase (*the girl with a red hat*; *of* joins none).
 
     Args:
         model: an English spaCy pipeline; by default the first that is installed.
+        prepositions: see above.
 
     Raises:
         MissingExtraError: spaCy or its model is not installed.
@@ -60,7 +66,8 @@ class ConceptExtractor:
         relationships=('woman slice onion',))
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, prepositions: bool = False) -> None:
+        self.prepositions = prepositions
         self.pipeline = load_pipeline(model)
         self.pipeline.disable_pipe("parser")
         self._verb = VerbLemmas.from_pipeline(self.pipeline)
@@ -107,8 +114,41 @@ class ConceptExtractor:
         return CaptionConcepts(
             _once(lemma for i, lemma in nouns.items() if i not in in_action),
             _once(verb for verb in verbs if verb not in NO_ACTIONS and len(verb) > 1),  # no 's of a typo
-            _once(" ".join(triplet) for triplet in self._triplets(graph, verbs, nouns, tags)),
-        )
+            _once(" ".join(triplet) for triplet in chain(
+                self._triplets(graph, verbs, nouns, tags),
+                self._prepositional(graph, words, nouns, tags) if self.prepositions else (),
+            )),
+        )  # fmt: skip
+
+    def _prepositional(
+        self, graph: GraphLists, words: Sequence[str], nouns: dict[int, str], tags: Sequence[str]
+    ) -> Iterator[tuple[str, str, str]]:
+        """Subject, preposition and noun of every phrase of an action; noun, preposition and noun within a phrase."""
+
+        def joined(span: Sequence[int], begin: int) -> tuple[str, list[str]] | None:
+            """The preposition at ``begin`` in the span and the nouns it governs."""
+            word = words[span[begin]]
+            if tags[span[begin]] not in ("IN", "TO") or word in NOT_JOINING:
+                return None
+            return word, [nouns[head] for head in head_nouns(span[begin + 1 :], tags)]
+
+        subjects: dict[int, list[str]] = {}
+        numbered = sorted((ARGUMENTS.index(role), entity, of) for entity, of, role in graph.fills if role in ARGUMENTS)
+        for _, entity, action in numbered:
+            heads = [nouns[head] for head in head_nouns(graph.entities[entity][1], tags)]
+            subjects.setdefault(action, heads)
+        for entity, action, _ in graph.fills:
+            phrase = joined(graph.entities[entity][1], 0)
+            if phrase is not None:
+                yield from ((subject, phrase[0], thing) for subject in subjects.get(action, ()) for thing in phrase[1])
+        for _, span in graph.entities:
+            head: str | None = None
+            for place, word in enumerate(span):
+                if tags[word].startswith("NN"):
+                    head = nouns.get(word)
+                elif head is not None and (phrase := joined(span, place)) is not None:
+                    yield from ((head, phrase[0], thing) for thing in phrase[1] if thing != head)
+                    head = None
 
     def _triplets(
         self, graph: GraphLists, verbs: Sequence[str], nouns: dict[int, str], tags: Sequence[str]
@@ -136,7 +176,7 @@ class ConceptExtractor:
     def version(self) -> str:
         """Changes with the tagger."""
         meta = self.pipeline.meta
-        return f"1+{meta['lang']}_{meta['name']}-{meta['version']}"
+        return f"{'1p' if self.prepositions else '1'}+{meta['lang']}_{meta['name']}-{meta['version']}"
 
 
 def head_nouns(span: Sequence[int], tags: Sequence[str]) -> list[int]:

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from graphvtr.graphs import GraphStore, RoleGraph
-from graphvtr.text import CaptionConcepts, ConceptVocabulary, SpacyRoleParser, sibling_mask, video_labels
+from graphvtr.text import (
+    CaptionConcepts,
+    ConceptVocabulary,
+    SpacyRoleParser,
+    get_parser,
+    sibling_mask,
+    video_labels,
+)
 from graphvtr.text.concept_extractor import ConceptExtractor, NounLemmas, head_nouns
 
 pytest.importorskip("spacy")
@@ -168,3 +175,22 @@ def test_concepts_survive_a_store(tmp_path: Path, parser, extractor) -> None:
     store = parser.parse_store(["a dog barks"])
     store.save(tmp_path / "store")
     assert list(extractor.extract(GraphStore.load(tmp_path / "store"))) == list(extractor.extract(store))
+
+
+@pytest.mark.parametrize(
+    ("caption", "more"),
+    [
+        ("a dog is chasing a frisbee on the grass", ("dog on grass",)),
+        ("the girl with a red hat sits on a chair", ("girl on chair", "girl with hat")),
+        ("a man rides a horse while the crowd cheers", ()),
+        ("a cup of tea stands on a table", ("cup on table",)),
+        ("a ball rolls", ()),
+    ],
+)
+def test_prepositions_join_things(caption: str, more: tuple[str, ...]) -> None:
+    """MCSAN's own example, "dog on grass", beside the triplets of section 3.3."""
+    graph = get_parser("spacy").parse_one(caption)
+    plain, found = ConceptExtractor().extract_one(graph), ConceptExtractor(prepositions=True).extract_one(graph)
+    assert found.relationships == (*plain.relationships, *more)
+    assert (found.entities, found.actions) == (plain.entities, plain.actions)
+    assert ConceptExtractor().version != ConceptExtractor(prepositions=True).version

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 
@@ -17,11 +17,13 @@ from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.ops import segment_reduce
 
+TextGraph = Literal["hanet", "hgr"]
+
 
 class MCSANTextEncoder(nn.Module):
     r"""Four views of a caption.
 
-    - *global*: the Sentence-BERT vector (Eq 1), the mean over a frozen language model's word pieces, mapped to D
+    - *global*: the Sentence-BERT vector (Eq 1), the mean over a language model's word pieces, mapped to D
     - *entity*, *action*: role-aware attention among the nodes of the role graph, without its event (HANet's layers,
       "except not handle global feature"); a caption's nodes are pooled to one vector, 0 where it has none
     - *relationship*: a :class:`RelationshipEncoder` over the word embeddings (Eq 2-6)
@@ -32,7 +34,10 @@ class MCSANTextEncoder(nn.Module):
         hidden: D, width of the four vectors.
         sentence: language model of the global level, see :class:`BertEncoder`; None takes a soft attention over the
             words in their recurrent context instead (HGR's event), which needs no language model.
-        sentence_cache: keep its features on disk.
+        sentence_cache: keep its features on disk, where it is frozen.
+        sentence_freeze: False fine-tunes it; the paper does not say.
+        text_graph: the layers over the role graph: ``"hanet"``, "the same as [11]" (LayerNorm, queries and keys of half
+            the width with a bias, an orthogonal start), or ``"hgr"``, those of HGR's paper.
         relationship: False leaves that level out.
         num_layers, rnn: of the role graph's reasoning and its words.
         pool: ``"max"`` or ``"mean"`` over a caption's actions and its entities.
@@ -57,6 +62,8 @@ class MCSANTextEncoder(nn.Module):
         *,
         sentence: str | None = "minilm",
         sentence_cache: bool = True,
+        sentence_freeze: bool = True,
+        text_graph: TextGraph = "hanet",
         relationship: bool = True,
         num_layers: int = 1,
         rnn: Recurrent = "gru",
@@ -71,12 +78,20 @@ class MCSANTextEncoder(nn.Module):
             raise DataError("text", f"is '{text}' and sentence '{sentence}'", "take one language model for both")
         if pool not in get_args(Pool):
             raise DataError("pool", f"is '{pool}'", f"use one of {', '.join(get_args(Pool))}")
+        if text_graph not in get_args(TextGraph):
+            raise DataError("text_graph", f"is '{text_graph}'", f"use one of {', '.join(get_args(TextGraph))}")
         self.pool, self.word_dropout = pool, word_dropout
+        of_hanet: dict[str, Any] = {
+            "layer_norm": True, "attention_bias": True, "attention_channels": max(hidden // 2, 1),
+            "rnn_init": "orthogonal", "word_init": "uniform",
+        }  # fmt: skip
         self.graph = RoleGraphEncoder(
             vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, word_dropout=word_dropout,
-            event_edges="none", event_role=False, text=text,
+            event_edges="none", event_role=False, text=text, **(of_hanet if text_graph == "hanet" else {}),
         )  # fmt: skip
-        self.sentence = None if sentence is None else BertEncoder(sentence, layers=1, cache=sentence_cache)
+        self.sentence = None if sentence is None else BertEncoder(
+            sentence, layers=1, freeze=sentence_freeze, cache=sentence_cache and sentence_freeze
+        )  # fmt: skip
         self.project = None if self.sentence is None else nn.Linear(self.sentence.out_channels, hidden)
         if self.graph.pretrained is not None:
             word_dim = self.graph.pretrained.out_channels

@@ -20,6 +20,8 @@ from graphvtr.nn.node_features import node_features
 from graphvtr.ops import segment_reduce, segment_softmax
 
 Pool = Literal["max", "mean"]
+AttentionAxis = Literal["frames", "channels"]
+AttentionScale = Literal["sum", "mean"]
 
 
 class MCSANVideoEncoder(nn.Module):
@@ -33,7 +35,9 @@ class MCSANVideoEncoder(nn.Module):
       :math:`F^e`; its text speaks of actions)
     - *relationship*: a :class:`RelationshipEncoder` over the frames (Eq 18-22)
 
-    The paper does not say how the convolutions' frames become one vector: ``pool``.
+    The paper does not say how the convolutions' frames become one vector: ``pool``. Nor does Eq 12,
+    :math:`\alpha = \operatorname{softmax}(F^g W)`, say over what: ``attention_axis``. Over frames, T weights that sum
+    to 1 make each frame enter the GRU T times too small: ``attention_scale``.
 
     Args:
         video_dim: width of the frame features.
@@ -44,6 +48,10 @@ class MCSANVideoEncoder(nn.Module):
         pool: ``"max"`` or ``"mean"`` over time.
         heads, feedforward: of the :class:`RelationshipEncoder`.
         frame_width: map the frame features to this width before anything else; None, as the paper, does not.
+        attention_axis: ``"frames"``, one weight a frame (W is a vector), or ``"channels"``, one for each feature of
+            each frame (W is square).
+        attention_scale: weights have the ``"sum"`` 1, as a softmax has, or the ``"mean"`` 1, so that they change which
+            frames (or features) count and not how large all are.
         dropout: of the frame features.
 
     Shapes:
@@ -72,6 +80,8 @@ class MCSANVideoEncoder(nn.Module):
         heads: int = 1,
         feedforward: int | None = None,
         frame_width: int | None = None,
+        attention_axis: AttentionAxis = "frames",
+        attention_scale: AttentionScale = "sum",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -81,6 +91,12 @@ class MCSANVideoEncoder(nn.Module):
             raise DataError("kernels", f"are {list(kernels)}", "give at least one width, each 1 or more")
         if betas is not None and len(betas) != len(kernels):
             raise DataError("betas", f"are {len(betas)} for {len(kernels)} kernels", "give one a kernel")
+        for name, value, known in (
+            ("attention_axis", attention_axis, AttentionAxis), ("attention_scale", attention_scale, AttentionScale),
+        ):  # fmt: skip
+            if value not in get_args(known):
+                raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
+        self.attention_axis, self.attention_scale = attention_axis, attention_scale
         width = video_dim if frame_width is None else frame_width
         self.video_dim, self.pool, self.dropout = video_dim, pool, dropout
         self.kernels = list(kernels)
@@ -88,7 +104,7 @@ class MCSANVideoEncoder(nn.Module):
         self.frames = nn.Identity() if frame_width is None else nn.Linear(video_dim, width)
         levels = ("global", "entity", "action", "relationship")[: 4 if relationship else 3]
         self.maps = nn.ModuleDict({level: nn.Linear(width, width) for level in levels})
-        self.score = nn.Linear(width, 1, bias=False)
+        self.score = nn.Linear(width, 1 if attention_axis == "frames" else width, bias=False)
         self.rnn = nn.GRU(width, max(hidden // 2, 1), bidirectional=True)
         self.project = nn.Identity() if hidden % 2 == 0 else nn.Linear(2 * self.rnn.hidden_size, hidden)
         self.entity = nn.Linear(width, hidden)  # a convolution of width 1
@@ -115,10 +131,10 @@ class MCSANVideoEncoder(nn.Module):
         width = self.rnn.hidden_size
         states = x.new_zeros(ptr.numel() - 1, 2 * width)
         if x.size(0):
-            weights = segment_softmax(self.score(x).squeeze(-1), ptr)
+            weights = self._attention(x, ptr)
             order, steps = _time_major(ptr)
             order = order.to(x.device)
-            out = run_bidirectional(self.rnn, (weights[:, None] * x).index_select(0, order), steps)
+            out = run_bidirectional(self.rnn, (weights * x).index_select(0, order), steps)
             place = torch.empty_like(order)
             place[order] = torch.arange(order.numel(), device=order.device)
             full = (ptr.diff() > 0).nonzero().flatten()
@@ -126,6 +142,17 @@ class MCSANVideoEncoder(nn.Module):
             first = out[place[ptr[:-1][full]], width:]
             states = states.index_copy(0, full, torch.cat([last, first], 1).to(states.dtype))
         return self.project(states)  # type: ignore[no-any-return]
+
+    def _attention(self, x: Tensor, ptr: Tensor) -> Tensor:
+        """Eq 12: a weight for every frame [F, 1], or for every feature of every frame [F, width]."""
+        if self.attention_axis == "channels":
+            weights = self.score(x).softmax(1)
+            return weights * x.size(1) if self.attention_scale == "mean" else weights  # type: ignore[no-any-return]
+        weights = segment_softmax(self.score(x).squeeze(-1), ptr)
+        if self.attention_scale == "mean":
+            count = ptr.diff()
+            weights = weights * count.repeat_interleave(count, output_size=x.size(0))
+        return weights[:, None]
 
     def _action(self, x: Tensor, ptr: Tensor) -> Tensor:
         """The convolutions' weighted sum, pooled over time, [N, D]."""

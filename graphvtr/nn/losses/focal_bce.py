@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 
 Negatives = Literal["focal", "printed"]
+AttributeNorm = Literal["mean", "batch"]
 
 
 class FocalBCELoss(nn.Module):
@@ -35,10 +36,12 @@ class FocalBCELoss(nn.Module):
         alpha: :math:`\alpha`, for both labels, as printed.
         gamma: :math:`\gamma`, 0 or more.
         negatives: ``"focal"`` or ``"printed"``.
+        norm: what the sum over items and classes is divided by: ``"mean"``, items times classes, or ``"batch"``, the
+            items, as Eq 35-37 print (K is the batch size): as many times larger as there are classes.
 
     Shapes:
         - **input:** logits ``[N, K]``, labels ``[N, K]`` in 0..1 or bool, optional mask bool ``[N, K]``
-        - **output:** a scalar, the mean over items and classes; 0 without either
+        - **output:** a scalar, the mean over items and (with ``norm="mean"``) classes; 0 without either
 
     Raises:
         DataError: an unknown option, a negative number, or shapes that do not fit.
@@ -49,14 +52,18 @@ class FocalBCELoss(nn.Module):
         0.0866
     """
 
-    def __init__(self, alpha: float = 0.25, gamma: float = 2.0, negatives: Negatives = "focal") -> None:
+    def __init__(
+        self, alpha: float = 0.25, gamma: float = 2.0, negatives: Negatives = "focal", norm: AttributeNorm = "mean"
+    ) -> None:
         super().__init__()
         for name, value in (("alpha", alpha), ("gamma", gamma)):
             if value < 0:
                 raise DataError(name, f"is {value}", "give 0 or more")
         if negatives not in ("focal", "printed"):
             raise DataError("negatives", f"is '{negatives}'", "use 'focal' or 'printed'")
-        self.alpha, self.gamma, self.negatives = alpha, gamma, negatives
+        if norm not in ("mean", "batch"):
+            raise DataError("norm", f"is '{norm}'", "use 'mean' or 'batch'")
+        self.alpha, self.gamma, self.negatives, self.norm = alpha, gamma, negatives, norm
 
     def forward(self, logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
         """The mean loss.
@@ -72,9 +79,11 @@ class FocalBCELoss(nn.Module):
                 raise DataError(name, f"has shape {list(other.shape)} for {list(logits.shape)}", "give one a logit")
         losses = self._losses(logits, labels.to(logits.dtype))
         if mask is None:
-            return losses.mean() if losses.numel() else losses.sum()
+            if not losses.numel():
+                return losses.sum()
+            return losses.mean() if self.norm == "mean" else losses.sum() / len(losses)
         counted = mask.sum(1)
-        items = losses.masked_fill(~mask, 0.0).sum(1) / counted.clamp(min=1)
+        items = losses.masked_fill(~mask, 0.0).sum(1) / (counted.clamp(min=1) if self.norm == "mean" else 1)
         return items.sum() / (counted > 0).sum().clamp(min=1)
 
     def _losses(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -87,4 +96,4 @@ class FocalBCELoss(nn.Module):
         return -self.alpha * (labels * weight * right + (1 - labels) * of_negative * wrong)
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}, gamma={self.gamma}, negatives={self.negatives}"
+        return f"alpha={self.alpha}, gamma={self.gamma}, negatives={self.negatives}, norm={self.norm}"

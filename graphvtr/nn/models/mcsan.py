@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.attribute_heads import AttributeHeads
-from graphvtr.nn.encoders.mcsan_text import MCSANTextEncoder
-from graphvtr.nn.encoders.mcsan_video import MCSANVideoEncoder, Pool
+from graphvtr.nn.encoders.mcsan_text import MCSANTextEncoder, TextGraph
+from graphvtr.nn.encoders.mcsan_video import AttentionAxis, AttentionScale, MCSANVideoEncoder, Pool
 from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, TripletRankingLoss
-from graphvtr.nn.losses.focal_bce import Negatives
+from graphvtr.nn.losses.focal_bce import AttributeNorm, Negatives
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, HolographicMatch
 from graphvtr.nn.models.base import MODELS
@@ -24,6 +24,7 @@ from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
 from graphvtr.text.concepts import SIZES
 
 AttributeLoss = Literal["focal", "bce"]
+GlobalMatch = Literal["holographic", "cosine"]
 PRESETS: dict[str, dict[str, Any]] = {
     "full": {},
     "no_relationship": {"relationship": False},
@@ -58,13 +59,16 @@ class MCSAN(ConceptModel):
         word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
         sentence: language model of the global level of captions: ``"minilm"``, a sentence-transformers directory or
             name; None does without, see :class:`graphvtr.nn.encoders.MCSANTextEncoder`.
-        sentence_cache: keep the language model's features on disk.
+        sentence_cache, sentence_freeze, text_graph: see :class:`graphvtr.nn.encoders.MCSANTextEncoder`.
         relationship: whether there is a relationship level.
+        prepositions: relationships such as *dog on grass* are concepts too, see
+            :class:`graphvtr.text.ConceptExtractor`; section 3.3 takes subject, verb and object only.
         shared_heads: whether both sides share the concept heads.
         attribute_loss: ``"focal"`` or ``"bce"``, plain binary cross entropy.
         attribute_weight: :math:`\lambda_1`.
         distribution_weight: :math:`\lambda_2`.
         alpha, gamma, negatives: of the :class:`graphvtr.nn.FocalBCELoss`.
+        attribute_norm: its ``norm``: ``"mean"`` or, as Eq 35 prints, ``"batch"``.
         prior: probability that fresh heads give every concept; null for about one half. 0.01, which focal loss's
             paper takes, makes tags of use after far fewer steps.
         symmetric: whether the divergence is taken both ways.
@@ -76,6 +80,8 @@ class MCSAN(ConceptModel):
         heads: of the relationship level's attention.
         feedforward: width inside the relationship level's block; four times its features when null.
         frame_width: map frame features to this width first; null, as the paper, does not.
+        attention_axis, attention_scale: how Eq 12 is read, see :class:`graphvtr.nn.encoders.MCSANVideoEncoder`.
+        global_match: ``"holographic"`` (Eq 23) or ``"cosine"``, to compare with.
         normalize: whether the holographic score divides vectors by their length first.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         margin: of the ranking loss.
@@ -102,6 +108,8 @@ class MCSAN(ConceptModel):
         torch.Size([4, 1, 1])
     """
 
+    published_vectors = "300-d GloVe"
+
     def __init__(
         self,
         vocab_size: int,
@@ -112,7 +120,10 @@ class MCSAN(ConceptModel):
         word_dim: int = 300,
         sentence: str | None = "minilm",
         sentence_cache: bool = True,
+        sentence_freeze: bool = True,
+        text_graph: TextGraph = "hanet",
         relationship: bool = True,
+        prepositions: bool = False,
         shared_heads: bool = True,
         attribute_loss: AttributeLoss = "focal",
         attribute_weight: float = 0.1,
@@ -120,6 +131,7 @@ class MCSAN(ConceptModel):
         alpha: float = 0.25,
         gamma: float = 2.0,
         negatives: Negatives = "focal",
+        attribute_norm: AttributeNorm = "mean",
         prior: float | None = None,
         symmetric: bool = False,
         num_layers: int = 1,
@@ -130,6 +142,9 @@ class MCSAN(ConceptModel):
         heads: int = 1,
         feedforward: int | None = None,
         frame_width: int | None = None,
+        attention_axis: AttentionAxis = "frames",
+        attention_scale: AttentionScale = "sum",
+        global_match: GlobalMatch = "holographic",
         normalize: bool = False,
         max_frames: int | None = None,
         margin: float = 0.25,
@@ -150,20 +165,24 @@ class MCSAN(ConceptModel):
         self.config["concepts"] = self.concepts.to_dict()
         self.video_encoder = MCSANVideoEncoder(
             video_dim, hidden, relationship=relationship, kernels=kernels, betas=betas, pool=pool, heads=heads,
-            feedforward=feedforward, frame_width=frame_width, dropout=video_dropout,
+            feedforward=feedforward, frame_width=frame_width, attention_axis=attention_axis,
+            attention_scale=attention_scale, dropout=video_dropout,
         )  # fmt: skip
         self.text_encoder = MCSANTextEncoder(
-            vocab_size, word_dim, hidden, sentence=sentence, sentence_cache=sentence_cache, relationship=relationship,
-            num_layers=num_layers, rnn=rnn, pool=pool, heads=heads, feedforward=feedforward, word_dropout=word_dropout,
-            text=text,
+            vocab_size, word_dim, hidden, sentence=sentence, sentence_cache=sentence_cache,
+            sentence_freeze=sentence_freeze, text_graph=text_graph, relationship=relationship, num_layers=num_layers,
+            rnn=rnn, pool=pool, heads=heads, feedforward=feedforward, word_dropout=word_dropout, text=text,
         )  # fmt: skip
-        self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize)})
+        if global_match not in get_args(GlobalMatch):
+            raise DataError("global_match", f"is '{global_match}'", f"use one of {', '.join(get_args(GlobalMatch))}")
+        holographic = global_match == "holographic"
+        self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize) if holographic else CosineMatch()})
         self.matchers.update({level: CosineMatch() for level in self.concept_levels})
         sizes = {level: self.concepts.sizes[level] for level in self.concept_levels}
         self.attributes = AttributeHeads(hidden, sizes, shared_heads, prior)
         self.ranking = TripletRankingLoss(margin, mining, reduction)
         plain = attribute_loss == "bce"
-        self.attribute_loss = FocalBCELoss(1.0, 0.0) if plain else FocalBCELoss(alpha, gamma, negatives)
+        self.attribute_loss = FocalBCELoss(*((1.0, 0.0) if plain else (alpha, gamma)), negatives, attribute_norm)
         self.alignment = DistributionAlignmentLoss(symmetric)
 
     @classmethod

@@ -32,6 +32,8 @@ def test_equals_the_definition(negatives, gamma) -> None:
     loss = FocalBCELoss(0.25, gamma, negatives)(logits, labels)
     expected = by_definition(logits, labels, 0.25, gamma, negatives)
     torch.testing.assert_close(loss, expected)
+    printed = FocalBCELoss(0.25, gamma, negatives, norm="batch")(logits, labels)
+    torch.testing.assert_close(printed, expected * 7)  # a sum over the classes
     torch.testing.assert_close(*(torch.autograd.grad(value, logits)[0] for value in (loss, expected)))
 
 

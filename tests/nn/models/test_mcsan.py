@@ -100,8 +100,11 @@ class Direct:
         encoder = self.model.video_encoder
         frames = frames.double()
         seen = {level: torch.relu(frames + part(frames)) for level, part in encoder.maps.items()}  # Eq 7-10
-        alpha = torch.softmax(seen["global"] @ encoder.score.weight[0], 0)  # Eq 12
-        forward, backward = self.gru(alpha[:, None] * seen["global"], encoder.rnn)
+        axis = {"frames": 0, "channels": 1}[self.config["attention_axis"]]
+        alpha = torch.softmax(seen["global"] @ encoder.score.weight.T, axis)  # Eq 12
+        if self.config["attention_scale"] == "mean":
+            alpha = alpha * seen["global"].size(axis)
+        forward, backward = self.gru(alpha * seen["global"], encoder.rnn)
         pool = {"max": lambda x: x.amax(0), "mean": lambda x: x.mean(0)}[self.config["pool"]]
         levels = {
             "global": torch.cat([forward[-1], backward[0]]),  # Eq 15
@@ -138,17 +141,24 @@ class Direct:
                 context = torch.zeros_like(node)
                 if hears[i]:
                     others = torch.stack([nodes[j] for j in sorted(hears[i])])
-                    scores = (others @ layer.lin_key.weight.T) @ (layer.lin_query.weight @ node)
-                    context = torch.softmax(scores / math.sqrt(len(node)), 0) @ others
-                updated.append(node + layer.lin.weight @ context)
+                    query, keys = layer.lin_query.weight @ node, others @ layer.lin_key.weight.T
+                    if self.config["text_graph"] == "hanet":
+                        query, keys = query + layer.lin_query.bias, keys + layer.lin_key.bias
+                    context = torch.softmax(keys @ query / math.sqrt(len(query)), 0) @ others
+                node = node + layer.lin.weight @ context
+                updated.append(norm(node[None], layer.norm)[0] if self.config["text_graph"] == "hanet" else node)
             nodes = updated
         pool = {"max": lambda x: x.amax(0), "mean": lambda x: x.mean(0)}[self.config["pool"]]
 
         def pooled(part: list[Tensor]) -> Tensor:
             return pool(torch.stack(part)) if part else torch.zeros(self.config["hidden"], dtype=torch.float64)
 
+        event = torch.softmax(words @ graph.pool.score.weight[0], 0) @ words
+        if self.config["text_graph"] == "hanet":
+            for layer in graph.layers:  # it hears nobody
+                event = norm(event[None], layer.norm)[0]
         levels = {
-            "global": torch.softmax(words @ graph.pool.score.weight[0], 0) @ words,
+            "global": event,
             "entity": pooled(nodes[actions:]),
             "action": pooled(nodes[:actions]),
         }
@@ -159,8 +169,11 @@ class Direct:
     def scores(self, video: dict[str, Tensor], text: dict[str, Tensor]) -> dict[str, Tensor]:
         v, t = video["global"], text["global"]
         correlation = torch.stack([v @ t.roll(-k) for k in range(len(v))])  # [v * t]_k = sum_i v_i t_{k + i}
-        linear = self.model.matchers["global"].linear
-        scores = {"global": torch.sigmoid(linear.weight[0] @ correlation + linear.bias[0])}  # Eq 23
+        if self.config["global_match"] == "cosine":
+            scores = {"global": v @ t / (v.norm() * t.norm())}
+        else:
+            linear = self.model.matchers["global"].linear
+            scores = {"global": torch.sigmoid(linear.weight[0] @ correlation + linear.bias[0])}  # Eq 23
         for level in self.model.levels[1:]:
             a, b = video[level], text[level]
             length = a.norm() * b.norm()
@@ -168,13 +181,13 @@ class Direct:
         return scores
 
     def attributes(self, level: str, x: Tensor, side: str, labels: Tensor) -> Tensor:
-        """Half of Eq 35, the mean over a batch and the concepts."""
+        """Half of Eq 35, the mean over a batch and the concepts, or as printed over the batch."""
         heads = self.model.attributes.heads["video" if self.config["shared_heads"] else side][level]
         p = torch.sigmoid(x @ heads.weight.T + heads.bias)
         alpha, gamma = (0.25, 2.0) if self.config["attribute_loss"] == "focal" else (1.0, 0.0)
         of_negative = p if self.config["negatives"] == "focal" else 1 - p
         loss = labels * (1 - p) ** gamma * p.log() + (1 - labels) * of_negative**gamma * (1 - p).log()
-        return -alpha * loss.mean()
+        return -alpha * (loss.mean() if self.config["attribute_norm"] == "mean" else loss.sum() / len(loss))
 
     def loss(self, batch: Any) -> Tensor:
         """Eq 41."""
@@ -217,7 +230,11 @@ def norm(x: Tensor, part: Any) -> Tensor:
         {"relationship": False},
         {"shared_heads": False, "distribution_weight": 0.0},
         {"attribute_loss": "bce"},
-        {"negatives": "printed"},
+        {"negatives": "printed", "attribute_norm": "batch"},
+        {"text_graph": "hgr", "global_match": "cosine"},
+        {"attention_scale": "mean"},
+        {"attention_axis": "channels", "attention_scale": "mean"},
+        {"attention_axis": "channels"},
     ],
     ids=lambda options: " ".join(options) or "full",
 )
@@ -373,6 +390,11 @@ def test_bad_options() -> None:
         ({"betas": [1.0]}, "betas: are 1 for 3 kernels"),
         ({"heads": 4}, "give a multiple of heads"),
         ({"negatives": "all"}, "negatives: is 'all'"),
+        ({"attribute_norm": "sum"}, "norm: is 'sum'"),
+        ({"attention_axis": "time"}, "attention_axis: is 'time'"),
+        ({"attention_scale": "max"}, "attention_scale: is 'max'"),
+        ({"global_match": "dot"}, "global_match: is 'dot'"),
+        ({"text_graph": "gcn"}, "text_graph: is 'gcn'"),
     ):
         with pytest.raises(DataError, match=message):
             make(**options)
