@@ -16,6 +16,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
 from graphvtr.nn.encoders.token_cache import TokenFeatureCache
+from graphvtr.nn.precision import full_precision
 from graphvtr.text.cache import default_folder
 
 
@@ -120,6 +121,10 @@ class BertEncoder(nn.Module):
     @torch.compiler.disable  # files and another module's code
     @torch.no_grad()
     def _frozen_features(self, ids: Tensor, ptr: Tensor) -> Tensor:
+        with full_precision(ids.device):  # what is kept must not depend on how it was first asked for
+            return self._kept_features(ids, ptr)
+
+    def _kept_features(self, ids: Tensor, ptr: Tensor) -> Tensor:
         captions = [tuple(part) for part in _split(ids, ptr)]
         if self.cache is None:
             return self._run(self._language_model(ids.device), ids, ptr)

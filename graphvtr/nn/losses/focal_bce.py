@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.precision import widened
 
 Negatives = Literal["focal", "printed"]
 AttributeNorm = Literal["mean", "batch"]
@@ -77,6 +78,7 @@ class FocalBCELoss(nn.Module):
         for name, other in (("labels", labels), ("mask", mask)):
             if other is not None and other.shape != logits.shape:
                 raise DataError(name, f"has shape {list(other.shape)} for {list(logits.shape)}", "give one a logit")
+        logits = widened(logits)
         losses = self._losses(logits, labels.to(logits.dtype))
         if mask is None:
             if not losses.numel():

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.precision import match_in_float32
 from graphvtr.ops.local_match import normalize_rows
 
 
@@ -29,6 +30,7 @@ class CosineMatch(nn.Module):
         [[0.6000000238418579], [0.800000011920929]]
     """
 
+    @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
         for name, level in (("video", video), ("text", text)):

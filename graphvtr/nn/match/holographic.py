@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.precision import match_in_float32
 from graphvtr.ops import holographic_scores
 from graphvtr.ops.local_match import normalize_rows
 
@@ -49,10 +50,12 @@ class HolographicMatch(nn.Module):
         """Draw new parameters."""
         self.linear.reset_parameters()
 
+    @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
         return torch.sigmoid(self.logits(video, text))
 
+    @match_in_float32
     def logits(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs before the sigmoid, which does not change their order."""
         for name, level in (("video", video), ("text", text)):

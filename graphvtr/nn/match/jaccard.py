@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.precision import match_in_float32
 
 
 class JaccardMatch(nn.Module):
@@ -32,6 +33,7 @@ class JaccardMatch(nn.Module):
         0.6666666865348816
     """
 
+    @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
         for name, level in (("video", video), ("text", text)):

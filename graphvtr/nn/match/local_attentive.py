@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.precision import match_in_float32
 from graphvtr.ops import local_match, local_match_weights
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
 
@@ -68,6 +69,7 @@ class LocalAttentiveMatch(nn.Module):
         self.temperature, self.fusion, self.norm = temperature, fusion, norm
         self.node_reduce, self.budget_bytes = node_reduce, budget_bytes
 
+    @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
         if video.ptr is None or text.ptr is None:

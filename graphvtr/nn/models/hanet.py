@@ -18,6 +18,7 @@ from graphvtr.nn.match import CosineMatch, JaccardMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
 from graphvtr.nn.models.limited import LimitedInputs
+from graphvtr.nn.precision import widened
 from graphvtr.text.concepts import SIZES, sibling_mask
 
 FEATURE_LEVELS = ("event", "action", "entity", "individual_action", "individual_entity")
@@ -178,7 +179,7 @@ class HANet(LimitedInputs, ConceptModel):
             for level in self.concept_levels:
                 columns = self.concepts.columns(level)
                 pairs = (video[f"concept_{level}"].x[video_of_text], text[f"concept_{level}"].x)
-                logits = [torch.logit(p, eps=NEAREST) for p in pairs]
+                logits = [torch.logit(widened(p), eps=NEAREST) for p in pairs]
                 terms = [self.concept_loss(x, own[:, columns], mask[:, columns]) for x in logits]
                 losses[level] = terms[0] + terms[1]
                 total = total + self.config["concept_weight"] * losses[level]
