@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphvtr._optional import optional_import
+from graphvtr.ending import Interrupted, going_on
 from graphvtr.tasks.checkpoint import read_file, write_file
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.run_state import is_best, out_of_patience
@@ -24,19 +29,54 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     Args:
         folder: of the run.
         patience: epochs without a better score before the run ends; None for no such end.
+        epochs: that are behind the run already.
     """
 
-    def __init__(self, folder: Path, patience: int | None = None) -> None:
-        self.folder, self.patience = folder, patience
+    def __init__(self, folder: Path, patience: int | None = None, epochs: int = 0) -> None:
+        self.folder, self.patience, self.epochs = folder, patience, epochs
+        self._stopped: BaseException | None = None
 
     def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
         """Write, and stop where nothing got better for long enough."""
         # last.ckpt first: a kill between the two is mended on resume, where the last epoch is known to be the best
         trainer.save_checkpoint(self.folder / "last.ckpt")
+        self.epochs = trainer.current_epoch + 1
         if is_best(module.scores):
             trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
         if out_of_patience(module.scores, self.patience):
             trainer.should_stop = True
+
+    def on_exception(self, trainer: Any, module: RetrievalModule, exception: BaseException) -> None:
+        """Remember what stops the run: Lightning makes ``exit(1)`` of Ctrl-C."""
+        self._stopped = exception
+
+    @contextmanager
+    def telling_how_to_go_on(self, epochs: int) -> Iterator[None]:
+        """Around a training of so many epochs.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM.
+        """
+        handler = signal.getsignal(signal.SIGINT)
+        main = threading.current_thread() is threading.main_thread()
+        with going_on("", lambda: f"after epoch {self.epochs} of {epochs}"):
+            try:
+                yield
+            except SystemExit:
+                if isinstance(self._stopped, KeyboardInterrupt):
+                    self._how(self._stopped)
+                    raise self._stopped from None
+                raise
+            except KeyboardInterrupt as stop:
+                self._how(stop)
+                raise
+            finally:
+                if main and handler is not None:
+                    signal.signal(signal.SIGINT, handler)  # which Lightning has set to be ignored
+
+    def _how(self, stop: BaseException) -> None:
+        if isinstance(stop, Interrupted):
+            stop.how = "continue with --resume" if self.epochs else "start again"
 
 
 class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,name-defined]

@@ -20,7 +20,8 @@ from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, featurizer_name, make_vocabulary
-from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+from graphvtr.tasks.run_state import check_new
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit, run_lock
 from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
 
@@ -126,13 +127,20 @@ def train(configuration: Configuration) -> FitResult:
         DataError: see :func:`graphvtr.datasets.build_dataset`, :func:`graphvtr.tasks.prepare.build_model` and
             :func:`graphvtr.tasks.trainer.fit`.
     """
-    pl = optional_import("pytorch_lightning", "train", "graphvtr train")
     run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
     if run.word_vectors is not None and run.word_vectors != PACKAGE and not Path(run.word_vectors).is_file():
         raise DataError(
             f"word vectors '{run.word_vectors}'", "no such file",
             f"get GloVe's from {GLOVE} and pass --word_vectors FILE; --word_vectors null starts from random ones",
         )  # fmt: skip
+    with run_lock(run.out):  # refused before anything is read
+        return _train(configuration, run, source, options)
+
+
+def _train(configuration: Configuration, run: RunConfig, source: DataSource, options: TrainOptions) -> FitResult:
+    pl = optional_import("pytorch_lightning", "train", "graphvtr train")
+    if not run.resume:
+        check_new(run.out / "last.ckpt")
     train_set = build_dataset(run.data, run.train_split, source)
     val_set = build_dataset(run.data, run.val_split, source)
     vocabulary = make_vocabulary(train_set, run.min_count)

@@ -16,6 +16,7 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.precision import widened
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.evaluate import EvalOptions, flat_metrics, rank_all
@@ -23,6 +24,7 @@ from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import shorten
 
+MEND = "lower lr, clip gradients with clip_grad, or check the features"
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
 
@@ -103,9 +105,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         losses = self.model.loss(video, text, batch.video_of_text)
         if not bool(torch.isfinite(losses["loss"])):
             raise DataError(
-                "training loss", f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}",
-                "lower lr, clip gradients with clip_grad, or check the features",
-            )  # fmt: skip
+                "training loss", f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}", MEND
+            )
+        self._check_range(video, text)
         size = len(batch.video_of_text)
         for name, value in losses.items():
             self.log(f"train/{name}", value.detach(), on_epoch=True, on_step=False, batch_size=size)
@@ -125,6 +127,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """Rank all pairs and log the metrics."""
         video, text = (LevelEmbeddings.cat(self._encoded[side]) for side in ("video", "text"))
         self._encoded = {"video": [], "text": []}
+        self._check_range(video, text)
         (ranks,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
         metrics = flat_metrics(ranks.metrics())
         self.scores.append(metrics["rsum"])
@@ -132,6 +135,17 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             self.losses.append(validation_loss(self.model, video, text, self.video_of_caption, self.loss_batch))
             metrics = {**metrics, "loss": self.losses[-1]}
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+
+    def _check_range(self, video: LevelEmbeddings, text: LevelEmbeddings) -> None:
+        """Refuse embeddings without a length: a cosine of them may be 0, and the loss a number that means nothing."""
+        for side, embeddings in (("videos", video), ("captions", text)):
+            lengths = {name: widened(level.x.detach()).square().sum() for name, level in embeddings.items()}
+            if not bool(torch.isfinite(torch.stack(list(lengths.values()))).all()):
+                level = next(name for name, length in lengths.items() if not bool(torch.isfinite(length)))
+                raise DataError(
+                    f"embeddings of {side}", f"leave the range of float32 on level '{level}' in epoch "
+                    f"{self.current_epoch + 1}", MEND,
+                )  # fmt: skip
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.tasks.checkpoint.load_checkpoint` needs."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from graphvtr._optional import optional_import
 from graphvtr.atomic import write_whole
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.locks import output_lock
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.callbacks import Progress, RunFiles, SafeCheckpoints
@@ -28,6 +30,7 @@ from graphvtr.text import Vocabulary
 
 logger = logging.getLogger(__name__)
 pl: Any = optional_import("pytorch_lightning", "train", "training")
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # in the order in which Lightning looks
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 
 
@@ -80,9 +83,27 @@ def fit(
 
     Raises:
         DataError: ``out`` holds a run already (without ``resume``) or none (with it), or its checkpoint is of
-            another model, other data or more epochs; a loss or embeddings that are not finite; a bad option.
+            another model, other data or more epochs; a loss or embeddings that are not finite; a bad option;
+            another run writes to ``out``.
+        Interrupted: Ctrl-C or SIGTERM; says how to go on.
     """
     out = Path(out)
+    with run_lock(out):
+        return _fit(model, vocabulary, train, val, out, options, info, resume, progress, config)
+
+
+def _fit(
+    model: RetrievalModel,
+    vocabulary: Vocabulary,
+    train: RetrievalDataset,
+    val: RetrievalDataset,
+    out: Path,
+    options: TrainOptions,
+    info: CheckpointInfo | None,
+    resume: bool,
+    progress: bool,
+    config: str | None,
+) -> FitResult:
     last, best = out / "last.ckpt", out / "best.ckpt"
     name = registered_name(model)
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
@@ -119,18 +140,18 @@ def fit(
     )
     if resume:
         module.check_state(last, state.content)
-    out.mkdir(parents=True, exist_ok=True)
     restore_best(last, state)
     if config is not None:
         write_whole(out / "config.yaml", config)
-    with _quiet():
-        trainer = _trainer(out, options, progress)
+    files = RunFiles(out, options.patience, state.epoch)
+    with _quiet(), files.telling_how_to_go_on(options.epochs):
+        trainer = _trainer(out, options, files, progress)
         trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
     return FitResult(best, last, module.scores)
 
 
-def _trainer(out: Path, options: TrainOptions, progress: bool) -> Any:
-    callbacks: list[Any] = [RunFiles(out, options.patience)]
+def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) -> Any:
+    callbacks: list[Any] = [files]
     if progress:
         callbacks.append(Progress())
     return pl.Trainer(
@@ -148,6 +169,16 @@ def _trainer(out: Path, options: TrainOptions, progress: bool) -> Any:
         log_every_n_steps=1,
         plugins=[SafeCheckpoints()],
     )
+
+
+def run_lock(out: Path) -> AbstractContextManager[None]:
+    """Be the only run in a folder, which is made; of a distributed run the first process is."""
+    return output_lock(out, folder=True) if first_process() else nullcontext()
+
+
+def first_process() -> bool:
+    """Whether this is the process of a distributed run that writes its files, as torchrun, SLURM or Lightning tell."""
+    return int(next((os.environ[name] for name in RANKS if os.environ.get(name)), 0)) == 0
 
 
 @contextmanager

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +89,48 @@ def test_resume_that_makes_no_sense_changes_nothing(msvd, tmp_path: Path, capsys
     card = (tmp_path / "shared" / "README.md").read_text()
     assert "with lr 0.03 → 0.5" in card
     assert "epochs: 3" in card
+
+
+@pytest.fixture
+def endless(msvd: list[str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A training of very many epochs in a process of its own, the first ones behind it."""
+    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--epochs", "100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "graphvtr", *run], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 3/"):
+            break
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_with_a_word(endless, number: signal.Signals, code: int, msvd, tmp_path: Path, capsys) -> None:
+    endless.send_signal(number)
+    _, error = endless.communicate(timeout=60)
+    assert endless.returncode == code, error
+    last = error.strip().splitlines()[-1]
+    found = re.fullmatch(r"graphvtr: stopped after epoch (\d+) of 100000; continue with --resume", last)
+    assert found, error
+    epochs = int(found.group(1))
+    assert epochs >= 2  # the line of an epoch comes before its files
+    assert "Traceback" not in error
+    header = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["graphvtr"]
+    assert header["info"]["epoch"] == epochs
+    again = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--resume"]
+    assert main([*again, "--epochs", str(epochs + 1)]) == 0
+    assert f"epoch {epochs + 1}/{epochs + 1}  " in capsys.readouterr().out
+
+
+def test_a_second_run_is_refused(endless, msvd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for resume in ([], ["--resume"]):
+        again = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", *resume]
+        assert main([*again, "--epochs", "1"]) == 2
+        assert f"another run writes here (pid {endless.pid}, since 2" in capsys.readouterr().err
+    assert endless.poll() is None
 
 
 def test_print_config_is_fed_back(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,6 +199,20 @@ def test_loss_that_is_not_finite(run, toy_model) -> None:
         run(model=model)
 
 
+@pytest.mark.parametrize("batch_size", [3, 16])  # it happens within the epoch, or in the validation after it
+@pytest.mark.parametrize("name", ["hgr", "vse", "dual_encoding", "vsrnet"])
+def test_a_training_that_leaves_float_range(name: str, batch_size: int, tmp_path: Path) -> None:
+    from graphvtr.text import Vocabulary
+    from tests.every_model import collection, small
+
+    data = collection()
+    vocabulary = Vocabulary.from_captions(data.words())
+    options = TrainOptions(epochs=3, batch_size=batch_size, lr=1e30, device="cpu")
+    with pytest.raises(DataError, match=r"(training loss: is|leave the range of float32|is NaN)"):
+        fit(small(name, vocabulary), vocabulary, data, data, tmp_path / "run", options, progress=False)
+    assert not (tmp_path / "run" / "best.ckpt").exists()
+
+
 def test_unregistered_model(run, toy_model) -> None:
     class Other(type(toy_model())):  # type: ignore[misc]
         pass
