@@ -34,7 +34,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.graphs import VideoGraph
 from graphvtr.nn import ViSERN
-from graphvtr.nn.conv.random_walk_gcn_layout import batch_to_ptr
+from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.tasks.prepare import build_model, prepare

@@ -27,6 +27,8 @@ from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
 
 VARIABLE = "GRAPHVTR_BACKEND"
+#: Besides the backends themselves: the measured rules, or PyG's own path wherever there is one.
+CHOICES = ("auto", "message_passing")
 FOLDERS = {"torch": "eager", "native": "native", "triton": "triton", "torch_scatter": "scatter"}
 
 _HALF_TO_SINGLE = frozenset({torch.float16, torch.bfloat16, torch.float32})
@@ -62,8 +64,8 @@ RULES: tuple[Rule, ...] = (
 
 
 def _checked(name: str, source: str) -> str:
-    if name != "auto" and name not in FOLDERS:
-        raise DataError(source, f"names the backend '{name}'", f"use one of auto, {', '.join(FOLDERS)}")
+    if name not in (*CHOICES, *FOLDERS):
+        raise DataError(source, f"names the backend '{name}'", f"use one of {', '.join((*CHOICES, *FOLDERS))}")
     return name
 
 
@@ -83,7 +85,9 @@ def backend(name: str) -> Iterator[None]:
     The choice holds for the whole process, and a backward pass runs on the backend of its forward pass.
 
     Args:
-        name: ``"torch"``, ``"native"``, ``"triton"``, ``"torch_scatter"``, or ``"auto"`` for the measured rules.
+        name: ``"torch"``, ``"native"``, ``"triton"``, ``"torch_scatter"``; ``"auto"`` for the measured rules; or
+            ``"message_passing"``: the graph layers pass messages by PyG's ``propagate`` and reductions are PyG's
+            scatters, so that anyone can compare. What is no message passing (matching) runs on ``torch``.
 
     Raises:
         DataError: an unknown name.
@@ -132,6 +136,8 @@ def usable(name: str, op: str, device: torch.device, dtype: torch.dtype) -> bool
 
 def resolve(op: str, requested: str, device: torch.device, dtype: torch.dtype, size: int) -> str:
     """The backend that ``op`` runs on, given the one asked for and the number of elements it works on."""
+    if requested == "message_passing":
+        return "torch"
     if requested != "auto":
         return requested if usable(requested, op, device, dtype) else "torch"
     for rule in RULES:

@@ -55,6 +55,29 @@ def check_index_values(name: str, index: Tensor, size: int) -> None:
         )
 
 
+def host_ptr(ptr: Tensor) -> Tensor:
+    """``ptr`` on the CPU. Asked for once a tensor: what is read there is kept with it, and graphs that move to a
+    device take what was read before along (:meth:`graphvtr.graphs.checked.CheckedGraph.apply`)."""
+    if ptr.device.type == "cpu":
+        return ptr
+    kept: Tensor | None = getattr(ptr, "_host", None)
+    if kept is None:
+        kept = ptr.cpu()
+        remember_host(ptr, kept)
+    return kept
+
+
+def remember_host(ptr: Tensor, host: Tensor) -> None:
+    """Keep the values that ``ptr`` has on the CPU with it, so that nobody has to wait for its device."""
+    if type(ptr) is Tensor and ptr is not host:
+        ptr._host = host  # type: ignore[attr-defined]
+
+
+def longest(ptr: Tensor) -> int:
+    """Elements of the longest segment, 0 where there is none."""
+    return int(host_ptr(ptr).diff().max()) if ptr.size(0) > 1 else 0
+
+
 def promote(*tensors: Tensor) -> torch.dtype:
     """The dtype that all of ``tensors`` widen to; under autocast, linear layers and parameters differ."""
     dtype = tensors[0].dtype

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, promote
-
-Normalization = Literal["random_walk", "symmetric", "row"]
-Affinity = Literal["dot", "softplus", "exp"]
-NORMALIZATIONS, AFFINITIES = ("random_walk", "symmetric", "row"), ("dot", "softplus", "exp")
-
-#: Degrees are kept this far from 0, with their sign.
-DEGREE_EPS = 1e-6
+from graphvtr.ops.transition import DEGREE_EPS, Affinity, Normalization, check_walk_options, transition_matrix
 
 
 def complete_graph_walk(
@@ -30,13 +23,14 @@ def complete_graph_walk(
     affinity: Affinity = "dot",
     steps: int = 1,
     eps: float = DEGREE_EPS,
+    shift: Tensor | None = None,
 ) -> Tensor:
     r"""Walk ``steps`` times over the complete graph of every segment: :math:`Y = P^k X` (ViSERN, Eq 1, 7, 12).
 
     The graph of n nodes, self loops included, has the symmetric logits :math:`L` and the weights :math:`R`:
 
     .. math::
-        L_{ij} = \langle \varphi_i, \theta_j \rangle + \langle \theta_i, \varphi_j \rangle, \qquad
+        L_{ij} = \langle \varphi_i, \theta_j \rangle + \langle \theta_i, \varphi_j \rangle + s, \qquad
         R = L, \; \operatorname{softplus}(L) \text{ or } \exp(L), \qquad D_{ii} = \sum_j R_{ij}
 
     ======================  =====================================================================
@@ -65,6 +59,7 @@ def complete_graph_walk(
         affinity: how logits become weights.
         steps: the number of steps k, at least 1.
         eps: the least absolute degree.
+        shift: a number (0-dimensional), s: added to every logit; 0 when None.
 
     Returns:
         Like ``x``; 0 for a node that the mask leaves out.
@@ -80,15 +75,16 @@ def complete_graph_walk(
         >>> complete_graph_walk(one, one, x, ptr=torch.tensor([0, 2, 3])).tolist()
         [[1.0], [1.0], [7.0]]
     """
-    check_walk(phi, theta, x, ptr, mask, normalization, affinity, steps)
+    check_walk(phi, theta, x, ptr, mask, normalization, affinity, steps, shift)
     dtype, shape = promote(phi, theta, x), x.shape
     if ptr is None:
         ptr = torch.arange(x.size(0) + 1, device=x.device) * x.size(1)
         phi, theta, x = (value.flatten(0, 1) for value in (phi, theta, x))
         mask = None if mask is None else mask.flatten()
     phi, theta, x = (value.to(dtype) for value in (phi, theta, x))
+    shift = None if shift is None else shift.to(dtype)
     options = (normalization, affinity, int(steps), float(eps))
-    return _complete_graph_walk(phi, theta, x, ptr, mask, *options, requested_backend()).view(shape)
+    return _complete_graph_walk(phi, theta, x, ptr, mask, shift, *options, requested_backend()).view(shape)
 
 
 def check_walk(
@@ -100,6 +96,7 @@ def check_walk(
     normalization: str,
     affinity: str,
     steps: int,
+    shift: Tensor | None = None,
 ) -> None:
     """Raise DataError unless the arguments of :func:`complete_graph_walk` go together."""
     dims, shape = (3, "[B, n, .]") if ptr is None else (2, "[R, .] with ptr")
@@ -113,12 +110,11 @@ def check_walk(
         check_ptr("ptr", ptr)
     if mask is not None and (ptr is not None or mask.dtype != torch.bool or mask.shape != x.shape[:-1]):
         raise DataError("mask", f"is {mask.dtype} of shape {list(mask.shape)}", "give bool [B, n] beside [B, n, .]")
-    if normalization not in NORMALIZATIONS:
-        raise DataError("normalization", f"is '{normalization}'", f"use one of {', '.join(NORMALIZATIONS)}")
-    if affinity not in AFFINITIES:
-        raise DataError("affinity", f"is '{affinity}'", f"use one of {', '.join(AFFINITIES)}")
+    check_walk_options(normalization, affinity)
     if steps < 1:
         raise DataError("steps", f"is {steps}", "walk at least 1 step")
+    if shift is not None and shift.dim():
+        raise DataError("shift", f"has shape {list(shift.shape)}", "give one number")
 
 
 def complete_graph_walk_reference(
@@ -130,61 +126,45 @@ def complete_graph_walk_reference(
     affinity: str = "dot",
     steps: int = 1,
     eps: float = DEGREE_EPS,
+    shift: Tensor | None = None,
 ) -> Tensor:
     """The plain form of :func:`complete_graph_walk`: one graph at a time, P built, k products with x."""
     dtype, out = accumulate_dtype(x.dtype), [x.new_zeros(0, x.size(1), dtype=accumulate_dtype(x.dtype))]
     for begin, end in zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True):
         f, t, y = (value[begin:end].to(dtype) for value in (phi, theta, x))
         logits = f @ t.T + t @ f.T
-        walk = _transition(logits, normalization, affinity, eps) if end > begin else logits
+        logits = logits if shift is None else logits + shift
+        walk = transition_matrix(logits, None, None, normalization, affinity, eps) if end > begin else logits
         for _ in range(steps):
             y = walk @ y
         out.append(y)
     return torch.cat(out).to(x.dtype)
 
 
-def _transition(logits: Tensor, normalization: str, affinity: str, eps: float) -> Tensor:
-    if affinity != "dot" and normalization != "row":
-        log = (
-            logits if affinity == "exp" else torch.where(logits < -40, logits, F.softplus(logits.clamp(min=-40)).log())
-        )
-        total = torch.logsumexp(log, dim=-1)
-        shift = total[:, None] if normalization == "random_walk" else (total[:, None] + total[None, :]) / 2
-        return (log - shift).exp()
-    weight = {"dot": lambda z: z, "softplus": F.softplus, "exp": torch.exp}[affinity](logits)
-    if normalization == "row":
-        return weight / len(logits)
-    degree = weight.sum(-1)
-    if normalization == "random_walk":
-        return weight / torch.where(degree < 0, degree.clamp(max=-eps), degree.clamp(min=eps))[:, None]
-    scale = degree.abs().clamp(min=eps).rsqrt()
-    return scale[:, None] * weight * scale[None, :]
-
-
 @torch.library.custom_op("graphvtr::complete_graph_walk", mutates_args=())
 def _complete_graph_walk(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float, backend: str,
 ) -> Tensor:  # fmt: skip
     check_ptr_values("ptr", ptr, x.size(0))
-    args = (phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+    args = (phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
     out: Tensor = run("complete_graph_walk", "forward", backend, x, *args)
     return out
 
 
 @torch.library.custom_op("graphvtr::complete_graph_walk_backward", mutates_args=())
 def _complete_graph_walk_backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    args = (grad, phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
-    grad_phi, grad_theta, grad_x = run("complete_graph_walk", "backward", backend, x, *args)
-    return grad_phi, grad_theta, grad_x
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    args = (grad, phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
+    grad_phi, grad_theta, grad_x, grad_shift = run("complete_graph_walk", "backward", backend, x, *args)
+    return grad_phi, grad_theta, grad_x, grad_shift
 
 
 @_complete_graph_walk.register_fake
 def _(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float, backend: str,
 ) -> Tensor:  # fmt: skip
     return x.new_empty(x.shape)
@@ -192,19 +172,20 @@ def _(
 
 @_complete_graph_walk_backward.register_fake
 def _(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape)
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape), x.new_empty(())
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    tensors, ctx.options = inputs[:5], inputs[5:]
+    tensors, ctx.options = inputs[:6], inputs[6:]
     ctx.save_for_backward(*tensors)
 
 
 def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-    return (*_complete_graph_walk_backward(grad, *ctx.saved_tensors, *ctx.options), *[None] * 7)
+    *grads, grad_shift = _complete_graph_walk_backward(grad, *ctx.saved_tensors, *ctx.options)
+    return (*grads, None, None, None if ctx.saved_tensors[5] is None else grad_shift, *[None] * 5)
 
 
 _complete_graph_walk.register_autograd(_gradients, setup_context=_save)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.ops import _message_passing
 from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import (
     accumulate_dtype,
@@ -53,6 +54,8 @@ def gather_segment_reduce(
     check_index("index", index)
     check_ptr("ptr", ptr)
     check_weight(x, index, weight)
+    if requested_backend() == "message_passing":
+        return _message_passing.gather_segment_reduce(x, index, ptr, reduce, weight)
     if weight is not None:
         x, weight = x.to(promote(x, weight)), weight.to(promote(x, weight))
         weight, heads = _weight_heads(x, weight)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.ops import _message_passing
 from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import (
     accumulate_dtype,
@@ -54,6 +55,8 @@ def segment_reduce(x: Tensor, ptr: Tensor, reduce: Reduce = "sum") -> Tensor:
     check_reduce(reduce)
     check_float("x", x)
     check_ptr("ptr", ptr)
+    if requested_backend() == "message_passing":
+        return _message_passing.segment_reduce(x, ptr, reduce)
     out = _segment_reduce(flatten_rows(x), ptr, reduce, requested_backend())
     return out.view(ptr.size(0) - 1, *x.shape[1:])
 

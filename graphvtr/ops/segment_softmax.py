@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphvtr.ops import _message_passing
 from graphvtr.ops._backend import requested_backend, run
 from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, segment_of
 from graphvtr.ops.segment_reduce import flatten_rows, segment_reduce_reference
@@ -34,6 +35,8 @@ def segment_softmax(score: Tensor, ptr: Tensor) -> Tensor:
     """
     check_float("score", score)
     check_ptr("ptr", ptr)
+    if requested_backend() == "message_passing":
+        return _message_passing.segment_softmax(score, ptr)
     return _segment_softmax(flatten_rows(score), ptr, requested_backend()).view(score.shape)
 
 

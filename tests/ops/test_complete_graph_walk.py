@@ -6,7 +6,8 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.ops import complete_graph_walk
-from graphvtr.ops.complete_graph_walk import AFFINITIES, NORMALIZATIONS, complete_graph_walk_reference
+from graphvtr.ops.complete_graph_walk import complete_graph_walk_reference
+from graphvtr.ops.transition import AFFINITIES, NORMALIZATIONS
 
 RAGGED = torch.tensor([0, 3, 3, 8, 9, 12])
 
@@ -110,6 +111,23 @@ def test_gradcheck(target, normalization, affinity) -> None:
     assert torch.autograd.gradcheck(op, leaves)
 
 
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("affinity", AFFINITIES)
+def test_a_shift_of_every_logit(target, compare, dtype, normalization, affinity) -> None:
+    (ptr,) = target.move(RAGGED)
+
+    def op(phi, theta, x, shift):
+        return complete_graph_walk(phi, theta, x, ptr, None, normalization, affinity, 2, 1e-6, shift.squeeze(0))
+
+    def reference(phi, theta, x, shift):
+        options = (normalization, affinity, 2, 1e-6)
+        return complete_graph_walk_reference(phi, theta, x, RAGGED, *options, shift.squeeze(0))
+
+    # degrees far from 0: whatever is rounded does not matter more there
+    leaves = [value.abs() if affinity == "dot" else value for value in (*inputs(12, 4, 5), torch.tensor([1.5]))]
+    compare(op, reference, leaves, dtype, target.device, factor=4)
+
+
 def test_poisoned_memory_and_bitwise_repeat(target, poisoned, repeats, ptr) -> None:
     op, _ = pair(target, ptr)
     leaves = [x.to(target.device) for x in inputs(int(ptr[-1]), 4, 6)]
@@ -135,6 +153,7 @@ FLAT, BATCH, PTR = torch.ones(4, 2), torch.ones(2, 2, 2), torch.tensor([0, 4])
         ((FLAT, FLAT, FLAT, PTR), {"normalization": "none"}, "normalization"),
         ((FLAT, FLAT, FLAT, PTR), {"affinity": "cosine"}, "affinity"),
         ((FLAT, FLAT, FLAT, PTR), {"steps": 0}, "steps"),
+        ((FLAT, FLAT, FLAT, PTR), {"shift": torch.ones(1)}, "shift"),
     ],
 )
 def test_bad_input_is_named(args, change, item) -> None:

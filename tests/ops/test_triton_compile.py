@@ -101,7 +101,7 @@ def test_local_match(compiled, fusion) -> None:
 )
 def test_complete_graph_walk(compiled, normalization, affinity) -> None:
     phi, x, ptr = torch.randn(22, 128), torch.randn(22, 256), torch.tensor([0, 12, 22])
-    op, options = kernels("complete_graph_walk"), (None, normalization, affinity, 2, 1e-6)
+    op, options = kernels("complete_graph_walk"), (None, torch.ones(()), normalization, affinity, 2, 1e-6)
     op.backward(op.forward(phi, phi, x, ptr, *options), phi, phi, x, ptr, *options)
     assert compiled == ["forward_kernel", "backward_kernel"]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.conv import MessagePassing
 
 from graphvtr.errors import DataError
-from graphvtr.nn.conv.observed import is_observed
+from graphvtr.nn.conv.adjacency import passes_messages
 from graphvtr.ops import complete_edges, edges_to_csr, segment_attention, segment_softmax
 from graphvtr.ops._segments import segment_of
 
@@ -101,7 +101,7 @@ class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
             shape = f"[S, n, {self.channels}], or [R, {self.channels}] with ptr or edge_index"
             raise DataError("x", f"has shape {list(x.shape)}", f"give {shape}")
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(-3)  # [..., H, D / H]
-        if edge_index is None and not return_attention_weights and not is_observed(self):
+        if edge_index is None and not return_attention_weights and not passes_messages(self):
             return self.out(segment_attention(query, key, value, ptr).flatten(-2))  # type: ignore[no-any-return]
         if dense:
             raise DataError("ptr", "missing", "message passing takes [R, D] with ptr or edge_index")

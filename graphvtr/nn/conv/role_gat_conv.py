@@ -12,7 +12,7 @@ from torch_geometric.nn.conv import MessagePassing
 from torch_geometric.nn.dense.linear import Linear
 
 from graphvtr.errors import DataError
-from graphvtr.nn.conv.observed import is_observed
+from graphvtr.nn.conv.adjacency import passes_messages
 from graphvtr.ops import gather_segment_reduce, role_attention, segment_softmax
 
 
@@ -143,7 +143,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
         self._check_features(x, edge_role)
-        if return_attention_weights or is_observed(self):
+        if return_attention_weights or passes_messages(self):
             context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
             out = self._update(x, context)
             return (out, (edge_index, weights)) if return_attention_weights else out

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.batch_norm import batch_norm
-from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 from graphvtr.nn.encoders.recurrent import run_bidirectional
-from graphvtr.nn.encoders.words import _time_major
+from graphvtr.nn.ragged import Layout, inverse_order, time_major
 from graphvtr.ops import gather_segment_reduce
 from graphvtr.ops.local_match import normalize_rows
 
@@ -78,12 +77,9 @@ class SequenceLevels(nn.Module):
             out = run_bidirectional(self.rnn, layout.pad(x).transpose(0, 1).flatten(0, 1), steps)
             dense = out.view(layout.nodes, layout.graphs, -1).transpose(0, 1)
             return dense if layout.mask is None else dense.masked_fill(~layout.mask[:, :, None], 0.0)
-        order, steps = _time_major(ptr)
-        order = order.to(x.device)
+        order, steps = time_major(ptr, x.device)
         out = run_bidirectional(self.rnn, x.index_select(0, order), steps)
-        place = torch.empty_like(order)
-        place[order] = torch.arange(order.size(0), device=order.device)
-        return layout.pad(out.index_select(0, place))
+        return layout.pad(out.index_select(0, inverse_order(order)))
 
     def _window(self, conv: nn.Module, states: Tensor, length: Tensor | None) -> Tensor:
         """The maximum over windows [N, filters]; with ``length``, over those that touch the sequence."""

@@ -11,6 +11,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_levels import CommonSpace, SequenceLevels
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.ragged import first_rows
 from graphvtr.ops import segment_reduce
 
 
@@ -76,10 +77,8 @@ class DualVideoEncoder(nn.Module):
         x = x.to(self.mapping.linear.weight.dtype)
         seen, seen_ptr = x, ptr
         if self.rnn_frames is not None:
-            count = ptr.diff()
-            position = torch.arange(x.size(0), device=x.device) - torch.repeat_interleave(ptr[:-1], count)
-            seen = x[position < self.rnn_frames]
-            seen_ptr = torch.cat([ptr[:1], count.clamp(max=self.rnn_frames).cumsum(0)])
+            rows, seen_ptr = first_rows(ptr, self.rnn_frames)
+            seen = x.index_select(0, rows)
         levels = self.levels(seen, seen_ptr, padded_rnn=not self.packed, padded_windows=not self.packed)
         first = [segment_reduce(x, ptr, "mean")] if self.first_level else []
         return self.mapping(torch.cat([levels, *first], 1))  # type: ignore[no-any-return]

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
-from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 from graphvtr.nn.encoders.hierarchical_video import HierarchicalVideoEncoder
 from graphvtr.nn.encoders.role_graph import RoleGraphEncoder
 from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool.concept_pool import ConceptPool
+from graphvtr.nn.ragged import Layout
 
 FRAMES_OF_A_CONCEPT = 3
 

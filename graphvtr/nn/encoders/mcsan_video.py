@@ -11,12 +11,11 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
-from graphvtr.nn.conv.random_walk_gcn_layout import Layout
 from graphvtr.nn.encoders.recurrent import run_bidirectional
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
-from graphvtr.nn.encoders.words import _time_major
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.ragged import Layout, inverse_order, time_major
 from graphvtr.ops import segment_reduce, segment_softmax
 
 Pool = Literal["max", "mean"]
@@ -132,11 +131,9 @@ class MCSANVideoEncoder(nn.Module):
         states = x.new_zeros(ptr.numel() - 1, 2 * width)
         if x.size(0):
             weights = self._attention(x, ptr)
-            order, steps = _time_major(ptr)
-            order = order.to(x.device)
+            order, steps = time_major(ptr, x.device)
             out = run_bidirectional(self.rnn, (weights * x).index_select(0, order), steps)
-            place = torch.empty_like(order)
-            place[order] = torch.arange(order.numel(), device=order.device)
+            place = inverse_order(order)
             full = (ptr.diff() > 0).nonzero().flatten()
             last = out[place[ptr[1:][full] - 1], :width]
             first = out[place[ptr[:-1][full]], width:]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.encoders.recurrent import run_bidirectional
+from graphvtr.nn.ragged import inverse_order, time_major
 
 Recurrent = Literal["lstm", "gru"]
 RecurrentInit = Literal["uniform", "orthogonal"]
@@ -91,8 +92,7 @@ class WordEncoder(nn.Module):
             words: [W] ids or [W, word_dim] vectors of the words of all captions, end to end.
             ptr: [N + 1], where each caption begins.
         """
-        order, batch_sizes = _time_major(ptr)
-        order = order.to(words.device)
+        order, batch_sizes = time_major(ptr, words.device)
         if self.embedding is None:
             words = words[order].to(next(self.rnn.parameters()).dtype)
         else:
@@ -101,9 +101,7 @@ class WordEncoder(nn.Module):
         words = F.dropout(words, self.dropout, self.training)
         out = run_bidirectional(self.rnn, words, batch_sizes)  # [W, 2 D]
         both = (out[:, : self.hidden] + out[:, self.hidden :]) / 2
-        place = torch.empty_like(order)
-        place[order] = torch.arange(len(order), device=order.device)
-        return both.index_select(0, place)
+        return both.index_select(0, inverse_order(order))
 
     def _check(self, ids: Tensor) -> None:
         if ids.device.type != "cpu" or not ids.numel():  # elsewhere looking would wait for the device
@@ -114,15 +112,3 @@ class WordEncoder(nn.Module):
                 "word.id", f"has id {int(low) if int(low) < 0 else int(high)} for {self.vocab_size} words",
                 "encode the graphs with the vocabulary the model was built for",
             )  # fmt: skip
-
-
-def _time_major(ptr: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows in the order a packed sequence has them, and its batch sizes; both on the CPU, where it wants them.
-
-    First the first words of all captions, longest caption first, then the second words, and so on.
-    """
-    ptr = ptr.cpu()
-    length, caption = torch.sort(ptr.diff(), descending=True, stable=True)
-    step = torch.arange(int(length[0]) if len(length) else 0)[:, None]  # [T, 1]
-    present = step < length  # [T, N]
-    return (ptr[:-1][caption] + step)[present], present.sum(1)

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
-from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
-from graphvtr.nn.conv.random_walk_gcn_layout import batch_to_ptr
-from graphvtr.nn.conv.random_walk_gcn_walk import DEGREE_EPS, Affinity, Normalization
+from graphvtr.nn.conv.random_walk_gcn import Normalization, RandomWalkGCN
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder
 from graphvtr.nn.levels import LevelEmbeddings
@@ -20,8 +18,10 @@ from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.region_attention import attention_map
 from graphvtr.ops import segment_reduce
+from graphvtr.ops.transition import DEGREE_EPS, Affinity
 
 PRESETS: dict[str, dict[str, Any]] = {
     "no_reasoning": {"normalization": "none"},

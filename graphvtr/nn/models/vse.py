@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
-from graphvtr.nn.encoders.words import _time_major
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.ragged import inverse_order, time_major
 from graphvtr.ops import segment_reduce
 
 
@@ -90,13 +89,10 @@ class VSE(OneVectorModel):
             DataError: ``word.id`` is missing or outside the vocabulary.
         """
         words, ptr = self._words(graph)
-        order, batch_sizes = _time_major(ptr)
-        order = order.to(words.device)
+        order, batch_sizes = time_major(ptr, words.device)
         packed = nn.utils.rnn.PackedSequence(words[order], batch_sizes)
         out = self.rnn(packed)[0].data  # [W, D], the i-th words of all captions side by side
-        place = torch.empty_like(order)
-        place[order] = torch.arange(len(order), device=order.device)
-        return LevelEmbeddings(event=out.index_select(0, place[ptr[1:] - 1]))
+        return LevelEmbeddings(event=out.index_select(0, inverse_order(order)[ptr[1:] - 1]))
 
     def _words(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
         """The vectors of all words [W, word_dim], and where each caption's begin."""

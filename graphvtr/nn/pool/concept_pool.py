@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.batch_norm import batch_norm
-from graphvtr.nn.conv.random_walk_gcn_layout import Layout
+from graphvtr.nn.ragged import Layout
 
 SHARE = 8
 
@@ -82,6 +82,7 @@ def mean_of_top(x: Tensor, ptr: Tensor, share: int = SHARE) -> Tensor:
     if not x.size(0):
         return x.new_zeros(layout.graphs, x.size(1))
     top = (ptr.diff() + share - 1) // share  # [N]
-    ordered = layout.pad(x).sort(1, descending=True).values[:, : int(top.max())]  # zeros past the end come last
+    largest = (layout.nodes + share - 1) // share
+    ordered = layout.pad(x).sort(1, descending=True).values[:, :largest]  # zeros past the end come last
     counted = torch.arange(ordered.size(1), device=x.device) < top[:, None]
     return (ordered * counted[:, :, None]).sum(1) / top.clamp(min=1)[:, None].to(x.dtype)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphvtr.ops._segments import host_ptr
+
 
 @dataclass
 class Group:
@@ -36,7 +38,8 @@ class Group:
 
 def groups(ptr: Tensor, max_rows: int) -> Iterator[Group]:
     """Cover all segments that are not empty; a group has at most ``max_rows`` rows, or one segment."""
-    begins, counts = ptr[:-1].tolist(), ptr.diff().tolist()
+    host = host_ptr(ptr)
+    begins, counts = host[:-1].tolist(), host.diff().tolist()
     order = sorted((segment for segment, count in enumerate(counts) if count), key=counts.__getitem__)
     first = 0
     while first < len(order):

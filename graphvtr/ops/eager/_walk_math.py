@@ -8,8 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Below it, softplus is the exponential to the last bit.
-_EXPONENTIAL = -40.0
+from graphvtr.ops.transition import (
+    EXPONENTIAL,
+    affinity_of,
+    guard_degree,
+    in_log_space,
+    inverse_root,
+    log_affinity,
+    transition_matrix,
+)
 
 
 @dataclass(frozen=True)
@@ -20,53 +27,27 @@ class Walk:
     affinity: str
     steps: int
     eps: float
+    shift: Tensor | None = None
 
     def logits(self, f: Tensor, t: Tensor) -> Tensor:
-        """L = A + A^T with A = phi theta^T: one product for both terms of Eq 1."""
+        """L = A + A^T + s with A = phi theta^T: one product for both terms of Eq 1."""
         a = torch.bmm(f, t.transpose(1, 2))
-        return a + a.transpose(1, 2)
-
-    @property
-    def in_log_space(self) -> bool:
-        """Whether P is an exponential of differences of log R: nothing overflows, and no degree underflows."""
-        return self.affinity != "dot" and self.normalization != "row"
-
-    def log_weights(self, logits: Tensor) -> Tensor:
-        """log R from L, for positive R."""
-        if self.affinity == "exp":
-            return logits
-        bounded = logits.clamp(min=_EXPONENTIAL)
-        return F.softplus(bounded).log_() + (logits - bounded)
+        logits = a + a.transpose(1, 2)
+        return logits if self.shift is None else logits.add_(self.shift)
 
     def folds(self, x: Tensor) -> bool:
         """Whether the power of P costs less than further products with x."""
         return x.size(1) <= x.size(2)
 
-    def weights(self, logits: Tensor) -> Tensor:
-        """R from L."""
-        if self.affinity == "dot":
-            return logits
-        return F.softplus(logits) if self.affinity == "softplus" else logits.exp()
-
     def matrix(self, logits: Tensor) -> Tensor:
         """P from L."""
-        if self.in_log_space:
-            log = self.log_weights(logits)
-            if self.normalization == "random_walk":
-                return torch.softmax(log, -1)
-            half = torch.logsumexp(log, -1, keepdim=True) / 2
-            return (log - half - half.transpose(1, 2)).exp_()
-        weight = self.weights(logits)
-        if self.normalization == "row":
-            return weight / logits.size(1)
-        scale = self.degree_scale(weight.sum(-1, keepdim=True))
-        return weight * scale if self.normalization == "random_walk" else weight * scale * scale.transpose(1, 2)
+        return transition_matrix(logits, None, None, self.normalization, self.affinity, self.eps)
 
     def degree_scale(self, degree: Tensor) -> Tensor:
         """1 / D or |D|^-1/2, degrees kept away from 0."""
         if self.normalization == "symmetric":
-            return degree.abs().clamp_(min=self.eps).rsqrt_()
-        return torch.where(degree < 0, degree.clamp(max=-self.eps), degree.clamp(min=self.eps)).reciprocal_()
+            return inverse_root(degree, self.eps)
+        return guard_degree(degree, self.eps).reciprocal_()
 
     def degree_gradient(self, grad_scale: Tensor, degree: Tensor, scale: Tensor) -> Tensor:
         """From the gradient of :meth:`degree_scale` to that of the degree: 0 where it was kept away from 0."""
@@ -105,9 +86,9 @@ class Walk:
 
     def matrix_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
         """From the gradient of P to that of L."""
-        if self.in_log_space:
+        if in_log_space(self.normalization, self.affinity):
             return self._log_space_gradient(grad, logits)
-        weight = self.weights(logits)
+        weight = affinity_of(logits, self.affinity)
         if self.normalization == "row":
             grad = grad / logits.size(1)
         else:
@@ -126,7 +107,7 @@ class Walk:
         return grad * (torch.sigmoid(logits) if self.affinity == "softplus" else weight)
 
     def _log_space_gradient(self, grad: Tensor, logits: Tensor) -> Tensor:
-        softmax = torch.softmax(self.log_weights(logits), -1)
+        softmax = torch.softmax(log_affinity(logits, self.affinity), -1)
         if self.normalization == "random_walk":
             result = softmax * (grad - (grad * softmax).sum(-1, keepdim=True))
         else:
@@ -135,7 +116,7 @@ class Walk:
             result = mixed + grad_total * softmax
         if self.affinity == "exp":
             return result
-        bounded = logits.clamp(min=_EXPONENTIAL)
+        bounded = logits.clamp(min=EXPONENTIAL)
         return result * torch.sigmoid(bounded).div_(F.softplus(bounded))  # 1 below: there log R = L
 
 

@@ -17,18 +17,16 @@ _GROUP_ELEMENTS = 1 << 23
 
 
 def forward(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float,
 ) -> Tensor:  # fmt: skip
     """What has walked, like x."""
     rows, ptr = _existing(ptr, mask)
-    out, walk = (
-        torch.zeros_like(x) if rows is not None else torch.empty_like(x),
-        Walk(normalization, affinity, steps, eps),
-    )
+    walk = _walk(shift, x, normalization, affinity, steps, eps)
+    out = torch.zeros_like(x) if rows is not None else torch.empty_like(x)
     for group in _groups(ptr, rows, phi):
         f, t, y = (group.take(value).to(accumulate_dtype(x.dtype)) for value in (phi, theta, x))
-        if _is_low_rank(group, f.size(2), y.size(2), affinity):
+        if _is_low_rank(group, f.size(2), y.size(2), walk):
             group.put(out, low_rank_walk(f, t, y, walk))
             continue
         matrix = walk.matrix(walk.logits(f, t))
@@ -42,26 +40,34 @@ def forward(
 
 
 def backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Gradients of phi, theta and x."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of phi, theta, x and the shift."""
     rows, ptr = _existing(ptr, mask)
-    walk, dtype = Walk(normalization, affinity, steps, eps), accumulate_dtype(x.dtype)
+    walk, dtype = _walk(shift, x, normalization, affinity, steps, eps), accumulate_dtype(x.dtype)
+    grad_shift = x.new_zeros((), dtype=dtype)
     results = tuple(torch.zeros_like(v) if rows is not None else torch.empty_like(v) for v in (phi, theta, x))
     for group in _groups(ptr, rows, phi):
         f, t, y, g = (group.take(value).to(dtype) for value in (phi, theta, x, grad))
-        if _is_low_rank(group, f.size(2), y.size(2), affinity):
+        if _is_low_rank(group, f.size(2), y.size(2), walk):
             for result, gradient in zip(results, low_rank_backward(g, f, t, y, walk), strict=True):
                 group.put(result, gradient)
             continue
         logits = walk.logits(f, t)
         back, flow, grad_matrix = walk.product_gradients(g, walk.matrix(logits), y)
         grad_logits = walk.matrix_gradient(grad_matrix, logits)
+        if shift is not None:
+            grad_shift += grad_logits.sum()
         sides = grad_logits + grad_logits.transpose(1, 2)
         for result, small, wide in zip(results, (sides, sides, back), (t, f, flow), strict=True):
             group.product(result, small, wide)
-    return results[0], results[1], results[2]
+    return results[0], results[1], results[2], grad_shift.to(x.dtype)
+
+
+def _walk(shift: Tensor | None, x: Tensor, normalization: str, affinity: str, steps: int, eps: float) -> Walk:
+    wide = None if shift is None else shift.to(accumulate_dtype(x.dtype))
+    return Walk(normalization, affinity, steps, eps, wide)
 
 
 def _existing(ptr: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor]:
@@ -80,7 +86,7 @@ def _groups(ptr: Tensor, rows: Tensor | None, phi: Tensor) -> list[Group]:
     return found
 
 
-def _is_low_rank(group: Group, key_width: int, width: int, affinity: str) -> bool:
+def _is_low_rank(group: Group, key_width: int, width: int, walk: Walk) -> bool:
     """Whether two products through the dk features cost less than the n x n matrix: by count of multiplications."""
     n = group.length
-    return affinity == "dot" and 4 * n * key_width * width < n * n * (key_width + width)
+    return walk.affinity == "dot" and walk.shift is None and 4 * n * key_width * width < n * n * (key_width + width)

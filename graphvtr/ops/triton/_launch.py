@@ -11,6 +11,22 @@ from graphvtr._optional import optional_import
 triton = optional_import("triton", "dev", "the triton backend")
 tl = optional_import("triton.language", "dev", "the triton backend")
 
+#: Triton's interpreter multiplies the bits of bfloat16: there factors are rounded, then widened.
+WIDEN = tl.constexpr(bool(triton.knobs.runtime.interpret))
+
+
+@triton.jit
+def product(a, b):
+    """``a @ b``: in the narrower precision of the two, float32 at most, summed in float32."""
+    if a.dtype != b.dtype:
+        if a.dtype == tl.float32:
+            a = a.to(b.dtype)
+        else:
+            b = b.to(a.dtype)
+    if WIDEN:
+        a, b = a.to(tl.float32), b.to(tl.float32)
+    return tl.dot(a, b, input_precision="tf32x3")
+
 
 def accumulator(dtype: torch.dtype) -> Any:
     """float64 for float64, else float32."""

@@ -9,20 +9,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphvtr.ops._segments import longest
 from graphvtr.ops.eager import complete_graph_walk as eager
-from graphvtr.ops.triton._launch import block_of, tl, triton
+from graphvtr.ops.triton._launch import block_of, product, tl, triton
 
 #: The largest graph whose matrices a program holds; larger ones go to the torch backend.
 MAX_NODES = 64
-BLOCK_D = 64
+BLOCK_D = 32
+#: Sizes are numbers like any other: no variant of a kernel for those that 16 divides, or for 1.
+SIZES = ("key_width", "width", "eps", "steps")
 
 
 @triton.jit
-def load_rows(x, begin, n, start, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
-    """Columns ``start``.. of the graph's rows as a float32 tile, 0 outside."""
+def load_rows(x, begin, alive, start, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
+    """Columns ``start``.. of the graph's rows as a tile, 0 outside."""
     row, column = tl.arange(0, NODES), start + tl.arange(0, BLOCK)
-    inside = (row < n)[:, None] & (column < width)[None, :]
-    return tl.load(x + (begin + row)[:, None] * width + column[None, :], mask=inside, other=0.0).to(tl.float32)
+    inside = alive[:, None] & (column < width)[None, :]
+    return tl.load(x + (begin + row)[:, None] * width + column[None, :], mask=inside, other=0.0)
 
 
 @triton.jit
@@ -33,14 +36,29 @@ def store_rows(x, value, begin, n, start, width, NODES: tl.constexpr, BLOCK: tl.
 
 
 @triton.jit
-def logits_of(phi, theta, begin, n, width, NODES: tl.constexpr, BLOCK: tl.constexpr):
-    """L = A + A^T with A = phi theta^T."""
+def graph_of(ptr, mask, NODES: tl.constexpr, MASKED: tl.constexpr):
+    """Where the program's graph begins, its rows, and which of them are nodes."""
+    graph, row = tl.program_id(0).to(tl.int64), tl.arange(0, NODES)
+    begin = tl.load(ptr + graph).to(tl.int64)
+    n = (tl.load(ptr + graph + 1).to(tl.int64) - begin).to(tl.int32)
+    alive = row < n
+    if MASKED:
+        alive = alive & (tl.load(mask + begin + row, mask=alive, other=0) != 0)
+    return begin, n, alive
+
+
+@triton.jit
+def logits_of(phi, theta, shift, begin, alive, width, SHIFTED: tl.constexpr, NODES: tl.constexpr, BLOCK: tl.constexpr):
+    """L = A + A^T + s with A = phi theta^T."""
     a = tl.zeros([NODES, NODES], tl.float32)
     for start in range(0, width, BLOCK):
-        f = load_rows(phi, begin, n, start, width, NODES, BLOCK)
-        t = load_rows(theta, begin, n, start, width, NODES, BLOCK)
-        a += tl.dot(f, tl.trans(t), input_precision="tf32x3")
-    return a + tl.trans(a)
+        f = load_rows(phi, begin, alive, start, width, NODES, BLOCK)
+        t = load_rows(theta, begin, alive, start, width, NODES, BLOCK)
+        a += product(f, tl.trans(t))
+    logits = a + tl.trans(a)
+    if SHIFTED:
+        logits += tl.load(shift).to(tl.float32)
+    return logits
 
 
 @triton.jit
@@ -145,109 +163,99 @@ def matrix_gradient(grad, logits, valid, n, eps, NORMALIZATION: tl.constexpr, AF
     return tl.where(valid, result, 0.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def forward_kernel(
-    phi, theta, x, ptr, out, key_width, width, eps,
-    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, STEPS: tl.constexpr, NODES: tl.constexpr, BLOCK: tl.constexpr,
+    phi, theta, x, ptr, mask, shift, out, key_width, width, eps, steps,
+    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, MASKED: tl.constexpr, SHIFTED: tl.constexpr,
+    NODES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    graph, row = tl.program_id(0).to(tl.int64), tl.arange(0, NODES)
-    begin = tl.load(ptr + graph).to(tl.int64)
-    n = (tl.load(ptr + graph + 1).to(tl.int64) - begin).to(tl.int32)
-    valid = (row < n)[:, None] & (row < n)[None, :]
-    logits = logits_of(phi, theta, begin, n, key_width, NODES, BLOCK)
-    matrix = matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
+    begin, n, alive = graph_of(ptr, mask, NODES, MASKED)
+    valid, count = alive[:, None] & alive[None, :], tl.sum(alive.to(tl.int32), axis=0)
+    logits = logits_of(phi, theta, shift, begin, alive, key_width, SHIFTED, NODES, BLOCK)
+    matrix = matrix_of(logits, valid, count, eps, NORMALIZATION, AFFINITY)
     power = matrix
-    for _ in tl.static_range(STEPS - 1):
-        power = tl.dot(power, matrix, input_precision="tf32x3")
+    for _ in range(steps - 1):
+        power = product(power, matrix)
     for start in range(0, width, BLOCK):
-        rows = load_rows(x, begin, n, start, width, NODES, BLOCK)
-        store_rows(out, tl.dot(power, rows, input_precision="tf32x3"), begin, n, start, width, NODES, BLOCK)
+        rows = load_rows(x, begin, alive, start, width, NODES, BLOCK)
+        store_rows(out, product(power, rows), begin, n, start, width, NODES, BLOCK)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def backward_kernel(
-    grad, phi, theta, x, ptr, grad_phi, grad_theta, grad_x, key_width, width, eps,
-    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, STEPS: tl.constexpr, NODES: tl.constexpr, BLOCK: tl.constexpr,
+    grad, phi, theta, x, ptr, mask, shift, grad_phi, grad_theta, grad_x, grad_shift, key_width, width, eps, steps,
+    NORMALIZATION: tl.constexpr, AFFINITY: tl.constexpr, MASKED: tl.constexpr, SHIFTED: tl.constexpr,
+    NODES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    graph, row = tl.program_id(0).to(tl.int64), tl.arange(0, NODES)
-    begin = tl.load(ptr + graph).to(tl.int64)
-    n = (tl.load(ptr + graph + 1).to(tl.int64) - begin).to(tl.int32)
-    valid = (row < n)[:, None] & (row < n)[None, :]
-    logits = logits_of(phi, theta, begin, n, key_width, NODES, BLOCK)
-    matrix = matrix_of(logits, valid, n, eps, NORMALIZATION, AFFINITY)
-    back = tl.trans(matrix)
+    begin, n, alive = graph_of(ptr, mask, NODES, MASKED)
+    valid, count = alive[:, None] & alive[None, :], tl.sum(alive.to(tl.int32), axis=0)
+    logits = logits_of(phi, theta, shift, begin, alive, key_width, SHIFTED, NODES, BLOCK)
+    back = tl.trans(matrix_of(logits, valid, count, eps, NORMALIZATION, AFFINITY))
     power_back = back
-    for _ in tl.static_range(STEPS - 1):
-        power_back = tl.dot(back, power_back, input_precision="tf32x3")
+    for _ in range(steps - 1):
+        power_back = product(back, power_back)
     of_power = tl.zeros([NODES, NODES], tl.float32)
     for start in range(0, width, BLOCK):
-        flow = load_rows(grad, begin, n, start, width, NODES, BLOCK)
-        rows = load_rows(x, begin, n, start, width, NODES, BLOCK)
-        of_power += tl.dot(flow, tl.trans(rows), input_precision="tf32x3")
-        store_rows(grad_x, tl.dot(power_back, flow, input_precision="tf32x3"), begin, n, start, width, NODES, BLOCK)
+        flow = load_rows(grad, begin, alive, start, width, NODES, BLOCK)
+        rows = load_rows(x, begin, alive, start, width, NODES, BLOCK)
+        of_power += product(flow, tl.trans(rows))
+        store_rows(grad_x, product(power_back, flow), begin, n, start, width, NODES, BLOCK)
     of_matrix = tl.zeros([NODES, NODES], tl.float32)
-    for taken in tl.static_range(STEPS - 1):  # P^(t + 1) = P^t P, t = STEPS - 1, ..., 1
+    for taken in range(steps - 1):  # P^(t + 1) = P^t P, t = steps - 1, ..., 1
         lower = back
-        for _ in tl.static_range(STEPS - 2 - taken):
-            lower = tl.dot(back, lower, input_precision="tf32x3")
-        of_matrix += tl.dot(lower, of_power, input_precision="tf32x3")
-        of_power = tl.dot(of_power, back, input_precision="tf32x3")
-    of_logits = matrix_gradient(of_matrix + of_power, logits, valid, n, eps, NORMALIZATION, AFFINITY)
+        for _ in range(steps - 2 - taken):
+            lower = product(back, lower)
+        of_matrix += product(lower, of_power)
+        of_power = product(of_power, back)
+    of_logits = matrix_gradient(of_matrix + of_power, logits, valid, count, eps, NORMALIZATION, AFFINITY)
+    if SHIFTED:
+        tl.store(grad_shift + tl.program_id(0), tl.sum(tl.sum(of_logits, axis=1), axis=0))
     sides = of_logits + tl.trans(of_logits)
     for start in range(0, key_width, BLOCK):
-        f = load_rows(phi, begin, n, start, key_width, NODES, BLOCK)
-        t = load_rows(theta, begin, n, start, key_width, NODES, BLOCK)
-        store_rows(grad_phi, tl.dot(sides, t, input_precision="tf32x3"), begin, n, start, key_width, NODES, BLOCK)
-        store_rows(grad_theta, tl.dot(sides, f, input_precision="tf32x3"), begin, n, start, key_width, NODES, BLOCK)
+        f = load_rows(phi, begin, alive, start, key_width, NODES, BLOCK)
+        t = load_rows(theta, begin, alive, start, key_width, NODES, BLOCK)
+        store_rows(grad_phi, product(sides, t), begin, n, start, key_width, NODES, BLOCK)
+        store_rows(grad_theta, product(sides, f), begin, n, start, key_width, NODES, BLOCK)
 
 
 def forward(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float,
 ) -> Tensor:  # fmt: skip
     """What has walked, like x."""
-    nodes = _padded_nodes(ptr, mask)
+    nodes = _padded_nodes(ptr)
     if nodes == 0:
-        return eager.forward(phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+        return eager.forward(phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
     phi, theta, x, ptr = (value.contiguous() for value in (phi, theta, x, ptr))
     out = torch.empty_like(x)
     forward_kernel[(ptr.size(0) - 1,)](
-        phi,
-        theta,
-        x,
-        ptr,
-        out,
-        phi.size(1),
-        x.size(1),
-        eps,
-        normalization,
-        affinity,
-        steps,
-        nodes,
-        BLOCK_D,
-        num_warps=4,
-    )
+        phi, theta, x, ptr, x if mask is None else mask.contiguous(), x if shift is None else shift, out,
+        phi.size(1), x.size(1), eps, steps, normalization, affinity, mask is not None, shift is not None,
+        nodes, BLOCK_D, num_warps=4,
+    )  # fmt: skip
     return out
 
 
 def backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None,
+    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
     normalization: str, affinity: str, steps: int, eps: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """Gradients of phi, theta and x."""
-    nodes = _padded_nodes(ptr, mask)
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Gradients of phi, theta, x and the shift."""
+    nodes = _padded_nodes(ptr)
     if nodes == 0:
-        return eager.backward(grad, phi, theta, x, ptr, mask, normalization, affinity, steps, eps)
+        return eager.backward(grad, phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
     grad, phi, theta, x, ptr = (value.contiguous() for value in (grad, phi, theta, x, ptr))
     grad_phi, grad_theta, grad_x = torch.empty_like(phi), torch.empty_like(theta), torch.empty_like(x)
+    grad_shift = x.new_zeros(ptr.size(0) - 1, dtype=torch.float32)
     backward_kernel[(ptr.size(0) - 1,)](
-        grad, phi, theta, x, ptr, grad_phi, grad_theta, grad_x, phi.size(1), x.size(1), eps,
-        normalization, affinity, steps, nodes, BLOCK_D, num_warps=8,
+        grad, phi, theta, x, ptr, x if mask is None else mask.contiguous(), x if shift is None else shift,
+        grad_phi, grad_theta, grad_x, grad_shift, phi.size(1), x.size(1), eps, steps,
+        normalization, affinity, mask is not None, shift is not None, nodes, BLOCK_D, num_warps=8,
     )  # fmt: skip
-    return grad_phi, grad_theta, grad_x
+    return grad_phi, grad_theta, grad_x, grad_shift.sum().to(x.dtype)
 
 
-def _padded_nodes(ptr: Tensor, mask: Tensor | None) -> int:
+def _padded_nodes(ptr: Tensor) -> int:
     """Rows of a tile that holds the largest graph; 0 for what the kernels do not do."""
-    largest = int(ptr.diff().max()) if ptr.size(0) > 1 and mask is None else 0
+    largest = longest(ptr)
     return block_of(largest, least=16) if 0 < largest <= MAX_NODES else 0

@@ -12,6 +12,7 @@ from torch_geometric.explain import Explainer, GNNExplainer
 
 from graphvtr.errors import DataError
 from graphvtr.nn import DenseRandomWalkGCN, RandomWalkGCN, RandomWalkGCNConv
+from graphvtr.nn.conv import random_walk_gcn
 
 D = 6
 COUNTS = [3, 0, 5, 1, 4, 0]  # regions a frame
@@ -238,7 +239,7 @@ def test_rows_of_the_walk_sum_to_one(affinity: str, scale: float) -> None:
     x = torch.randn(sum(COUNTS), D) * scale
     dense, mask = pad(x, COUNTS)
     edge_index = complete_edges(COUNTS)
-    _, (_, weights) = gcn.layers[0](x, edge_index, return_transition=True)
+    _, (_, weights) = gcn.layers[0](x, edge_index, return_attention_weights=True)
     sparse = torch.zeros(sum(COUNTS)).index_add(0, edge_index[1], weights)
     for matrix in (gcn.transition(x, ptr=make_ptr(COUNTS)), gcn.transition(dense, mask=mask)):
         assert (matrix >= 0).all()
@@ -281,7 +282,7 @@ def test_three_transitions_agree(affinity: str, normalization: str) -> None:
     gcn = RandomWalkGCN(D, affinity=affinity, normalization=normalization, location=True).double()
     x, box = torch.randn(sum(COUNTS), D, dtype=torch.float64), boxes(sum(COUNTS))
     edge_index = complete_edges(COUNTS)
-    out, (edges, weights) = gcn.layers[0](x, edge_index, box=box, return_transition=True)
+    out, (edges, weights) = gcn.layers[0](x, edge_index, box=box, return_attention_weights=True)
     assert edges is edge_index
     whole = torch.zeros(len(x), len(x), dtype=x.dtype)
     whole[edge_index[1], edge_index[0]] = weights
@@ -407,7 +408,10 @@ def test_no_reasoning_has_no_parameters() -> None:
     assert list(gcn.parameters()) == []
     assert torch.equal(gcn(x), x)
     assert torch.equal(gcn(x[0], complete_edges([4])), x[0])
-    for call in (lambda: gcn.transition(x), lambda: gcn.layers[0](x[0], complete_edges([4]), return_transition=True)):
+    for call in (
+        lambda: gcn.transition(x),
+        lambda: gcn.layers[0](x[0], complete_edges([4]), return_attention_weights=True),
+    ):
         with pytest.raises(DataError, match="no transition matrix"):
             call()
 
@@ -454,7 +458,7 @@ def test_explainer_masks_the_edges_as_given() -> None:
     """A mask over the edges takes messages away, whatever order the edges come in."""
     conv = RandomWalkGCNConv(D).double()
     x, edge_index = torch.randn(5, D, dtype=torch.float64), complete_edges([3, 2])
-    _, (_, matrix) = conv(x, edge_index, return_transition=True)
+    _, (_, matrix) = conv(x, edge_index, return_attention_weights=True)
     kept = torch.arange(13) % 3 > 0
     conv.explain, conv._edge_mask, conv._apply_sigmoid = True, kept.double(), False
     conv._loop_mask = torch.ones(13, dtype=torch.bool)
@@ -479,10 +483,43 @@ def test_compiles() -> None:
     torch.testing.assert_close(whole(x, mask=mask), gcn(x, mask=mask))
     (compiled,) = torch.autograd.grad(whole(x).square().sum(), x)
     torch.testing.assert_close(compiled, torch.autograd.grad(gcn(x).square().sum(), x)[0])
-    ragged = torch.compile(RandomWalkGCN(D, affinity="exp"), fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(ragged(x[0], ptr=make_ptr([4, 0, 1])), ragged._orig_mod(x[0], ptr=make_ptr([4, 0, 1])))
+    for affinity in AFFINITIES:
+        ragged = torch.compile(RandomWalkGCN(D, affinity=affinity), fullgraph=True, backend="aot_eager")
+        ptr = make_ptr([4, 0, 1])
+        torch.testing.assert_close(ragged(x[0], ptr=ptr), ragged._orig_mod(x[0], ptr=ptr))
     for graph in ({"ptr": make_ptr([4, 0, 1])}, {"edge_index": complete_edges([4, 0, 1])}):
         torch.testing.assert_close(torch.compile(gcn, backend="aot_eager")(x[0], **graph), gcn(x[0], **graph))
+
+
+@pytest.mark.parametrize("options", list(OPTIONS))
+def test_default_options_run_on_the_op(options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but a layer with boxes, whose scores stand in a matrix already."""
+    calls = []
+    whole = random_walk_gcn.complete_graph_walk
+    monkeypatch.setattr(random_walk_gcn, "complete_graph_walk", lambda *args: calls.append(1) or whole(*args))
+    gcn = RandomWalkGCN(D, **OPTIONS[options])
+    run(gcn, "ptr", torch.randn(sum(COUNTS), D), boxes(sum(COUNTS), torch.float32))
+    assert len(calls) == (0 if gcn.layers[0].location else gcn.num_layers)
+
+
+@pytest.mark.parametrize("path", ["ptr", "dense"])
+@pytest.mark.parametrize("options", list(OPTIONS))
+def test_message_passing_when_asked(options: str, path: str) -> None:
+    gcn = RandomWalkGCN(D, **OPTIONS[options]).double()
+    x, box = torch.randn(sum(COUNTS), D, dtype=torch.float64), boxes(sum(COUNTS))
+    expected = run(gcn, path, x, box)
+    seen: list[Tensor] = []
+    for layer in gcn.layers:
+        layer.register_propagate_forward_hook(lambda module, inputs, out: seen.append(out))
+    torch.testing.assert_close(run(gcn, path, x, box), expected)
+    assert len(seen) >= gcn.num_layers
+
+
+def test_misspelt_options_are_named() -> None:
+    with pytest.raises(TypeError, match=r"RandomWalkGCN\.__init__.*'num_layer'"):
+        RandomWalkGCN(D, num_layer=2)
+    with pytest.raises(TypeError, match=r"RandomWalkGCNConv\.__init__.*'num_step'"):
+        RandomWalkGCNConv(D, num_step=2)
 
 
 def test_repr() -> None:
@@ -525,7 +562,7 @@ X, PTR, EDGES = torch.zeros(4, D), torch.tensor([0, 4]), torch.zeros(2, 1, dtype
         ({"x": X[None], "ptr": PTR}, "x: has shape"),
         ({"x": X, "edge_index": EDGES.float()}, "edge_index: is torch.float32"),
         ({"x": X, "edge_index": EDGES[0]}, "edge_index: is torch.int64 of shape"),
-        ({"x": X, "edge_index": EDGES, "mask": torch.ones(1, 4).bool()}, "not used with edge_index"),
+        ({"x": X, "edge_index": EDGES, "mask": torch.ones(1, 4).bool()}, "mask: comes with edge_index"),
         ({"x": X, "edge_index": EDGES, "temporal_edge_index": EDGES}, "temporal_edge_index: is not used"),
         ({"x": X, "ptr": PTR, "temporal_edge_index": EDGES}, "comes without edge_index"),
     ],

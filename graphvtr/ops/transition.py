@@ -1,4 +1,4 @@
-"""Transition matrices of ViSERN's random walk, over dense scores and over edges."""
+"""From scores to transition probabilities, the formula of ViSERN's walk: over pairs of nodes and over edges."""
 
 from __future__ import annotations
 
@@ -9,28 +9,25 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops import segment_reduce, segment_softmax
+from graphvtr.ops.segment_reduce import segment_reduce
+from graphvtr.ops.segment_softmax import segment_softmax
 
-Normalization = Literal["random_walk", "symmetric", "row", "none"]
+Normalization = Literal["random_walk", "symmetric", "row"]
 Affinity = Literal["dot", "softplus", "exp"]
-NORMALIZATIONS = ("random_walk", "symmetric", "row", "none")
-AFFINITIES = ("dot", "softplus", "exp")
+NORMALIZATIONS, AFFINITIES = ("random_walk", "symmetric", "row"), ("dot", "softplus", "exp")
 
-#: Degrees under ``affinity="dot"`` are kept this far from 0.
+#: Degrees under ``affinity="dot"`` are kept this far from 0, with their sign.
 DEGREE_EPS = 1e-6
 #: Below it softplus(r) is exp(r) to the last bit of a float64, and its logarithm r.
-_EXPONENTIAL = -40.0
+EXPONENTIAL = -40.0
 
 
-def check_options(normalization: str, affinity: str, num_steps: int, eps: float) -> None:
-    """Raise DataError unless these are options of the walk."""
-    for name, value, known in (("normalization", normalization, NORMALIZATIONS), ("affinity", affinity, AFFINITIES)):
-        if value not in known:
-            raise DataError(name, f"is '{value}'", f"use one of {', '.join(known)}")
-    if num_steps < 1:
-        raise DataError("num_steps", f"is {num_steps}", "give 1 or more")
-    if eps <= 0:
-        raise DataError("eps", f"is {eps}", "give a positive number")
+def check_walk_options(normalization: str, affinity: str) -> None:
+    """Raise DataError unless both are known."""
+    if normalization not in NORMALIZATIONS:
+        raise DataError("normalization", f"is '{normalization}'", f"use one of {', '.join(NORMALIZATIONS)}")
+    if affinity not in AFFINITIES:
+        raise DataError("affinity", f"is '{affinity}'", f"use one of {', '.join(AFFINITIES)}")
 
 
 def transition_matrix(
@@ -64,15 +61,15 @@ def transition_matrix(
     """
     score = _widen(score)
     outside = _outside(rows, columns)
-    if affinity == "dot" or normalization == "row":
-        matrix = _mask(_affinity(score, affinity), outside, 0.0)
+    if not in_log_space(normalization, affinity):
+        matrix = _mask(affinity_of(score, affinity), outside, 0.0)
         if normalization == "row":
             count = score.size(-1) if columns is None else columns.sum(-1).clamp(min=1)[..., None, None]
             return matrix / count
         degree = matrix.sum(-1, keepdim=True)
         if normalization == "random_walk":
             return matrix / guard_degree(degree, eps)
-        return matrix * _inverse_root(degree, eps) * _inverse_root(matrix.sum(-2, keepdim=True), eps)
+        return matrix * inverse_root(degree, eps) * inverse_root(matrix.sum(-2, keepdim=True), eps)
     # a quarter of the lowest number instead of -inf: a row without nodes stays finite, and so does its gradient
     log = _mask(log_affinity(score, affinity), outside, torch.finfo(score.dtype).min / 4)
     if normalization == "random_walk":
@@ -90,8 +87,9 @@ def edge_transition(
     normalization: str = "random_walk",
     affinity: str = "dot",
     eps: float = DEGREE_EPS,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """The same over edges: row i are the edges into node i, column j those out of node j.
+    r"""The same over edges: row i are the edges into node i, column j those out of node j.
 
     Args:
         score: ``[E]``, R of each edge; edges sorted by target.
@@ -102,40 +100,50 @@ def edge_transition(
         normalization: as in :func:`transition_matrix`.
         affinity: as in :func:`transition_matrix`.
         eps: as in :func:`transition_matrix`.
+        weight: ``[E]``, factors of the affinities A, not negative unless the affinity is ``"dot"``; 1 when None.
 
     Returns:
         ``[E]``, P of each edge; float32 for scores of half precision.
     """
     score = _widen(score)
-    if affinity == "dot" or normalization == "row":
-        value = _affinity(score, affinity)
+    if not in_log_space(normalization, affinity):
+        value = affinity_of(score, affinity)
+        value = value if weight is None else value * weight
         if normalization == "row":
             return value / target_ptr.diff()[target]
         degree = segment_reduce(value, target_ptr)[target]
         if normalization == "random_walk":
             return value / guard_degree(degree, eps)
-        by_source, source_ptr = sort_by(source, num_sources)
-        return (
-            value
-            * _inverse_root(degree, eps)
-            * _inverse_root(segment_reduce(value[by_source], source_ptr)[source], eps)
-        )
+        out_degree = segment_reduce(*_by_source(value, source, num_sources))[source]
+        return value * inverse_root(degree, eps) * inverse_root(out_degree, eps)
     log = log_affinity(score, affinity)
+    if weight is not None:  # an edge of weight 0 is none: far below all others, and finite for the gradient's sake
+        lowest = torch.finfo(log.dtype).min / 4
+        log = torch.where(weight > 0, log + torch.where(weight > 0, weight, 1.0).to(log.dtype).log(), lowest)
     if normalization == "random_walk":
         return segment_softmax(log, target_ptr)
-    by_source, source_ptr = sort_by(source, num_sources)
-    out_degree = _log_sum_exp(log[by_source], source_ptr)[source]
+    out_degree = _log_sum_exp(*_by_source(log, source, num_sources))[source]
     return (log - (_log_sum_exp(log, target_ptr)[target] + out_degree) / 2).exp()
 
 
-def walk(matrix: Tensor, x: Tensor, num_steps: int) -> Tensor:
-    """``matrix`` to the power ``num_steps`` times ``x`` [..., n, d], in the cheaper order."""
-    matrix = matrix.to(x.dtype)
-    if num_steps > 1 and x.size(-2) < x.size(-1):  # a product of two n x n beats one with d-wide features
-        return torch.linalg.matrix_power(matrix, num_steps) @ x
-    for _ in range(num_steps):
-        x = matrix @ x
-    return x
+def in_log_space(normalization: str, affinity: str) -> bool:
+    """Whether P is an exponential of differences of log A: nothing overflows, and no degree underflows."""
+    return affinity != "dot" and normalization != "row"
+
+
+def affinity_of(score: Tensor, affinity: str) -> Tensor:
+    """A from R."""
+    if affinity == "dot":
+        return score
+    return F.softplus(score) if affinity == "softplus" else score.exp()
+
+
+def log_affinity(score: Tensor, affinity: str) -> Tensor:
+    """The logarithm of softplus(score) or exp(score), exact where the affinity itself would be 0."""
+    if affinity == "exp":
+        return score
+    bounded = score.clamp(min=EXPONENTIAL)
+    return F.softplus(bounded).log() + (score - bounded)
 
 
 def guard_degree(degree: Tensor, eps: float) -> Tensor:
@@ -144,28 +152,15 @@ def guard_degree(degree: Tensor, eps: float) -> Tensor:
     return torch.where(degree.abs() < eps, sign, degree)
 
 
-def log_affinity(score: Tensor, affinity: str) -> Tensor:
-    """The logarithm of softplus(score) or exp(score), exact where the affinity itself would be 0."""
-    if affinity == "exp":
-        return score
-    bounded = score.clamp(min=_EXPONENTIAL)
-    return F.softplus(bounded).log() + (score - bounded)
-
-
-def sort_by(index: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The stable order that sorts ``index`` [E], and where each of its ``size`` values then begins [size + 1]."""
-    values, order = torch.sort(index, stable=True)
-    return order, torch.searchsorted(values, torch.arange(size + 1, device=index.device))
-
-
-def _affinity(score: Tensor, affinity: str) -> Tensor:
-    if affinity == "dot":
-        return score
-    return F.softplus(score) if affinity == "softplus" else score.exp()
-
-
-def _inverse_root(degree: Tensor, eps: float) -> Tensor:
+def inverse_root(degree: Tensor, eps: float) -> Tensor:
+    """:math:`|D|^{-1/2}`, degrees kept ``eps`` away from 0."""
     return degree.abs().clamp(min=eps).rsqrt()
+
+
+def _by_source(value: Tensor, source: Tensor, num_sources: int) -> tuple[Tensor, Tensor]:
+    """The edges' values in the order of their sources, and where each source's begin."""
+    ordered, order = torch.sort(source, stable=True)
+    return value[order], torch.searchsorted(ordered, torch.arange(num_sources + 1, device=source.device))
 
 
 def _log_sum_exp(log: Tensor, ptr: Tensor) -> Tensor:

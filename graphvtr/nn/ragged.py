@@ -1,4 +1,4 @@
-"""How the regions of many frames lie in memory, and how they come to stand side by side."""
+"""How sequences and graphs of any length lie in memory: end to end, side by side, or step by step."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops._segments import check_ptr, check_ptr_values
+from graphvtr.ops._segments import check_ptr, check_ptr_values, host_ptr, longest, remember_host
 
 
 class Layout:
-    """B graphs of up to n nodes, their features as rows ``[R, ...]``.
+    """B graphs (or sequences) of up to n nodes, their features as rows ``[R, ...]``.
 
     Built from a mask, rows are all B * n places, of which some hold no node; built from a pointer, rows are the nodes
     end to end. The places of the latter are worked out once someone wants the graphs side by side.
@@ -82,9 +82,8 @@ class Layout:
     def _find_places(self) -> None:
         """Where the rows of a pointer stand: row r of graph b at ``b * n + r - ptr[b]``."""
         assert self.ptr is not None
-        count = self.ptr.diff()
-        self._nodes = int(count.max()) if self.graphs else 0
-        total = int(self.ptr[-1])
+        count, host = self.ptr.diff(), host_ptr(self.ptr)
+        self._nodes, total = longest(self.ptr), int(host[-1])
         if self.graphs * self._nodes == total:  # no graph is smaller than the largest: the rows are the places
             return
         shift = torch.arange(self.graphs, device=count.device) * self._nodes - self.ptr[:-1]
@@ -107,4 +106,46 @@ def batch_to_ptr(batch: Tensor, num_graphs: int | None = None) -> Tensor:
         raise DataError("batch", "is not sorted", "put the nodes of one graph next to each other")
     if num_graphs is None:
         num_graphs = int(batch[-1]) + 1 if batch.numel() else 0
-    return torch.searchsorted(batch.contiguous(), torch.arange(num_graphs + 1, device=batch.device))
+    ptr = torch.searchsorted(batch.contiguous(), torch.arange(num_graphs + 1, device=batch.device))
+    host = getattr(batch, "_host", None)
+    if host is not None:  # known before the graph moved to its device
+        remember_host(ptr, batch_to_ptr(host, num_graphs))
+    return ptr
+
+
+def time_major(ptr: Tensor, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """The rows in the order a packed sequence has them, and how many sequences have a t-th row.
+
+    First the first rows of all sequences, longest sequence first, then the second rows, and so on.
+
+    Args:
+        ptr: [N + 1], where each sequence begins.
+        device: of the order; that of ``ptr`` when None.
+
+    Returns:
+        ``[R]`` on ``device``, and ``[T]`` on the CPU, where PyTorch's recurrent networks want it.
+    """
+    host = host_ptr(ptr)
+    length, sequence = torch.sort(host.diff(), descending=True, stable=True)
+    step = torch.arange(int(length[0]) if len(length) else 0)[:, None]  # [T, 1]
+    present = step < length  # [T, N]
+    order = (host[:-1][sequence] + step)[present]
+    return order.to(ptr.device if device is None else device, non_blocking=True), present.sum(1)
+
+
+def inverse_order(order: Tensor) -> Tensor:
+    """The permutation that undoes ``order`` [R]: ``x[order][inverse_order(order)]`` is x."""
+    place = torch.empty_like(order)
+    place[order] = torch.arange(order.numel(), device=order.device)
+    return place
+
+
+def first_rows(ptr: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The first ``count`` rows of every sequence [R'], and where each sequence's begin among them [N + 1]."""
+    host = host_ptr(ptr)
+    step = torch.arange(count)
+    rows = (host[:-1, None] + step)[step < host.diff()[:, None]]
+    kept = torch.nn.functional.pad(host.diff().clamp(max=count).cumsum(0), (1, 0))
+    out = kept.to(ptr.device, non_blocking=True)
+    remember_host(out, kept)
+    return rows.to(ptr.device, non_blocking=True), out
