@@ -21,8 +21,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: venv
 	$(BIN)/python -m graphvtr demo --out runs/demo
 
+# in random order, whose seed is printed: `make test ORDER=1234` runs it again
+ORDER ?= default
 test: venv
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p randomly --randomly-seed=$(ORDER)
 
 lint: venv
 	$(BIN)/ruff check .

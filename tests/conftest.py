@@ -4,19 +4,75 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+
+from graphvtr.registry import Registry
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pytest-randomly, where it is installed, shuffles the tests; their random numbers are those of :func:`_seed`."""
+    if hasattr(config.option, "randomly_reset_seed"):
+        config.option.randomly_reset_seed = False
+
+
+def seed_everything() -> None:
+    """The same random state for whatever comes next, in whichever order the tests run."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  what code under test may draw from
+    torch.manual_seed(0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Fixtures of a module or session draw the same numbers whichever test asks for them first."""
+    seed_everything()
 
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:
-    """Every test starts from the same random state."""
-    torch.manual_seed(0)
+    """Every test starts from the same random state, whether or not it is the first to make a shared fixture."""
+    seed_everything()
+
+
+SEEN: dict[str, list[Registry[Any]]] = {}  # module -> its registries
+
+
+def registries() -> list[Registry[Any]]:
+    """Every registry of a module that has been imported so far."""
+    for name in sys.modules.keys() - SEEN.keys():
+        values = list(vars(sys.modules[name]).values()) if name.startswith("graphvtr.") else []
+        SEEN[name] = [value for value in values if isinstance(value, Registry)]
+    return list({id(registry): registry for found in SEEN.values() for registry in found}.values())
+
+
+def is_ours(entry: object) -> bool:
+    """Whether an entry came with the import of one of our modules: such an import happens once, so it stays."""
+    entry = getattr(entry, "func", entry)  # of a partial
+    return getattr(entry, "__module__", type(entry).__module__).startswith("graphvtr.")
+
+
+@pytest.fixture(autouse=True)
+def _registries_as_before() -> Iterator[None]:
+    """What a test registers, replaces or removes (a dataset, a parser, a model) is as before after it."""
+    before = {id(registry): dict(registry._entries) for registry in registries()}
+    yield
+    for registry in registries():
+        kept = {name: entry for name, entry in registry._entries.items() if is_ours(entry)}
+        if (wanted := {**kept, **before.get(id(registry), {})}) != registry._entries:
+            registry._entries.clear()
+            registry._entries.update(wanted)
+    if "graphvtr.datasets.base" in sys.modules:
+        sys.modules["graphvtr.datasets.base"]._run_once.cache_clear()  # a file of datasets registers them again
 
 
 @pytest.fixture(scope="session")

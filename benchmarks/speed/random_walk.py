@@ -15,6 +15,7 @@ the same numbers before anything is timed.
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -28,17 +29,18 @@ from torch_geometric.utils import scatter, softmax
 
 from benchmarks.lib.harness import measure, peak_memory, write_result
 from graphvtr.nn import RandomWalkGCN, RandomWalkGCNConv
+from graphvtr.nn.conv.random_walk_gcn_walk import guard_degree
 
 REGIONS = 36
 PASSES = ("forward", "forward+backward")
 
 
 class Conv1dWalk(nn.Module):
-    """The layer in channels-first convolutions: a random walk (exp, softplus), or rows divided by n (dot)."""
+    """The layer in channels-first convolutions: a random walk, or rows divided by n."""
 
     def __init__(self, layer: RandomWalkGCNConv) -> None:
         super().__init__()
-        self.affinity = layer.affinity
+        self.affinity, self.normalization, self.eps = layer.affinity, layer.normalization, layer.eps
         d, key = layer.in_channels, layer.key_channels
         self.phi, self.theta = nn.Conv1d(d, key, 1), nn.Conv1d(d, key, 1)
         self.g, self.w = nn.Conv1d(d, d, 1, bias=False), nn.Conv1d(d, d, 1, bias=False)
@@ -54,11 +56,10 @@ class Conv1dWalk(nn.Module):
         score = torch.bmm(phi.mT, theta) + torch.bmm(theta.mT, phi)
         if self.affinity == "exp":
             matrix = score.softmax(-1)
-        elif self.affinity == "softplus":
-            matrix = F.softplus(score)
-            matrix = matrix / matrix.sum(-1, keepdim=True)
         else:
-            matrix = score / x.size(1)
+            matrix = F.softplus(score) if self.affinity == "softplus" else score
+            row = self.normalization == "row"
+            matrix = matrix / (x.size(1) if row else guard_degree(matrix.sum(-1, keepdim=True), self.eps))
         walked = torch.bmm(matrix, self.g(v).mT)
         return self.w(walked.mT).mT + x
 
@@ -78,11 +79,10 @@ class EdgeWalk(MessagePassing):
         regions = edge_index.size(1) / len(x)
         if layer.affinity == "exp":
             weight = softmax(score, target, num_nodes=len(x))
-        elif layer.affinity == "softplus":
-            weight = F.softplus(score)
-            weight = weight / scatter(weight, target, dim_size=len(x))[target]
         else:
-            weight = score / regions
+            weight = F.softplus(score) if layer.affinity == "softplus" else score
+            degree = guard_degree(scatter(weight, target, dim_size=len(x)), layer.eps)[target]
+            weight = weight / (regions if layer.normalization == "row" else degree)
         return layer.residual(layer.gcn(self.propagate(edge_index, x=x, weight=weight))) + x
 
     def message(self, x_j: Tensor, weight: Tensor) -> Tensor:
@@ -154,12 +154,7 @@ def contenders(
     if message_bytes <= edge_limit:
         edge_index = complete_edges(graphs, n)
         runs[2] = ("edges", lambda x: edges(x.flatten(0, 1), edge_index).view(x.shape), layer)
-    with torch.no_grad():
-        expected = gcn(x[:1])
-        torch.testing.assert_close(plain(x[:1]), expected, atol=1e-4, rtol=1e-4)
-        if message_bytes <= edge_limit:
-            small = complete_edges(1, n)
-            torch.testing.assert_close(edges(x[0], small), expected[0], atol=1e-4, rtol=1e-4)
+    check_same(gcn, x[:1], message_bytes <= edge_limit)
     for name, call, module in runs:
         if call is None:
             yield name, None, None
@@ -172,6 +167,18 @@ def contenders(
         yield name, forward, with_backward(lambda call=call: call(leaf), leaf, module)
     floor = Floor(graphs, n, d, key)
     yield "floor", floor.forward, floor.both
+
+
+def check_same(gcn: RandomWalkGCN, x: Tensor, with_edges: bool) -> None:
+    """The contenders compute the same, in float64: degrees of ``dot`` near 0 leave few digits to float32."""
+    wide = copy.deepcopy(gcn).double()
+    layer: Any = wide.layers[0]
+    with torch.no_grad():
+        expected = wide(x.double())
+        torch.testing.assert_close(Conv1dWalk(layer).double()(x.double()), expected, atol=1e-9, rtol=1e-9)
+        if with_edges:
+            edges = EdgeWalk(layer)(x[0].double(), complete_edges(1, x.size(1)))
+            torch.testing.assert_close(edges, expected[0], atol=1e-9, rtol=1e-9)
 
 
 def run_case(rows: list[dict[str, Any]], case: dict[str, Any], arguments: argparse.Namespace) -> None:

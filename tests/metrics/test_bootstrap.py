@@ -99,3 +99,15 @@ def test_bad_arguments() -> None:
         resample(ranks_of(torch.ones(2)), samples=0)
     with pytest.raises(DataError, match="level: is 95"):
         percentiles(np.ones(3), 95)
+
+
+def test_intervals_are_of_95_percent_unless_said_otherwise() -> None:
+    ranks = Ranks(torch.arange(1.0, 201.0).double(), None, torch.arange(201))
+    drawn = resample(ranks, samples=500)
+    for name, values in drawn.items():
+        wanted = pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+        assert percentiles(values) == wanted
+        assert bootstrap_intervals(ranks, samples=500)[name] == wanted
+        narrow = bootstrap_intervals(ranks, samples=500, level=0.9)[name]
+        assert narrow == pytest.approx(tuple(np.quantile(values, [0.05, 0.95])))
+    assert percentiles(np.arange(1001.0)) == pytest.approx((25.0, 975.0))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ import torch
 
 from graphvtr.datasets import DATASETS, DataSource
 from graphvtr.errors import DataError
-from graphvtr.metrics import both_directions, first_of_each
+from graphvtr.metrics import RetrievalRanks, both_directions, first_of_each, resample
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, prepare, save_checkpoint
-from graphvtr.tasks.evaluate import encode_texts, encode_videos, evaluate_checkpoint, flat_metrics
+from graphvtr.tasks.evaluate import _scored, encode_texts, encode_videos, evaluate_checkpoint, flat_metrics
 from graphvtr.tasks.report import format_table, to_json
 from graphvtr.text import Vocabulary
 
@@ -97,6 +98,33 @@ def test_same_seed_same_intervals(problem) -> None:
     assert first == again
     assert first.t2v != other.t2v
     assert first.metrics == other.metrics
+
+
+def test_directions_are_drawn_apart() -> None:
+    """Both directions have the same ranks here: drawn with one seed they would have one interval, and their sum
+    twice the spread instead of 1.4 times."""
+    count = 40
+    generator = torch.Generator().manual_seed(1)
+    scores = torch.randn(count, count, generator=generator)
+    scores = scores + scores.T + 3 * torch.eye(count)
+    ranks = RetrievalRanks(torch.arange(count), count, count)
+    ranks.add_positives(scores)
+    ranks.add(scores)
+    t2v, v2t = ranks.ranks()
+    assert torch.equal(t2v.best, v2t.best)
+    options = EvalOptions(samples=400, seed=5)
+    scored = _scored(ranks, options)
+    settings: dict[str, Any] = {"samples": 400, "ks": options.ks, "median": options.median}
+    for found, seed in ((scored.t2v, 5), (scored.v2t, 6)):
+        drawn = resample(t2v, seed=seed, **settings)
+        for name, values in drawn.items():
+            assert found[name] == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+    assert scored.t2v["MnR"] != scored.v2t["MnR"]
+    one_way = resample(t2v, seed=5, **settings)
+    recalls = sum(one_way[f"R@{k}"] for k in options.ks)
+    spread = scored.rsum[1] - scored.rsum[0]
+    low, high = np.quantile(2 * recalls, [0.025, 0.975])
+    assert spread < 0.9 * (high - low)
 
 
 def test_chance(problem) -> None:
