@@ -29,7 +29,7 @@ from torch_geometric.utils import scatter, softmax
 
 from benchmarks.lib.harness import measure, peak_memory, write_result
 from graphvtr.nn import RandomWalkGCN, RandomWalkGCNConv
-from graphvtr.nn.conv.random_walk_gcn_walk import guard_degree
+from graphvtr.ops.transition import guard_degree
 
 REGIONS = 36
 PASSES = ("forward", "forward+backward")
