@@ -31,6 +31,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )  # fmt: skip
     parser.add_argument("--save-scores", type=Path, metavar="FILE.npz", help="write all scores, fused and by level")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--protocol", default="both", choices=("both", "partially_relevant"), help="rank both directions, or sentences "
+        "against whole untrimmed videos (charades_sta, tvr, activitynet with unit=sentence): R@1/5/10/100 and SumR",
+    )  # fmt: skip
     conventions = parser.add_argument_group("conventions", "how published numbers were counted; see the metrics guide")
     conventions.add_argument("--ties", default="pessimistic", choices=("pessimistic", "average", "optimistic"))
     conventions.add_argument("--median", default="plain", choices=("plain", "floor"))
@@ -91,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
     if args.binary is not None:
         return _select(args)
-    names = ("levels", "ties", "median", "mean_rank", "duplicates", "interval_unit", "samples", "seed", "batch_size")
+    names = ("levels", "ties", "median", "mean_rank", "duplicates", "interval_unit", "samples", "seed", "batch_size",
+             "protocol")  # fmt: skip
     options = EvalOptions(block=(args.block[0], args.block[1]), **{name: getattr(args, name) for name in names})
     evaluation = evaluate_checkpoint(
         args.checkpoint, args.data, args.split, source_of(args), options,

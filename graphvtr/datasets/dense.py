@@ -15,6 +15,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph, between
 from graphvtr.video import FeatureStore
 
+UNITS = ("video", "segment", "sentence")
 ACTIVITYNET = {"train": "train.json", "val": "val_1.json", "val_1": "val_1.json", "val_2": "val_2.json"}
 ACTIVITYNET_VIDEOS = {"train": (10_009,), "val": (4917,), "val_1": (4917,), "val_2": (4885,)}
 YOUCOOK2 = {"train": "training", "val": "validation"}
@@ -47,8 +48,9 @@ def activitynet(split: str, source: DataSource) -> RetrievalDataset:
 
     Args:
         split: ``"train"``, ``"val"``, ``"val_1"`` or ``"val_2"``.
-        source: ``root``, ``store`` and the options ``unit`` (``"video"``, or ``"segment"``: one clip and caption a
-            segment), ``max_captions`` and ``duplicate_captions``.
+        source: ``root``, ``store`` and the options ``unit`` (``"video"``; ``"segment"``: one clip and caption a
+            segment; or ``"sentence"``: whole videos, each sentence a caption, for partially relevant retrieval),
+            ``max_captions`` and ``duplicate_captions``.
 
     Raises:
         DataError: unknown split, a missing or malformed file (says what to put where).
@@ -60,7 +62,7 @@ def activitynet(split: str, source: DataSource) -> RetrievalDataset:
     path = need_file(
         root, name, f"put {name} of https://cs.stanford.edu/people/ranjaykrishna/densevid/captions.zip there"
     )
-    return _dense("activitynet", split, source, path, read_activitynet(path), "video", ACTIVITYNET_VIDEOS[split])
+    return dense_dataset("activitynet", split, source, path, read_activitynet(path), "video", ACTIVITYNET_VIDEOS[split])
 
 
 @DATASETS.register("youcook2")
@@ -95,7 +97,7 @@ def youcook2(split: str, source: DataSource) -> RetrievalDataset:
     name = "youcookii_annotations_trainval.json"
     path = need_file(root, name, f"put {name} of http://youcook2.eecs.umich.edu there")
     segments = read_youcook2(path, YOUCOOK2[split])
-    return _dense("youcook2", split, source, path, segments, "segment", YOUCOOK2_SEGMENTS[split])
+    return dense_dataset("youcook2", split, source, path, segments, "segment", YOUCOOK2_SEGMENTS[split])
 
 
 def read_activitynet(path: Path) -> dict[str, list[Segment]]:
@@ -155,7 +157,7 @@ def _segment(time: object, sentence: object, where: str) -> Segment:
     return Segment(min(time), max(time), one_line(sentence, where))  # a few of ActivityNet's stand the wrong way round
 
 
-def _dense(
+def dense_dataset(
     name: str,
     split: str,
     source: DataSource,
@@ -164,13 +166,18 @@ def _dense(
     unit: str,
     official: tuple[int, ...],
 ) -> RetrievalDataset:
-    """Videos with joined captions, or segments as clips of their own. ``official`` counts the default ``unit``."""
+    """Videos with joined captions or with one a sentence, or segments as clips of their own. ``official`` counts the
+    default ``unit``."""
     chosen = source.options.get("unit", unit)
-    if chosen not in ("video", "segment"):
-        raise DataError(f"option 'unit={chosen}' of {name}", "unknown", "use 'video' or 'segment'")
+    if chosen not in UNITS:
+        raise DataError(f"option 'unit={chosen}' of {name}", "unknown", f"use one of {', '.join(UNITS)}")
     number = official if chosen == unit else ()
     if chosen == "video":
         captions = {video: [" ".join(step.sentence for step in steps)] for video, steps in segments.items() if steps}
+        return captioned_dataset(name, split, source, Listing(list(segments), captions, path, path, number))
+    if chosen == "sentence":
+        captions = {video: [step.sentence for step in steps] for video, steps in segments.items() if steps}
+        number = official if unit == "video" else number  # as many videos
         return captioned_dataset(name, split, source, Listing(list(segments), captions, path, path, number))
     captions = {
         f"{video}/{place}": [step.sentence] for video, steps in segments.items() for place, step in enumerate(steps)

@@ -38,6 +38,8 @@ from graphvtr.tasks.score_file import ScoreFile
 from graphvtr.values import plain_fields
 
 IntervalUnit = Literal["query", "video"]
+Protocol = Literal["both", "partially_relevant"]
+PARTIAL_KS = (1, 5, 10, 100)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class EvalOptions:
         seed: of the bootstrap.
         interval_unit: ``'query'`` draws captions (text to video) and videos (video to text); ``'video'`` draws videos
             with all their captions in both directions, as captions of one video are not independent.
+        protocol: ``'both'`` directions, or ``'partially_relevant'``: sentences that tell of a moment search whole
+            untrimmed videos, one direction only; recalls at 1, 5, 10 and 100 (unless ``ks`` are given), and ``rsum`` is
+            SumR, the sum of these.
     """
 
     batch_size: int = 128
@@ -70,8 +75,12 @@ class EvalOptions:
     samples: int = 1000
     seed: int = 0
     interval_unit: IntervalUnit = "query"
+    protocol: Protocol = "both"
 
     def __post_init__(self) -> None:
+        check_choice("protocol", self.protocol, Protocol)
+        if self.protocol == "partially_relevant" and self.ks == KS:
+            object.__setattr__(self, "ks", PARTIAL_KS)
         plain_fields(self)
         check_choice("duplicates", self.duplicates, Duplicates)
         check_choice("interval_unit", self.interval_unit, IntervalUnit)
@@ -254,7 +263,14 @@ def chance(ranks: RetrievalRanks, options: EvalOptions = EvalOptions()) -> Direc
     t2v, v2t = (
         chance_level(positives, ks=options.ks, mean_rank=options.mean_rank) for positives in (ranks.texts, ranks.videos)
     )
-    return {"t2v": t2v, "v2t": v2t, "rsum": rsum(t2v, v2t)}
+    return by_protocol({"t2v": t2v, "v2t": v2t, "rsum": rsum(t2v, v2t)}, options)
+
+
+def by_protocol(metrics: Directions, options: EvalOptions) -> Directions:
+    """The metrics with the sum of recalls that the protocol counts: ``partially_relevant``, of text to video alone."""
+    if options.protocol == "both":
+        return metrics
+    return {**metrics, "rsum": rsum(metrics["t2v"], {})}
 
 
 def flat_metrics(metrics: Directions) -> Metrics:
@@ -280,9 +296,10 @@ def _scored(ranks: RetrievalRanks, options: EvalOptions) -> Scored:
     settings = {"samples": options.samples, "ks": options.ks, "median": options.median}
     drawn_t2v = resample(t2v, seed=options.seed, group=group, **settings)  # type: ignore[arg-type]
     drawn_v2t = resample(v2t, seed=options.seed + 1, **settings)  # type: ignore[arg-type]
+    counted = drawn_v2t if options.protocol == "both" else {}
     return Scored(
-        ranks.metrics(ks=options.ks, median=options.median),
+        by_protocol(ranks.metrics(ks=options.ks, median=options.median), options),
         {name: percentiles(values) for name, values in drawn_t2v.items()},
         {name: percentiles(values) for name, values in drawn_v2t.items()},
-        percentiles(rsum_samples(drawn_t2v, drawn_v2t)),
+        percentiles(rsum_samples(drawn_t2v, counted)),
     )

@@ -19,7 +19,7 @@ from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.precision import widened
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
-from graphvtr.tasks.evaluate import EvalOptions, flat_metrics, rank_all
+from graphvtr.tasks.evaluate import EvalOptions, by_protocol, flat_metrics, rank_all
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import shorten
@@ -129,7 +129,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self._encoded = {"video": [], "text": []}
         self._check_range(video, text)
         (ranks,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
-        metrics = flat_metrics(ranks.metrics())
+        found = ranks.metrics(ks=self.evaluation.ks, median=self.evaluation.median)
+        metrics = flat_metrics(by_protocol(found, self.evaluation))
         self.scores.append(metrics["rsum"])
         if self.loss_batch is not None:
             self.losses.append(validation_loss(self.model, video, text, self.video_of_caption, self.loss_batch))

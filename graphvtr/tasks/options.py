@@ -9,6 +9,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.tasks.data import Bucket
+from graphvtr.tasks.evaluate import Protocol
 from graphvtr.tasks.sampler import CaptionsPerVideo
 from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.values import plain_fields
@@ -39,6 +40,8 @@ class TrainOptions:
         captions_per_video: ``all`` captions of a video every epoch, or ``one`` at random.
         distinct_videos: no two captions of one video meet in a batch.
         bucket: ``words`` or ``frames`` puts captions, or captions of videos, of similar length into a batch.
+        protocol: ``both`` directions choose the best epoch by their rsum, or ``partially_relevant``: text to video
+            alone, by SumR, see :class:`graphvtr.tasks.EvalOptions`.
         patience: stop after that many epochs without a better validation rsum; null trains all epochs.
         seed: of the initial weights, the order of the captions and dropout.
         workers: threads that cut batches.
@@ -60,6 +63,7 @@ class TrainOptions:
     captions_per_video: CaptionsPerVideo = "all"
     distinct_videos: bool = False
     bucket: Bucket = "none"
+    protocol: Protocol = "both"
     patience: int | None = None
     seed: int = 0
     workers: int = 0
@@ -76,6 +80,8 @@ class TrainOptions:
             raise DataError(f"device '{self.device}'", "unknown", "known: auto, cpu, cuda")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
+        if self.protocol not in get_args(Protocol):
+            raise DataError(f"protocol '{self.protocol}'", "unknown", f"known: {', '.join(get_args(Protocol))}")
         if self.schedule_monitor not in get_args(Monitor):
             raise DataError(f"schedule_monitor '{self.schedule_monitor}'", "unknown", "known: rsum, loss")
         _ = self.rate  # checks lr, schedule and factor

@@ -27,15 +27,18 @@ def format_table(evaluation: Evaluation) -> str:
         elsewhere = evaluation.trained_on and evaluation.trained_on != evaluation.dataset
         trained = f"trained on {evaluation.trained_on}; " if elsewhere else ""
         lines.append(f"{trained}{evaluation.known_words:.1%} of the captions' words are in the model's vocabulary")
-    rows: list[list[str]] = [["", *names, "rsum"]]
+    directions = DIRECTIONS if options.protocol == "both" else DIRECTIONS[:1]
+    if options.protocol != "both":
+        lines.append("partially relevant: sentences against whole untrimmed videos, SumR over text to video")
+    rows: list[list[str]] = [["", *names, "rsum" if options.protocol == "both" else "SumR"]]
     parts = {"": evaluation.fused, **evaluation.levels}
     for level, scored in parts.items():
         if level:
             rows.append([f"[{level}]"])
-        for key, title in DIRECTIONS:
-            rows.append([f"  {title}" if level else title, *_cells(scored, key)])
+        for key, title in directions:
+            rows.append([f"  {title}" if level else title, *_cells(scored, key, key == directions[-1][0])])
     rows.append([])
-    for key, title in DIRECTIONS:
+    for key, title in directions:
         rows.append([f"chance, {title}", *(f"{evaluation.chance[key][name]:.1f}" for name in names)])  # type: ignore[literal-required]
     rows[-1].append(f"{evaluation.chance['rsum']:.1f}")
     return "\n".join([*lines, *_aligned(rows)])
@@ -66,11 +69,11 @@ def _scored_json(scored: Scored) -> dict[str, Any]:
     }
 
 
-def _cells(scored: Scored, direction: str) -> list[str]:
+def _cells(scored: Scored, direction: str, last: bool) -> list[str]:
     metrics: Metrics = scored.metrics[direction]  # type: ignore[literal-required]
     intervals: dict[str, Interval] = getattr(scored, direction)
     cells = [_cell(value, intervals[name]) for name, value in metrics.items()]
-    return [*cells, _cell(scored.metrics["rsum"], scored.rsum)] if direction == "v2t" else cells
+    return [*cells, _cell(scored.metrics["rsum"], scored.rsum)] if last else cells
 
 
 def _cell(value: float, interval: Interval) -> str:

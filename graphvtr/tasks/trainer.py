@@ -22,6 +22,7 @@ from graphvtr.nn.models.base import registered_name
 from graphvtr.tasks.callbacks import Progress, RunFiles, SafeCheckpoints
 from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData
+from graphvtr.tasks.evaluate import EvalOptions
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.options import TrainOptions as TrainOptions
 from graphvtr.tasks.prepare import prepare, prepare_training
@@ -134,6 +135,7 @@ def _fit(
         val.video_of_caption,
         weight_decay=options.weight_decay,
         seed=options.seed,
+        evaluation=EvalOptions(protocol=options.protocol),
         warmup_epochs=options.warmup_epochs,
         loss_batch=options.batch_size if follows_loss else None,
         training=training_record(options, record),
