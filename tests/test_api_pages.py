@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in (ROOT / "docs" / "api").glob("*.rst") if path.stem != "index")
 # of graphvtr.tasks, but for use by its other modules and by the commands
 INTERNAL = {
-    "header", "write_file", "read_file", "read_header", "read_info", "weights_of", "make_parser", "featurizer_name",
+    "header", "write_file", "read_file", "read_header", "read_info", "weights_of", "make_parser",
 }  # fmt: skip
 INTERNAL_MODULES = {"callbacks", "run_state"}
 

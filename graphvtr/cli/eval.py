@@ -43,6 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     conventions.add_argument("--interval-unit", default="query", choices=("query", "video"), help="what is resampled")
     conventions.add_argument("--samples", type=int, default=1000, help="resamples of the bootstrap (default: 1000)")
     conventions.add_argument("--seed", type=int, default=0, help="seed of the bootstrap (default: 0)")
+    add_mismatch(parser)
     computing = parser.add_argument_group("computing")
     computing.add_argument("--batch-size", type=int, default=128, help="items embedded at a time (default: 128)")
     computing.add_argument(
@@ -67,6 +68,14 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="what only this dataset knows; repeatable"
     )
+
+
+def add_mismatch(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add ``--mismatch``, for commands that use a model on features."""
+    parser.add_argument(
+        "--mismatch", default="error", choices=("error", "warn"),
+        help="features made in another way than those of the training (default: error)",
+    )  # fmt: skip
 
 
 def source_of(args: argparse.Namespace) -> DataSource:
@@ -101,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
     evaluation = evaluate_checkpoint(
         args.checkpoint, args.data, args.split, source_of(args), options,
         save_scores=args.save_scores, device=args.device, progress=sys.stderr.isatty() and not args.json,
+        mismatch=args.mismatch,
     )  # fmt: skip
     print(json.dumps(to_json(evaluation), indent=2) if args.json else format_table(evaluation))
     return 0
@@ -119,6 +129,7 @@ def _select(args: argparse.Namespace) -> int:
     found = select_checkpoint(
         args.checkpoint, args.data, args.split, source_of(args), args.binary,
         samples=args.samples, seed=args.seed, device=args.device, progress=sys.stderr.isatty() and not args.json,
+        mismatch=args.mismatch,
     )  # fmt: skip
     print(json.dumps(asdict(found), indent=2) if args.json else format_binary(found))
     return 0

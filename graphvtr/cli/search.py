@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from graphvtr.cli.eval import add_mismatch
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the verb."""
@@ -28,7 +30,8 @@ def add_parser(subparsers: Any) -> None:
             help=f"only clips in which the model sees this {level}; repeatable (mcsan, hanet)",
         )  # fmt: skip
     parser.add_argument("--at-least", type=float, default=0.5, metavar="P", help="with this probability (default: 0.5)")
-    parser.add_argument("--parser", default="spacy", help="parser of the sentence (default: spacy)")
+    parser.add_argument("--parser", metavar="NAME", help="parser of the sentence (default: as in training)")
+    add_mismatch(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a sentence")
     parser.set_defaults(run=run)
 
@@ -38,8 +41,9 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.search import ConceptFilter, SearchEngine, format_results
 
     engine = SearchEngine.from_files(
-        args.checkpoint, args.store, parser=args.parser, progress=sys.stderr.isatty() and not args.json
-    )
+        args.checkpoint, args.store, parser=args.parser, progress=sys.stderr.isatty() and not args.json,
+        mismatch=args.mismatch,
+    )  # fmt: skip
     filters = [
         ConceptFilter(level, concept, args.at_least)
         for level in ("entity", "action", "relationship")

@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from graphvtr.cli.eval import add_mismatch
+
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
@@ -22,6 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--store", type=Path, help="feature store written by graphvtr extract")
     parser.add_argument("--top", type=int, default=5, help="concepts of each kind to show (default: 5)")
     parser.add_argument("--at-least", type=float, default=0.0, metavar="P", help="leave out less likely ones")
+    add_mismatch(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a clip")
     parser.set_defaults(run=run)
 
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Tag and print."""
     from graphvtr.search.tags import ClipTagger, format_tags
 
-    tagger = ClipTagger(args.checkpoint, args.store)
+    tagger = ClipTagger(args.checkpoint, args.store, mismatch=args.mismatch)
     for position, clip in enumerate(args.clips):
         tags = tagger.tag(clip, args.top, args.at_least)
         if args.json:

@@ -19,9 +19,10 @@ from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.names import first_repeat
+from graphvtr.provenance import Provenance, commit, digest
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
-from graphvtr.values import positions
+from graphvtr.values import plain, positions
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,10 @@ class RetrievalDataset(Dataset):
         self.video_of_caption = owner
         self.video_graphs, self.role_graphs = video_graphs, role_graphs
         self.vocabulary = vocabulary
+        self.features: dict[str, Any] = {}
+        """What made the features: the settings of a feature store (:class:`graphvtr.provenance.Provenance`)."""
+        self.parser: dict[str, str] = {}
+        """Name and version of the parser of the captions; empty for graphs that come with the data."""
         self.report: Any = None
         """What was odd about the split's files (:class:`~graphvtr.datasets.captioned.SplitReport`), if it is known."""
 
@@ -115,8 +120,30 @@ class RetrievalDataset(Dataset):
             self.role_graphs.subset(chosen),
             self.vocabulary,
         )
-        out.report = self.report
-        return out
+        return out._take_from(self)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the videos' features and the captions' graphs, and which videos and captions they are."""
+        tensors = {kind: flat.tensors.get("x") for kind, flat in self.video_graphs.nodes.items()}
+        return Provenance(
+            plain(self.features, "features"),
+            {f"{kind}_x": int(x.size(1)) for kind, x in tensors.items() if x is not None},
+            dict(self.parser),
+            dataset={
+                "name": self.name,
+                "split": self.split,
+                "videos": len(self.videos),
+                "captions": len(self.captions),
+                "digest": digest([*self.videos, *self.captions]),
+            },
+            commit=commit(),
+        )
+
+    def _take_from(self, other: RetrievalDataset) -> RetrievalDataset:
+        """Take over what is known about the files of ``other``."""
+        self.report, self.features, self.parser = other.report, other.features, other.parser
+        return self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}/{self.split}, {len(self.videos)} videos, {len(self)} captions)"
@@ -154,8 +181,7 @@ class RetrievalDataset(Dataset):
             role_graphs,
             self.vocabulary,
         )
-        out.report = self.report
-        return out
+        return out._take_from(self)
 
 
 DatasetBuilder = Callable[[str, DataSource], RetrievalDataset]

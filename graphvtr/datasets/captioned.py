@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from graphvtr.datasets.base import RetrievalDataset, as_index, keep_available, some
-from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.parsing import parse_with
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
@@ -131,7 +131,9 @@ def captioned_dataset(
     for line in replace(report, duplicates=repeated).lines():
         logger.warning("%s: %s", where, line)
     graphs = load(store, videos, source) if features is store else features.video_graphs(videos)
-    dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, parse_captions(captions, source))
+    role_graphs, parsed_by = parse_with(captions, source)
+    dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, role_graphs)
+    dataset.features, dataset.parser = dict(store.settings), parsed_by
     held = set(videos)
     lacking = [video for video in captioned if video not in held]  # keep_available has told of those
     dataset.report = replace(report, duplicates=repeated, without_features=lacking)

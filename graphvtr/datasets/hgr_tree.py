@@ -15,7 +15,7 @@ import torch
 from graphvtr.datasets.base import DATASETS, RetrievalDataset, as_index, check_split, keep_available
 from graphvtr.datasets.captioned import Listing, compare
 from graphvtr.datasets.files import read_captions, read_json
-from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.parsing import parse_with, parser_record
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
@@ -85,12 +85,14 @@ def hgr_tree(split: str, source: DataSource) -> RetrievalDataset:
     for line in report.lines():
         logger.warning("%s: %s", where, line)
     if source.parser is None:
-        role_graphs = graph_parser(root).parse_store(captions)
+        parser = graph_parser(root)
+        role_graphs, parsed_by = parser.parse_store(captions), parser_record(parser)
     else:
-        role_graphs = parse_captions(captions, source)
+        role_graphs, parsed_by = parse_with(captions, source)
     dataset = RetrievalDataset(
         "hgr", split, videos, captions, as_index(owner), video_graphs, role_graphs, read_vocabulary(root)
     )
+    dataset.features, dataset.parser = {"features": {"name": features.path.parent.name}}, parsed_by
     held = set(videos)
     dataset.report = replace(report, without_features=[video for video in listed if video not in held])
     return dataset

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from graphvtr.datasets import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
+from graphvtr.nn.feeding import Mismatch, parser_of
 from graphvtr.search.tags import ConceptFilter, concept_model, keeps
-from graphvtr.tasks.checkpoint import check_features, load_checkpoint
-from graphvtr.tasks.prepare import featurizer_name
-from graphvtr.text import RoleParser, Vocabulary, get_parser
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.text import RoleParser, Vocabulary
 from graphvtr.video import FeatureStore
 from graphvtr.video.store import DiskGraphs
 
@@ -93,23 +92,28 @@ class SearchEngine:
 
     @classmethod
     def from_files(
-        cls, checkpoint: str | Path, store: str | Path, *, parser: str = "spacy", progress: bool = False
+        cls,
+        checkpoint: str | Path,
+        store: str | Path,
+        *,
+        parser: str | None = None,
+        progress: bool = False,
+        mismatch: Mismatch = "error",
     ) -> SearchEngine:
         """An engine over all clips of a feature store, which are read from disk batch by batch.
 
         Raises:
-            DataError: the checkpoint or the store cannot be read, the store is empty, or its features have another
-                width than the model was trained with.
+            DataError: the checkpoint or the store cannot be read, the store is empty, or its features are not
+                those of the training (``mismatch``: see :meth:`graphvtr.nn.RetrievalModel.check`).
         """
-        model, vocabulary, info = load_checkpoint(checkpoint)
+        model, vocabulary, _ = load_checkpoint(checkpoint)
         if vocabulary is None:
             raise DataError(checkpoint, "carries no vocabulary", "search with a checkpoint of graphvtr train")
         features = FeatureStore.open(store)
         if not len(features):
             raise DataError(store, "has no clips", "run graphvtr extract")
-        made_by = featurizer_name(DataSource(store=Path(store)))
-        check_features(checkpoint, info, store, width=features.widths["frame_x"], featurizer=made_by)
-        return cls(model, vocabulary, DiskGraphs(features), get_parser(parser), progress=progress)
+        model.check(features, mismatch=mismatch)
+        return cls(model, vocabulary, DiskGraphs(features), parser_of(model, parser), progress=progress)
 
     def search(self, query: str, top: int = 5, filters: Sequence[ConceptFilter] = ()) -> list[SearchResult]:
         """The ``top`` clips for a sentence, best first; clips of equal score in the order of the store.

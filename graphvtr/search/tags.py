@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphvtr.datasets import DataSource
 from graphvtr.errors import DataError
-from graphvtr.graphs import VideoGraph
 from graphvtr.nn import ConceptModel, LevelEmbeddings, RetrievalModel
-from graphvtr.tasks.checkpoint import check_features, load_checkpoint
-from graphvtr.tasks.prepare import featurizer_name
-from graphvtr.video import ClipPipeline, FeatureStore, build_featurizer
+from graphvtr.nn.feeding import Mismatch
+from graphvtr.tasks.checkpoint import load
+from graphvtr.video import FeatureStore
 
 AT_LEAST = 0.5
 
@@ -118,20 +117,22 @@ class ClipTagger:
 
     Args:
         checkpoint: of a model that predicts concepts.
-        store: feature store written by ``graphvtr extract``; clips are then names in it, else video files.
+        store: feature store written by ``graphvtr extract``; clips are then names in it, else video files, described
+            as in the model's training.
+        mismatch: see :meth:`graphvtr.nn.RetrievalModel.check`.
 
     Raises:
         DataError: the checkpoint or the store cannot be read, the checkpoint predicts no concepts, or the store's
             features are not those it was trained with.
     """
 
-    def __init__(self, checkpoint: str | Path, store: str | Path | None = None) -> None:
-        model, _, self.info = load_checkpoint(checkpoint)
-        self.checkpoint, self.model = checkpoint, concept_model(model, checkpoint)
+    def __init__(
+        self, checkpoint: str | Path, store: str | Path | None = None, *, mismatch: Mismatch = "error"
+    ) -> None:
+        self.model = concept_model(load(checkpoint), checkpoint)
         self.store = None if store is None else FeatureStore.open(store)
-        if self.store is not None and store is not None:
-            made_by = featurizer_name(DataSource(store=Path(store)))
-            check_features(checkpoint, self.info, store, width=self.store.widths["frame_x"], featurizer=made_by)
+        if self.store is not None:
+            self.model.check(self.store, mismatch=mismatch)
 
     def tag(self, clip: str | Path, top: int = 5, at_least: float = 0.0) -> dict[str, list[Tag]]:
         """The likeliest concepts of one clip, see :func:`tag_videos`.
@@ -139,29 +140,9 @@ class ClipTagger:
         Raises:
             DataError: the clip cannot be read, or has other features than the model was trained with.
         """
-        if self.store is not None:
-            graph = self.store.video_graph(str(clip))
-        else:
-            graph = read_clip(clip, self.info.featurizer, where=self.checkpoint)
-            check_features(self.checkpoint, self.info, clip, width=int(graph["frame"].x.size(1)))
+        given: Any = [clip] if self.store is None else [self.store.video_graph(str(clip))]
         with torch.inference_mode():
-            video = self.model.encode_video(self.model.transform_video(graph))
-            return tag_videos(self.model, video, top, at_least)[0]
-
-
-def read_clip(clip: str | Path, featurizer: str, *, where: object = "checkpoint") -> VideoGraph:
-    """The frames of a video file, described as for training.
-
-    Raises:
-        DataError: no such file, nothing of it decodes, or nobody knows how the features were made.
-    """
-    path = Path(clip)
-    if not path.is_file():
-        raise DataError(path, "no such file", "give a video file, or --store STORE and the name of a clip in it")
-    if not featurizer:
-        raise DataError(where, "does not say what made its features", "extract the clip and pass --store")
-    fields, _ = ClipPipeline(build_featurizer(featurizer))(path)
-    return VideoGraph.build(fields["frame_x"].float(), fields["frame_time"], name=path.stem)
+            return tag_videos(self.model, self.model.encode_video(given), top, at_least)[0]
 
 
 def format_tags(tags: dict[str, list[Tag]]) -> str:

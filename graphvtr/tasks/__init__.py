@@ -3,7 +3,7 @@
 Training needs the extra ``train``: :func:`graphvtr.tasks.trainer.fit`.
 """
 
-from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load, load_checkpoint, save_checkpoint
 from graphvtr.tasks.evaluate import EvalOptions, Evaluation, evaluate
 from graphvtr.tasks.prepare import build_model, make_vocabulary, prepare
 from graphvtr.tasks.report import format_table, to_json
@@ -15,6 +15,7 @@ __all__ = [
     "build_model",
     "evaluate",
     "format_table",
+    "load",
     "load_checkpoint",
     "make_vocabulary",
     "prepare",

@@ -18,6 +18,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
 from graphvtr.metrics.bootstrap import Interval
+from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.embed import encode_videos
 from graphvtr.tasks.open import open_on
@@ -161,6 +162,7 @@ def select_checkpoint(
     seed: int = 0,
     device: str | torch.device = "cpu",
     progress: bool = False,
+    mismatch: Mismatch = "error",
 ) -> BinarySelection:
     """Binary selection of a checkpoint on the clips of a split.
 
@@ -171,12 +173,13 @@ def select_checkpoint(
         samples, seed: of the bootstrap.
         device: where to compute.
         progress: show progress bars.
+        mismatch: see :func:`graphvtr.tasks.open.open_on`.
 
     Raises:
         DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`graphvtr.text.pairs.read_pairs` and
             :func:`binary_margins`; a dataset without negatives.
     """
-    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source)
+    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source, mismatch=mismatch)
     parser = source.parser or info.parser or None
     if str(pairs) == OWN:
         found, positives, negatives = own_pairs(dataset, parsed=parser is not None)

@@ -14,7 +14,7 @@ from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
 from graphvtr.nn.models.base import registered_name
-from graphvtr.nn.pretrained import load_pretrained
+from graphvtr.nn.pretrained import CONFIG, load_pretrained
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain, plain_fields
 
@@ -33,6 +33,8 @@ class CheckpointInfo:
         dataset: name of the dataset it was trained on.
         parser: name of the parser of its captions; empty for the dataset's own graphs.
         featurizer: what made the frame features, where known.
+        provenance: how the model was fed, see :class:`graphvtr.provenance.Provenance`; empty in files of versions
+            that did not note it.
         video_dim: width of the frame features; 0 where unknown.
         epoch: number of epochs of training behind it.
         scores: validation rsum of every epoch so far.
@@ -55,6 +57,7 @@ class CheckpointInfo:
     captions: dict[str, Any] = field(default_factory=dict)
     released: bool = False
     changes: list[dict[str, Any]] = field(default_factory=list)
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -93,14 +96,56 @@ def write_file(path: str | Path, content: dict[str, Any]) -> None:
             raise OSError(str(error)) from error
 
 
+def load(where: str | Path, *, revision: str | None = None, **overrides: Any) -> RetrievalModel:
+    """A model from any of its saved forms; no dataset is needed, and nothing in the files is run.
+
+    Args:
+        where: folder of a run of ``graphvtr train`` (its ``best.ckpt``), a checkpoint, a folder of ``graphvtr export``
+            or ``save_pretrained``, a released HGR ``.th`` file, or ``owner/name`` of the Hugging Face Hub.
+        revision: branch, tag or commit of the Hub.
+        overrides: constructor arguments to set anew, none of which may change a weight's shape (``max_frames``).
+
+    Returns:
+        The model in evaluation mode on the CPU, with ``vocabulary`` (None for a released HGR file), ``info``, what its
+        training said about itself, and ``provenance``, how it was fed.
+
+    Raises:
+        DataError: there is nothing of the kind, or it is damaged, of a newer version or lacks a field.
+        MissingExtraError: the Hub is asked for and its package is not installed.
+
+    Example::
+
+        model = graphvtr.load("runs/hgr")
+        model.score(["a man rides a horse"], ["a.mp4", "b.mp4"])
+    """
+    if not Path(where).exists() and not Path(where).is_absolute() and str(where).count("/") == 1:
+        model = load_pretrained(where, revision=revision, **overrides)
+        model.loaded_from = str(where)
+        return model
+    return load_checkpoint(where, **overrides)[0]
+
+
+def checkpoint_in(folder: Path) -> Path:
+    """The file of a run's folder to use: the best epoch's, else the last one's; an exported folder is taken as it is.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if (folder / CONFIG).is_file():
+        return folder
+    for name in ("best.ckpt", "last.ckpt"):
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(folder, f"holds no best.ckpt, last.ckpt or {CONFIG}", "give a run of graphvtr train or an export")
+
+
 def load_checkpoint(
     path: str | Path, *, model_name: str | None = None, **overrides: Any
 ) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
-    """A model from its file alone: no dataset is needed, and nothing in the file is run.
+    """:func:`load` of a local file or folder, with vocabulary and info beside the model.
 
     Args:
-        path: written by ``graphvtr train`` or :func:`save_checkpoint`; or a folder of ``save_pretrained``; or a
-            released HGR ``.th`` file, which has no vocabulary (it comes with the released dataset).
+        path: as for :func:`load`.
         model_name: insist on this model.
         overrides: constructor arguments to set anew, none of which may change a weight's shape (``budget_bytes``,
             ``max_frames``, ``fusion``).
@@ -114,7 +159,15 @@ def load_checkpoint(
     """
     path = Path(path)
     if path.is_dir():
-        return _load_folder(path, model_name, overrides)
+        path = checkpoint_in(path)
+    loaded = (_load_folder if path.is_dir() else _load_file)(path, model_name, overrides)
+    loaded[0].loaded_from = str(path)
+    return loaded
+
+
+def _load_file(
+    path: Path, model_name: str | None, overrides: dict[str, Any]
+) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
     content = read_file(path)
     if content.keys() >= RELEASED and KEY not in content:
         return _load_released(path, content, model_name, overrides)
@@ -199,33 +252,6 @@ def weights_of(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
 
 
-def check_features(
-    checkpoint: str | Path, info: CheckpointInfo, where: object, *, width: int = 0, featurizer: str = ""
-) -> None:
-    """Refuse features that the model was not trained on.
-
-    Args:
-        checkpoint: names the checkpoint in the message.
-        info: the checkpoint's info.
-        where: names the features in the message.
-        width: their width; 0 is not compared.
-        featurizer: what made them; empty is not compared.
-
-    Raises:
-        DataError: another width or another featurizer.
-    """
-    if width and info.video_dim and width != info.video_dim:
-        wanted = f"features of {info.featurizer}, as in training" if info.featurizer else "the features of the training"
-        raise DataError(
-            f"{where}: frame.x", f"is {width} wide, {checkpoint} was trained on {info.video_dim}", f"extract {wanted}"
-        )
-    if featurizer and info.featurizer and featurizer != info.featurizer:
-        raise DataError(
-            where, f"has features of {featurizer}, {checkpoint} was trained on those of {info.featurizer}",
-            f"run graphvtr extract with {info.featurizer}",
-        )  # fmt: skip
-
-
 def _load_folder(
     path: Path, model_name: str | None, overrides: dict[str, Any]
 ) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
@@ -248,6 +274,7 @@ def _load_released(
     except (AttributeError, TypeError) as error:
         raise DataError(path, f"is no released HGR checkpoint ({error})", "give {part: {name: tensor}}") from error
     info = CheckpointInfo("hgr", dataset="hgr", video_dim=int(model.config["video_dim"]), released=True)
+    model.info = asdict(info)
     return model.eval(), None, info
 
 

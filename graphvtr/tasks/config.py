@@ -19,7 +19,7 @@ from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo
-from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, featurizer_name, make_vocabulary
+from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
 from graphvtr.tasks.run_state import check_new
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit, run_lock
 from graphvtr.text import Vocabulary
@@ -155,11 +155,13 @@ def _train(configuration: Configuration, run: RunConfig, source: DataSource, opt
             "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
             configuration.model, model.published_vectors,
         )  # fmt: skip
+    record = train_set.provenance.with_words(vocabulary.words)
     info = CheckpointInfo(
         configuration.model,
         dataset=run.data,
         parser=source.parser or "",
-        featurizer=featurizer_name(source),
+        featurizer=record.made_by,
+        provenance=record.to_dict(),
         video_dim=train_set.video_dim,
         captions={name: value for name, value in source.options.items() if name in CAPTION_OPTIONS},
     )

@@ -28,6 +28,7 @@ from graphvtr.metrics.bootstrap import Interval
 from graphvtr.metrics.positives import Relevant
 from graphvtr.metrics.ranks import Ties, check_choice
 from graphvtr.metrics.retrieval import KS, Duplicates, MeanRank, Median
+from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.embed import encode_texts as encode_texts
@@ -211,6 +212,7 @@ def evaluate_checkpoint(
     save_scores: str | Path | None = None,
     device: str | torch.device = "cpu",
     progress: bool = False,
+    mismatch: Mismatch = "error",
 ) -> Evaluation:
     """:func:`evaluate` of a checkpoint on a split of a registered dataset, which may be another than the one it was
     trained on (HGR, Table 2). Captions are parsed as in training unless ``source.parser`` says otherwise; a released
@@ -218,9 +220,10 @@ def evaluate_checkpoint(
 
     Raises:
         DataError: see :func:`graphvtr.tasks.checkpoint.load_checkpoint` and
-            :func:`graphvtr.datasets.build_dataset`; features of another kind than the model was trained on.
+            :func:`graphvtr.datasets.build_dataset`; features that the model was not trained on, unless
+            ``mismatch`` is ``"warn"``.
     """
-    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source)
+    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source, mismatch=mismatch)
     prepared = prepare(dataset, model, vocabulary)
     found = evaluate(model, prepared, options, save_scores=save_scores, device=device, progress=progress)
     return replace(found, trained_on=info.dataset, known_words=known_words(prepared))

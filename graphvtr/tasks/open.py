@@ -8,15 +8,15 @@ from pathlib import Path
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.errors import DataError
+from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks.checkpoint import CheckpointInfo, check_features, load_checkpoint
-from graphvtr.tasks.prepare import featurizer_name
+from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.text.vocabulary import UNK
 
 
 def open_on(
-    checkpoint: str | Path, data: str, split: str, source: DataSource
+    checkpoint: str | Path, data: str, split: str, source: DataSource, *, mismatch: Mismatch = "error"
 ) -> tuple[RetrievalModel, Vocabulary, RetrievalDataset, CheckpointInfo]:
     """A model, its vocabulary, a split of a registered dataset, and what the checkpoint says about its training.
 
@@ -30,10 +30,12 @@ def open_on(
         data: name of the dataset.
         split: of the dataset.
         source: where its files are.
+        mismatch: what to do if the features are others than in training, see
+            :meth:`graphvtr.nn.RetrievalModel.check`.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.load_checkpoint` and :func:`graphvtr.datasets.build_dataset`; features of
-            another width or kind than the model was trained on; no vocabulary in either.
+        DataError: see :func:`graphvtr.tasks.load_checkpoint` and :func:`graphvtr.datasets.build_dataset`; features
+            that the model was not trained on; no vocabulary in either.
     """
     model, vocabulary, info = load_checkpoint(checkpoint)
     if source.parser is None and info.parser:
@@ -47,8 +49,7 @@ def open_on(
         raise DataError(
             checkpoint, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr",
         )  # fmt: skip
-    where = source.store or source.root or f"dataset '{data}'"
-    check_features(checkpoint, info, where, width=dataset.video_dim, featurizer=featurizer_name(source))
+    model.check(dataset, source.store or source.root or f"dataset '{data}'", mismatch=mismatch)
     return model, vocabulary, dataset, info
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from graphvtr.datasets import DataSource, RetrievalDataset
+from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.nn.models.concept_model import ConceptModel
 from graphvtr.tasks.concepts import concept_vocabulary, label
 from graphvtr.text import Vocabulary
-from graphvtr.video import FeatureStore
 
 DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim", "concepts")
 """Constructor arguments of models that follow from the data."""
@@ -79,11 +78,3 @@ def build_model(
         ).to_dict()
     sizes = {key: value for key, value in values.items() if key in accepted}
     return model_class(**{**sizes, **(options or {})})
-
-
-def featurizer_name(source: DataSource) -> str:
-    """What made the features of a source, as far as it tells: the store's settings, or the name asked for."""
-    if source.store is None:
-        return source.feature or ""
-    settings = FeatureStore.open(source.store).settings.get("features", {})
-    return str(settings.get("name", "")) if isinstance(settings, dict) else str(settings)

@@ -14,6 +14,7 @@ from typing import Any
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.provenance import Provenance, listed
 from graphvtr.tasks.checkpoint import CheckpointInfo, read_file, read_header, read_info, write_file
 from graphvtr.tasks.options import TrainOptions
 from graphvtr.text import Vocabulary
@@ -182,6 +183,12 @@ def _check_same_model(
         raise DataError(
             last, f"was trained on {found_info.dataset} {found_info.featurizer}",
             f"start {info.dataset} {info.featurizer} in another --out",
+        )  # fmt: skip
+    trained = Provenance.from_dict(found_info.provenance, f"{last}: provenance")
+    if differing := trained.differences(Provenance.from_dict(info.provenance), parser=True):
+        raise DataError(
+            last, f"was trained on other features or graphs: {listed(differing)}",
+            "resume with the same, or start in another --out",
         )  # fmt: skip
     if found_info.epoch != len(found_info.scores) or not found_info.scores:
         raise DataError(last, "does not know the score of each of its epochs", "start in another --out")

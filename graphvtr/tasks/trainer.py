@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,9 @@ def _fit(
     last, best = out / "last.ckpt", out / "best.ckpt"
     name = registered_name(model)
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
+    if not info.provenance:
+        info = replace(info, provenance=train.provenance.with_words(vocabulary.words).to_dict())
+    model.vocabulary, model.info = vocabulary, asdict(info)
     record = data_record(train, val)
     state = check_resumed(last, model, vocabulary, info, options, record) if resume else check_new(last)
     if reason := state.finished(options):

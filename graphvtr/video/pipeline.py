@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.provenance import Provenance
 from graphvtr.terminal import printable
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, check_max_side
 from graphvtr.video.features import FrameFeaturizer
@@ -85,6 +86,11 @@ class ClipPipeline:
             settings["regions"] = _describe(self.detector)
             settings["tracks"] = None if self.linker is None else _describe(self.linker)
         return settings
+
+    @property
+    def provenance(self) -> Provenance:
+        """What makes the features, as a store that is written by it tells."""
+        return Provenance(self.settings, self.widths)
 
     def __call__(self, file: str | Path, name: str = "") -> tuple[Fields, str]:
         """The fields that are stored of a clip, in memory and rounded as in a store, and what was odd about it.

@@ -8,7 +8,8 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
-from graphvtr.tasks.checkpoint import FORMAT, CheckpointInfo, check_features, load_checkpoint, save_checkpoint
+from graphvtr.provenance import Provenance
+from graphvtr.tasks.checkpoint import FORMAT, CheckpointInfo, load, load_checkpoint, save_checkpoint
 
 INFO = CheckpointInfo(
     "hgr", dataset="toy", parser="spacy", featurizer="pixels", video_dim=10, epoch=3, scores=[1.0, 2.0]
@@ -146,16 +147,15 @@ def test_missing_file(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "none.ckpt")
 
 
-def test_features_of_another_kind() -> None:
-    check_features("a.ckpt", INFO, "store", width=10, featurizer="pixels")
-    check_features("a.ckpt", INFO, "store")
-    check_features("a.ckpt", CheckpointInfo("hgr"), "store", width=4, featurizer="other")
-    with pytest.raises(DataError, match=r"store: frame.x: is 4 wide, a.ckpt was trained on 10 .extract .* of pixels"):
-        check_features("a.ckpt", INFO, "store", width=4)
-    with pytest.raises(DataError, match=r"is 4 wide, .* .extract the features of the training"):
-        check_features("a.ckpt", CheckpointInfo("hgr", video_dim=10), "store", width=4)
-    with pytest.raises(DataError, match=r"features of cnn, .* those of pixels .run graphvtr extract with pixels"):
-        check_features("a.ckpt", INFO, "store", featurizer="cnn")
+def test_features_of_another_kind(saved) -> None:
+    model = load(saved[0])
+    width = model.config["video_dim"]
+    assert model.check(Provenance({"features": {"name": "pixels", "version": 2}}, {"frame_x": width}), "store") == []
+    assert model.check(Provenance({}, {"frame_x": width})) == []
+    with pytest.raises(DataError, match=r"store: frame.x: is 4 wide, .*ckpt was trained on .*extract .* of pixels"):
+        model.check(Provenance({}, {"frame_x": 4}), "store")
+    with pytest.raises(DataError, match=r"store: is not what .*: features.name is cnn, in training it was pixels"):
+        model.check(Provenance({"features": "cnn"}, {"frame_x": width}), "store")
 
 
 def test_header_is_plain(saved) -> None:

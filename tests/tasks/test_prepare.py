@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from graphvtr.datasets import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.nn.models import MODELS, RetrievalModel
-from graphvtr.tasks.prepare import build_model, featurizer_name, make_vocabulary
-from graphvtr.video import FeatureStore
+from graphvtr.tasks.prepare import build_model, make_vocabulary
 
 
 class Regional(RetrievalModel):
@@ -65,12 +62,3 @@ def test_vocabulary(toy_dataset, toy_vocabulary) -> None:
     assert len(make_vocabulary(dataset, min_count=8)) == 3 + 2  # only the two articles are that frequent
     dataset.vocabulary = toy_vocabulary
     assert make_vocabulary(dataset) is toy_vocabulary
-
-
-def test_featurizer_name(tmp_path: Path) -> None:
-    assert featurizer_name(DataSource()) == ""
-    assert featurizer_name(DataSource(feature="resnet")) == "resnet"
-    FeatureStore.create(tmp_path / "a", {"frame_x": 4}, {"features": {"name": "pixels", "version": 1}})
-    FeatureStore.create(tmp_path / "b", {"frame_x": 4}, {"features": "cnn"})
-    FeatureStore.create(tmp_path / "c", {"frame_x": 4})
-    assert [featurizer_name(DataSource(store=tmp_path / name)) for name in "abc"] == ["pixels", "cnn", ""]

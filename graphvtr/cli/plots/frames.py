@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.eval import source_of
+from graphvtr.cli.eval import add_mismatch, source_of
 from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
@@ -20,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="which frames each phrase attends to",
         description="A heat map: a row for each action and entity of a caption, a column for each frame of a clip.",
     )
+    add_mismatch(parser)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of a model whose phrases attend to frames (HGR)")
     parser.add_argument("caption", nargs="?", help="a sentence, in quotes (default: the clip's first caption)")
     parser.add_argument("--video", metavar="CLIP", help="name of the clip (default: the split's first)")
@@ -30,15 +31,15 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Embed and draw."""
     from graphvtr.errors import DataError
+    from graphvtr.nn.feeding import parser_of
     from graphvtr.plot import phrase_frame_weights, plot_phrase_frames
     from graphvtr.plot.clips import frames_of
     from graphvtr.tasks.open import open_on
-    from graphvtr.text import get_parser
 
     check_out(args.out)
     use_files()
     source = source_of(args)
-    model, vocabulary, dataset, info = open_on(args.checkpoint, args.data, args.split, source)
+    model, vocabulary, dataset, _ = open_on(args.checkpoint, args.data, args.split, source, mismatch=args.mismatch)
     name = args.video or dataset.videos[0]
     if name not in dataset.videos:
         raise DataError(f"video '{name}'", f"is not in {args.data}/{args.split}", f"for instance {dataset.videos[0]}")
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.caption is None:
         graph = dataset.role_graphs[int((dataset.video_of_caption == index).nonzero()[0])]
     else:
-        graph = get_parser(source.parser or info.parser or "spacy").parse_one(args.caption)
+        graph = parser_of(model, source.parser).parse_one(args.caption)
     graph = model.transform_text(vocabulary.encode(graph))
     video = model.transform_video(dataset.video_graphs[index])
     weights, phrases = phrase_frame_weights(model, graph, video)

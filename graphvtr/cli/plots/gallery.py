@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from graphvtr.cli.eval import source_of
+from graphvtr.cli.eval import add_mismatch, source_of
 from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 
@@ -21,6 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         description="A row a query with its best results, right ones green with a tick, wrong ones orange with a "
         "cross, and their scores on each level (HGR, Figures 4 and 5). Clips without pictures are shown by a caption.",
     )
+    add_mismatch(parser)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train")
     parser.add_argument("--split", default="test", help="split to search (default: test)")
     parser.add_argument(
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     if min(args.queries, args.top) < 1:
         raise DataError("queries and top", f"are {args.queries} and {args.top}", "give 1 or more")
     use_files()
-    model, vocabulary, dataset, _ = open_on(args.checkpoint, args.data, args.split, source_of(args))
+    model, vocabulary, dataset, _ = open_on(
+        args.checkpoint, args.data, args.split, source_of(args), mismatch=args.mismatch
+    )
     prepared = prepare(dataset, model, vocabulary)
     with torch.inference_mode():
         levels = model.level_scores(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphvtr.cli.eval import add_mismatch
 from graphvtr.cli.plots.output import add_kind, check_out, use_files, write_figure
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from graphvtr.graphs import VideoGraph
-    from graphvtr.tasks.checkpoint import CheckpointInfo
+    from graphvtr.nn.models import RetrievalModel
 
 
 ROUNDING = 1e-3
@@ -41,6 +42,7 @@ def add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clip", help="a video file, or with --data moving_scenes the name or number of a clip")
     parser.add_argument("--store", type=Path, help="store with the clip's regions, of graphvtr extract --detector")
     parser.add_argument("--name", help="the clip's name in the store (default: the file's name without its ending)")
+    add_mismatch(parser)
     parser.add_argument("--data", choices=("moving_scenes",), help="take the clip from the built-in dataset")
     parser.add_argument("--split", default="test", help="of --data (default: test)")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of --data; repeatable")
@@ -65,13 +67,13 @@ def run(args: argparse.Namespace) -> int:
 
     check_out(args.out)
     check_clip(args)
-    model, _, info = load_checkpoint(args.checkpoint)
+    model, _, _ = load_checkpoint(args.checkpoint)
     if not hasattr(model, "attention_map"):
         raise DataError(
             args.checkpoint, f"is a {type(model).__name__}, which has no map of regions", "use ViSERN or VSR-Net"
         )
     use_files()
-    graph, frames, caption = load_clip(args, info)
+    graph, frames, caption = load_clip(args, model)
     with torch.inference_mode():
         score = model.attention_map(graph)  # type: ignore[operator]
     region = graph["region"]
@@ -83,21 +85,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def load_clip(args: argparse.Namespace, info: CheckpointInfo) -> tuple[VideoGraph, NDArray[np.uint8], str]:
+def load_clip(args: argparse.Namespace, model: RetrievalModel) -> tuple[VideoGraph, NDArray[np.uint8], str]:
     """The graph, pictures and caption of the clip that :func:`add_clip_arguments` names."""
-    return _from_scenes(args) if args.store is None else _from_file(args, info)
+    return _from_scenes(args) if args.store is None else _from_file(args, model)
 
 
-def _from_file(args: argparse.Namespace, info: CheckpointInfo) -> tuple[VideoGraph, NDArray[np.uint8], str]:
+def _from_file(args: argparse.Namespace, model: RetrievalModel) -> tuple[VideoGraph, NDArray[np.uint8], str]:
     """The clip's graph in the store, and its pictures at the times that were described."""
-    from graphvtr.datasets import DataSource
-    from graphvtr.tasks.checkpoint import check_features
-    from graphvtr.tasks.prepare import featurizer_name
     from graphvtr.video import FeatureStore
 
     store = FeatureStore.open(args.store)
-    made_by = featurizer_name(DataSource(store=args.store))
-    check_features(args.checkpoint, info, args.store, width=store.widths["frame_x"], featurizer=made_by)
+    model.check(store, mismatch=args.mismatch)
     graph = store.video_graph(args.name or Path(args.clip).stem)
     return graph, pictures_at(args.clip, graph["frame"].time.tolist()), Path(args.clip).stem
 

@@ -25,24 +25,31 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--checkpoint", type=Path, help="an HGR model: draw its attention")
     parser.add_argument("--into", default="action", choices=("event", "action", "entity"), help="whose attention")
     parser.add_argument("--words", action="store_true", help="also draw the words")
-    parser.add_argument("--parser", default="spacy", metavar="NAME", help="parser of the caption (default: spacy)")
+    parser.add_argument(
+        "--parser",
+        metavar="NAME",
+        help="parser of the caption (default: that of the training, else spacy)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Parse and draw."""
     from graphvtr.errors import DataError
+    from graphvtr.nn.feeding import parser_of
     from graphvtr.plot import plot_role_graph, role_attention, role_graph_html, word_attention
     from graphvtr.tasks.checkpoint import load_checkpoint
     from graphvtr.text import get_parser
 
     check_out(args.out, ".html")
     use_files()
-    graph = get_parser(args.parser).parse_one(args.caption)
     model: Any = None
-    if args.checkpoint is not None:
+    if args.checkpoint is None:
+        graph = get_parser(args.parser or "spacy").parse_one(args.caption)
+    else:
         model, vocabulary, _ = load_checkpoint(args.checkpoint)
         if vocabulary is None:
             raise DataError(args.checkpoint, "carries no vocabulary", "use a checkpoint of graphvtr train")
+        graph = parser_of(model, args.parser).parse_one(args.caption)
         graph = model.transform_text(vocabulary.encode(graph))
     shown: dict[str, Any] = {"words": args.words}
     if model is not None:

@@ -34,11 +34,11 @@ def run(args: argparse.Namespace) -> int:
 
     check_out(args.out)
     check_clip(args)
-    model, _, info = load_checkpoint(args.checkpoint)
+    model, _, _ = load_checkpoint(args.checkpoint)
     if not isinstance(model, VSRNet):
         raise DataError(args.checkpoint, f"is a {type(model).__name__}", "use a checkpoint of VSR-Net")
     use_files()
-    graph, _, caption = load_clip(args, info)
+    graph, _, caption = load_clip(args, model)
     seen = model.attention(graph)
     frame = graph["frame"]
     figure = plot_space_time_attention(

@@ -13,7 +13,7 @@ from graphvtr.datasets.cad120.annotations import Annotations, LabelledClip, Reco
 from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.graphs import build_graph
 from graphvtr.datasets.cad120.units import Unit, make_units
-from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.parsing import parse_with
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
@@ -115,6 +115,11 @@ class CAD120Graphs(RetrievalDataset):
             ),
             pack(sentence for captions in sentences for sentence in captions),
         )
+        told = {"features": list(features), "relations": relations, "frames_per_second": frames_per_second}
+        self.features = {
+            "features": {"name": "cad120", "version": "1", "settings": told},
+            "frames": {"num_frames": num_frames},
+        }
 
 
 @lru_cache(maxsize=2)  # 20 MB of JSON; splits and folds of one run share it
@@ -163,5 +168,5 @@ def cad120(split: str, source: DataSource) -> RetrievalDataset:
         raise DataError(f"option '{unknown[0]}' of cad120", "unknown", f"known: {', '.join(OPTIONS)}")
     dataset = CAD120Graphs(source.need_root("cad120"), split, **source.options)
     if source.parser is not None:
-        dataset.role_graphs = parse_captions(dataset.captions, source)
+        dataset.role_graphs, dataset.parser = parse_with(dataset.captions, source)
     return dataset

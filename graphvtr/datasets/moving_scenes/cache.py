@@ -62,6 +62,13 @@ class Settings:
         """The frame featurizer, None for thumbnails."""
         return None if self.features == THUMBNAIL else build_featurizer(self.features)
 
+    def features_record(self) -> dict[str, Any]:
+        """What made the features, as a feature store tells it."""
+        featurizer = self.featurizer()
+        made_by = {"name": self.features, "version": WORLD_VERSION if featurizer is None else featurizer.version,
+                   "settings": {} if featurizer is None else dict(featurizer.settings)}  # fmt: skip
+        return {"features": made_by, "frames": {"num_frames": self.num_frames}}
+
     def manifest(self, split: str) -> dict[str, Any]:
         """All that the files of a split depend on, as plain values."""
         featurizer = self.featurizer()

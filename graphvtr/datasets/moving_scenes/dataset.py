@@ -14,7 +14,7 @@ from graphvtr.datasets.moving_scenes.generate import SPLITS
 from graphvtr.datasets.moving_scenes.render import render
 from graphvtr.datasets.moving_scenes.script import Script
 from graphvtr.datasets.moving_scenes.simulate import simulate
-from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.parsing import parse_with
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 
@@ -96,6 +96,7 @@ class MovingScenes(RetrievalDataset):
             files.video_graphs,
             files.role_graphs,
         )
+        self.features = self.settings.features_record()
         self._take(files)
 
     def _take(self, files: SplitFiles) -> None:
@@ -144,5 +145,5 @@ def moving_scenes(split: str, source: DataSource) -> RetrievalDataset:
         raise DataError(f"option '{unknown[0]}' of moving_scenes", "unknown", f"known: {', '.join(OPTIONS)}")
     dataset = MovingScenes(source.cache, split, features=source.feature or "thumbnail", **source.options)
     if source.parser is not None:
-        dataset.role_graphs = parse_captions(dataset.captions, source)
+        dataset.role_graphs, dataset.parser = parse_with(dataset.captions, source)
     return dataset

@@ -16,10 +16,13 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.feeding import Captions, Clips, Fed, Mismatch, accepting, check_fed
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.provenance import Provenance
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
+from graphvtr.video.pipeline import ClipPipeline
 
 MODELS: Registry[type[RetrievalModel]] = Registry("model")
 
@@ -38,6 +41,8 @@ class RetrievalModel(nn.Module, ABC):
         matchers: level -> module ``(video: Level, text: Level) -> scores [Nv, Nt]``.
         vocabulary: of its captions; set by what loads a model, and saved with it.
         info: what a checkpoint tells about its training, plain values.
+        loaded_from: the file or folder it was read from, for messages.
+        pipeline: turns video files into features; made from :attr:`provenance` where it is None.
     """
 
     levels: tuple[str, ...]
@@ -47,19 +52,34 @@ class RetrievalModel(nn.Module, ABC):
     """The word vectors that the model's paper starts from."""
     vocabulary: Vocabulary | None = None
     info: dict[str, Any] = {}  # noqa: RUF012  replaced as a whole, never changed in place
+    loaded_from: str = ""
+    pipeline: ClipPipeline | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
             cls.__init__ = _with_plain_arguments(cls.__init__)  # type: ignore[method-assign]
+        for side in ("video", "text"):
+            name = f"encode_{side}"
+            if name in cls.__dict__:
+                setattr(cls, name, accepting(cls.__dict__[name], side))
 
     @abstractmethod
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
-        """Embed a video graph or a packed batch of them."""
+        """Embed a video graph or a packed batch of them, as :meth:`transform_video` leaves them.
+
+        Every model also takes a list of video files, described as in its training (:attr:`pipeline`), a list of
+        graphs, and a :class:`~graphvtr.graphs.GraphStore`; these pass through :meth:`transform_video` first.
+        """
 
     @abstractmethod
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
-        """Embed a role graph or a packed batch of them (``word.id`` set)."""
+        """Embed a role graph or a packed batch of them (``word.id`` set), as :meth:`transform_text` leaves them.
+
+        Every model also takes a list of sentences, parsed as in its training, a list of graphs, and a
+        :class:`~graphvtr.graphs.GraphStore`; their words are encoded with :attr:`vocabulary` and they pass through
+        :meth:`transform_text` first.
+        """
 
     @abstractmethod
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
@@ -138,6 +158,55 @@ class RetrievalModel(nn.Module, ABC):
         frames, regions = self.config.get("max_frames"), self.config.get("max_regions")
         graph = graph if frames is None else sample_frames(graph, frames)
         return graph if regions is None else top_regions(graph, regions)
+
+    def score(self, captions: Captions, clips: Clips) -> Tensor:
+        """How well each caption fits each clip, ``[captions, clips]``, in evaluation mode and without gradients.
+
+        Args:
+            captions: sentences, or what else :meth:`encode_text` takes.
+            clips: video files, or what else :meth:`encode_video` takes.
+
+        Raises:
+            DataError: a file that cannot be read, a sentence that has no graph, features that cannot be made.
+
+        Example::
+
+            model = graphvtr.load("runs/hgr")
+            model.score(["a man rides a horse"], ["a.mp4", "b.mp4"])  # [1, 2]
+        """
+        was = self.training
+        self.eval()
+        try:
+            with torch.inference_mode():
+                text, video = self.encode_text(captions), self.encode_video(clips)  # type: ignore[arg-type]
+                return self.similarity(video, text).t()
+        finally:
+            self.train(was)
+
+    @property
+    def provenance(self) -> Provenance:
+        """What the model was trained on; empty where its file does not tell."""
+        return Provenance.from_dict(self.info.get("provenance") or {}, f"{self.loaded_from or 'info'}: provenance")
+
+    def check(self, fed: Fed | Provenance, where: object = "", *, mismatch: Mismatch = "error") -> list[str]:
+        """Refuse what the model was not trained on, or name every difference.
+
+        Compared are the widths of the features and the full settings behind them, with the digests of the weights:
+        backbone, frames or rate, motion, and for models that look at regions detector and tracks. A dataset's parser
+        that differs is told by a warning.
+
+        Args:
+            fed: a feature store, a dataset, a pipeline, or their record.
+            where: names it in messages; its path or name by default.
+            mismatch: ``"error"``, or ``"warn"`` to go on with a warning.
+
+        Returns:
+            The differences, a sentence each.
+
+        Raises:
+            DataError: another width, or (with ``"error"``) any difference; the message names them all.
+        """
+        return check_fed(self, fed, where, mismatch=mismatch)
 
     def save_pretrained(self, folder: str | Path, *, card: str | None = None) -> None:
         """Write the model as a folder: ``config.json``, ``model.safetensors``, ``vocabulary.json`` (where

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
+from graphvtr.provenance import Provenance
 from graphvtr.video.store.clip_buffer import ClipBuffer
 from graphvtr.video.store.clip_files import ClipFiles
 from graphvtr.video.store.fields import check_widths
@@ -111,6 +112,11 @@ class FeatureStore:
         store = cls.open(path)
         check_same(store.path, (store.widths, store.settings), (widths, settings))
         return store
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the features, to be compared with what a model was trained on (``model.check(store)``)."""
+        return Provenance(self.settings, self.widths, version="")
 
     # -- looking ------------------------------------------------------------------------------------------------
 
