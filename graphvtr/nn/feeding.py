@@ -130,7 +130,9 @@ def pipeline_of(model: Any) -> ClipPipeline:
         if told not in FEATURIZERS:  # a file may not say which other file is loaded, or from where
             raise DataError(where, f"was trained on features of {told}", FIX)
         logger.warning("%s %s: clips are sampled as graphvtr extract does by default", where, OLD)
-        return ClipPipeline(build_featurizer(told))
+        pipeline = ClipPipeline(build_featurizer(told))
+        check_fed(model, pipeline, f"the pipeline of {told}")
+        return pipeline
     return pipeline_from(record, where, regions=reads_regions(model))
 
 
@@ -168,14 +170,17 @@ def clip_store(model: Any, clips: Clips) -> GraphStore[VideoGraph]:
         return clips.mapped(model.transform_video)
     items: list[Any] = list(clips)
     if not all(isinstance(item, VideoGraph) for item in items):
+        for item in items:
+            if not Path(item).is_file():
+                raise DataError(
+                    item, "no such file", "give a video file, or --store STORE and the name of a clip in it"
+                )
         pipeline = pipeline_of(model)
         items = [_read_clip(pipeline, Path(item)) for item in items]
     return GraphStore.from_graphs(items).mapped(model.transform_video)
 
 
 def _read_clip(pipeline: ClipPipeline, path: Path) -> VideoGraph:
-    if not path.is_file():
-        raise DataError(path, "no such file", "give a video file, or --store STORE and the name of a clip in it")
     fields, _ = pipeline(path)
     fields = {name: value.float() if value.is_floating_point() else value.long() for name, value in fields.items()}
     return VideoGraph.build(**fields, name=path.stem)

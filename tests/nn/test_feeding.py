@@ -1,6 +1,8 @@
-"""Lists of captions and graphs through a model, against the batches they stand for; files in tests/test_provenance.py."""
+"""Lists of captions and graphs through a model, against the batches they stand for."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,9 +55,13 @@ def test_gradients_reach_the_model_through_lists(model: VSE) -> None:
     assert model.words.weight.grad is not None
 
 
-def test_what_cannot_be_read_is_named(model: VSE) -> None:
-    with pytest.raises(DataError, match=r"this VSE: does not say what made its features"):
+def test_what_cannot_be_read_is_named(model: VSE, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"a\.mp4: no such file"):
         model.encode_video(["a.mp4"])
+    clip = tmp_path / "a.mp4"
+    clip.write_bytes(b"")
+    with pytest.raises(DataError, match=r"this VSE: does not say what made its features"):
+        model.encode_video([clip])
     with pytest.raises(DataError, match="clips: is one path"):
         model.encode_video("a.mp4")
     with pytest.raises(DataError, match="has no vocabulary"):
