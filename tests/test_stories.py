@@ -1,0 +1,48 @@
+"""Pages that tell a story from a folder of clips to answers: their ``$`` commands run, one after another, as written.
+
+Only sizes are smaller: ``SMALLER`` says which, and each of them must stand on the page.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from graphvtr.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "guides" / "your_clips.rst"
+SMALLER = {"--num-clips 200": "--num-clips 24", "--epochs 20": "--epochs 1"}
+
+
+def commands(page: Path) -> list[str]:
+    """The commands of the page's console blocks, in order."""
+    blocks = re.findall(r"^\.\. code-block:: console\n\n((?:   [^\n]*\n|\n)+)", page.read_text(), re.MULTILINE)
+    return [line.strip()[2:] for block in blocks for line in block.splitlines() if line.strip().startswith("$ ")]
+
+
+@pytest.mark.slow
+def test_your_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for package in ("av", "spacy", "efficientnet_lite_pytorch", "pytorch_lightning", "matplotlib"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    story = "\n".join(commands(PAGE))
+    for large, small in SMALLER.items():
+        assert large in story, f"{PAGE.name} no longer says {large}"
+        story = story.replace(large, small)
+    said = {}
+    for line in story.splitlines():
+        program, verb, *rest = shlex.split(line)
+        assert program == "graphvtr"
+        assert main([verb, *rest]) == 0, line
+        said[verb] = capsys.readouterr().out
+    assert "0 failed" in said["extract"]
+    assert "chance" in said["eval"]
+    assert said["search"].count(".mp4") >= 3 or said["search"].count("test") + said["search"].count("train") >= 3
+    for picture in ("gallery.png", "reading.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
