@@ -57,8 +57,9 @@ class ViSERN(OneVectorModel):
         temporal: regions hear those of the frame before.
         eps: bound on degrees under ``"dot"``.
         word_dim: width of the word embedding.
-        video_rnn, text_rnn, video_kernels, text_kernels, filters, video_filters, text_filters, first_level, bow_size,
-            boundaries, dropout, packed, text: see :class:`DualEncoding`.
+        video_rnn, text_rnn, video_kernels, text_kernels, filters, video_filters, text_filters: see
+            :class:`DualEncoding`.
+        first_level, bow_size, boundaries, dropout, packed, text: see :class:`DualEncoding`.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
         margin: :math:`\alpha` of the loss.
