@@ -9,13 +9,11 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs.role_graph import FILLS, HOLDS, IN_EVENT, OF, RoleGraph
-from graphvtr.graphs.roles import ROLES, VERB_ROLE
+from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
 
 EventEdges = Literal["both", "to_action", "none"]
 EVENT_EDGES = {"both": 4, "to_action": 3, "none": 2}  # how many of FILLS, OF, HOLDS, IN_EVENT
 LEVELS = ("event", "action", "entity")
-EVENT_ROLE = len(ROLES)
-"""The id that stands for the event in ``node_role`` and ``edge_role``: one past the sixteen semantic roles."""
 
 
 class ReasoningGraph(NamedTuple):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs.checked import CheckedGraph
-from graphvtr.graphs.roles import ROLES, VERB_ROLE, role_id
+from graphvtr.graphs.roles import EVENT_ROLE, ROLES, VERB_ROLE, role_id
 from graphvtr.values import shown, whole_number
 
 NODE_TYPES = ("word", "event", "action", "entity")
@@ -25,8 +25,8 @@ class RoleGraph(CheckedGraph):
     ===================================  ======================================================
     ``word.id`` [W]                      vocabulary ids (once a vocabulary has encoded the graph)
     ``word.text``                        the surface words, a list of W strings
-    ``event.num_nodes``                  1
-    ``action.num_nodes``                 number of actions A
+    ``event.role`` [1]                   :data:`EVENT_ROLE`
+    ``action.role`` [A]                  :data:`VERB_ROLE` of every action
     ``entity.role`` [E]                  the role of each entity, an id of :data:`ROLES`
     ``('word','in', level)``             which words a node spans, sorted by node
     ``('entity','fills','action')``      with ``role`` [n], the role on each edge
@@ -78,7 +78,9 @@ class RoleGraph(CheckedGraph):
         ]
         graph["word"].text = list(words)
         graph["word"].num_nodes = len(words)
+        graph["event"].role = torch.tensor([EVENT_ROLE])
         graph["event"].num_nodes = 1
+        graph["action"].role = torch.full((len(action_spans),), VERB_ROLE)
         graph["action"].num_nodes = len(action_spans)
         graph["entity"].role = torch.tensor([role for role, _ in entity_list], dtype=torch.long)
         graph["entity"].num_nodes = len(entity_list)

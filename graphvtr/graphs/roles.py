@@ -23,6 +23,8 @@ ROLES: tuple[str, ...] = (
 ROLE_IDS: dict[str, int] = {role: index for index, role in enumerate(ROLES)}
 VERB_ROLE: int = ROLE_IDS["V"]
 NOUN_ROLE: int = ROLE_IDS["NOUN"]
+EVENT_ROLE: int = len(ROLES)
+"""The id that stands for an event: one past the sixteen semantic roles."""
 
 
 def role_id(label: str) -> int:

@@ -8,6 +8,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import FILLS
 from graphvtr.graphs.roles import ROLES
@@ -18,7 +19,14 @@ NEXT = ("frame", "next", "frame")
 REGION_IN_FRAME = ("region", "in", "frame")
 
 
-class AddSpatialEdges(BaseTransform):  # type: ignore[misc]
+class GraphTransform(BaseTransform):  # type: ignore[misc]
+    """A transform that shows its arguments."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+class AddSpatialEdges(GraphTransform):
     """``('region','spatial','region')``: the complete graph among the regions of each frame.
 
     Args:
@@ -42,7 +50,7 @@ class AddSpatialEdges(BaseTransform):  # type: ignore[misc]
         return data
 
 
-class AddTemporalEdges(BaseTransform):  # type: ignore[misc]
+class AddTemporalEdges(GraphTransform):
     """``('region','temporal','region')``: regions of a frame to regions of the next one.
 
     Args:
@@ -76,7 +84,7 @@ class AddTemporalEdges(BaseTransform):  # type: ignore[misc]
         return data
 
 
-class AddFrameEdges(BaseTransform):  # type: ignore[misc]
+class AddFrameEdges(GraphTransform):
     """``('frame','next','frame')`` and, where there are regions, ``('region','in','frame')``."""
 
     def forward(self, data: HeteroData) -> HeteroData:
@@ -92,7 +100,7 @@ class AddFrameEdges(BaseTransform):  # type: ignore[misc]
         return data
 
 
-class SplitRoles(BaseTransform):  # type: ignore[misc]
+class SplitRoles(GraphTransform):
     """One relation a role, for HeteroConv and RGCN users: ``('entity','ARG0','action')`` and so on.
 
     ``('entity','fills','action')`` is replaced; its reverse stays as it is.
@@ -112,6 +120,27 @@ class SplitRoles(BaseTransform):  # type: ignore[misc]
                 data["entity", label, "action"].edge_index = edge_index[:, chosen]
         del data[FILLS]
         return data
+
+
+class RemoveIsolatedNodes(GraphTransform):
+    """Nodes that no edge touches go, as with :class:`torch_geometric.transforms.RemoveIsolatedNodes`; texts and
+    ``region.frame`` follow.
+
+    Args:
+        node_types: remove nodes of these types only; of all types that have edges when None.
+    """
+
+    def __init__(self, node_types: tuple[str, ...] | None = None) -> None:
+        self.node_types = node_types
+
+    def forward(self, data: CheckedGraph) -> CheckedGraph:
+        touched: dict[str, Tensor] = {}
+        for source, relation, target in data.edge_types:
+            for row, end in zip(data[source, relation, target].edge_index, (source, target), strict=True):
+                mask = touched.setdefault(end, row.new_zeros(int(data[end].num_nodes), dtype=torch.bool))
+                mask[row] = True
+        wanted = touched if self.node_types is None else self.node_types
+        return data.subgraph({kind: mask for kind, mask in touched.items() if kind in wanted})
 
 
 def _need_regions(data: HeteroData) -> None:

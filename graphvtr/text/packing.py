@@ -17,6 +17,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
 from graphvtr.graphs.role_graph import EDGE_TYPES, FILLS, HOLDS, IN_EVENT, OF, SPAN_EDGES
+from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
 
 
 class GraphLists(NamedTuple):
@@ -76,6 +77,8 @@ def pack(sentences: Iterable[GraphLists]) -> GraphStore[RoleGraph]:
     }
     nodes = {node_type: FlatType(_pointer(count)) for node_type, count in counts.items()}
     nodes["word"].strings["text"] = [word for sentence in sentences for word in sentence.words]
+    nodes["event"].tensors["role"] = torch.full((len(sentences),), EVENT_ROLE)
+    nodes["action"].tensors["role"] = torch.full((sum(counts["action"]),), VERB_ROLE)
     nodes["entity"].tensors["role"] = _column([[role for role, _ in sentence.entities] for sentence in sentences])
     held = [[(action, 0) for action in range(len(sentence.actions))] for sentence in sentences]
     fills = _edges([[fill[:2] for fill in sentence.fills] for sentence in sentences])

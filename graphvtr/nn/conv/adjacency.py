@@ -12,7 +12,7 @@ from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
 from torch_geometric.utils.sparse import set_sparse_value
 
 from graphvtr.errors import DataError
-from graphvtr.ops import requested_backend
+from graphvtr.ops import requested_backend, segment_softmax
 
 HOOKS = ("propagate", "message", "aggregate", "edge_update")
 
@@ -54,6 +54,14 @@ class Adjacency:
             return value
         return torch.empty_like(value).index_copy(0, self.order, value)
 
+    def softmax(self, score: Tensor) -> Tensor:
+        """Softmax of [E, H] over the edges into each node, in the order given; an edge counts ``weight`` times."""
+        if self.weight is not None:
+            present = self.weight > 0
+            log = torch.where(present, self.weight, 1.0).to(score.dtype).log()
+            score = torch.where(present[:, None], score + log[:, None], -torch.inf)
+        return self.unsort(segment_softmax(self.sort(score), self.ptr))
+
 
 def adjacency(
     edges: Any,
@@ -86,12 +94,16 @@ def adjacency(
         raise DataError("edge_index", found, "give integers [2, E], an EdgeIndex or a torch.sparse matrix")
     plain = edges.as_tensor() if hasattr(edges, "as_tensor") else edges
     source, target = plain.flip(0) if reverse else plain
-    _check_range("edge_index", source, num_sources)
-    _check_range("edge_index", target, num_targets)
+    if ptr is None:
+        _check_range("edge_index", source, num_sources)
+        _check_range("edge_index", target, num_targets)
     if edge_weight is not None and edge_weight.shape != source.shape:
         raise DataError("edge_weight", f"has shape {list(edge_weight.shape)}", f"give one for {source.numel()} edges")
     if ptr is not None:
-        _check_sorted(target, ptr, num_targets)
+        if getattr(plain, "_sorted_by", None) is not ptr:  # layers of a stack read the same edges
+            _check_sorted(target, ptr, num_targets)
+            if type(plain) is Tensor and not torch.compiler.is_compiling():
+                plain._sorted_by = ptr  # type: ignore[attr-defined]
         return Adjacency(plain, source, target, ptr, None, edge_weight)
     if hasattr(edges, "get_csc"):
         sort = edges.get_csr if reverse else edges.get_csc  # type: ignore[attr-defined]
@@ -123,6 +135,12 @@ def node_pair(x: Any, size: tuple[int, int] | None) -> tuple[Tensor, Tensor]:
     if size is not None and tuple(size) != (source.size(0), target.size(0)):
         raise DataError("size", f"is {tuple(size)}", f"give ({source.size(0)}, {target.size(0)}), the rows of x")
     return source, target
+
+
+def oriented(flow: str, source: Any, target: Any) -> tuple[Any, Any]:
+    """What belongs to the nodes that send and that receive, in the order that ``propagate`` wants: as the rows of
+    ``edge_index`` stand."""
+    return (target, source) if flow == "target_to_source" else (source, target)
 
 
 def _from_sparse(

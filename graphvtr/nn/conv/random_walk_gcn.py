@@ -12,7 +12,7 @@ from torch_geometric.nn.conv import MessagePassing
 
 from graphvtr.errors import DataError
 from graphvtr.nn.batch_norm import batch_norm
-from graphvtr.nn.conv.adjacency import adjacency, attention_of, node_pair, passes_messages
+from graphvtr.nn.conv.adjacency import adjacency, attention_of, node_pair, oriented, passes_messages
 from graphvtr.nn.conv.location_bias import LocationBias
 from graphvtr.nn.lazy_linear import LazyLinear
 from graphvtr.nn.ragged import Layout, batch_to_ptr
@@ -356,11 +356,11 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
             score, edges.source, edges.target, edges.ptr, x.size(0), self.normalization, self.affinity, self.eps, weight
         ).to(x.dtype)
         alpha = edges.unsort(matrix)  # as a mask over the edges would be
-        size = (x.size(0), targets)
+        size = oriented(self.flow, x.size(0), targets)
         for _ in range(steps):
             if passes_messages(self):
-                # propagate_type: (x: Tensor, alpha: Tensor)
-                x = self.propagate(edges.edge_index, x=(x, None), alpha=alpha, size=size)
+                # propagate_type: (x: OptPairTensor, alpha: Tensor)
+                x = self.propagate(edges.edge_index, x=oriented(self.flow, x, None), alpha=alpha, size=size)
             else:
                 x = gather_segment_reduce(x, edges.source, edges.ptr, "sum", matrix)
         return x, alpha
@@ -373,7 +373,7 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
 
     def _branch(self, walked: Tensor, before: Tensor | None, row_mask: Tensor | None = None) -> Tensor:
         """(P V W_g) W_r, plus the step from the frame before, normalised: what is added to V."""
-        if walked.size(0) > self.in_channels and self._same_precision():
+        if self._same_precision() and walked.size(0) > self.in_channels:
             out = walked @ (self.residual.weight @ self.gcn.weight).T  # one product with many rows instead of two
         else:
             out = self.residual(self.gcn(walked))
@@ -389,10 +389,12 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
         """Whether W_phi^T W_theta, once, and one product with the rows is cheaper than two; a dot product may take the
         low-rank form instead."""
         key, d = self.key_channels, self.in_channels
-        return self.affinity != "dot" and x.size(0) * (2 * key - d) > d * key and self._same_precision()
+        return self.affinity != "dot" and self._same_precision() and x.size(0) * (2 * key - d) > d * key
 
     def _same_precision(self) -> bool:
-        """Products of weights would lose digits in half precision."""
+        """Products of weights would lose digits in half precision; an exported program serves any number of nodes."""
+        if torch.compiler.is_exporting():
+            return False
         weight = self.gcn.weight
         return weight.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(weight.device.type)
 

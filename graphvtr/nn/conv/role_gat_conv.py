@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch_geometric.nn.conv import MessagePassing
-from torch_geometric.nn.dense.linear import Linear
 
 from graphvtr.errors import DataError
-from graphvtr.nn.conv.adjacency import passes_messages
-from graphvtr.ops import gather_segment_reduce, role_attention, segment_softmax
+from graphvtr.nn.conv.adjacency import Adjacency, adjacency, attention_of, node_pair, oriented, passes_messages
+from graphvtr.nn.lazy_linear import LazyLinear
+from graphvtr.ops import gather_segment_reduce, role_attention
 
 
 class RoleGATConv(MessagePassing):  # type: ignore[misc]
@@ -32,11 +32,12 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
     with dropout: :math:`x'_i = \operatorname{LayerNorm}(x_i + \operatorname{Dropout}(W_t \sum_j \ldots))`.
 
     A node without incoming edges gets no context. The layer runs fused (:func:`graphvtr.ops.role_attention`) unless
-    someone looks inside: with ``return_attention_weights=True``, under PyG's explainer, or with a message passing
-    hook it passes messages step by step, with the same result.
+    someone looks inside: with ``return_attention_weights=True``, with ``edge_weight``, under PyG's explainer, with a
+    message passing hook or ``backend("message_passing")`` it passes messages step by step, with the same result.
 
     Args:
-        in_channels: width of the node features; -1 to take it from the first input.
+        in_channels: width of the node features, or ``(source, destination)``; -1 (or ``(-1, -1)``) to take it from the
+            first input.
         out_channels: width of the output.
         heads: number of heads; each attends with its share of the query, key and feature channels, and
             :math:`W_t` mixes them.
@@ -47,9 +48,11 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         residual: whether :math:`x_i` is added; needs ``in_channels == out_channels``.
         norm: whether a LayerNorm (eps 1e-5) ends the layer.
         dropout: of the transformed context.
+        flow: ``"source_to_target"`` or ``"target_to_source"``, which way messages go along edges.
 
     Shapes:
-        - **input:** ``x`` ``[N, in_channels]``, ``edge_index`` ``[2, E]`` (source, destination), ``edge_role`` ``[E]``
+        - **input:** ``x`` ``[N, in_channels]`` or ``(x_src [M, .], x_dst [N, .])``, ``edge_index`` ``[2, E]`` (source,
+          destination), an ``EdgeIndex`` or a sparse matrix ``[N, M]``, ``edge_role`` ``[E]``, ``edge_weight`` ``[E]``
         - **output:** ``[N, out_channels]``; with ``return_attention_weights=True``
           ``(out, (edge_index, weights [E, heads]))``
 
@@ -69,7 +72,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
 
     def __init__(
         self,
-        in_channels: int,
+        in_channels: int | tuple[int, int],
         out_channels: int,
         heads: int = 1,
         *,
@@ -80,23 +83,25 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         residual: bool = True,
         norm: bool = False,
         dropout: float = 0.0,
+        flow: Literal["source_to_target", "target_to_source"] = "source_to_target",
     ) -> None:
-        super().__init__(aggr="sum", node_dim=0)
+        super().__init__(aggr="sum", node_dim=0, flow=flow)
         attention_channels = out_channels if attention_channels is None else attention_channels
         self.in_channels, self.out_channels, self.heads = in_channels, out_channels, heads
         self.num_roles, self.attention_channels, self.attention = num_roles, attention_channels, attention
         self.residual, self.dropout = residual, dropout
         if attention_channels % heads:
             raise DataError("attention_channels", f"is {attention_channels}", f"give a multiple of heads = {heads}")
-        if in_channels > 0:
-            self._check_width(in_channels)
-        self.lin_query = Linear(in_channels, attention_channels, bias=attention_bias) if attention else None
-        self.lin_key = Linear(in_channels, attention_channels, bias=attention_bias) if attention else None
-        self.lin = Linear(in_channels, out_channels, bias=False)
+        source, target = (in_channels, in_channels) if isinstance(in_channels, int) else in_channels
+        if source > 0 and target > 0:
+            self._check_width(source, target)
+        self.lin_query = LazyLinear(target, attention_channels, bias=attention_bias) if attention else None
+        self.lin_key = LazyLinear(source, attention_channels, bias=attention_bias) if attention else None
+        self.lin = LazyLinear(source, out_channels, bias=False)
         if num_roles is None:
             self.register_parameter("role_weight", None)
-        elif in_channels > 0:
-            self.role_weight = nn.Parameter(torch.empty(num_roles, in_channels))
+        elif source > 0:
+            self.role_weight = nn.Parameter(torch.empty(num_roles, source))
         else:
             self.role_weight = UninitializedParameter()
         self.norm = nn.LayerNorm(out_channels, eps=1e-5) if norm else None
@@ -111,43 +116,37 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         if self.role_weight is not None and not isinstance(self.role_weight, UninitializedParameter):
             nn.init.normal_(self.role_weight)
 
-    @overload
-    def forward(
-        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None = ..., *, ptr: Tensor | None = ...,
-        return_attention_weights: Literal[False] = ...,
-    ) -> Tensor: ...  # fmt: skip
-
-    @overload
-    def forward(
-        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None = ..., *, ptr: Tensor | None = ...,
-        return_attention_weights: Literal[True],
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]: ...  # fmt: skip
-
     def forward(
         self,
-        x: Tensor,
-        edge_index: Tensor,
+        x: Tensor | tuple[Tensor, Tensor],
+        edge_index: Any,
         edge_role: Tensor | None = None,
+        edge_weight: Tensor | None = None,
         *,
         ptr: Tensor | None = None,
+        size: tuple[int, int] | None = None,
         return_attention_weights: bool = False,
-    ) -> Tensor | tuple[Tensor, tuple[Tensor, Tensor]]:
+    ) -> Any:
         """Update every node from its in-neighbours.
 
         Args:
-            x: [N, in_channels].
-            edge_index: [2, E], source and destination of each edge, in any order.
-            edge_role: [E], rows of :math:`W_r`; needed with ``num_roles``, refused without.
+            x: [N, in_channels] or ``(x_src, x_dst)``.
+            edge_index: [2, E], source and destination of each edge, in any order; or an ``EdgeIndex`` or sparse matrix.
+            edge_role: [E], rows of :math:`W_r`, in the order of the edges; needed with ``num_roles``, refused without.
+            edge_weight: [E], 0 or more: how often each edge counts in the softmax; the values of a sparse matrix.
             ptr: [N + 1], where each node's incoming edges begin, for edges that are sorted by destination
                 already; saves the sort.
+            size: (M, N), checked against x.
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
-        self._check_features(x, edge_role)
-        if return_attention_weights or passes_messages(self):
-            context, weights = self._step_by_step(x, edge_index, edge_role, ptr)
-            out = self._update(x, context)
-            return (out, (edge_index, weights)) if return_attention_weights else out
-        return self._update(x, self._fused(x, edge_index, edge_role, ptr))
+        source, target = node_pair(x, size)
+        self._check_features(source, target, edge_role)
+        edges = adjacency(edge_index, source.size(0), target.size(0), self.flow, edge_weight, ptr)
+        if return_attention_weights or edges.weight is not None or passes_messages(self):
+            context, alpha = self._step_by_step(source, target, edges, edge_role)
+            out = self._update(target, context)
+            return (out, attention_of(edge_index, edges, alpha)) if return_attention_weights else out
+        return self._update(target, self._fused(source, target, edges, edge_role))
 
     def _update(self, x: Tensor, context: Tensor) -> Tensor:
         """Transform the context and add it, Eq 9."""
@@ -156,56 +155,56 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             out = x + out
         return out if self.norm is None else self.norm(out)
 
-    def _fused(self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None) -> Tensor:
+    def _fused(self, source: Tensor, target: Tensor, edges: Adjacency, edge_role: Tensor | None) -> Tensor:
         """The attended neighbours [N, in_channels], nothing of size [E, in_channels] kept."""
-        source = edge_index[0]
-        if ptr is None:
-            order, ptr = _by_target(edge_index, x.size(0))
-            source = source[order]
-            edge_role = None if edge_role is None else edge_role[order]
+        edge_role = None if edge_role is None else edges.sort(edge_role)
         if self.lin_query is None or self.lin_key is None:
             weight = None if edge_role is None or self.role_weight is None else self.role_weight[edge_role]
-            return gather_segment_reduce(x, source, ptr, "mean", weight)
-        query, key = self._split(self.lin_query(x)), self._split(self.lin_key(x))
+            return gather_segment_reduce(source, edges.source, edges.ptr, "mean", weight)
+        query, key = self._split(self.lin_query(target)), self._split(self.lin_key(source))
         role_weight = None if self.role_weight is None else self._split(self.role_weight)
-        out = role_attention(query, key, self._split(x), ptr, source, edge_role, role_weight)
-        return out.reshape(x.shape)
+        out = role_attention(query, key, self._split(source), edges.ptr, edges.source, edge_role, role_weight)
+        return out.reshape(target.size(0), source.size(1))
 
     def _step_by_step(
-        self, x: Tensor, edge_index: Tensor, edge_role: Tensor | None, ptr: Tensor | None
+        self, source: Tensor, target: Tensor, edges: Adjacency, edge_role: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The same by message passing, with the attention weights [E, heads]."""
-        order = None
-        if ptr is None:
-            order, ptr = _by_target(edge_index, x.size(0))
         query = key = None
         if self.lin_query is not None and self.lin_key is not None:
-            query, key = self._by_head(self.lin_query(x)), self._by_head(self.lin_key(x))
-        # edge_updater_type: (query: OptTensor, key: OptTensor, order: OptTensor, edge_ptr: Tensor)
-        weights = self.edge_updater(edge_index, query=query, key=key, order=order, edge_ptr=ptr)
-        # propagate_type: (x: Tensor, weights: Tensor, edge_role: OptTensor)
-        out = self.propagate(edge_index, x=self._by_head(x), weights=weights, edge_role=edge_role, size=None)
-        return out.reshape(x.shape), weights
+            query, key = self._by_head(self.lin_query(target)), self._by_head(self.lin_key(source))
+        size = oriented(self.flow, source.size(0), target.size(0))
+        # edge_updater_type: (query: OptPairTensor, key: OptPairTensor, edges: Adjacency)
+        alpha = self.edge_updater(
+            edges.edge_index,
+            query=oriented(self.flow, None, query),
+            key=oriented(self.flow, key, None),
+            edges=edges,
+            size=size,
+        )
+        # propagate_type: (x: OptPairTensor, alpha: Tensor, edge_role: OptTensor)
+        out = self.propagate(
+            edges.edge_index,
+            x=oriented(self.flow, self._by_head(source), None),
+            alpha=alpha,
+            edge_role=edge_role,
+            size=size,
+        )
+        return out.reshape(target.size(0), source.size(1)), alpha
 
-    def edge_update(
-        self, query_i: Tensor | None, key_j: Tensor | None, order: Tensor | None, edge_ptr: Tensor, index: Tensor
-    ) -> Tensor:
+    def edge_update(self, query_i: Tensor | None, key_j: Tensor | None, edges: Adjacency, index: Tensor) -> Tensor:
         """The weight of each edge and head, Eq 7-8."""
         if query_i is None or key_j is None:  # the softmax of equal scores is the mean
             score = self.lin.weight.new_zeros((index.size(0), self.heads))
         else:
             score = (query_i * key_j).sum(-1) * query_i.size(-1) ** -0.5  # [E, H]
-        if order is None:
-            return segment_softmax(score, edge_ptr)
-        place = torch.empty_like(order)
-        place[order] = torch.arange(order.size(0), device=order.device)
-        return segment_softmax(score[order], edge_ptr)[place]
+        return edges.softmax(score)
 
-    def message(self, x_j: Tensor, weights: Tensor, edge_role: Tensor | None) -> Tensor:
+    def message(self, x_j: Tensor, alpha: Tensor, edge_role: Tensor | None) -> Tensor:
         """What flows along each edge, Eq 10."""
         if edge_role is not None and self.role_weight is not None:
             x_j = x_j * self._by_head(self.role_weight)[edge_role]
-        return weights.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
+        return alpha.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
 
     def _by_head(self, x: Tensor) -> Tensor:
         return x.reshape(x.size(0), self.heads, x.size(1) // self.heads)
@@ -213,25 +212,32 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
     def _split(self, x: Tensor) -> Tensor:
         return x if self.heads == 1 else self._by_head(x)
 
-    def _check_features(self, x: Tensor, edge_role: Tensor | None) -> None:
+    def _check_features(self, source: Tensor, target: Tensor, edge_role: Tensor | None) -> None:
         if isinstance(self.role_weight, UninitializedParameter) and self.num_roles is not None:
-            self.role_weight.materialize((self.num_roles, x.size(-1)))
+            self.role_weight.materialize((self.num_roles, source.size(-1)))
             nn.init.normal_(self.role_weight)
-        if self.in_channels == -1:
-            self._check_width(x.size(-1))
-            self.in_channels = x.size(-1)
-        if x.dim() != 2 or x.size(-1) != self.in_channels:
-            raise DataError("x", f"has shape {list(x.shape)}", f"give [N, {self.in_channels}]")
+        pair = isinstance(self.in_channels, tuple | list)
+        widths = tuple(self.in_channels) if pair else (self.in_channels,) * 2  # type: ignore[arg-type]
+        if -1 in widths:
+            widths = (source.size(-1), target.size(-1))
+            self._check_width(*widths)
+            for linear, width in ((self.lin_query, widths[1]), (self.lin_key, widths[0]), (self.lin, widths[0])):
+                if linear is not None:
+                    linear.materialize(width, linear.out_features)
+            self.in_channels = widths if pair else widths[0]
+        for name, value, width in (("x", source, widths[0]), ("x_dst", target, widths[1])):
+            if value.dim() != 2 or value.size(-1) != width:
+                raise DataError(name, f"has shape {list(value.shape)}", f"give [N, {width}]")
         if (edge_role is None) != (self.num_roles is None):
             fix = "give one role an edge" if edge_role is None else "build the layer with num_roles"
             raise DataError("edge_role", "is missing" if edge_role is None else "is not used", fix)
 
-    def _check_width(self, in_channels: int) -> None:
-        if in_channels % self.heads:
-            raise DataError("in_channels", f"is {in_channels}", f"give a multiple of heads = {self.heads}")
-        if self.residual and in_channels != self.out_channels:
+    def _check_width(self, source: int, target: int) -> None:
+        if source % self.heads:
+            raise DataError("in_channels", f"is {source}", f"give a multiple of heads = {self.heads}")
+        if self.residual and target != self.out_channels:
             raise DataError(
-                "in_channels", f"is {in_channels} for out_channels = {self.out_channels}",
+                "in_channels", f"is {target} for out_channels = {self.out_channels}",
                 "make them equal, or use residual=False",
             )  # fmt: skip
 
@@ -240,13 +246,11 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         lazy = isinstance(self.role_weight, UninitializedParameter)
         if lazy and saved is not None and not isinstance(saved, UninitializedParameter):
             self.role_weight.materialize(saved.shape)  # type: ignore[union-attr]
+        saved, query = state_dict.get(f"{prefix}lin.weight"), state_dict.get(f"{prefix}lin_query.weight")
+        if self.lin.is_lazy and saved is not None and not isinstance(saved, UninitializedParameter):
+            widths = (saved.size(1), self.out_channels if query is None else query.size(1))
+            self.in_channels = widths if isinstance(self.in_channels, tuple | list) else widths[0]  # type: ignore[assignment]
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.in_channels}, {self.out_channels}, heads={self.heads})"
-
-
-def _by_target(edge_index: Tensor, num_nodes: int) -> tuple[Tensor, Tensor]:
-    """The order that sorts edges by destination, and where each node's edges then begin [N + 1]."""
-    target, order = torch.sort(edge_index[1], stable=True)
-    return order, torch.searchsorted(target, torch.arange(num_nodes + 1, device=target.device))
