@@ -221,10 +221,10 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         if -1 in widths:
             widths = (source.size(-1), target.size(-1))
             self._check_width(*widths)
-            for linear, width in ((self.lin_query, widths[1]), (self.lin_key, widths[0]), (self.lin, widths[0])):
+            for linear, seen in ((self.lin_query, widths[1]), (self.lin_key, widths[0]), (self.lin, widths[0])):
                 if linear is not None:
-                    linear.materialize(width, linear.out_features)
-            self.in_channels = widths if pair else widths[0]
+                    linear.materialize(seen, linear.out_features)
+            self.in_channels = widths if pair else widths[0]  # type: ignore[assignment]
         for name, value, width in (("x", source, widths[0]), ("x_dst", target, widths[1])):
             if value.dim() != 2 or value.size(-1) != width:
                 raise DataError(name, f"has shape {list(value.shape)}", f"give [N, {width}]")
