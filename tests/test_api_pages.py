@@ -15,7 +15,7 @@ PAGES = sorted(path for path in (ROOT / "docs" / "api").glob("*.rst") if path.st
 # of graphvtr.tasks, but for use by its other modules and by the commands
 INTERNAL = {
     "header", "write_file", "read_file", "read_header", "read_info", "weights_of", "make_parser",
-    "run_lock", "first_process",
+    "run_lock", "own_share", "first_process", "started",
 }  # fmt: skip
 INTERNAL_MODULES = {"callbacks", "run_state"}
 

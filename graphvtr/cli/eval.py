@@ -94,6 +94,7 @@ def source_of(args: argparse.Namespace) -> DataSource:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print."""
     from graphvtr.errors import DataError
+    from graphvtr.nn.shared_batch import process_group
     from graphvtr.tasks import EvalOptions, format_table, to_json
     from graphvtr.tasks.evaluate import evaluate_checkpoint
 
@@ -107,11 +108,13 @@ def run(args: argparse.Namespace) -> int:
     names = ("levels", "ties", "median", "mean_rank", "duplicates", "interval_unit", "samples", "seed", "batch_size",
              "protocol")  # fmt: skip
     options = EvalOptions(block=(args.block[0], args.block[1]), **{name: getattr(args, name) for name in names})
-    evaluation = evaluate_checkpoint(
-        args.checkpoint, args.data, args.split, source_of(args), options,
-        save_scores=args.save_scores, device=args.device, progress=sys.stderr.isatty() and not args.json,
-        mismatch=args.mismatch,
-    )  # fmt: skip
+    with process_group(args.device) as (rank, device):
+        evaluation = evaluate_checkpoint(
+            args.checkpoint, args.data, args.split, source_of(args), options, save_scores=args.save_scores,
+            device=device, progress=sys.stderr.isatty() and not args.json and not rank, mismatch=args.mismatch,
+        )  # fmt: skip
+    if rank:
+        return 0
     print(json.dumps(to_json(evaluation), indent=2) if args.json else format_table(evaluation))
     return 0
 

@@ -23,8 +23,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoints are."""
     from graphvtr.tasks.config import Configuration, train
+    from graphvtr.tasks.trainer import first_process
 
     result = train(Configuration(args.model, args.options))
     best = max(range(len(result.scores)), key=result.scores.__getitem__)
-    print(f"best epoch {best + 1} of {len(result.scores)}: validation rsum {result.scores[best]:.1f}, {result.best}")
+    if first_process():
+        print(
+            f"best epoch {best + 1} of {len(result.scores)}: validation rsum {result.scores[best]:.1f}, {result.best}"
+        )
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -99,6 +100,16 @@ class RankCounter:
         self._ahead[begin:end] += ahead.cpu()
         self._tied[begin:end] += tied.cpu()
         self._counted[query.start : query.stop] += len(item)
+
+    def reduce_positives(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Take the scores of relevant pairs that other processes have seen; ``total`` sums a tensor over them."""
+        seen = ~self._score.isnan()
+        score, count = total(self._score.where(seen, 0.0)), total(seen.double())
+        self._score = score.where(count > 0, torch.nan)
+
+    def reduce_counts(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Take what other processes have counted."""
+        self._ahead, self._tied, self._counted = total(self._ahead), total(self._tied), total(self._counted)
 
     def ranks(self) -> Ranks:
         """The ranks, once all blocks were counted.

@@ -76,6 +76,16 @@ class RetrievalRanks:
         self._t2v.count(scores.T, text_begin, video_begin)
         self._v2t.count(scores, video_begin, text_begin)
 
+    def reduce_positives(self, total: Callable[[Tensor], Tensor]) -> None:
+        """Between the passes, where several processes take a share of the blocks: ``total`` sums a tensor over them."""
+        for counter in (self._t2v, self._v2t):
+            counter.reduce_positives(total)
+
+    def reduce_counts(self, total: Callable[[Tensor], Tensor]) -> None:
+        """After the second pass, as :meth:`reduce_positives`."""
+        for counter in (self._t2v, self._v2t):
+            counter.reduce_counts(total)
+
     def consume(self, score: ScoreBlock, block: tuple[int, int]) -> None:
         """Both passes over ``score(videos, texts) -> [videos, texts]`` in blocks of that many videos and texts."""
         for videos, texts in self.blocks(block):

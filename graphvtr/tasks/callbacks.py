@@ -100,7 +100,8 @@ class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
     def on_train_epoch_start(self, trainer: Any, module: RetrievalModule) -> None:
         """Begin the epoch's bar."""
         title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self.bar = tqdm(total=trainer.num_training_batches, desc=title, leave=False, disable=None)
+        disable = None if trainer.is_global_zero else True
+        self.bar = tqdm(total=trainer.num_training_batches, desc=title, leave=False, disable=disable)
 
     def on_train_batch_end(self, trainer: Any, module: RetrievalModule, outputs: dict[str, Tensor], *_: Any) -> None:
         """Move the bar on."""
@@ -110,6 +111,8 @@ class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
     def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
         """Print loss, validation metrics, and whether they are the best so far."""
         self.bar.close()
+        if not trainer.is_global_zero:
+            return
         logged: dict[str, Tensor] = trainer.callback_metrics
         scores = module.scores
         best = "  best" if is_best(scores) else ""

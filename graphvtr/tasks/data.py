@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -14,12 +15,14 @@ from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.nn.shared_batch import batch_shares, shares
 from graphvtr.tasks.loader import BatchLoader
 from graphvtr.tasks.sampler import CaptionSampler, CaptionsPerVideo
 from graphvtr.video.store import DiskGraphs
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
+PAIR = ("video", "text", "video_of_text")
 Bucket = Literal["none", "words", "frames"]
 
 
@@ -31,21 +34,22 @@ class PairBatch:
         video: packed batch of Nv videos.
         text: packed batch of Nt captions.
         video_of_text: [Nt], position of each caption's video among the Nv.
+        shares: in a distributed run, videos and captions of every process; ``video`` and ``text`` are then those of
+            this one (one item for company where it has none), ``video_of_text`` is of all.
     """
 
     video: VideoGraph
     text: RoleGraph
     video_of_text: Tensor
+    shares: tuple[list[int], list[int]] | None = None
 
     def to(self, device: torch.device | str, **kwargs: Any) -> PairBatch:
         """The batch on ``device``."""
-        return PairBatch(
-            self.video.to(device, **kwargs), self.text.to(device, **kwargs), self.video_of_text.to(device, **kwargs)
-        )
+        return replace(self, **{name: getattr(self, name).to(device, **kwargs) for name in PAIR})
 
     def pin_memory(self) -> PairBatch:
         """The batch in page-locked memory."""
-        return PairBatch(self.video.pin_memory(), self.text.pin_memory(), self.video_of_text.pin_memory())
+        return replace(self, **{name: getattr(self, name).pin_memory() for name in PAIR})
 
 
 @dataclass
@@ -65,25 +69,57 @@ class EncodeBatch:
 
 
 class PairData(Dataset[PairBatch]):
-    """Indexed by a tensor of captions, gives the batch of these and their videos."""
+    """Indexed by a tensor of captions, gives the batch of these and their videos.
 
-    def __init__(self, dataset: RetrievalDataset) -> None:
-        self.dataset = dataset
+    Args:
+        dataset: prepared.
+        rank: of this process in a distributed run.
+        ranks: processes of the run; each gets its share of the videos and of the captions of every batch.
+    """
+
+    def __init__(self, dataset: RetrievalDataset, rank: int = 0, ranks: int = 1) -> None:
+        self.dataset, self.rank, self.ranks = dataset, rank, ranks
 
     def __getitem__(self, captions: Tensor) -> PairBatch:
         videos, video_of_text = self.dataset.video_of_caption[captions].unique(return_inverse=True)
+        divided = None if self.ranks == 1 else (shares(len(videos), self.ranks), shares(len(captions), self.ranks))
+        if divided is not None:
+            videos, captions = (
+                own_share(items, counts, self.rank) for items, counts in zip((videos, captions), divided, strict=True)
+            )
         return PairBatch(
-            self.dataset.video_graphs.batch(videos), self.dataset.role_graphs.batch(captions), video_of_text
+            self.dataset.video_graphs.batch(videos), self.dataset.role_graphs.batch(captions), video_of_text, divided
         )
 
 
-class EncodeData(Dataset[EncodeBatch]):
-    """All videos, then all captions, in batches and in order."""
+def own_share(items: Tensor, counts: Sequence[int], rank: int) -> Tensor:
+    """The items of one process; the first of all where it has none."""
+    part = items.split(list(counts))[rank]
+    return part if len(part) else items[:1]
 
-    def __init__(self, dataset: RetrievalDataset, batch_size: int) -> None:
+
+class EncodeData(Dataset[EncodeBatch]):
+    """All videos, then all captions, in batches and in order; in a distributed run the share of one process.
+
+    Args:
+        dataset: prepared.
+        batch_size: videos or captions a batch.
+        rank: of this process.
+        ranks: processes of the run. Each takes consecutive whole batches, so that they are the same however many ranks
+            there are.
+
+    Attributes:
+        counts: videos and captions of every process.
+    """
+
+    def __init__(self, dataset: RetrievalDataset, batch_size: int, rank: int = 0, ranks: int = 1) -> None:
         self.dataset = dataset
-        self.parts = [("video", part) for part in torch.arange(len(dataset.videos)).split(batch_size)]
-        self.parts += [("text", part) for part in torch.arange(len(dataset.captions)).split(batch_size)]
+        self.parts: list[tuple[str, Tensor]] = []
+        self.counts: dict[str, list[int]] = {}
+        for side, number in (("video", len(dataset.videos)), ("text", len(dataset.captions))):
+            of_ranks = batch_shares(number, batch_size, ranks)
+            self.counts[side] = [sum(map(len, own)) for own in of_ranks]
+            self.parts += [(side, part) for part in of_ranks[rank] or [torch.zeros(min(number, 1), dtype=torch.long)]]
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -99,12 +135,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
 
     Batches are cut by threads ahead of time (:class:`~graphvtr.tasks.loader.BatchLoader`). For a model on a CUDA
     device, videos that stay on disk are read in half precision into page-locked memory and become float32 on the
-    device. In a distributed run every process takes its share of the batches.
+    device. In a distributed run every process takes its share of each batch.
 
     Args:
         train: training split.
         val: validation split.
-        batch_size: captions a training batch (of each process), and items a validation batch.
+        batch_size: captions a training batch (of all processes together), and items a validation batch.
         seed: seed of the order.
         captions_per_video: see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
         distinct_videos: see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
@@ -130,6 +166,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
     ) -> None:
         super().__init__()
         self.train, self.val, self.batch_size, self.workers = train, val, batch_size, workers
+        self.val_counts: dict[str, list[int]] = {}
         self.sampler = CaptionSampler(
             train.video_of_caption,
             batch_size,
@@ -141,13 +178,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
 
     def train_dataloader(self) -> BatchLoader[PairBatch]:
         """Batches of pairs; the sampler gives whole index tensors, so nothing is collated item by item."""
-        if self.trainer is not None:
-            self.sampler.shard(self.trainer.global_rank, self.trainer.world_size)
-        return self._loader(PairData(self._on_its_way(self.train)), self.sampler)
+        return self._loader(PairData(self._on_its_way(self.train), *self._rank()), self.sampler)
 
     def val_dataloader(self) -> BatchLoader[EncodeBatch]:
         """All videos and captions of the validation split."""
-        data = EncodeData(self._on_its_way(self.val), self.batch_size)
+        data = EncodeData(self._on_its_way(self.val), self.batch_size, *self._rank())
+        self.val_counts = data.counts
         return self._loader(data, range(len(data)))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
@@ -162,6 +198,9 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
     def _loader(self, data: Any, sampler: Any) -> BatchLoader[Any]:
         cut = data.__getitem__
         return BatchLoader((lambda index: cut(index).pin_memory()) if self._to_cuda() else cut, sampler, self.workers)
+
+    def _rank(self) -> tuple[int, int]:
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def _to_cuda(self) -> bool:
         return self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"

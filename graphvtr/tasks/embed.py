@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.shared_batch import batch_shares, gather, ranks
 
 
 def encode_videos(
@@ -19,9 +21,8 @@ def encode_videos(
     device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> LevelEmbeddings:
-    """Embeddings of all videos of a store, in order."""
-    batches = _batches(graphs, batch_size, device, "videos", progress)
-    return LevelEmbeddings.cat([model.encode_video(batch) for batch in batches])
+    """Embeddings of all videos of a store, in order; the processes of a distributed run encode a share each."""
+    return _encode(model.encode_video, graphs, batch_size, device, "videos", progress)
 
 
 def encode_texts(
@@ -31,19 +32,26 @@ def encode_texts(
     device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> LevelEmbeddings:
-    """Embeddings of all captions of a store (``word.id`` set), in order."""
-    batches = _batches(graphs, batch_size, device, "captions", progress)
-    return LevelEmbeddings.cat([model.encode_text(batch) for batch in batches])
+    """Embeddings of all captions of a store (``word.id`` set), in order; the processes of a distributed run encode a
+    share each."""
+    return _encode(model.encode_text, graphs, batch_size, device, "captions", progress)
 
 
-def _batches(
+def _encode(
+    encode: Callable[[Any], LevelEmbeddings],
     graphs: GraphStore[VideoGraph] | GraphStore[RoleGraph],
     batch_size: int,
     device: str | torch.device,
     what: str,
     progress: bool,
-) -> Iterator[VideoGraph | RoleGraph]:
-    with tqdm(total=len(graphs), desc=what, disable=not progress, leave=False) as bar:
-        for part in torch.arange(len(graphs)).split(batch_size):
-            yield graphs.batch(part).to(device)
+) -> LevelEmbeddings:
+    rank, total = ranks()
+    of_ranks = batch_shares(len(graphs), batch_size, total)
+    own = of_ranks[rank] or [torch.zeros(min(len(graphs), 1), dtype=torch.long)]
+    parts: list[LevelEmbeddings] = []
+    with tqdm(total=sum(map(len, own)), desc=what, disable=not progress, leave=False) as bar:
+        for part in own:
+            parts.append(encode(graphs.batch(part).to(device)))
             bar.update(len(part))
+    found = LevelEmbeddings.cat(parts)
+    return found if total == 1 else gather(found, [sum(map(len, batches)) for batches in of_ranks])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ from graphvtr.metrics.retrieval import KS, Duplicates, MeanRank, Median
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.shared_batch import ranks as process_ranks
+from graphvtr.nn.shared_batch import sum_over_ranks
 from graphvtr.tasks.embed import encode_texts as encode_texts
 from graphvtr.tasks.embed import encode_videos as encode_videos
 from graphvtr.tasks.open import known_words, open_on
@@ -140,7 +143,8 @@ def evaluate(
 ) -> Evaluation:
     """Rank the videos of a dataset for its captions and the captions for its videos.
 
-    No more than a block of the score matrix is in memory at any time, whatever the size of the dataset.
+    No more than a block of the score matrix is in memory at any time, whatever the size of the dataset. The processes
+    of a distributed run (``torch.distributed``) share the work, and all get the same result as one would.
 
     Args:
         model: it is moved to ``device`` and put into evaluation mode.
@@ -158,6 +162,8 @@ def evaluate(
     if options.duplicates == "one":
         first, video_of_text = first_of_each(captions, dataset.video_of_caption)
         role_graphs, captions = role_graphs.subset(first), [captions[i] for i in first.tolist()]
+    if save_scores is not None and process_ranks()[1] > 1:
+        raise DataError("save_scores", "is written by one process, and there are several", "leave it out, or use one")
     saved = None if save_scores is None else ScoreFile(save_scores, model.levels, dataset.videos, captions)
     model = model.to(device).eval()
     with torch.inference_mode():
@@ -238,19 +244,27 @@ def rank_all(
     saved: ScoreFile | None = None,
     progress: bool = False,
 ) -> list[RetrievalRanks]:
-    """Ranks by the fused score and, with ``options.levels``, by each level alone; scores go to ``saved`` too."""
+    """Ranks by the fused score and, with ``options.levels``, by each level alone; scores go to ``saved`` too.
+
+    The processes of a distributed run take every so manieth block each, and all get the ranks, the same as one would.
+    """
+    rank, total = process_ranks()
     sides = (video.num_items, text.num_items)
     count = 1 + (len(model.levels) if options.levels else 0)
     ranks = [
         RetrievalRanks(video_of_text, *sides, ties=options.ties, mean_rank=options.mean_rank) for _ in range(count)
     ]
     blocks = list(ranks[0].blocks(options.block))
-    first = [block for block in blocks if ranks[0].has_positives(*block)]
+    first = [block for block in blocks if ranks[0].has_positives(*block)][rank::total]
+    blocks = blocks[rank::total]
     with tqdm(total=len(first) + len(blocks), desc="scores", disable=not progress, leave=False) as bar:
         for videos, texts in first:
             for one, scores in zip(ranks, _score(model, video, text, videos, texts), strict=False):
                 one.add_positives(scores, videos.start, texts.start)
             bar.update()
+        if total > 1:
+            for one in ranks:
+                one.reduce_positives(_summed(video))
         for videos, texts in blocks:
             block = _score(model, video, text, videos, texts)
             for one, scores in zip(ranks, block, strict=False):
@@ -258,7 +272,16 @@ def rank_all(
             if saved is not None:
                 saved.add(block[0], block[1:], videos, texts)
             bar.update()
+    if total > 1:
+        for one in ranks:
+            one.reduce_counts(_summed(video))
     return ranks
+
+
+def _summed(video: LevelEmbeddings) -> Callable[[Tensor], Tensor]:
+    """Sums over the processes, on the device of the embeddings."""
+    device = next(iter(video.values())).x.device
+    return lambda counted: sum_over_ranks(counted.to(device)).to(counted.device)
 
 
 def chance(ranks: RetrievalRanks, options: EvalOptions = EvalOptions()) -> Directions:

@@ -17,6 +17,7 @@ from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.precision import widened
+from graphvtr.nn.shared_batch import gather, ranks, shared
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.evaluate import EvalOptions, by_protocol, flat_metrics, rank_all
@@ -91,7 +92,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """Set the epoch's random state and learning rate (Lightning skips its epoch hook after a resume)."""
         if batch_index > 0:
             return
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + 7_919 * ranks()[0])
         self._mine("mean" if self.current_epoch < self.warmup_epochs else "hardest")
         scores = self.scores if self.loss_batch is None else [-loss for loss in self.losses]
         lr = self.rate.at(self.current_epoch, scores)
@@ -101,7 +102,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         """The model's loss on a batch of pairs."""
-        video, text = self.model.encode_video(batch.video), self.model.encode_text(batch.text)
+        video, text = self._encode(batch)
         losses = self.model.loss(video, text, batch.video_of_text)
         if not bool(torch.isfinite(losses["loss"])):
             raise DataError(
@@ -112,6 +113,24 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         for name, value in losses.items():
             self.log(f"train/{name}", value.detach(), on_epoch=True, on_step=False, batch_size=size)
         return losses["loss"]
+
+    def _encode(self, batch: PairBatch) -> tuple[LevelEmbeddings, LevelEmbeddings]:
+        """Embeddings of all videos and captions of a batch; in a distributed run, encoded by all processes together."""
+        if batch.shares is None:
+            return self.model.encode_video(batch.video), self.model.encode_text(batch.text)
+        (videos, captions), rank = batch.shares, ranks()[0]
+        with shared(counts=videos[rank] > 0):
+            video = gather(self.model.encode_video(batch.video), videos)
+        with shared(counts=captions[rank] > 0):
+            text = gather(self.model.encode_text(batch.text), captions)
+        return video, text
+
+    def _gathered(self, side: str) -> LevelEmbeddings:
+        """Embeddings of all items of the validation split, of all processes."""
+        own = LevelEmbeddings.cat(self._encoded.pop(side))
+        if ranks()[1] == 1:
+            return own
+        return gather(own, self.trainer.datamodule.val_counts[side])
 
     def on_validation_epoch_start(self) -> None:
         """Forget embeddings of a validation that was cut short; its loss is that of the configuration."""
@@ -125,11 +144,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def on_validation_epoch_end(self) -> None:
         """Rank all pairs and log the metrics."""
-        video, text = (LevelEmbeddings.cat(self._encoded[side]) for side in ("video", "text"))
+        video, text = (self._gathered(side) for side in ("video", "text"))
         self._encoded = {"video": [], "text": []}
         self._check_range(video, text)
-        (ranks,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
-        found = ranks.metrics(ks=self.evaluation.ks, median=self.evaluation.median)
+        (ranked,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
+        found = ranked.metrics(ks=self.evaluation.ks, median=self.evaluation.median)
         metrics = flat_metrics(by_protocol(found, self.evaluation))
         self.scores.append(metrics["rsum"])
         if self.loss_batch is not None:

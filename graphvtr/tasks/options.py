@@ -23,7 +23,7 @@ class TrainOptions:
 
     Args:
         epochs: passes over the training captions.
-        batch_size: captions a batch.
+        batch_size: captions a batch, of all devices together: each encodes its share, and every one is a negative.
         lr: learning rate of Adam.
         schedule: ``none``, ``exponential``, ``cosine``, ``step``, ``plateau`` or ``drop``, see
             :class:`graphvtr.tasks.schedule.LearningRate`.
@@ -46,6 +46,10 @@ class TrainOptions:
         seed: of the initial weights, the order of the captions and dropout.
         workers: threads that cut batches.
         device: ``cpu``, ``cuda`` or ``auto``.
+        devices: processes of a machine, each with a GPU of its own or sharing the CPU. Under torchrun or SLURM as many
+            as were started.
+        num_nodes: machines.
+        strategy: of Lightning: ``auto``, ``ddp``, ``ddp_find_unused_parameters_true``.
         deterministic: use only operations that give the same numbers every time.
     """
 
@@ -68,11 +72,15 @@ class TrainOptions:
     seed: int = 0
     workers: int = 0
     device: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
     deterministic: bool = True
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1), ("warmup_epochs", 0)):
+        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1), ("warmup_epochs", 0),
+                            ("devices", 1), ("num_nodes", 1)):  # fmt: skip
             value = getattr(self, name)
             if value is not None and value < least:
                 raise DataError(name, f"is {value}", f"give {least} or more")

@@ -20,7 +20,7 @@ class CaptionSampler(Sampler[Tensor]):
     """Index tensors of captions, one a batch, shuffled anew every epoch.
 
     The order is a function of ``seed`` and the epoch alone, so that a resumed run sees what an uninterrupted one
-    would have seen, and all ranks of a distributed run agree on it.
+    would have seen, and all processes of a distributed run, which take a share of every batch, agree on it.
 
     Args:
         video_of_caption: [Nc], the video of each caption.
@@ -32,12 +32,9 @@ class CaptionSampler(Sampler[Tensor]):
         lengths: [Nc], to put captions of similar length (or with videos of similar length) into a batch: each
             stretch of 32 batches of the shuffled order is sorted by it, and its batches are shuffled. None for no
             such bucketing.
-        rank: of this process in a distributed run.
-        ranks: processes of the run; each takes every ``ranks``-th batch. All get the same number of batches: the
-            first ones are given out again to fill up.
 
     Raises:
-        DataError: a batch size below 1, an unknown option, lengths of another number, a rank outside the run.
+        DataError: a batch size below 1, an unknown option, lengths of another number.
 
     Example:
         >>> sampler = CaptionSampler(torch.tensor([0, 0, 1, 1, 2]), batch_size=2, distinct_videos=True)
@@ -54,8 +51,6 @@ class CaptionSampler(Sampler[Tensor]):
         captions_per_video: CaptionsPerVideo = "all",
         distinct_videos: bool = False,
         lengths: Tensor | None = None,
-        rank: int = 0,
-        ranks: int = 1,
     ) -> None:
         if batch_size < 1:
             raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
@@ -67,32 +62,16 @@ class CaptionSampler(Sampler[Tensor]):
         self.captions_per_video, self.distinct_videos, self.lengths = captions_per_video, distinct_videos, lengths
         self.epoch = 0
         self._batches: tuple[int, list[Tensor]] | None = None  # of the last epoch asked for
-        self.shard(rank, ranks)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose batches come next; Lightning calls it."""
         self.epoch = epoch
 
-    def shard(self, rank: int, ranks: int) -> None:
-        """Give out the batches of one process of a distributed run.
-
-        Raises:
-            DataError: the rank is outside the run.
-        """
-        if not 0 <= rank < ranks:
-            raise DataError("rank", f"is {rank} of {ranks}", "give 0 to ranks - 1")
-        self.rank, self.ranks = rank, ranks
-
     def __iter__(self) -> Iterator[Tensor]:
-        batches = self._of_epoch()
-        return iter([batches[place % len(batches)] for place in range(self.rank, self._total(), self.ranks)])
+        return iter(self._of_epoch())
 
     def __len__(self) -> int:
-        return self._total() // self.ranks
-
-    def _total(self) -> int:
-        """Batches of all ranks together, those given out again too."""
-        return -(-len(self._of_epoch()) // self.ranks) * self.ranks
+        return len(self._of_epoch())
 
     def _of_epoch(self) -> list[Tensor]:
         if self._batches is None or self._batches[0] != self.epoch:

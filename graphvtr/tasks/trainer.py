@@ -31,6 +31,7 @@ from graphvtr.text import Vocabulary
 
 logger = logging.getLogger(__name__)
 pl: Any = optional_import("pytorch_lightning", "train", "training")
+environments: Any = optional_import("lightning_fabric.plugins.environments", "train", "training")
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # in the order in which Lightning looks
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 
@@ -90,7 +91,7 @@ def fit(
     """
     out = Path(out)
     with run_lock(out):
-        return _fit(model, vocabulary, train, val, out, options, info, resume, progress, config)
+        return _fit(model, vocabulary, train, val, out, started(options), info, resume, progress, config)
 
 
 def _fit(
@@ -115,7 +116,8 @@ def _fit(
     state = check_resumed(last, model, vocabulary, info, options, record) if resume else check_new(last)
     if reason := state.finished(options):
         logger.warning("%s: nothing to do, %s", out, reason)
-        restore_best(last, state)
+        if first_process():
+            restore_best(last, state)
         model.load_state_dict(weights_of(last, state.content))
         return FitResult(best, last, state.scores)
     follows_loss = options.schedule_monitor == "loss"
@@ -145,8 +147,9 @@ def _fit(
     )
     if resume:
         module.check_state(last, state.content)
-    restore_best(last, state)
-    if config is not None:
+    if first_process():
+        restore_best(last, state)
+    if config is not None and first_process():
         write_whole(out / "config.yaml", config)
     files = RunFiles(out, options.patience, state.epoch)
     with _quiet(), files.telling_how_to_go_on(options.epochs):
@@ -159,9 +162,14 @@ def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) 
     callbacks: list[Any] = [files]
     if progress:
         callbacks.append(Progress())
+    plugins: list[Any] = [SafeCheckpoints()]
+    if environments.SLURMEnvironment.detect():
+        plugins.append(environments.SLURMEnvironment(auto_requeue=False))  # what a run goes on from is its last.ckpt
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(options.device, options.device),
-        devices=1,
+        devices=options.devices,
+        num_nodes=options.num_nodes,
+        strategy=options.strategy,
         max_epochs=options.epochs,
         callbacks=callbacks,
         logger=pl.loggers.TensorBoardLogger(out, name=None, version="tensorboard"),
@@ -172,13 +180,19 @@ def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) 
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         log_every_n_steps=1,
-        plugins=[SafeCheckpoints()],
+        plugins=plugins,
     )
 
 
 def run_lock(out: Path) -> AbstractContextManager[None]:
     """Be the only run in a folder, which is made; of a distributed run the first process is."""
     return output_lock(out, folder=True) if first_process() else nullcontext()
+
+
+def started(options: TrainOptions) -> TrainOptions:
+    """The options with as many devices and nodes as torchrun has started processes for."""
+    world, local = (int(os.environ.get(name, 0)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    return replace(options, devices=local, num_nodes=world // local) if world and local else options
 
 
 def first_process() -> bool:
@@ -195,7 +209,8 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for message in (
             ".*does not have many workers.*", ".*GPU available but not used.*", ".*exists and is not empty.*",
-            ".*number of training batches.*", ".*isinstance\\(treespec, LeafSpec\\).*",
+            ".*number of training batches.*", ".*recommended to use `self.log.*sync_dist.*",
+            ".*isinstance\\(treespec, LeafSpec\\).*",
             ".*Attribute 'model' is an instance of `nn.Module`.*",
         ):  # fmt: skip
             warnings.filterwarnings("ignore", message=message)

@@ -189,15 +189,39 @@ def test_half_precision_on_the_way_becomes_float32(on_disk, toy_model, toy_vocab
     assert RetrievalData(disk, disk).on_after_batch_transfer(texts, 0) is texts
 
 
-def test_ranks_of_a_trainer_share_the_captions(toy_dataset, toy_model, toy_vocabulary) -> None:
+@pytest.mark.parametrize("ranks", [2, 3, 7])
+def test_ranks_share_every_batch(ranks: int, toy_dataset, toy_model, toy_vocabulary) -> None:
     dataset = prepare(toy_dataset(), toy_model(), toy_vocabulary)
-    seen = []
-    for rank in range(2):
-        data = RetrievalData(dataset, dataset, batch_size=4)
+    whole = list(RetrievalData(dataset, dataset, batch_size=5).train_dataloader())
+    per_rank = []
+    for rank in range(ranks):
+        data = RetrievalData(dataset, dataset, batch_size=5)
         device = SimpleNamespace(root_device=torch.device("cpu"))
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, strategy=device)
-        seen.append(torch.cat(list(data.train_dataloader().sampler)))
-    assert sorted(torch.cat(seen).tolist()) == list(range(len(dataset)))
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks, strategy=device)
+        per_rank.append(list(data.train_dataloader()))
+    assert {len(batches) for batches in per_rank} == {len(whole)}
+    for step, batch in enumerate(whole):
+        for side, node, field, part in (("video", "frame", "x", 0), ("text", "word", "id", 1)):
+            rows = []
+            for rank, batches in enumerate(per_rank):
+                own = getattr(batches[step], side)
+                counts = batches[step].shares[part]
+                assert own.num_graphs == max(counts[rank], 1)  # one for company where there is none
+                rows.append(own[node][field] if counts[rank] else own[node][field][:0])
+            assert torch.equal(torch.cat(rows), getattr(batch, side)[node][field])
+        assert all(torch.equal(batches[step].video_of_text, batch.video_of_text) for batches in per_rank)
+
+
+@pytest.mark.parametrize(("ranks", "batch_size"), [(1, 4), (2, 4), (3, 5), (7, 8)])
+def test_ranks_share_the_validation(ranks: int, batch_size: int, toy_dataset) -> None:
+    dataset = toy_dataset(videos=9)
+    shares = [EncodeData(dataset, batch_size, rank, ranks) for rank in range(ranks)]
+    for side, number in (("video", 9), ("text", 18)):
+        assert sum(shares[0].counts[side]) == number
+        own = [torch.cat([part for kind, part in share.parts if kind == side]) for share in shares]
+        kept = [items[:count] for items, count in zip(own, shares[0].counts[side], strict=True)]
+        assert torch.cat(kept).tolist() == list(range(number))
+        assert all(len(items) == max(count, 1) for items, count in zip(own, shares[0].counts[side], strict=True))
 
 
 def test_unknown_buckets(toy_dataset) -> None:
