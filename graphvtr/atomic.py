@@ -49,7 +49,7 @@ def whole(path: str | Path, *, error: type[DataError] = DataError, fix: str = ""
         ('a dog', ['words.txt'])
     """
     path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    partial = place_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -62,6 +62,11 @@ def whole(path: str | Path, *, error: type[DataError] = DataError, fix: str = ""
         raise system_error(problem, path, "cannot be written", fix=fix, kind=error) from problem
     finally:
         _remove(partial)
+
+
+def place_beside(path: Path) -> Path:
+    """A name beside ``path`` that no other writer has, and that :func:`sweep` knows."""
+    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
 
 
 def write_whole(path: str | Path, data: bytes | str, *, error: type[DataError] = DataError, fix: str = "") -> None:

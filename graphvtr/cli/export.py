@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _read(path: Path) -> dict[str, Any]:
     from graphvtr.errors import DataError
+    from graphvtr.reading import read_json
 
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(path, f"cannot be read as json: {error}", "write it with graphvtr eval --json") from error
+    found = read_json(path, fix="write it with graphvtr eval --json")
     if not isinstance(found, dict) or not {"dataset", "split", "t2v", "v2t", "rsum"} <= found.keys():
         raise DataError(path, "is no evaluation", "write it with graphvtr eval --json")
     return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from graphvtr import reading
 from graphvtr.errors import DataError
 from graphvtr.names import first_repeat
 
@@ -37,19 +37,10 @@ def read_json(path: Path) -> object:
         DataError: the file is missing, no UTF-8, no json, or names something twice within one object, of which json
             readers would silently keep the last.
     """
-
-    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        repeated = first_repeat(name for name, _ in pairs)
-        if repeated is not None:
-            raise DataError(f"{path}: '{repeated}'", "is there twice", "keep one of them, with the captions of both")
-        return dict(pairs)
-
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=once)
-    except FileNotFoundError:
-        raise DataError(path, "no such file", "check --root") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(path, f"is not valid json: {error}", "download it again") from error
+    found: object = reading.read_json(
+        path, limit=reading.DATA, fix="download it again", missing="check --root", once=True
+    )
+    return found
 
 
 def read_list(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from graphvtr.array_files import read_npy
 from graphvtr.datasets.base import DATASETS, RetrievalDataset, as_index, check_split, keep_available
 from graphvtr.datasets.captioned import Listing, compare
 from graphvtr.datasets.files import read_captions, read_json
@@ -21,7 +22,8 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.text import Vocabulary
 from graphvtr.text.precomputed import PrecomputedParser
-from graphvtr.video.store.convert.arrays import load_npy, open_hdf5, read_names
+from graphvtr.video.store.convert.arrays import read_names
+from graphvtr.video.store.convert.hdf5 import open_hdf5, values_of
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ class FrameFeatures:
         return str(video).replace("/", "_") in self._file
 
     def __getitem__(self, video: str) -> np.ndarray[Any, Any]:
-        value = np.asarray(self._file[video.replace("/", "_")][()], dtype=np.float32)
+        value = values_of(self._file, video.replace("/", "_")).astype(np.float32)
         return value[None] if value.ndim == 1 else value
 
 
@@ -180,7 +182,7 @@ class MeanFeatures:
 
     def __init__(self, path: Path, videos: list[str]) -> None:
         self.path = path
-        rows = load_npy(path, mmap=True)
+        rows = read_npy(path, mmap=True)
         if rows.ndim != 2 or len(rows) != len(videos):
             raise DataError(path, f"has shape {list(rows.shape)}", f"give [{len(videos)}, D], one row a video")
         self._rows, self._row_of = rows, {video: row for row, video in enumerate(videos)}

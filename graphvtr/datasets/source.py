@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
 from graphvtr.values import plain_fields
 
 
@@ -65,7 +65,7 @@ def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
         if not found or not name:
             raise DataError(f"--option {option}", "is not NAME=VALUE", "for instance --option num_clips=100")
         try:
-            options[name] = json.loads(text)
-        except ValueError:
+            options[name] = parse_json(text, name)
+        except DataError:
             options[name] = text
     return options

@@ -16,6 +16,7 @@ from graphvtr.graphs.flat import FlatType, TypeKey
 from graphvtr.graphs.graph_field import GraphField
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.video_graph import VideoGraph
+from graphvtr.reading import parse_json
 
 FORMAT = "graphvtr.GraphStore/1"
 CLASSES: dict[str, Any] = {"VideoGraph": VideoGraph, "RoleGraph": RoleGraph}
@@ -76,18 +77,25 @@ def read_types(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except SafetensorError as error:
         raise DataError(path, f"is damaged: {error}", "write it again") from error
-    node_types: list[str] = json.loads(metadata["nodes"])
-    edge_types: list[EdgeKey] = [(a, b, c) for a, b, c in json.loads(metadata["edges"])]
-    return (
-        CLASSES[metadata["class"]],
-        {key: _take_type(tensors, _type_name(key)) for key in node_types},
-        {key: _take_type(tensors, _type_name(key)) for key in edge_types},
-        _take_strings(tensors, "graph/string/"),
-        {
-            name: GraphField(tensors[f"graph/field/{name}/ptr"], tensors[f"graph/field/{name}/rows"], scalar)
-            for name, scalar in json.loads(metadata.get("fields", "{}")).items()
-        },
-    )
+    try:
+        parts = {
+            key: parse_json(metadata.get(key, "{}" if key == "fields" else ""), f"{path}: {key}")
+            for key in ("nodes", "edges", "fields")
+        }
+        node_types: list[str] = [str(key) for key in parts["nodes"]]
+        edge_types: list[EdgeKey] = [(a, b, c) for a, b, c in parts["edges"]]
+        return (
+            CLASSES[metadata["class"]],
+            {key: _take_type(tensors, _type_name(key)) for key in node_types},
+            {key: _take_type(tensors, _type_name(key)) for key in edge_types},
+            _take_strings(tensors, "graph/string/"),
+            {
+                name: GraphField(tensors[f"graph/field/{name}/ptr"], tensors[f"graph/field/{name}/rows"], scalar)
+                for name, scalar in parts["fields"].items()
+            },
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        raise DataError(path, f"is damaged: {error}", "write it again") from error
 
 
 def _type_name(key: str | tuple[str, str, str]) -> str:

@@ -92,14 +92,12 @@ def parser_of(model: Any, name: str | None = None) -> RoleParser:
     Raises:
         DataError: the parser of the training is none that the library knows by name.
     """
-    from graphvtr.text import PARSERS, get_parser
+    from graphvtr.text.parser import get_parser, parser_from_file
 
     trained: Provenance = model.provenance
     where = model.loaded_from or "this model"
     known = trained.parser.get("name") or str(model.info.get("parser") or "") or "spacy"
-    if name is None and known not in PARSERS:  # what a file says is data: it may name a registered parser, bare
-        raise DataError(where, f"was trained with the parser {known!r}", "give one: --parser NAME")
-    parser = get_parser(known if name is None else name)
+    parser = get_parser(parser_from_file(known, where) if name is None else name)
     now = {"name": parser.name, "version": parser.version}
     if trained.parser and trained.parser != now:
         was = " ".join(trained.parser.values())

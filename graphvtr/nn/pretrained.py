@@ -11,14 +11,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 
 from graphvtr._optional import optional_import
 from graphvtr._version import __version__
 from graphvtr.atomic import write_whole
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, system_error
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.models.base import MODELS, RetrievalModel, registered_name
+from graphvtr.nn.models.rebuild import rebuild
+from graphvtr.reading import need, read_json
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
 
@@ -84,11 +86,7 @@ def load_pretrained(
     header = read_config(folder)
     path = folder / CONFIG
     options = _known_options(path, header["model"], {**header["config"], **overrides}, ignore_unknown)
-    try:
-        model = MODELS[header["model"]](**options)
-    except (TypeError, DataError) as error:
-        raise DataError(path, f"has a configuration that {header['model']} does not take: {error}") from error
-    model.load_state_dict(_weights(folder / WEIGHTS, model))
+    model = rebuild(path, header["model"], options, _weights(folder / WEIGHTS), folder / WEIGHTS)
     model.info = header["info"]
     if (folder / VOCABULARY).is_file():
         model.vocabulary = Vocabulary.load(folder / VOCABULARY)
@@ -109,20 +107,18 @@ def read_config(folder: Path) -> dict[str, Any]:
         DataError: missing, damaged, of a newer format or of an unknown model.
     """
     path = folder / CONFIG
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", "give a folder of save_pretrained") from error
-    except ValueError as error:
-        raise DataError(path, f"is not json: {error}", WRITE_AGAIN) from error
+    content = read_json(path, fix=WRITE_AGAIN, missing="give a folder of save_pretrained")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(path, f"is no {FORMAT} file", "give a folder of save_pretrained")
     version = content.get("format_version")
     if not isinstance(version, int) or version > FORMAT_VERSION:
         raise DataError(path, f"has format version {version}, this is {FORMAT_VERSION}", "update graphvtr")
-    for field, kind in (("model", str), ("config", dict), ("info", dict)):
-        if not isinstance(content.get(field), kind):
-            raise DataError(f"{path}: {field}", "is missing or of another kind", WRITE_AGAIN)
+    need(
+        content,
+        path,
+        {"model": str, "config": dict, "info": dict, "words": lambda count: count is None or type(count) is int},
+        WRITE_AGAIN,
+    )
     if content["model"] not in MODELS:
         raise DataError(path, f"is of the unknown model '{content['model']}'", f"known: {', '.join(MODELS)}")
     _warn_unknown(path, "field", set(content) - set(KNOWN), KNOWN)
@@ -172,21 +168,12 @@ def _warn_unknown(path: Path, what: str, unknown: Iterable[str], known: Iterable
         warnings.warn(f"{path}: unknown {what} '{field}' is left out (known: {', '.join(known)})", stacklevel=4)
 
 
-def _weights(path: Path, model: RetrievalModel) -> dict[str, torch.Tensor]:
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise DataError(path, "no such file", WRITE_AGAIN)
     try:
-        found = load(path.read_bytes())
+        return load_file(path)
     except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", WRITE_AGAIN) from error
+        raise system_error(error, path, "cannot be read", fix=WRITE_AGAIN) from error
     except SafetensorError as error:
         raise DataError(path, f"is damaged: {error}", WRITE_AGAIN) from error
-    wanted = model.state_dict()
-    for key in sorted(wanted.keys() | found.keys()):
-        if key not in found or key not in wanted:
-            problem = "is missing" if key in wanted else "is no weight of the model"
-            raise DataError(f"{path}: {key}", problem, "config.json and weights belong together")
-        if found[key].shape != wanted[key].shape:
-            raise DataError(
-                f"{path}: {key}", f"has shape {list(found[key].shape)}, the model's is {list(wanted[key].shape)}",
-                "config.json and weights belong together",
-            )  # fmt: skip
-    return found

@@ -24,6 +24,7 @@ from graphvtr.tasks.embed import encode_videos
 from graphvtr.tasks.open import open_on
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import FIELDS, BinaryPair, read_pairs
+from graphvtr.text.parser import parser_from_file
 
 OWN = "dataset"
 """In place of a file: the negatives that come with the dataset (MovingScenes)."""
@@ -180,7 +181,7 @@ def select_checkpoint(
             :func:`binary_margins`; a dataset without negatives.
     """
     model, vocabulary, dataset, info = open_on(checkpoint, data, split, source, mismatch=mismatch)
-    parser = source.parser or info.parser or None
+    parser = source.parser or (parser_from_file(info.parser, checkpoint) if info.parser else None)
     if str(pairs) == OWN:
         found, positives, negatives = own_pairs(dataset, parsed=parser is not None)
     else:

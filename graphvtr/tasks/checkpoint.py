@@ -14,6 +14,7 @@ from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
 from graphvtr.nn.models.base import registered_name
+from graphvtr.nn.models.rebuild import rebuild
 from graphvtr.nn.pretrained import CONFIG, load_pretrained
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain, plain_fields
@@ -177,12 +178,7 @@ def _load_file(
     if info.model not in MODELS:
         raise DataError(path, f"is of the unknown model '{info.model}'", f"known: {', '.join(MODELS)}")
     weights = weights_of(path, content)
-    model = _build(path, info.model, {**found["config"], **overrides})
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise DataError(path, f"does not fit its own configuration: {reason}", "train again") from error
+    model = rebuild(path, info.model, {**found["config"], **overrides}, weights)
     model.vocabulary, model.info = vocabulary, asdict(info)
     return model.eval(), vocabulary, info
 
@@ -276,13 +272,6 @@ def _load_released(
     info = CheckpointInfo("hgr", dataset="hgr", video_dim=int(model.config["video_dim"]), released=True)
     model.info = asdict(info)
     return model.eval(), None, info
-
-
-def _build(path: Path, name: str, config: Mapping[str, Any]) -> RetrievalModel:
-    try:
-        return MODELS[name](**config)
-    except (TypeError, DataError) as error:
-        raise DataError(path, f"has a configuration that {name} does not take: {error}", "train again") from error
 
 
 def _require_model(path: Path, found: str, wanted: str | None) -> None:

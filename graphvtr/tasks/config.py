@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
+from graphvtr.reading import check_yaml
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
 from graphvtr.tasks.run_state import check_new
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit, run_lock
+from graphvtr.terminal import printable
 from graphvtr.text import Vocabulary
+from graphvtr.text.parser import parser_from_file
 from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
 
 logger = logging.getLogger(__name__)
@@ -71,8 +75,13 @@ class Configuration:
     def __init__(self, model: str, arguments: Sequence[str]) -> None:
         jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
         self.model, self._parser = model, make_parser(model)
+        flags = _tidy(model, arguments)
+        files = _given(flags, "--config")
+        for file in files:
+            if Path(file).exists():
+                check_yaml(file)
         try:
-            self.values = self._parser.parse_args(_tidy(model, arguments))
+            self.values = self._parser.parse_args(flags)
         except (jsonargparse.ArgumentError, TypeError, ValueError) as error:
             raise DataError(
                 f"graphvtr train {model}", " ".join(str(error).split()), f"see graphvtr train {model} --help"
@@ -80,6 +89,19 @@ class Configuration:
         for name in ("data", "out"):
             if self.values.get(name) is None:
                 raise DataError(f"graphvtr train {model}", f"needs --{name}", f"see graphvtr train {model} --help")
+        if files:
+            self._check_told_by_file(files[-1], flags)
+
+    def _check_told_by_file(self, file: str, flags: Sequence[str]) -> None:
+        """A file of options names no programs: what is run is said on the command line."""
+        parser, data = self.values["parser"], self.values["data"]
+        if parser is not None and not _given(flags, "--parser"):
+            parser_from_file(parser, file)
+        if ".py:" in data and not _given(flags, "--data"):
+            known = f"a file may only name a registered dataset ({', '.join(DATASETS)})"
+            raise DataError(
+                f"{file}: data", f"is '{printable(data)}', and {known}", "if you trust it: --data FILE.py:NAME"
+            )
 
     def part(self, kind: type[Any]) -> Any:
         """The values of one of the dataclasses that make up the configuration."""
@@ -258,6 +280,12 @@ def _tidy(model: str, arguments: Sequence[str]) -> list[str]:
             argument = _config_file(model, argument)
         out.append(argument)
     return out + [f"--options.{name}={_flag(value)}" for name, value in parse_options(options).items()]
+
+
+def _given(flags: Sequence[str], name: str) -> list[str]:
+    """The values that a flag has on the command line."""
+    values = [flag.removeprefix(f"{name}=") for flag in flags if flag.startswith(f"{name}=")]
+    return values + [value for flag, value in pairwise(flags) if flag == name]
 
 
 def _flag(value: Any) -> str:

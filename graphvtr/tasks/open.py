@@ -12,6 +12,7 @@ from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint
 from graphvtr.text import Vocabulary
+from graphvtr.text.parser import parser_from_file
 from graphvtr.text.vocabulary import UNK
 
 
@@ -39,7 +40,7 @@ def open_on(
     """
     model, vocabulary, info = load_checkpoint(checkpoint)
     if source.parser is None and info.parser:
-        source = replace(source, parser=info.parser)
+        source = replace(source, parser=parser_from_file(info.parser, checkpoint))
     if data == info.dataset:
         chosen = {name: value for name, value in info.captions.items() if name in CAPTION_OPTIONS}
         source = replace(source, options={**chosen, **source.options})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +13,9 @@ from typing import Self
 import numpy as np
 from torch import Tensor
 
-from graphvtr.atomic import whole
-from graphvtr.errors import DataError
+from graphvtr.atomic import place_beside, whole
+from graphvtr.errors import DataError, system_error
+from graphvtr.locks import output_lock
 
 
 class ScoreFile:
@@ -49,21 +51,24 @@ class ScoreFile:
         self.levels, self.videos, self.captions = levels, videos, captions
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix=f".{self.path.stem}.", dir=self.path.parent)
+        self._held = ExitStack()
+        self._held.enter_context(output_lock(self.path))  # also sweeps the folders that killed runs have left
+        self._folder = place_beside(self.path)
+        self._folder.mkdir()
         shape = (len(self.videos), len(self.captions))
         self._scores = self._map("scores", shape)
         self._level_scores = self._map("level_scores", (len(self.levels), *shape))
         return self
 
     def _map(self, name: str, shape: tuple[int, ...]) -> np.memmap:
-        path = Path(self._folder.name) / f"{name}.npy"
+        path = self._folder / f"{name}.npy"
         found = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
         if hasattr(os, "posix_fallocate"):  # writing to a map of a file that the disk has no room for kills a process
             try:
                 with path.open("r+b") as file:
                     os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
             except OSError as error:
-                raise DataError(self.path, f"cannot be written ({error.strerror})", "make room") from error
+                raise system_error(error, self.path, "cannot be written") from error
         return found
 
     def add(self, scores: Tensor, level_scores: Tensor, videos: range, texts: range) -> None:
@@ -80,7 +85,8 @@ class ScoreFile:
                 self._write()
         finally:
             del self._scores, self._level_scores
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._held.close()
 
     def _write(self) -> None:
         with (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
 from graphvtr.text.frames import Argument
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, shorten
@@ -177,8 +178,8 @@ class WorkerProcess:
         if line is None:
             raise DataError(self._script, f"has died: {self._last_words()}", HOW_TO)
         try:
-            message = json.loads(line)
-        except ValueError:
+            message = parse_json(line, self._script)
+        except DataError:
             message = None
         if not isinstance(message, dict):
             self.close()

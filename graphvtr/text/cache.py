@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
+from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
+from graphvtr.reading import DATA, parse_json, read_bytes
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser, check_text
 from graphvtr.text.serialise import lists_from_dict, lists_to_dict
 
-FORMAT = "graphvtr.parses/1"
+FORMAT = "graphvtr.parses/2"
+logger = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -25,9 +31,10 @@ def default_folder() -> Path:
 class CachedParser(ListParser):
     """A parser that remembers: captions it has seen come from a file, new ones are parsed and added to it.
 
-    The file is JSON lines, one caption each, and belongs to one parser and version: another version has another
-    file. Lines are only ever added, each batch in one write, and a line that a killed run has left unfinished is
-    dropped, so a run may be stopped at any time and resumed.
+    The file is JSON lines, one caption each with a checksum, and belongs to one parser and version: another version
+    has another file. Lines are only ever added, each batch in one write. A line that a killed run has left unfinished,
+    or that is damaged, is left out with a warning, and its caption parsed anew; a file that cannot be written is read
+    only. So a run may be stopped at any time and resumed, and nothing about the cache stops one.
 
     Args:
         parser: the parser to ask for captions that are not in the file.
@@ -47,8 +54,9 @@ class CachedParser(ListParser):
     def __init__(self, parser: RoleParser, folder: str | Path | None = None) -> None:
         self.parser = parser
         self.name, self.version = parser.name, parser.version
-        key = hashlib.sha256(f"{parser.name} {parser.version}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{FORMAT} {parser.name} {parser.version}".encode()).hexdigest()[:16]
         self.path = Path(folder if folder is not None else default_folder()) / f"parses-{parser.name}-{key}.jsonl"
+        self._writable = True
         self._known = self._read()
 
     def __contains__(self, caption: object) -> bool:
@@ -69,13 +77,22 @@ class CachedParser(ListParser):
             yield from (self._known[caption] for caption in chunk)
 
     def _append(self, batch: list[GraphLists]) -> None:
-        lines = "".join(json.dumps(lists_to_dict(lists)) + "\n" for lists in batch).encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        begun = self.path.exists() and self.path.stat().st_size > 0
-        header = b"" if begun else (json.dumps(self._header()) + "\n").encode()
-        with self.path.open("ab") as file:  # one write a batch: two runs at once do not mix their lines
-            file.write(header + lines)
         self._known.update((lists.caption, lists) for lists in batch)
+        if not self._writable:
+            return
+        lines = b"".join(_line(lists_to_dict(lists)) for lists in batch)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            begun = self.path.exists() and self.path.stat().st_size > 0
+            with self.path.open("ab") as file:  # one write a batch: two runs at once do not mix their lines
+                file.write((b"" if begun else _line(self._header())) + lines)
+        except OSError as error:
+            self._go_without(error)
+
+    def _go_without(self, error: OSError | DataError) -> None:
+        """A cache that cannot be written saves no time, and stops nobody."""
+        self._writable = False
+        logger.warning("%s cannot be written, parsed captions are not kept: %s", self.path, error)
 
     def _header(self) -> dict[str, str]:
         return {"format": FORMAT, "parser": self.name, "version": self.version}
@@ -83,20 +100,44 @@ class CachedParser(ListParser):
     def _read(self) -> dict[str, GraphLists]:
         if not self.path.exists():
             return {}
-        content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):  # a killed run's last line
-            with self.path.open("r+b") as file:
-                file.truncate(len(whole))
-        header, *_ = lines = whole.splitlines() or [json.dumps(self._header()).encode()]
-        try:
-            if json.loads(header) != self._header():
-                raise ValueError("its first line is of another format or parser")
-            # two runs that began at once have each written the header
-            graphs = (lists_from_dict(json.loads(line)) for line in lines if line != header)
-            return {lists.caption: lists for lists in graphs}
-        except ValueError as error:  # not json, or a DataError
-            raise DataError(self.path, f"is damaged: {error}", "delete it; the captions are parsed anew") from error
+        known: dict[str, GraphLists] = {}
+        damaged = 0
+        # two runs that began at once have each written the header
+        for line in read_bytes(self.path, limit=DATA).split(b"\n"):
+            try:
+                values = _values(line) if line else self._header()
+                if values != self._header():
+                    lists = lists_from_dict(values, str(self.path))
+                    known[lists.caption] = lists
+            except DataError:
+                damaged += 1
+        if damaged:
+            logger.warning("%s: %d damaged lines are left out; their captions are parsed anew", self.path, damaged)
+            content = _line(self._header()) + b"".join(_line(lists_to_dict(lists)) for lists in known.values())
+            try:
+                write_whole(self.path, content)
+            except DataError as error:
+                self._go_without(error)
+        return known
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    """A line of the file: json with its own checksum last."""
+    body = json.dumps(values).encode()
+    return body[:-1] + b', "crc32": %d}\n' % zlib.crc32(body)
+
+
+def _values(line: bytes) -> dict[str, Any]:
+    """What :func:`_line` has written.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    body, _, crc = line.rpartition(b', "crc32": ')
+    body += b"}"
+    if crc != b"%d}" % zlib.crc32(body):
+        raise DataError("line", "is damaged")
+    return dict(parse_json(body, "line"))
 
 
 def iter_lists(parser: RoleParser, captions: list[str], batch_size: int) -> Iterator[GraphLists]:

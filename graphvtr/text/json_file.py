@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from graphvtr import reading
 from graphvtr.atomic import write_whole
-from graphvtr.errors import DataError
 
 
 def write_json(path: str | Path, values: Any) -> None:
@@ -25,10 +25,4 @@ def read_json(path: str | Path, writer: str) -> Any:
     Raises:
         DataError: the file is missing or is not json.
     """
-    path = Path(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-    except ValueError as error:
-        raise DataError(path, f"is not json: {error}", f"write it with {writer}") from error
+    return reading.read_json(path, limit=reading.DATA, fix=f"write it with {writer}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
+from graphvtr.reading import DATA, parse_json, read_text
 
 FIELDS = ("video", "positive", "negative", "kind")
 KINDS = ("switch roles", "replace actions", "replace persons", "replace scenes", "incomplete events")
@@ -39,12 +40,7 @@ def read_pairs(path: str | Path) -> list[BinaryPair]:
         DataError: the file is missing or empty, or a line is no such object; its number is named.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    lines = read_text(path, limit=DATA).split("\n")  # splitlines ends lines at signs that captions may hold
     pairs = [_pair(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not pairs:
         raise DataError(path, "holds no pairs", "write some with graphvtr perturb")
@@ -61,10 +57,7 @@ def write_pairs(path: str | Path, pairs: Iterable[BinaryPair]) -> None:
 
 
 def _pair(where: str, line: str) -> BinaryPair:
-    try:
-        value = json.loads(line)
-    except ValueError as error:
-        raise DataError(where, f"is not json: {error}", "one object a line") from error
+    value = parse_json(line, where, fix="one object a line")
     if not isinstance(value, dict):
         raise DataError(where, "is no object", f"give {', '.join(FIELDS)}")
     for name in FIELDS:

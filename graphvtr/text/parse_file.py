@@ -11,15 +11,19 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import torch
 from tqdm import tqdm
 
-from graphvtr.errors import DataError, GraphVTRError
+from graphvtr.atomic import write_whole
+from graphvtr.ending import end_pool, going_on, leave_signals_to_parent
+from graphvtr.errors import DataError, GraphVTRError, system_error
+from graphvtr.locks import output_lock
+from graphvtr.reading import read_json
 from graphvtr.text.cache import iter_lists
 from graphvtr.text.parser import BATCH_SIZE, RoleParser, get_parser
 from graphvtr.text.serialise import lists_to_readable
@@ -65,25 +69,43 @@ def parse_file(
     captions, out = Path(captions), Path(out)
     if workers < 1:
         raise DataError("workers", f"is {workers}", "give 1 or more")
+    with output_lock(out):
+        return _parse_alone(captions, out, parser, workers, batch_size, overwrite, progress)
+
+
+def _parse_alone(
+    captions: Path, out: Path, parser: str, workers: int, batch_size: int, overwrite: bool, progress: bool
+) -> int:
+    """:func:`parse_file` by the only run that writes to ``out``."""
     if out.exists() and not overwrite:
         raise DataError(out, "exists", "delete it, or pass --overwrite")
     partial, note = out.with_name(out.name + ".partial"), out.with_name(out.name + ".partial.json")
     total, digest = _survey(captions)
     if overwrite:
         partial.unlink(missing_ok=True)
+    done = 0
     with ExitStack() as stack:
+        stack.enter_context(going_on("the same command goes on", lambda: f"after {done:,} of {total:,} captions"))
         pool = Workers(parser, workers, batch_size) if workers > 1 else Alone(parser, batch_size)
-        stack.callback(pool.close)
+        stack.push(pool)
         _check_note(note, partial, {"format": FORMAT, "parser": pool.parser, "captions": digest})
         done = _whole_lines(partial, captions)
-        file = stack.enter_context(partial.open("ab"))
         bar = stack.enter_context(tqdm(total=total, initial=done, desc="parsing", unit="caption", disable=not progress))
-        for lines in pool.run(_chunks(islice(read_captions(captions), done, None))):
-            file.write("".join(f"{line}\n" for line in lines).encode())
-            file.flush()  # what is written now survives a kill of this process
-            bar.update(len(lines))
-        os.fsync(file.fileno())
-    os.replace(partial, out)
+        chunks = pool.run(_chunks(islice(read_captions(captions), done, None)))
+        try:
+            with partial.open("ab") as file:
+                for lines in chunks:
+                    file.write("".join(f"{line}\n" for line in lines).encode())
+                    file.flush()  # what is written now survives a kill of this process
+                    done += len(lines)
+                    bar.update(len(lines))
+                os.fsync(file.fileno())
+            if _whole_lines(partial, captions) != total:
+                fix = "run the command again, with --overwrite, and let nothing else write there"
+                raise DataError(partial, f"has not the {total:,} graphs of {captions}", fix)
+            os.replace(partial, out)
+        except OSError as error:
+            raise system_error(error, partial, "cannot be written") from error
     note.unlink(missing_ok=True)
     return total
 
@@ -118,7 +140,10 @@ class Alone:
         """The lines of each chunk."""
         return (graph_lines(self._parser, chunk, self._batch_size) for chunk in chunks)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
         """Nothing to end."""
 
 
@@ -135,11 +160,10 @@ class Workers:
         threads = max(1, (os.cpu_count() or 1) // workers)
         self._workers = workers
         self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (name, batch_size, threads))
-        try:
+        with ExitStack() as stack:
+            stack.push(self)
             self.parser = self._result(self._pool.submit(_identity))
-        except BaseException:
-            self.close()
-            raise
+            stack.pop_all()
 
     def run(self, chunks: Iterable[list[str]]) -> Iterator[list[str]]:
         """The lines of each chunk, in order; a few chunks are on their way at a time."""
@@ -151,8 +175,13 @@ class Workers:
         while waiting:
             yield self._result(waiting.popleft())
 
-    def close(self) -> None:
-        """End the processes; what they have not begun is left."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *problem: object) -> None:
+        """End the processes, at once if something went wrong; what they have not begun is left."""
+        if kind is not None:
+            end_pool(self._pool)
         self._pool.shutdown(cancel_futures=True)
 
     @staticmethod
@@ -180,6 +209,7 @@ _worker: tuple[RoleParser | GraphVTRError, int]
 
 def _start(name: str, batch_size: int, threads: int) -> None:
     global _worker
+    leave_signals_to_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     try:
@@ -229,38 +259,29 @@ def _check_note(note: Path, partial: Path, wanted: dict[str, str]) -> None:
     """See that a partial file may be gone on with; write the note of a new one."""
     if partial.exists():
         try:
-            found = json.loads(note.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = read_json(note)
+        except DataError:
             found = {}
         for key, what in (("format", "format"), ("parser", "parser or version"), ("captions", "captions file")):
             if not isinstance(found, dict) or found.get(key) != wanted[key]:
                 raise DataError(partial, f"is of another {what}", "delete it, or pass --overwrite")
         return
-    try:
-        note.write_text(json.dumps(wanted), encoding="utf-8")
-        partial.touch()
-    except OSError as error:
-        raise DataError(partial, f"cannot be written: {error.strerror}", "check the folder") from error
+    write_whole(note, json.dumps(wanted))
+    write_whole(partial, b"")
 
 
 def _whole_lines(partial: Path, captions: Path) -> int:
-    """How many graphs there are already; the line that a killed run has left unfinished is cut off."""
+    """How many graphs there are already, each of its caption; the line that a killed run has left unfinished is cut
+    off."""
     count = end = 0
-    last = b""
     with partial.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                count, end, last = count + 1, end + len(line), line
+        for line, caption in zip(file, chain(read_captions(captions), repeat(None)), strict=False):
+            if not line.endswith(b"\n"):
+                break
+            count, end = count + 1, end + len(line)
+            if caption is None or not line.startswith(f'{{"caption": {json.dumps(caption)}, '.encode()):
+                fix = "delete it, or pass --overwrite"
+                raise DataError(partial, f"has no graph of caption {count} in line {count}", fix)
     if end < partial.stat().st_size:
         os.truncate(partial, end)
-    if count:
-        caption = next(islice(chain(read_captions(captions), [None]), count - 1, None), None)
-        try:
-            right = json.loads(last)["caption"] == caption
-        except (ValueError, KeyError, TypeError):
-            right = False
-        if not right:
-            raise DataError(
-                partial, f"has no graph of caption {count} in line {count}", "delete it, or pass --overwrite"
-            )
     return count

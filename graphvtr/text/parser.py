@@ -14,6 +14,7 @@ from tqdm import tqdm
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.registry import Registry
+from graphvtr.terminal import printable
 from graphvtr.text.packing import GraphLists, pack
 
 BATCH_SIZE = 256
@@ -133,6 +134,26 @@ def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
         known = ", ".join(inspect.signature(factory).parameters)
         raise DataError(f"parser '{name}'", str(error), f"its options: {known} ({name}:OPTION=VALUE,...)") from None
     return factory(**options)
+
+
+def parser_from_file(name: str, where: object) -> str:
+    """A parser's name that stands in a file: what a file says is data, so it may name a registered parser, bare.
+
+    Options can name programs to run, modules to import and files to read; those are for the user to give.
+
+    Args:
+        name: what the file says.
+        where: names the file in messages.
+
+    Raises:
+        DataError: it is anything but the name of an entry of :data:`PARSERS`.
+    """
+    if name in PARSERS:
+        return name
+    raise DataError(
+        where, f"asks for the parser {shorten(repr(printable(name)))}, and a file may only name a registered one "
+        f"without options ({', '.join(PARSERS)})", "if you trust it, give it yourself: --parser NAME",
+    )  # fmt: skip
 
 
 def _read_options(name: str, told: str) -> dict[str, Any]:

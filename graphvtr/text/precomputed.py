@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VERB_ROLE, role_id
+from graphvtr.reading import DATA, parse_json, read_bytes
 from graphvtr.text.frames import Span, frames_to_lists
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import PARSERS, ListParser, shorten
@@ -39,14 +39,8 @@ class PrecomputedParser(ListParser):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        try:
-            content = self.path.read_bytes()
-        except OSError as error:
-            raise DataError(self.path, f"cannot be read: {error.strerror}", "check the path") from error
-        try:
-            self._entries = json.loads(content)
-        except ValueError as error:
-            raise DataError(self.path, f"is not json: {error}", "use a released file") from error
+        content = read_bytes(self.path, limit=DATA)
+        self._entries = parse_json(content, self.path, fix="use a released file")
         if not isinstance(self._entries, dict) or not self._entries:
             raise DataError(self.path, "is not an object of sentences", "use sent2rolegraph*.json or sent2srl.json")
         self.version = hashlib.sha256(content).hexdigest()[:16]

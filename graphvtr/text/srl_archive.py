@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import pickle
 import tarfile
 import zlib
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
 from graphvtr.text.parser import shorten
 
 CONFIG, LABELS, WEIGHTS = "config.json", "vocabulary/labels.txt", "weights.th"
@@ -97,7 +97,7 @@ def _members(stream: _Limited) -> dict[str, bytes]:
 
 def _config(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        config = json.loads(content)
+        config = parse_json(content, f"{path}: {CONFIG}")
         if not isinstance(config, dict) or not isinstance(config["model"], dict):
             raise ValueError("it has no model")
         kind = config["model"].get("type")

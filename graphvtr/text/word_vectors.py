@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ import torch
 from torch import Tensor
 
 from graphvtr._optional import optional_import
+from graphvtr.array_files import read_npy
 from graphvtr.errors import DataError
+from graphvtr.reading import DATA, parse_json, read_text
 from graphvtr.text.vocabulary import Vocabulary
 
 PACKAGE = "glove-package"
@@ -137,11 +138,8 @@ def _fields(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_npy(path: Path) -> Tensor:
-    try:
-        matrix = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(path, f"cannot be read: {error}", "give a .npy file of floats [n, d]") from error
-    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind != "f":
+    matrix = read_npy(path, fix="give a .npy file of floats [n, d]")
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":
         raise DataError(path, "is no matrix of floats", "give a .npy file of floats [n, d]")
     return torch.from_numpy(matrix.astype(np.float32, copy=False))
 
@@ -170,16 +168,10 @@ def _find_words(path: Path, words: str | Path | None) -> Path:
 
 
 def _read_words(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"cannot be read: {error}", "give one word a line, or json") from error
+    text = read_text(path, limit=DATA, fix="give one word a line, or json")
     if path.suffix != ".json":
         return text.splitlines()
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise DataError(path, f"is not json: {error}", "give a list of words or {word: row}") from error
+    content = parse_json(text, path, fix="give a list of words or {word: row}")
     if isinstance(content, dict):
         return list(Vocabulary.from_word2int(content).words)
     if not isinstance(content, list) or not all(isinstance(word, str) for word in content):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphvtr import reading
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.video.clip_files import fingerprint
@@ -25,13 +25,8 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing or damaged.
     """
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        fix = "give the directory of a model, with config.json, preprocessor_config.json and weights"
-        raise DataError(file, f"cannot be read ({error.strerror})", fix) from error
-    except ValueError as error:
-        raise DataError(file, f"is damaged ({error})", "download the model again") from error
+    fix = "give the directory of a model, with config.json, preprocessor_config.json and weights"
+    values = reading.read_json(file, fix="download the model again", missing=fix)
     if not isinstance(values, dict):
         raise DataError(file, "is no JSON object", "download the model again")
     return values

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from graphvtr.errors import DataError
+from graphvtr.reading import read_json
 
 Config = TypeVar("Config")
 
@@ -36,10 +36,7 @@ def config_from_file(kind: type[Config], path: str | Path) -> Config:
     Raises:
         DataError: it cannot be read or says something else.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DataError(path, f"cannot be read as JSON ({error})", f"see {kind.__name__}") from error
+    values = read_json(path, fix=f"see {kind.__name__}")
     if not isinstance(values, dict):
         raise DataError(path, "is no JSON object", f"see {kind.__name__}")
     return config_from_mapping(kind, values, path)

@@ -36,7 +36,7 @@ def test_read_captions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "is not valid json"),
+        ("{", "is not json"),
         ("[]", "holds a list .give a json object"),
         ('{"a": "dog"}', "video 'a': is not a list of strings"),
         ('{"a": [1]}', "video 'a': is not a list of strings"),

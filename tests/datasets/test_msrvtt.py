@@ -163,7 +163,7 @@ def test_faults_are_named(root: Path, source: Source, content: Any, message: str
 
 def test_a_truncated_download(root: Path, source: Source) -> None:
     (root / "MSRVTT_data.json").write_text(json.dumps(annotation(PART))[:-20])
-    with pytest.raises(DataError, match=r"MSRVTT_data.json: is not valid json"):
+    with pytest.raises(DataError, match=r"MSRVTT_data.json: is not json"):
         build_dataset("msrvtt", "test", source(PART))
 
 

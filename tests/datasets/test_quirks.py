@@ -293,9 +293,9 @@ def test_no_video_with_features(build: Callable[..., RetrievalDataset], name: st
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is empty|no lines|is not valid json"),
-        ("\n", "is empty|no column|is not valid json"),
-        ("\ufeff", "is empty|no column|is not valid json"),
+        ("", "is empty|no lines|is not json"),
+        ("\n", "is empty|no column|is not json"),
+        ("\ufeff", "is empty|no column|is not json"),
     ],
 )
 def test_empty_files_are_named(

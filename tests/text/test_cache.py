@@ -119,21 +119,39 @@ def test_two_runs_at_once_do_not_damage_the_file(tmp_path: Path) -> None:
     assert len(CachedParser(Counting(), tmp_path)) == 2
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (b"nonsense\n", "is damaged"),
-        (b'{"format": "other"}\n', "another format or parser"),
-        (b'\n{"caption": "x"}\n', "is damaged"),
-    ],
-)
-def test_damage_names_the_file(tmp_path: Path, damage: bytes, message: str) -> None:
+DAMAGE = {
+    "header": lambda content: b"nonsense" + content[8:],
+    "other header": lambda content: b'{"format": "other"}\n' + content.partition(b"\n")[2],
+    "no line of ours": lambda content: content + b'{"caption": "x"}\n',
+    "deep": lambda content: content + b"[" * 100_000 + b"\n",
+    "a letter": lambda content: content.replace(b"dog", b"dig", 1),
+    "a line end": lambda content: content.replace(b"\n", b"\x0b", 2),
+    "no UTF-8": lambda content: content.replace(b"cats", b"\xff\xfe\xff\xfe"),
+    "cut": lambda content: content[:-30],
+    "empty": lambda content: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_lines_are_left_out_and_written_again(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     parser = CachedParser(Counting(), tmp_path)
-    parser.parse_one("a dog")
-    content = parser.path.read_bytes() if damage.startswith(b"\n") else b""
-    parser.path.write_bytes(content.rstrip(b"\n") + damage)
-    with pytest.raises(DataError, match=rf"parses-counting-.*\.jsonl: .*{message}.*delete it"):
-        CachedParser(Counting(), tmp_path)
+    right = [GraphLists.of(graph) for graph in parser.parse(CAPTIONS)]
+    parser.path.write_bytes(DAMAGE[damage](parser.path.read_bytes()))
+    again = CachedParser(Counting(), tmp_path)
+    assert [GraphLists.of(graph) for graph in again.parse(CAPTIONS)] == right
+    assert ("damaged lines are left out" in caplog.text) == (damage != "empty")
+    whole = CachedParser(Counting(), tmp_path)
+    assert sorted(whole._known) == sorted(set(CAPTIONS))
+    assert caplog.text.count("damaged lines are left out") == (damage != "empty")
+
+
+def test_a_cache_that_cannot_be_written_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    parser = CachedParser(Counting(), tmp_path / "file")
+    assert len(list(parser.parse(CAPTIONS, batch_size=1))) == 4
+    assert caplog.text.count("parsed captions are not kept") == 1
 
 
 @pytest.mark.parametrize(

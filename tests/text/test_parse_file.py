@@ -161,8 +161,8 @@ def test_mistakes(tmp_path: Path, captions: Path) -> None:
         parse_file(empty, tmp_path / "out", "first")
     with pytest.raises(DataError, match="workers: is 0"):
         parse_file(captions, tmp_path / "out", "first", workers=0)
-    with pytest.raises(DataError, match="cannot be written"):
-        parse_file(captions, tmp_path / "no" / "folder" / "out", "first")
+    with pytest.raises(DataError, match="cannot be made"):
+        parse_file(captions, empty / "out", "first")  # below a file
 
 
 def test_a_worker_says_why_it_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:

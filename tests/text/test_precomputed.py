@@ -143,7 +143,7 @@ def test_malformed_files(tmp_path: Path, content: str, message: str) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.json: cannot be read"):
+    with pytest.raises(DataError, match=r"none\.json: no such file"):
         PrecomputedParser(tmp_path / "none.json")
 
 

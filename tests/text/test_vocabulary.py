@@ -124,7 +124,7 @@ def test_errors_name_the_item(make: object, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read"),
+        (None, "no such file"),
         ("{", "is not json"),
         ("[1]", "is not a"),
         ('{"a": 9}', "no word with id 3"),

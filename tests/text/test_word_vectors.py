@@ -92,10 +92,10 @@ class Payload:
         ("a.txt", "dog\n", "line 1: has 1 fields"),
         ("a.txt", "\n", "is empty"),
         ("a.txt", b"dog 1\n\xff\xfe 2\n", "not UTF-8"),
-        ("a.npy", b"nonsense", "cannot be read"),
+        ("a.npy", b"nonsense", "is not a whole, plain npy file"),
         ("a.npy", np.zeros(3), "is no matrix of floats"),
         ("a.npy", np.zeros((2, 3), dtype=np.int64), "is no matrix of floats"),
-        ("a.npy", np.array([[None]]), "cannot be read"),
+        ("a.npy", np.array([[None]]), "is not a whole, plain npy file"),
         ("a.npy", np.zeros((2, 3)), "comes without words"),
         ("a.th", b"nonsense", "is no released word vector file"),
         ("a.th", {"text_encoder": {"embedding.we.weight": Payload()}}, "is no released word vector file"),
@@ -126,7 +126,7 @@ def test_bad_files(tmp_path: Path, name: str, content: object, message: str) -> 
         ("w.json", "[1, 2]", "is no list of words"),
         ("w.json", "{", "is not json"),
         ("w.json", '{"dog": 0, "cat": 0}', "has the id 0 of 'dog'"),
-        ("missing.txt", None, "cannot be read"),
+        ("missing.txt", None, "no such file"),
     ],
 )
 def test_bad_words(tmp_path: Path, name: str, content: str | None, message: str) -> None:

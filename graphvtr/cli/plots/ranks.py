@@ -28,9 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rank and draw."""
-    import numpy as np
     import torch
 
+    from graphvtr.array_files import open_npz
     from graphvtr.datasets import build_dataset
     from graphvtr.errors import DataError
     from graphvtr.metrics import RetrievalRanks
@@ -42,11 +42,10 @@ def run(args: argparse.Namespace) -> int:
     shape = (len(dataset.videos), len(dataset.captions))
     found, positives = {}, None
     for path in args.scores:
-        try:
-            with np.load(path, allow_pickle=False) as saved:
-                scores = torch.from_numpy(saved["scores"])
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(path, f"is no score file ({error})", "write it with graphvtr eval --save-scores") from error
+        with open_npz(path, "write it with graphvtr eval --save-scores") as saved:
+            if "scores" not in saved:
+                raise DataError(path, "is no score file", "write it with graphvtr eval --save-scores")
+            scores = torch.from_numpy(saved["scores"])
         if tuple(scores.shape) != shape:
             raise DataError(path, f"has scores {list(scores.shape)} for {list(shape)}", "give the split they are of")
         ranks = RetrievalRanks(dataset.video_of_caption, *shape)

