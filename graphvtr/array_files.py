@@ -1,8 +1,9 @@
-"""NumPy's files, plain ones only: their sizes are compared with the file before memory is taken."""
+"""Files of NumPy and torch, plain ones only: their sizes are compared with the file before memory is taken."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import zipfile
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
 
 from graphvtr.errors import DataError, system_error
 
@@ -75,6 +77,24 @@ def open_npz(path: str | Path, fix: str = "copy or save it again") -> Iterator[n
         zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
     ) as error:  # fmt: skip
         raise DataError(path, f"is not a whole, plain npz file ({error})", fix) from error
+
+
+def read_torch(source: Path | io.BytesIO) -> Any:
+    """What a file of ``torch.save`` holds: tensors and plain values, nothing that runs.
+
+    Raises:
+        Exception: of nearly any kind, where the file is damaged, holds something else, or unpacks to more than its own
+            size (torch packs nothing); the caller says what it should have been.
+    """
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            size = source.stat().st_size if isinstance(source, Path) else source.getbuffer().nbytes
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > size:
+                raise ValueError(f"it unpacks to {unpacked:,} bytes and has {size:,}")
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
+    return torch.load(source, map_location="cpu", weights_only=True)
 
 
 def _check_header(file: IO[bytes], size: int) -> None:

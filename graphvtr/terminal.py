@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +17,9 @@ from graphvtr.errors import system_error
 BOLD, PLAIN = "\033[1m", "\033[0m"
 # control characters (a terminal obeys them), separators that break lines, marks that turn the direction of writing,
 # halves of surrogate pairs (no encoding takes them)
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 _OWN = re.compile(r"(\033\[[01]m)")
 
 
@@ -93,13 +97,29 @@ class SafeStream:
 
 @contextlib.contextmanager
 def safe_output() -> Iterator[None]:
-    """Within, what is printed goes through :class:`SafeStream`."""
-    before = sys.stdout
+    """Within, what is printed goes through :class:`SafeStream`, and warnings are one line of safe text."""
+    before, told, handler = sys.stdout, warnings.formatwarning, logging.lastResort
     sys.stdout = SafeStream(before)  # type: ignore[assignment]
+    warnings.formatwarning = _warning
+    logging.lastResort = _Handler(logging.WARNING)
     try:
         yield
     finally:
-        sys.stdout = before
+        sys.stdout, warnings.formatwarning, logging.lastResort = before, told, handler
+
+
+class _Handler(logging.Handler):
+    """What is logged and has no other handler goes to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(record.getMessage())
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    kind = "warning" if category is UserWarning else f"warning ({category.__name__})"
+    return f"graphvtr: {kind}: {safe_text(' '.join(str(message).split()))}\n"
 
 
 def complain(text: str) -> None:

@@ -36,6 +36,14 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
+    from graphvtr.ending import going_on
+    from graphvtr.locks import output_lock
+
+    with output_lock(args.out, folder=True), going_on("the same command goes on"):
+        return _demo(args)
+
+
+def _demo(args: argparse.Namespace) -> int:
     from graphvtr.datasets import DataSource, build_dataset
     from graphvtr.tasks.checkpoint import load_checkpoint
     from graphvtr.tasks.config import Configuration, train
@@ -116,10 +124,11 @@ def _cells(metrics: Any, columns: tuple[str, ...]) -> str:
 
 def write_json(path: Path, table: dict[str, dict[str, Evaluation]]) -> None:
     """All metrics with intervals as JSON."""
+    from graphvtr.atomic import write_whole
     from graphvtr.tasks.report import to_json
 
     content = {split: {name: to_json(one) for name, one in rows.items()} for split, rows in table.items()}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
 def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: int) -> None:
@@ -127,6 +136,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
     import torch
 
     from graphvtr._optional import optional_import
+    from graphvtr.cli.plots.output import write_figure
     from graphvtr.plot import Hit, plot_gallery, plot_role_graph
     from graphvtr.tasks.evaluate import encode_texts, encode_videos
     from graphvtr.tasks.prepare import prepare
@@ -134,7 +144,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
     optional_import("matplotlib", "plot", "the demo's pictures").use("Agg")
     largest = max(range(len(dataset)), key=lambda i: (dataset.role_graphs[i].num_actions, -i))
     figure = plot_role_graph(dataset.role_graphs[largest]).figure
-    figure.savefig(out / "role_graph.png", dpi=150)
+    write_figure(figure, out / "role_graph.png", 150)
     prepared = prepare(dataset, model, vocabulary)
     with torch.inference_mode():
         video = encode_videos(model, prepared.video_graphs)
@@ -155,4 +165,4 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
         for query in chosen
     ]
     gallery = plot_gallery([dataset.captions[query] for query in chosen], hits, frames_per_clip=4)
-    gallery.savefig(out / "gallery.png", dpi=150)
+    write_figure(gallery, out / "gallery.png", 150)

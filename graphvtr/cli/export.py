@@ -25,17 +25,26 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load, describe, write."""
+    from graphvtr.locks import output_lock
+
+    with output_lock(args.out, folder=True):
+        return _export(args)
+
+
+def _export(args: argparse.Namespace) -> int:
+    from graphvtr.locks import LOCK
     from graphvtr.nn.model_card import model_card
     from graphvtr.nn.models.base import registered_name
+    from graphvtr.reading import read_text
     from graphvtr.tasks.checkpoint import load_checkpoint
 
     model, vocabulary, _ = load_checkpoint(args.checkpoint)
     run_config = args.checkpoint.parent / "config.yaml"
-    training = run_config.read_text(encoding="utf-8") if run_config.is_file() else ""
+    training = read_text(run_config) if run_config.is_file() else ""
     evaluations = [_read(path) for path in args.results]
     card = model_card(registered_name(model), model.config, model.info, vocabulary, evaluations, training)
     model.save_pretrained(args.out, card=card)
-    print(f"wrote {args.out}: {', '.join(sorted(path.name for path in args.out.iterdir()))}")
+    print(f"wrote {args.out}: {', '.join(sorted(path.name for path in args.out.iterdir() if path.name != LOCK))}")
     return 0
 
 

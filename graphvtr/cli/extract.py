@@ -114,6 +114,7 @@ def _check_gallery(args: argparse.Namespace) -> None:
 
 def _draw(args: argparse.Namespace, count: int = 6) -> None:
     """Boxes and tracks of a few clips, evenly spaced in the order of names."""
+    from graphvtr.cli.plots.output import write_figure
     from graphvtr.errors import DataError
     from graphvtr.plot import TrackedClip, plot_tracks
     from graphvtr.video import FeatureStore, uniform_indices
@@ -127,9 +128,4 @@ def _draw(args: argparse.Namespace, count: int = 6) -> None:
         TrackedClip.from_file(args.folder / store.entry(name).source["file"], store.video_graph(name), name=name)
         for name in chosen
     ]
-    try:
-        plot_tracks(clips).savefig(args.gallery, dpi=110)
-    except (OSError, ValueError) as error:
-        fix = "give a .png, .pdf or .svg in a folder that exists"
-        raise DataError(args.gallery, f"cannot be written ({error})", fix) from None
-    print(f"wrote {args.gallery}")
+    write_figure(plot_tracks(clips), args.gallery, 110)

@@ -31,13 +31,22 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Perturb, write, count."""
+    from graphvtr.ending import going_on
+    from graphvtr.errors import DataError
+    from graphvtr.locks import output_lock
+
+    if args.seed < 0:
+        raise DataError("seed", f"is {args.seed}", "give 0 or more")
+    with output_lock(args.out), going_on("nothing was written; run it again"):
+        return _perturb(args)
+
+
+def _perturb(args: argparse.Namespace) -> int:
     from graphvtr.datasets import build_dataset
     from graphvtr.errors import DataError
     from graphvtr.text.pairs import KINDS, write_pairs
     from graphvtr.text.perturb import perturb
 
-    if args.seed < 0:
-        raise DataError("seed", f"is {args.seed}", "give 0 or more")
     dataset = build_dataset(args.data, args.split, source_of(args))
     pairs = list(
         perturb(

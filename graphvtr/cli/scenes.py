@@ -31,7 +31,10 @@ def run(args: argparse.Namespace) -> int:
     """Make the split, count, draw."""
     from collections import Counter
 
+    from graphvtr.cli.plots.output import check_out
     from graphvtr.datasets.moving_scenes import MovingScenes
+    from graphvtr.ending import going_on
+    from graphvtr.locks import output_lock
 
     def split(name: str) -> MovingScenes:
         return MovingScenes(
@@ -43,10 +46,13 @@ def run(args: argparse.Namespace) -> int:
             features=args.feature,
         )
 
+    if args.sheet is not None:
+        check_out(args.sheet)
     if args.render is not None:
         from graphvtr.datasets.moving_scenes.clips import write_clips
 
-        count = write_clips(args.render, [split(name) for name in ("train", "val", "test")])
+        with output_lock(args.render, folder=True), going_on("the same command goes on"):
+            count = write_clips(args.render, [split(name) for name in ("train", "val", "test")])
         print(f"{args.render}: {count} clips and captions.csv")
         return 0
     scenes = split(args.split)
@@ -61,15 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(args: argparse.Namespace, scenes: Any) -> None:
+    from graphvtr.cli.plots.output import write_figure
     from graphvtr.datasets.moving_scenes.sheet import contact_sheet
-    from graphvtr.errors import DataError
 
     clips = range(min(max(args.clips, 1), len(scenes.videos)))
     figure = contact_sheet(scenes, clips, boxes=not args.no_boxes)
-    try:
-        figure.savefig(args.sheet, dpi=110)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            args.sheet, f"cannot be written ({error})", "give a .png, .pdf or .svg in a folder that exists"
-        ) from None
-    print(f"wrote {args.sheet}")
+    write_figure(figure, args.sheet, 110)

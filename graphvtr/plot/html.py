@@ -13,6 +13,7 @@ from graphvtr.plot.role_graph import COLOURS
 from graphvtr.plot.role_layout import PAD, Attention, Node, attention_of, edge_roles, role_layout
 from graphvtr.plot.style import LAYER_COLOURS
 from graphvtr.plot.text_size import LINE_HEIGHT
+from graphvtr.terminal import strip_controls
 
 PIXELS = 96  # an inch
 
@@ -86,7 +87,7 @@ def role_graph_html(
             notes.append(_group("note", (upper, lower), weights, _label(edge, weights, height)))
     nodes = [_node(node, box, largest, height) for node, box in picture.nodes(data=True)]
     buttons = "".join(f'<button type="button">attention, layer {i + 1}</button>' for i in range(layers))
-    name = html.escape(title or str(graph.caption))
+    name = _escape(title or str(graph.caption))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{name}</title>'
@@ -100,6 +101,11 @@ def role_graph_html(
     )
 
 
+def _escape(text: str, quote: bool = True) -> str:
+    """Text of others as text in a page: no tags, and no control characters, which pages cannot hold."""
+    return html.escape(strip_controls(text), quote)
+
+
 def _in_a_line(code: str) -> str:
     return "".join(line.strip() for line in code.splitlines())
 
@@ -111,7 +117,7 @@ def _at(point: Point, height: float) -> tuple[float, float]:
 
 def _group(kind: str, ends: tuple[Node, Node], weights: Sequence[float], content: str) -> str:
     a, b = (f"{kind}-{index}" for kind, index in ends)
-    numbers = html.escape(json.dumps([round(float(weight), 4) for weight in weights]), quote=True)
+    numbers = _escape(json.dumps([round(float(weight), 4) for weight in weights]), quote=True)
     return f'<g class="{kind}" data-a="{a}" data-b="{b}" data-weights="{numbers}">{content}</g>'
 
 
@@ -128,7 +134,7 @@ def _label(edge: dict[str, Any], weights: Sequence[float], height: float) -> str
     texts = ""
     for row, (kind, text) in enumerate(lines):
         base = y + tall * ((row + 0.5) / len(lines) - 0.5) + 3.5
-        texts += f'<text class="{kind}" font-size="10" x="{x:.1f}" y="{base:.1f}">{html.escape(text)}</text>'
+        texts += f'<text class="{kind}" font-size="10" x="{x:.1f}" y="{base:.1f}">{_escape(text)}</text>'
     ground = f'x="{x - wide / 2:.1f}" y="{y - tall / 2:.1f}" width="{wide:.1f}" height="{tall:.1f}"'
     return f'<rect class="ground" {ground}/>{texts}'
 
@@ -140,7 +146,7 @@ def _node(node: Node, box: dict[str, Any], largest: float, height: float) -> str
     step, top = size * LINE_HEIGHT, y - tall / 2
     text = "".join(
         f'<text font-size="{size}" x="{x:.1f}" y="{top + PAD * PIXELS + step * (row + 0.5) + 0.36 * size:.1f}">'
-        f"{html.escape(line)}</text>"
+        f"{_escape(line)}</text>"
         for row, line in enumerate(box["lines"])
     )
     role = f" ({box['role']})" if "role" in box else ""
@@ -149,6 +155,6 @@ def _node(node: Node, box: dict[str, Any], largest: float, height: float) -> str
         fill = f"rgb({', '.join([str(round(255 * (1 - 0.25 * box['weight'] / largest)))] * 3)})"
     return (
         f'<g class="node" id="{kind}-{index}" tabindex="0" role="button" aria-pressed="false">'
-        f'<title>{html.escape(box["text"] + role)}</title><rect x="{x - wide / 2:.1f}" y="{top:.1f}" '
+        f'<title>{_escape(box["text"] + role)}</title><rect x="{x - wide / 2:.1f}" y="{top:.1f}" '
         f'width="{wide:.1f}" height="{tall:.1f}" rx="7" fill="{fill}"/>{text}</g>'
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from graphvtr._version import __version__
+from graphvtr.array_files import read_torch
 from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
@@ -192,7 +193,7 @@ def read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(path, "no such file", "give a checkpoint written by graphvtr train")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = read_torch(path)
     except Exception as error:  # damaged files make torch.load raise almost anything, from OSError to KeyError
         raise DataError(
             path, "is damaged, no checkpoint, or holds more than tensors and plain values",

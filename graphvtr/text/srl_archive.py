@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import gzip
 import io
-import pickle
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
+from graphvtr.array_files import read_torch
 from graphvtr.errors import DataError
 from graphvtr.reading import parse_json
 from graphvtr.text.parser import shorten
 
 CONFIG, LABELS, WEIGHTS = "config.json", "vocabulary/labels.txt", "weights.th"
 MAX_BYTES = 4 * 2**30
+SMALL, MOST_PACKED = 64 * 2**20, 8
+"""Bytes that any archive may unpack to, and times of its size further: trained weights hardly pack at all."""
 MAX_MEMBERS = 1000
 PADDING = "@@PADDING@@"
 FIX = "use the archive of structured-prediction-srl-bert as AllenNLP released it"
@@ -57,15 +58,16 @@ def read_archive(path: str | Path, max_bytes: int = MAX_BYTES) -> SrlArchive:
 
     Args:
         path: a gzipped tar file.
-        max_bytes: unpacked bytes from which on it is refused.
+        max_bytes: unpacked bytes from which on it is refused, whatever its size.
 
     Raises:
         DataError: the archive is missing, damaged, unsafe, or of another model.
     """
     path = Path(path)
     try:
+        limit = min(max_bytes, SMALL + MOST_PACKED * path.stat().st_size)
         with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as stream:
-            parts = _members(_Limited(stream, max_bytes))
+            parts = _members(_Limited(stream, limit))
     except FileNotFoundError as error:
         raise DataError(path, "no such file", "check the path") from error
     except (OSError, EOFError, zlib.error, tarfile.TarError, ValueError) as error:
@@ -124,8 +126,8 @@ def _labels(path: Path, content: bytes) -> list[str]:
 def _weights(path: Path, content: bytes) -> dict[str, Tensor]:
     item = f"{path}: {WEIGHTS}"
     try:
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        state = read_torch(io.BytesIO(content))
+    except Exception as error:
         raise DataError(item, f"holds no plain tensors: {shorten(str(error), 160)}", FIX) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise DataError(item, "is no dictionary of tensors", FIX)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr._optional import optional_import
-from graphvtr.array_files import read_npy
+from graphvtr.array_files import read_npy, read_torch
 from graphvtr.errors import DataError
 from graphvtr.reading import DATA, parse_json, read_text
 from graphvtr.text.vocabulary import Vocabulary
@@ -146,7 +146,7 @@ def _read_npy(path: Path) -> Tensor:
 
 def _read_released(path: Path) -> Tensor:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_torch(path)
         matrix = state["text_encoder"]["embedding.we.weight"]
     except Exception as error:  # torch.load raises many kinds for files that are not its own
         raise DataError(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from graphvtr.ending import going_on
+from graphvtr.locks import output_lock
 from graphvtr.video.clip_files import find_clips
 from graphvtr.video.decode import DEFAULT_MAX_SIDE
 from graphvtr.video.features import FrameFeaturizer
@@ -41,6 +43,11 @@ class ExtractReport:
     failures: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    @property
+    def seen(self) -> int:
+        """Clips that were looked at."""
+        return len(self.extracted) + len(self.skipped) + len(self.failures)
 
     @property
     def ok(self) -> bool:
@@ -120,31 +127,37 @@ def extract(
 
     Raises:
         DataError: no clips, or the store was made with other settings (says which).
+        OutputInUseError: another run empties the store, or (with ``overwrite``) uses it.
         StoreWriteError: the store cannot be written; what is finished stays.
+        Interrupted: Ctrl-C or SIGTERM; what is finished stays.
         MissingExtraError: PyAV is not installed.
     """
     start = time.perf_counter()
     pipeline = ClipPipeline(featurizer, detector, linker, motion, num_frames, rate, max_side)
     check_workers(workers)
     clips, duplicates = find_clips(folder)
-    if overwrite and (Path(out) / "manifest.json").exists():
-        store = FeatureStore.create(out, pipeline.widths, pipeline.settings, overwrite=True)
-    else:
-        store = FeatureStore.resume(out, pipeline.widths, pipeline.settings)
-    report = ExtractReport(store.path, failures=duplicates)
-    task = ClipTask(store.path, Path(folder), pipeline)
-    try:
-        with tqdm(total=len(clips), desc="extract", unit="clip", disable=not progress) as bar:
-            for outcome in run_tasks(task, list(clips.items()), workers):
-                report.take(outcome)
-                bar.update()
-        store.pack()
-    except BaseException:  # also an interrupt leaves a report, unless the disk is what failed
-        with contextlib.suppress(StoreWriteError):
-            _write_failures(report)
-        raise
-    report.sort(list(clips))
-    _write_failures(report)
+    with (
+        output_lock(out, folder=True, shared=not overwrite),  # several runs may share the clips of a folder
+        going_on("the same command goes on", lambda: f"after {report.seen} of {len(clips)} clips"),
+    ):
+        report = ExtractReport(Path(out), failures=duplicates)
+        if overwrite and (Path(out) / "manifest.json").exists():
+            store = FeatureStore.create(out, pipeline.widths, pipeline.settings, overwrite=True)
+        else:
+            store = FeatureStore.resume(out, pipeline.widths, pipeline.settings)
+        task = ClipTask(store.path, Path(folder), pipeline)
+        try:
+            with tqdm(total=len(clips), desc="extract", unit="clip", disable=not progress) as bar:
+                for outcome in run_tasks(task, list(clips.items()), workers):
+                    report.take(outcome)
+                    bar.update()
+            store.pack()
+        except BaseException:  # also an interrupt leaves a report, unless the disk is what failed
+            with contextlib.suppress(StoreWriteError):
+                _write_failures(report)
+            raise
+        report.sort(list(clips))
+        _write_failures(report)
     report.seconds = time.perf_counter() - start
     return report
 

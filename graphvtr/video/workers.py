@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from graphvtr.ending import end_pool, leave_signals_to_parent
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.terminal import printable
 from graphvtr.video.clip_files import describe_source
@@ -143,6 +144,9 @@ def _pool(task: ClipTask, clips: list[NamedFile], workers: int, suspects: list[N
                     yield outcome
         except BrokenProcessPool:
             suspects += running.values()
+        except BaseException:  # also who stopped asking: nobody wants what is still running
+            end_pool(pool)
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -154,6 +158,7 @@ _store: FeatureStore | None = None
 def _begin(task: ClipTask, threads: int) -> None:
     """First thing in a worker."""
     global _task, _store
+    leave_signals_to_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     _task = replace(task, pipeline=replace(task.pipeline, threads=threads))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from graphvtr.atomic import whole, write_whole
 from graphvtr.cli.eval import add_source_arguments
 from graphvtr.errors import DataError
+from graphvtr.locks import output_lock
+from graphvtr.terminal import strip_controls
 
 FORMATS = (".png", ".svg", ".pdf")
 
@@ -40,8 +43,18 @@ def add_kind(
         "--out", type=Path, required=True, metavar="FILE", help=f"picture: {', '.join((*FORMATS, *formats))}"
     )
     parser.add_argument("--dpi", type=int, default=150, help="dots an inch of a .png (default: 150)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_alone(run))
     return parser
+
+
+def _alone(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A kind of plot as the only run that writes to its ``--out``."""
+
+    def alone(args: argparse.Namespace) -> int:
+        with output_lock(args.out) if args.out.parent.is_dir() else nullcontext():
+            return run(args)
+
+    return alone
 
 
 def check_out(path: Path, *formats: str) -> Path:
@@ -72,6 +85,8 @@ def write_figure(figure: Any, path: Path, dpi: int) -> None:
     matplotlib = optional_import("matplotlib", "plot", "plotting")
     kind = path.suffix[1:].lower()
     metadata = {"Date": None} if kind == "svg" else None
+    for text in figure.findobj(matplotlib.text.Text):
+        text.set_text(strip_controls(text.get_text()))  # an SVG with one in a caption cannot be opened
     with whole(path) as partial, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "graphvtr"}):
         figure.savefig(partial, dpi=dpi, format=kind, metadata=metadata)
     print(f"wrote {path}")

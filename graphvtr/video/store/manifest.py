@@ -11,6 +11,7 @@ import torch
 
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
+from graphvtr.locks import LOCK
 from graphvtr.reading import need, read_json
 from graphvtr.terminal import printable
 from graphvtr.video.store.files import FORMAT, differences, locked, make_folder, write_store_file
@@ -95,4 +96,4 @@ def check_same(
 
 def _is_new(file: Path) -> bool:
     """Whether a file is one of a store that another process is just making."""
-    return file.name == ".lock" or file.name.startswith(MANIFEST)
+    return file.name in (".lock", LOCK) or file.name.startswith(MANIFEST)

@@ -15,7 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from graphvtr.atomic import whole
+from graphvtr.ending import going_on
 from graphvtr.errors import DataError
+from graphvtr.locks import output_lock
 from graphvtr.registry import Registry
 from graphvtr.values import plain_fields
 from graphvtr.video.store.feature_store import FeatureStore
@@ -124,7 +126,11 @@ def to_store(
         DataError: unknown format, the source is damaged, or the store was made of something else.
         StoreWriteError: the disk is full or the like; what is finished stays.
     """
-    with contextlib.closing(FORMATS[kind].open(Path(source), options)) as clips:
+    with (
+        output_lock(target, folder=True),
+        going_on("the same command goes on"),
+        contextlib.closing(FORMATS[kind].open(Path(source), options)) as clips,
+    ):
         report: ConvertReport | None = None
         failures: dict[str, str] = {}
         for name in tqdm(clips.names, desc="convert", unit="clip", disable=not progress):
@@ -183,7 +189,8 @@ def from_store(
         raise DataError(source, "has no clips", "extract some")
     if target.exists():
         raise DataError(target, "is there already", "choose another name")
-    failures = dict(write(store, target, options) or {})
+    with output_lock(target):
+        failures = dict(write(store, target, options) or {})
     return ConvertReport(store, len(store) - len(failures), failures=failures)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphvtr.array_files import open_npz, read_npy
+from graphvtr.array_files import open_npz, read_npy, read_torch
 from graphvtr.errors import DataError
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target, write_file
@@ -85,8 +84,8 @@ def _load_npz(file: Path) -> dict[str, Array]:
 
 def _load_pt(file: Path) -> dict[str, Array]:
     try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, OSError, ValueError) as error:
+        content: Any = read_torch(file)
+    except Exception as error:
         problem = f"is not a whole file of tensors ({str(error).splitlines()[0][:100] if str(error) else 'cut short'})"
         raise DataError(file, problem, "save tensors only, with torch.save") from error
     items = content.items() if isinstance(content, dict) else [("x", content)]
