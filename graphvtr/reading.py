@@ -220,4 +220,4 @@ def check_yaml(path: str | Path) -> None:
             if total > YAML_NODES:
                 raise DataError(path, f"holds over {YAML_NODES:,} values, aliases counted", "write a smaller file")
     except yaml.YAMLError as problem:
-        raise DataError(path, f"is not YAML: {problem}", "mend it") from problem
+        raise DataError(path, f"is not YAML: {' '.join(str(problem).split())}", "mend it") from problem

@@ -112,10 +112,11 @@ def _(folder: Path) -> Reader:
 
 @case("checkpoint names a file as features")
 def _(folder: Path) -> Reader:
-    from graphvtr.search.tags import read_clip
+    from graphvtr.nn.feeding import pipeline_of
+    from graphvtr.tasks.checkpoint import load_checkpoint
 
-    (folder / "clip.mp4").write_bytes(b"")
-    return lambda: read_clip(folder / "clip.mp4", "/etc/evil.onnx")
+    model, _, _ = load_checkpoint(checkpoint(folder, featurizer="/etc/evil.onnx"))
+    return lambda: pipeline_of(model)
 
 
 @case("checkpoint holds an object")

@@ -38,7 +38,7 @@ def test_a_folder_with_a_card(checkpoint: Path, tmp_path: Path, capsys: pytest.C
     assert (info.dataset, info.scores) == ("msvd", [1.0, 7.5])
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "cannot be read as json"), ("[]", "is no evaluation")])
+@pytest.mark.parametrize(("content", "message"), [("{", "is not json"), ("[]", "is no evaluation")])
 def test_wrong_results(checkpoint: Path, tmp_path: Path, content: str, message: str, capsys) -> None:
     (tmp_path / "e.json").write_text(content)
     args = ["export", str(checkpoint), "--out", str(tmp_path / "m"), "--results", str(tmp_path / "e.json")]
