@@ -138,7 +138,7 @@ def test_unknown_key_in_a_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="learning_rate"):
         Configuration("hgr", ["--config", str(tmp_path / "a.yaml"), *BASE])
     (tmp_path / "a.yaml").write_text("lr: [\n")
-    with pytest.raises(DataError, match="a.yaml: is not YAML"):
+    with pytest.raises(DataError, match=r"a.yaml: is not YAML"):
         Configuration("hgr", ["--config", str(tmp_path / "a.yaml"), *BASE])
 
 
