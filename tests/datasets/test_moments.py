@@ -91,7 +91,7 @@ def test_activitynet_sentences_against_whole_videos(root: Path, source: Source) 
         (read_charades_sta, "AO8RW 0.0##a person.", "line 1: is 'AO8RW 0.0##a person.'"),
         (read_charades_sta, "AO8RW 0.0 1.0## ", "line 1"),
         (read_charades_sta, "", "is empty"),
-        (read_tvr, "{", "line 1: is no json"),
+        (read_tvr, "{", "line 1: is not json"),
         (read_tvr, '{"vid_name": "a", "desc": "b"}', "line 1: has no field ts"),
         (read_tvr, '{"ts": [0, 1], "desc": "b"}', "line 1: has no field vid_name"),
         (read_tvr, "", "is empty"),

@@ -40,6 +40,7 @@ class VSE(OneVectorModel):
         DataError: an unknown option.
 
     Example:
+        >>> import torch
         >>> model = VSE(vocab_size=10, video_dim=16, hidden=8, word_dim=4)
         >>> caption = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
         >>> caption["word"].id = torch.tensor([3, 4])
@@ -78,9 +79,7 @@ class VSE(OneVectorModel):
         Raises:
             DataError: ``frame.x`` is not ``video_dim`` wide.
         """
-        x = node_features(graph, "frame", self.video_dim, "video_dim")
-        mean = segment_reduce(x.to(self.video_map.weight.dtype), node_ptr(graph, "frame").to(x.device), "mean")
-        return LevelEmbeddings(event=self.video_map(mean))
+        return LevelEmbeddings(event=self.video_map(self.mean_frames(graph)))
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
         """``event`` [N, D].
@@ -88,16 +87,24 @@ class VSE(OneVectorModel):
         Raises:
             DataError: ``word.id`` is missing or outside the vocabulary.
         """
-        words, ptr = self._words(graph)
+        return LevelEmbeddings(event=self.last_state(*self.word_vectors(graph)))
+
+    def mean_frames(self, graph: VideoGraph) -> Tensor:
+        """The mean of every video's frames [N, video_dim]; 0 for a video without."""
+        x = node_features(graph, "frame", self.video_dim, "video_dim")
+        return segment_reduce(x.to(next(self.parameters()).dtype), node_ptr(graph, "frame").to(x.device), "mean")
+
+    def last_state(self, words: Tensor, ptr: Tensor) -> Tensor:
+        """The GRU's state after the last word of every caption [N, D]."""
         order, batch_sizes = time_major(ptr, words.device)
         packed = nn.utils.rnn.PackedSequence(words[order], batch_sizes)
         out = self.rnn(packed)[0].data  # [W, D], the i-th words of all captions side by side
-        return LevelEmbeddings(event=out.index_select(0, inverse_order(order)[ptr[1:] - 1]))
+        return out.index_select(0, inverse_order(order)[ptr[1:] - 1])  # type: ignore[no-any-return]
 
-    def _words(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
+    def word_vectors(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
         """The vectors of all words [W, word_dim], and where each caption's begin."""
         if self.pretrained is not None:
-            words = self.pretrained(graph).to(self.video_map.weight.dtype)
+            words = self.pretrained(graph).to(next(self.parameters()).dtype)
             return words, node_ptr(graph, "word").to(words.device)
         ids, ptr = caption_words(graph)
         assert self.words is not None
