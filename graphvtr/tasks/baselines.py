@@ -1,4 +1,4 @@
-"""Two baselines that need no training: chance, and a linear map from mean word vectors to mean frame features."""
+"""Two baselines that need no training: chance, and a linear map from captions' vectors to mean frame features."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.metrics import both_directions
+from graphvtr.nn.closed_form import STRENGTHS, RidgeSolver
+from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.ops import segment_reduce
 from graphvtr.text.word_vectors import WordVectors
-
-STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 
 
 @dataclass(frozen=True)
@@ -46,18 +45,16 @@ def ridge_scores(
     test: RetrievalDataset,
     *,
     vectors: WordVectors | None = None,
+    text: PretrainedWords | None = None,
     strengths: Sequence[float] = STRENGTHS,
     refit: bool = True,
 ) -> RidgeResult:
-    r"""Ridge regression from a caption's mean word vector to its video's mean frame feature.
+    r"""Ridge regression from a caption's vector to its video's mean frame feature.
 
-    With x the mean word vector and y the mean frame feature, both less their training means, the map is
-
-    .. math::
-        W = \Bigl(X^\top X + \lambda\, \tfrac{\operatorname{tr} X^\top X}{d}\, I\Bigr)^{-1} X^\top Y
-
-    over all training captions, and a pair scores :math:`\cos(y, W^\top x)`. :math:`\lambda` is the strength with the
-    best rsum on the validation split; the map is then fitted again on training and validation captions together.
+    With x the mean of the caption's word vectors, or its sentence vector, and y the mean frame feature, both less their
+    training means, a pair scores :math:`\cos(y, W^\top x)` by the map W of
+    :class:`graphvtr.nn.closed_form.RidgeSolver`. Its strength :math:`\lambda` is the one with the best rsum on the
+    validation split; the map is then fitted again on training and validation captions together.
 
     Args:
         train: training split.
@@ -65,6 +62,7 @@ def ridge_scores(
         test: the split to score.
         vectors: word vectors, for instance ``load_word_vectors("glove-package")``; None takes bags of the training
             words, which needs no file.
+        text: a frozen language model, whose sentence vectors are taken instead.
         strengths: values of :math:`\lambda` to try.
         refit: fit again on both splits; False keeps the map of the training split.
 
@@ -76,38 +74,26 @@ def ridge_scores(
     widths = {dataset.video_dim for dataset in (train, val, test)}
     if len(widths) > 1:
         raise DataError("frame.x", f"has widths {sorted(widths)} in the three splits", "use one kind of features")
-    words = _word_table(train, vectors)
-    features = {split: _features(dataset, words) for split, dataset in (("train", train), ("val", val), ("test", test))}
-    tried = _Ridge(*features["train"])
+    splits = {"train": train, "val": val, "test": test}
+    words = None if text is not None else _word_table(train, vectors)
+    features = {
+        split: (
+            _sentences(dataset, text) if words is None else _word_means(dataset, words),
+            _frame_means(dataset.video_graphs),
+            dataset.video_of_caption,
+        )
+        for split, dataset in splits.items()
+    }
+    tried = RidgeSolver(*features["train"])
     rsums: dict[float, float] = {}
     for strength in strengths:
-        scores = tried.scores(strength, features["val"])
+        scores = tried.scores(strength, *features["val"][:2])
         rsums[strength] = both_directions(scores, val.video_of_caption)["rsum"]
     best = max(rsums, key=lambda strength: (rsums[strength], strength))  # of equals the smoothest
     if refit:
         (x, y, owner), (more_x, more_y, more_owner) = features["train"], features["val"]
-        tried = _Ridge(torch.cat([x, more_x]), torch.cat([y, more_y]), torch.cat([owner, more_owner + len(y)]))
-    return RidgeResult(tried.scores(best, features["test"]), best, rsums)
-
-
-Features = tuple[Tensor, Tensor, Tensor]
-"""Captions [Nt, d], videos [Nv, D], and the video of each caption [Nt]."""
-
-
-class _Ridge:
-    """All ridge regressions of one training set: one eigendecomposition serves every strength."""
-
-    def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
-        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
-        x, y = text - self.text_mean, video[owner] - self.video_mean
-        self.values, self.basis = torch.linalg.eigh(x.T @ x)
-        self.target = self.basis.T @ (x.T @ y)  # [d, D]
-
-    def scores(self, strength: float, features: Features) -> Tensor:
-        text, video, _ = features
-        ridge = strength * self.values.clamp(min=0).mean()
-        predicted = (text - self.text_mean) @ self.basis @ (self.target / (self.values.clamp(min=0) + ridge)[:, None])
-        return normalize(video - self.video_mean, dim=1) @ normalize(predicted, dim=1).T
+        tried = RidgeSolver(torch.cat([x, more_x]), torch.cat([y, more_y]), torch.cat([owner, more_owner + len(y)]))
+    return RidgeResult(tried.scores(best, *features["test"][:2]), best, rsums)
 
 
 @dataclass(frozen=True)
@@ -124,14 +110,23 @@ def _word_table(train: RetrievalDataset, vectors: WordVectors | None) -> _WordTa
     return _WordTable(row, vectors.matrix.double())
 
 
-def _features(dataset: RetrievalDataset, words: _WordTable) -> Features:
+def _sentences(dataset: RetrievalDataset, text: PretrainedWords | None) -> Tensor:
+    """[Nt, d], a few hundred captions at a time."""
+    assert text is not None
+    graphs = dataset.role_graphs.mapped(text.tokenize)
+    parts = torch.arange(len(graphs)).split(256)
+    with torch.no_grad():
+        return torch.cat([text.read(graphs.batch(part))[1].double() for part in parts])
+
+
+def _word_means(dataset: RetrievalDataset, words: _WordTable) -> Tensor:
     flat = dataset.role_graphs.nodes["word"]
     index = torch.tensor([words.row.get(word.lower(), -1) for word in flat.strings["text"]])
     known = (index >= 0).double()
     rows = words.matrix[index.clamp(min=0)] * known[:, None]
     total = segment_reduce(rows, flat.ptr, "sum")  # [Nt, d]
     count = segment_reduce(known, flat.ptr, "sum").clamp(min=1)
-    return total / count[:, None], _frame_means(dataset.video_graphs), dataset.video_of_caption
+    return total / count[:, None]
 
 
 def _frame_means(graphs: GraphStore[VideoGraph]) -> Tensor:

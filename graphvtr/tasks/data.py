@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -17,12 +17,13 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn.shared_batch import batch_shares, shares
 from graphvtr.tasks.loader import BatchLoader
+from graphvtr.tasks.negatives import HardNegatives
 from graphvtr.tasks.sampler import CaptionSampler, CaptionsPerVideo
 from graphvtr.video.store import DiskGraphs
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
-PAIR = ("video", "text", "video_of_text")
+PAIR = ("video", "text", "video_of_text", "hard", "video_of_hard")
 Bucket = Literal["none", "words", "frames"]
 
 
@@ -36,20 +37,28 @@ class PairBatch:
         video_of_text: [Nt], position of each caption's video among the Nv.
         shares: in a distributed run, videos and captions of every process; ``video`` and ``text`` are then those of
             this one (one item for company where it has none), ``video_of_text`` is of all.
+        hard: 2 n captions, n true ones and then for each a wrong one; None without hard negatives.
+        video_of_hard: [n], position of each such pair's video among the Nv.
     """
 
     video: VideoGraph
     text: RoleGraph
     video_of_text: Tensor
     shares: tuple[list[int], list[int]] | None = None
+    hard: RoleGraph | None = None
+    video_of_hard: Tensor | None = None
 
     def to(self, device: torch.device | str, **kwargs: Any) -> PairBatch:
         """The batch on ``device``."""
-        return replace(self, **{name: getattr(self, name).to(device, **kwargs) for name in PAIR})
+        return self._each(lambda part: part.to(device, **kwargs))
 
     def pin_memory(self) -> PairBatch:
         """The batch in page-locked memory."""
-        return replace(self, **{name: getattr(self, name).pin_memory() for name in PAIR})
+        return self._each(lambda part: part.pin_memory())
+
+    def _each(self, move: Callable[[Any], Any]) -> PairBatch:
+        parts = {name: getattr(self, name) for name in PAIR}
+        return replace(self, **{name: move(part) for name, part in parts.items() if part is not None})
 
 
 @dataclass
@@ -75,10 +84,18 @@ class PairData(Dataset[PairBatch]):
         dataset: prepared.
         rank: of this process in a distributed run.
         ranks: processes of the run; each gets its share of the videos and of the captions of every batch.
+        negatives: hard negatives of the training videos.
+
+    Raises:
+        DataError: hard negatives in a distributed run.
     """
 
-    def __init__(self, dataset: RetrievalDataset, rank: int = 0, ranks: int = 1) -> None:
-        self.dataset, self.rank, self.ranks = dataset, rank, ranks
+    def __init__(
+        self, dataset: RetrievalDataset, rank: int = 0, ranks: int = 1, negatives: HardNegatives | None = None
+    ) -> None:
+        if negatives is not None and ranks > 1:
+            raise DataError("negatives", f"come in a run of {ranks} processes", "train with one process")
+        self.dataset, self.rank, self.ranks, self.negatives = dataset, rank, ranks, negatives
 
     def __getitem__(self, captions: Tensor) -> PairBatch:
         videos, video_of_text = self.dataset.video_of_caption[captions].unique(return_inverse=True)
@@ -87,9 +104,14 @@ class PairData(Dataset[PairBatch]):
             videos, captions = (
                 own_share(items, counts, self.rank) for items, counts in zip((videos, captions), divided, strict=True)
             )
-        return PairBatch(
+        batch = PairBatch(
             self.dataset.video_graphs.batch(videos), self.dataset.role_graphs.batch(captions), video_of_text, divided
         )
+        if self.negatives is not None:  # which captions meet differs from epoch to epoch, and is the same in every run
+            hard, video_of_hard = self.negatives.draw(videos, seed=int(captions.sum()))
+            if len(video_of_hard):
+                batch.hard, batch.video_of_hard = hard, video_of_hard
+        return batch
 
 
 def own_share(items: Tensor, counts: Sequence[int], rank: int) -> Tensor:
@@ -147,6 +169,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         bucket: put captions with a similar number of ``words``, or with videos of a similar number of ``frames``,
             into a batch; ``none`` for no such bucketing.
         workers: threads that cut batches; 0 cuts them when they are asked for.
+        negatives: hard negatives of the training videos.
 
     Raises:
         DataError: an unknown ``bucket``, and as :class:`~graphvtr.tasks.sampler.CaptionSampler`.
@@ -163,10 +186,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         distinct_videos: bool = False,
         bucket: Bucket = "none",
         workers: int = 0,
+        negatives: HardNegatives | None = None,
     ) -> None:
         super().__init__()
         self.train, self.val, self.batch_size, self.workers = train, val, batch_size, workers
         self.val_counts: dict[str, list[int]] = {}
+        self.negatives = negatives
         self.sampler = CaptionSampler(
             train.video_of_caption,
             batch_size,
@@ -178,7 +203,8 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
 
     def train_dataloader(self) -> BatchLoader[PairBatch]:
         """Batches of pairs; the sampler gives whole index tensors, so nothing is collated item by item."""
-        return self._loader(PairData(self._on_its_way(self.train), *self._rank()), self.sampler)
+        data = PairData(self._on_its_way(self.train), *self._rank(), negatives=self.negatives)
+        return self._loader(data, self.sampler)
 
     def val_dataloader(self) -> BatchLoader[EncodeBatch]:
         """All videos and captions of the validation split."""

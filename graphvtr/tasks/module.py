@@ -70,6 +70,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         seed: int = 0,
         evaluation: EvalOptions = EvalOptions(),  # noqa: B008  frozen
         training: Mapping[str, Any] | None = None,
+        negative_weight: float = 1.0,
         warmup_epochs: int = 0,
         loss_batch: int | None = None,
     ) -> None:
@@ -77,6 +78,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self.model, self.vocabulary, self.rate, self.info = model, vocabulary, rate, info
         self.video_of_caption, self.weight_decay, self.seed = video_of_caption, weight_decay, seed
         self.evaluation, self.record = evaluation, training
+        self.negative_weight = negative_weight
         self.warmup_epochs, self.loss_batch = warmup_epochs, loss_batch
         self.scores: list[float] = []  # validation rsum of each epoch
         self.losses: list[float] = []  # validation loss of each epoch, with loss_batch
@@ -104,6 +106,10 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """The model's loss on a batch of pairs."""
         video, text = self._encode(batch)
         losses = self.model.loss(video, text, batch.video_of_text)
+        if batch.hard is not None and batch.video_of_hard is not None:
+            pairs = self.model.encode_text(batch.hard)
+            hard = self.model.pair_loss(video, pairs, batch.video_of_hard)
+            losses = {**losses, "loss": losses["loss"] + self.negative_weight * hard, "hard": hard}
         if not bool(torch.isfinite(losses["loss"])):
             raise DataError(
                 "training loss", f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}", MEND

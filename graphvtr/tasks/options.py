@@ -42,6 +42,9 @@ class TrainOptions:
         bucket: ``words`` or ``frames`` puts captions, or captions of videos, of similar length into a batch.
         protocol: ``both`` directions choose the best epoch by their rsum, or ``partially_relevant``: text to video
             alone, by SumR, see :class:`graphvtr.tasks.EvalOptions`.
+        negatives: file of pairs of training captions, a true and a wrong one each (``graphvtr perturb --split train``):
+            of every video of a batch one is drawn, see :class:`graphvtr.tasks.negatives.HardNegatives`; null for none.
+        negative_weight: of their loss, beside the model's own.
         patience: stop after that many epochs without a better validation rsum; null trains all epochs.
         seed: of the initial weights, the order of the captions and dropout.
         workers: threads that cut batches.
@@ -68,6 +71,8 @@ class TrainOptions:
     distinct_videos: bool = False
     bucket: Bucket = "none"
     protocol: Protocol = "both"
+    negatives: str | None = None
+    negative_weight: float = 1.0
     patience: int | None = None
     seed: int = 0
     workers: int = 0

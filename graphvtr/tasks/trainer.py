@@ -15,7 +15,7 @@ import torch
 
 from graphvtr._optional import optional_import
 from graphvtr.atomic import write_whole
-from graphvtr.datasets import RetrievalDataset
+from graphvtr.datasets import DataSource, RetrievalDataset
 from graphvtr.locks import output_lock
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.models.base import registered_name
@@ -24,10 +24,12 @@ from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData
 from graphvtr.tasks.evaluate import EvalOptions
 from graphvtr.tasks.module import RetrievalModule
+from graphvtr.tasks.negatives import HardNegatives
 from graphvtr.tasks.options import TrainOptions as TrainOptions
 from graphvtr.tasks.prepare import prepare, prepare_training
 from graphvtr.tasks.run_state import check_new, check_resumed, data_record, restore_best, training_record
 from graphvtr.text import Vocabulary
+from graphvtr.text.pairs import read_pairs
 
 logger = logging.getLogger(__name__)
 pl: Any = optional_import("pytorch_lightning", "train", "training")
@@ -130,7 +132,10 @@ def _fit(
         distinct_videos=options.distinct_videos,
         bucket=options.bucket,
         workers=options.workers,
+        negatives=_negatives(options, train, model, vocabulary, info),
     )
+    if not resume:
+        model.begin(data.train, data.val)
     data.sampler.set_epoch(state.epoch)  # Lightning makes the first iterator of a resumed run before it sets the epoch
     module = RetrievalModule(
         model,
@@ -141,6 +146,7 @@ def _fit(
         weight_decay=options.weight_decay,
         seed=options.seed,
         evaluation=EvalOptions(protocol=options.protocol),
+        negative_weight=options.negative_weight,
         warmup_epochs=options.warmup_epochs,
         loss_batch=options.batch_size if follows_loss else None,
         training=training_record(options, record),
@@ -156,6 +162,15 @@ def _fit(
         trainer = _trainer(out, options, files, progress)
         trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
     return FitResult(best, last, module.scores)
+
+
+def _negatives(
+    options: TrainOptions, train: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary, info: CheckpointInfo
+) -> HardNegatives | None:
+    if options.negatives is None:
+        return None
+    source = DataSource(parser=info.parser or None)
+    return HardNegatives(read_pairs(options.negatives), train, model, vocabulary, source)
 
 
 def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) -> Any:

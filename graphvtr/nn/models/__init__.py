@@ -5,6 +5,7 @@ from graphvtr.nn.models.concept_model import ConceptModel
 from graphvtr.nn.models.corr_ae import CorrAE
 from graphvtr.nn.models.devise import DeViSE
 from graphvtr.nn.models.dual_encoding import DualEncoding
+from graphvtr.nn.models.graphvtr import GraphVTR
 from graphvtr.nn.models.hanet import HANet
 from graphvtr.nn.models.hgr import HGR
 from graphvtr.nn.models.jemc import JEMC
@@ -27,6 +28,7 @@ __all__ = [
     "ConceptModel",
     "CorrAE",
     "DeViSE",
+    "GraphVTR",
     "HANet",
     "VSE",
     "DualEncoding",

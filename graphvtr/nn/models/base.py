@@ -12,6 +12,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.truncate import sample_frames, top_regions
@@ -89,6 +90,27 @@ class RetrievalModel(nn.Module, ABC):
             video: Nv videos.
             text: Nt captions.
             video_of_text: [Nt], the position in ``video`` of each caption's video.
+        """
+
+    def pair_loss(self, video: LevelEmbeddings, pairs: LevelEmbeddings, video_of_pair: Tensor) -> Tensor:
+        """The loss of hard negatives: a true caption of a video is to score higher than a wrong one that is like it.
+
+        By default a hinge on the difference of the two scores, its margin that of the configuration (0.2 without).
+
+        Args:
+            video: Nv videos.
+            pairs: 2 n captions, n true ones and then for each a wrong one.
+            video_of_pair: [n], the position in ``video`` of each pair's video.
+        """
+        margin = float(self.config.get("margin", 0.2))
+        return (margin - pair_margins(self.similarity(video, pairs), video_of_pair)).clamp(min=0).mean()
+
+    def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
+        """What a fresh model does before its first step: solve what has a closed form, for instance.
+
+        Args:
+            train: the training split, prepared for the model.
+            val: the validation split, prepared too.
         """
 
     def level_scores(self, video: LevelEmbeddings, text: LevelEmbeddings) -> Tensor:
@@ -260,6 +282,18 @@ def _with_plain_arguments(init: Callable[..., None]) -> Callable[..., None]:
         init(self, *plain_args, *args[len(names) :], **plain_kwargs)  # of arguments too many the constructor speaks
 
     return checked
+
+
+def pair_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
+    """How much higher the true caption of each pair scores than the wrong one, [..., n].
+
+    Args:
+        scores: [..., Nv, 2 n].
+        video_of_pair: [n].
+    """
+    column = torch.arange(len(video_of_pair), device=scores.device)
+    right, wrong = scores.chunk(2, dim=-1)
+    return right[..., video_of_pair, column] - wrong[..., video_of_pair, column]
 
 
 def registered_name(model: RetrievalModel) -> str:

@@ -1,0 +1,164 @@
+"""What needs no training: ridge regression and canonical correlation of captions and videos, and a model's start."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))
+TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.03, 0.1, 0.3, 1.0), (0.3, 1.0, 3.0)
+
+
+class RidgeSolver:
+    r"""All ridge regressions of one training set: one eigendecomposition serves every strength.
+
+    With x a caption's vector and y that of its video, both less their training means, the map of strength
+    :math:`\lambda` is
+
+    .. math::
+        W = \Bigl(X^\top X + \lambda\, \tfrac{\operatorname{tr} X^\top X}{d}\, I\Bigr)^{-1} X^\top Y
+
+    over all training captions.
+
+    Args:
+        text: [Nt, d], captions.
+        video: [Nv, D], videos.
+        owner: [Nt], the video of each caption.
+    """
+
+    def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
+        text, video = text.double(), video.double()
+        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
+        x, y = text - self.text_mean, video[owner] - self.video_mean
+        values, self.basis = torch.linalg.eigh(x.T @ x)
+        self.values = values.clamp(min=0)
+        self.target = self.basis.T @ (x.T @ y)  # [d, D]
+
+    def map(self, strength: float) -> Tensor:
+        """W, [d, D]."""
+        ridge = strength * self.values.mean()
+        return self.basis @ (self.target / (self.values + ridge)[:, None])
+
+    def scores(self, strength: float, text: Tensor, video: Tensor) -> Tensor:
+        """Cosines of videos and mapped captions, [Nv, Nt]."""
+        predicted = (text.double() - self.text_mean) @ self.map(strength)
+        return normalize(video.double() - self.video_mean, dim=1) @ normalize(predicted, dim=1).T
+
+
+class CanonicalSolver:
+    r"""All regularised canonical correlation analyses of one training set.
+
+    Both sides are whitened with a ridge of their own, :math:`\tilde C = C + \lambda \tfrac{\operatorname{tr} C}{d} I`,
+    and
+
+    .. math::
+        \tilde C_{xx}^{-1/2} C_{xy} \tilde C_{yy}^{-1/2} = U S V^\top, \qquad
+        A = \tilde C_{xx}^{-1/2} U S^{1/2}, \qquad B = \tilde C_{yy}^{-1/2} V S^{1/2}
+
+    so that the product of the two sides, x A and y B, weighs every pair of directions by its correlation. Ridge
+    regression leaves the videos' own loud directions as loud as they are; this does not. (Hotelling, 1936; the ridges:
+    Vinod, 1976.)
+
+    Args:
+        text: [Nt, d], captions.
+        video: [Nv, D], videos.
+        owner: [Nt], the video of each caption.
+    """
+
+    def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
+        text, video = text.double(), video.double()
+        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
+        x, y = text - self.text_mean, video[owner] - self.video_mean
+        self._sides = [torch.linalg.eigh(side.T @ side / len(side)) for side in (x, y)]
+        self._cross = x.T @ y / len(x)
+
+    def maps(self, text_strength: float, video_strength: float, components: int) -> tuple[Tensor, Tensor]:
+        """A and B, [d, k] and [D, k]; k is ``components``, or fewer where a side has no more directions."""
+        white = []
+        for (values, basis), strength in zip(self._sides, (text_strength, video_strength), strict=True):
+            values = values.clamp(min=0)
+            white.append(basis * (values + strength * values.mean() + values.new_tensor(1e-12)).rsqrt())
+        left, correlation, right = torch.linalg.svd(white[0].T @ self._cross @ white[1], full_matrices=False)
+        root = correlation[:components].sqrt()
+        return white[0] @ left[:, :components] * root, white[1] @ right.T[:, :components] * root
+
+
+class ClosedFormStart(nn.Module):
+    r"""A solved closed form as a part of a model: unit vectors of both sides whose product is its score.
+
+    Its means and maps are buffers, saved with the model and never trained. Until it is solved it gives zeros.
+
+    Args:
+        text_dim: d, width of a caption's vector.
+        video_dim: D, width of a video's vector.
+        components: k of a :class:`CanonicalSolver`; None for a :class:`RidgeSolver`.
+    """
+
+    text_mean: Tensor
+    video_mean: Tensor
+    text_map: Tensor
+    video_map: Tensor | None
+
+    def __init__(self, text_dim: int, video_dim: int, components: int | None = None) -> None:
+        super().__init__()
+        self.components = None if components is None else min(components, text_dim, video_dim)
+        self.register_buffer("text_mean", torch.zeros(text_dim))
+        self.register_buffer("video_mean", torch.zeros(video_dim))
+        self.register_buffer("text_map", torch.zeros(text_dim, self.components or video_dim))
+        video_map = None if self.components is None else torch.zeros(video_dim, self.components)
+        self.register_buffer("video_map", video_map)
+
+    def solve(
+        self, text: Tensor, video: Tensor, owner: Tensor, held_out: tuple[Tensor, Tensor],
+        score: Callable[[Tensor], float],
+    ) -> float:  # fmt: skip
+        """Solve on captions and videos; the strengths are those of the best score on others.
+
+        Args:
+            text: [Nt, d].
+            video: [Nv, D].
+            owner: [Nt], the video of each caption.
+            held_out: other captions and videos.
+            score: how good scores [videos, captions] of these are.
+
+        Returns:
+            The best score.
+        """
+        solver: RidgeSolver | CanonicalSolver
+        tried: list[tuple[Tensor, Tensor | None]]
+        if self.components is None:
+            solver = RidgeSolver(text, video, owner)
+            tried = [(solver.map(strength), None) for strength in STRENGTHS]
+        else:
+            solver = CanonicalSolver(text, video, owner)
+            grid = itertools.product(TEXT_STRENGTHS, VIDEO_STRENGTHS)
+            tried = [(*solver.maps(*strengths, self.components),) for strengths in grid]
+        self.text_mean.copy_(solver.text_mean)
+        self.video_mean.copy_(solver.video_mean)
+        best = float("-inf")
+        chosen = tried[0]
+        for maps in tried:
+            found = score(self._take(maps).video(held_out[1]) @ self.text(held_out[0]).T)
+            if found >= best:  # of equals the smoothest, which comes last
+                best, chosen = found, maps
+        self._take(chosen)
+        return best
+
+    def text(self, x: Tensor) -> Tensor:
+        """Captions [N, d] -> unit vectors [N, k], or [N, D] of a ridge regression."""
+        return normalize((x - self.text_mean) @ self.text_map, dim=1)
+
+    def video(self, y: Tensor) -> Tensor:
+        """Videos [N, D] -> unit vectors [N, k], or [N, D] of a ridge regression."""
+        y = y - self.video_mean
+        return normalize(y if self.video_map is None else y @ self.video_map, dim=1)
+
+    def _take(self, maps: tuple[Tensor, Tensor | None]) -> ClosedFormStart:
+        self.text_map.copy_(maps[0])
+        if self.video_map is not None and maps[1] is not None:
+            self.video_map.copy_(maps[1])
+        return self

@@ -1,0 +1,50 @@
+"""What a caption says in each role: a fixed number of vectors read off its role graph."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphvtr.graphs import ROLES, RoleGraph, node_ptr
+from graphvtr.ops import gather_segment_reduce, segment_reduce
+
+SLOTS: tuple[str, ...] = ("action", "agent", "patient", "place", "other")
+"""V, ARG0, ARG1, ARGM-LOC with ARGM-DIR, and all further roles."""
+OF_ROLE = {"ARG0": 0, "ARG1": 1, "ARGM-LOC": 2, "ARGM-DIR": 2}
+
+
+def node_words(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
+    """The mean of each node's words, [nodes, d].
+
+    Args:
+        graph: a role graph or a packed batch.
+        words: [W, d], a vector a word.
+        level: ``"action"`` or ``"entity"``.
+    """
+    word, owner = graph["word", "in", level].edge_index
+    nodes = torch.arange(int(graph[level].num_nodes) + 1, device=owner.device)
+    return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "mean")
+
+
+def role_slots(graph: RoleGraph, actions: Tensor, entities: Tensor) -> Tensor:
+    """The mean of a caption's nodes in each slot of :data:`SLOTS`, side by side; 0 for a slot that nothing fills.
+
+    A caption and its twin with agent and patient exchanged have the same nodes and differ here.
+
+    Args:
+        graph: a role graph or a packed batch of N.
+        actions: [A, d].
+        entities: [E, d].
+
+    Returns:
+        ``[N, 5 d]``.
+    """
+    ptr = {level: node_ptr(graph, level).to(actions.device) for level in ("action", "entity")}
+    texts = len(ptr["entity"]) - 1
+    slot_of = torch.tensor([OF_ROLE.get(role, 3) for role in ROLES], device=entities.device)
+    slot = slot_of[graph["entity"].role]
+    caption = torch.repeat_interleave(ptr["entity"].diff(), output_size=len(entities))
+    key, order = torch.sort(caption * 4 + slot, stable=True)
+    bounds = torch.searchsorted(key, torch.arange(4 * texts + 1, device=key.device))
+    filled = gather_segment_reduce(entities, order, bounds, "mean")  # [4 N, d]
+    return torch.cat([segment_reduce(actions, ptr["action"], "mean"), filled.view(texts, -1)], 1)

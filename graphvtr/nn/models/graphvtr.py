@@ -1,0 +1,214 @@
+"""GraphVTR: a closed form to start from, an ensemble beside it, graphs of regions and roles above both."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.errors import DataError
+from graphvtr.graphs import ROLES, RoleGraph, VideoGraph, node_ptr
+from graphvtr.graphs.reasoning import reasoning_graph
+from graphvtr.metrics import both_directions
+from graphvtr.nn.closed_form import ClosedFormStart
+from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
+from graphvtr.nn.encoders.pretrained import MINILM
+from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
+from graphvtr.nn.ensemble import Ensemble
+from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.losses import SymmetricInfoNCE
+from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
+from graphvtr.nn.models.base import MODELS, RetrievalModel, pair_margins
+from graphvtr.nn.node_features import node_features
+from graphvtr.ops import index_to_ptr, segment_reduce
+
+GATE_SCALE = 10.0
+"""Gates are this times a parameter that begins at 0, so that Adam's steps, as large as its rate, move them visibly."""
+
+
+@MODELS.register("graphvtr")
+class GraphVTR(RetrievalModel):
+    r"""What four systems proved, on top of a baseline that none of them gave back for free.
+
+    - *start*: canonical correlation of the sentence vector of a frozen language model and the mean frame feature (or
+      ridge regression from one to the other), solved before the first step (:meth:`begin`)
+    - *event*: an :class:`Ensemble` of two-tower networks over the sentence vector and the words in each role
+      (:func:`role_slots`), and over the mean and the maximum of the frames
+    - *action*, *entity*: the role graph (:class:`RoleGATConv`, as HGR) over frozen words, matched by local attention
+      with frames, and with regions that have walked over space and time (:class:`RandomWalkGCN`, as ViSERN)
+
+    The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates :math:`g_l` that begin at 0: at step 0 it is
+    the closed form's, exactly. The loss is InfoNCE on that sum and on each level, over the videos and captions of a
+    batch and, where the batch has them, over negatives made from role graphs (:mod:`graphvtr.text.perturb`).
+
+    Args:
+        video_dim: width of the frame features.
+        region_dim: width of the region features; None for clips without regions.
+        hidden: D, width of the actions and entities, and of each member of the ensemble.
+        members: K, networks of the ensemble.
+        inner: width of their hidden layer.
+        start: ``"cca"`` or ``"ridge"``, see :class:`graphvtr.nn.closed_form.ClosedFormStart`.
+        components: of ``"cca"``.
+        text: the frozen language model, see :class:`PretrainedWords`.
+        slots: whether the ensemble reads the words in each role, or only the sentence vector.
+        graphs: whether there are the levels *action* and *entity*.
+        num_layers: layers over the role graph.
+        dropout: of the ensemble and of the nodes.
+        temperature: of InfoNCE on the sum; it is learned.
+        level_temperature: of InfoNCE on each level; learned too.
+        level_weight: weight of the levels' losses beside that of the sum.
+
+    Raises:
+        DataError: sizes that do not go together.
+        MissingExtraError: the language model's package is not installed.
+    """
+
+    def __init__(
+        self,
+        video_dim: int,
+        region_dim: int | None = None,
+        hidden: int = 256,
+        members: int = 4,
+        inner: int = 768,
+        start: Literal["cca", "ridge"] = "cca",
+        components: int = 128,
+        text: str = MINILM,
+        slots: bool = True,
+        graphs: bool = True,
+        num_layers: int = 1,
+        dropout: float = 0.3,
+        temperature: float = 0.05,
+        level_temperature: float = 0.05,
+        level_weight: float = 1.0,
+    ) -> None:
+        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
+        super().__init__()
+        self.config, self.video_dim, self.dropout = config, video_dim, dropout
+        self.levels = ("start", "event", "action", "entity") if graphs else ("start", "event")
+        self.pretrained = PretrainedWords(text)
+        width = self.pretrained.out_channels
+        if start not in ("cca", "ridge"):
+            raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
+        self.start = ClosedFormStart(width, video_dim, components if start == "cca" else None)
+        read = width * (1 + len(SLOTS) * slots)
+        self.text_event = Ensemble(read, inner, hidden, members, dropout)
+        self.video_event = Ensemble(2 * video_dim, inner, hidden, members, dropout)
+        self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(2 * video_dim)
+        self.matchers = nn.ModuleDict({"start": CosineMatch(), "event": CosineMatch()})
+        self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
+        if graphs:
+            self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
+            nn.init.ones_(self.roles.weight)
+            self.reasoning = nn.ModuleList(RoleGATConv(hidden, hidden, dropout=dropout) for _ in range(num_layers))
+            self.frame_maps = nn.ModuleDict({level: nn.Linear(video_dim, hidden) for level in ("action", "entity")})
+            if region_dim is not None:
+                self.region_map = nn.Linear(region_dim, hidden)
+                self.walk = RandomWalkGCN(hidden, zero_init=True, location=True, temporal=True)
+            for level in ("action", "entity"):
+                self.matchers[level] = LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean")
+        self.gates = nn.Parameter(torch.zeros(len(self.levels) - 1))
+        self.ranking = SymmetricInfoNCE(temperature)
+        self.level_ranking = nn.ModuleList(SymmetricInfoNCE(level_temperature) for _ in self.levels[1:])
+
+    def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
+        """Solve the closed form on the training split; its strengths are the best on the validation split."""
+        sides = [(*self._sentences(split), split.video_of_caption) for split in (train, val)]
+        (text, video, owner), (val_text, val_video, val_owner) = sides
+        self.start.solve(
+            text, video, owner, (val_text, val_video), lambda scores: both_directions(scores, val_owner)["rsum"]
+        )
+
+    @torch.no_grad()
+    def _sentences(self, split: RetrievalDataset, size: int = 256) -> tuple[Tensor, Tensor]:
+        """Sentence vectors and mean frames of a prepared split."""
+        texts = torch.arange(len(split.captions)).split(size)
+        videos = torch.arange(len(split.videos)).split(size)
+        frames = (split.video_graphs.batch(part)["frame"] for part in videos)
+        return (
+            torch.cat([self.pretrained.read(split.role_graphs.batch(part))[1] for part in texts]),
+            torch.cat([segment_reduce(frame.x.float(), frame.ptr, "mean") for frame in frames]),
+        )
+
+    def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
+        """``start`` and ``event`` [N, D], ragged ``action`` (frames) and ``entity`` (frames and regions).
+
+        Raises:
+            DataError: features of another width.
+        """
+        x = node_features(graph, "frame", self.video_dim, "video_dim").to(self.start.text_map.dtype)
+        ptr = node_ptr(graph, "frame").to(x.device)
+        mean = segment_reduce(x, ptr, "mean")
+        both = self.video_scale(torch.cat([mean, segment_reduce(x, ptr, "max")], 1))
+        event = self.video_event(both).flatten(1)
+        levels: dict[str, Level | Tensor] = {"start": self.start.video(mean), "event": event}
+        if self.frame_maps is not None:
+            frames = {level: self._drop(linear(x)) for level, linear in self.frame_maps.items()}
+            levels["action"] = Level(frames["action"], ptr)
+            levels["entity"] = self._entities(graph, frames["entity"], ptr)
+        return LevelEmbeddings(**levels)
+
+    def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
+        """``start`` and ``event`` [N, D], the ragged actions and entities.
+
+        Raises:
+            DataError: the captions have not passed through :meth:`transform_text`.
+        """
+        words, sentence = (x.to(self.start.text_map.dtype) for x in self.pretrained.read(graph))
+        nodes = [node_words(graph, words, level) for level in ("action", "entity")]
+        read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
+        event = self.text_event(self.text_scale(read)).flatten(1)
+        levels: dict[str, Level | Tensor] = {"start": self.start.text(sentence), "event": event}
+        if self.node_map is not None and self.roles is not None and self.reasoning is not None:
+            x, reasoning = self._drop(self.node_map(torch.cat([sentence, *nodes]))), reasoning_graph(graph)
+            x = x * self.roles(reasoning.node_role)
+            for layer in self.reasoning:
+                x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
+            _, actions, entities = x.split([len(sentence), *map(len, nodes)])
+            levels["action"] = Level(actions, node_ptr(graph, "action").to(x.device))
+            levels["entity"] = Level(entities, node_ptr(graph, "entity").to(x.device))
+        return LevelEmbeddings(**levels)
+
+    def fuse(self, level_scores: Tensor) -> Tensor:
+        """The closed form's score and what the gates let through of the levels."""
+        return level_scores[0] + torch.tensordot(GATE_SCALE * self.gates, level_scores[1:], 1)
+
+    def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
+        """InfoNCE on the sum and on each level.
+
+        Returns:
+            ``loss``, the total, and its parts: ``fused`` and one a level.
+        """
+        scores = self.level_scores(video, text)
+        losses = {"fused": self.ranking(self.fuse(scores), video_of_text)}
+        for level, ranking, one in zip(self.levels[1:], self.level_ranking, scores[1:], strict=True):
+            losses[level] = ranking(one, video_of_text)
+        of_levels = torch.stack([losses[level] for level in self.levels[1:]]).mean()
+        return {"loss": losses["fused"] + self.config["level_weight"] * of_levels, **losses}
+
+    def pair_loss(self, video: LevelEmbeddings, pairs: LevelEmbeddings, video_of_pair: Tensor) -> Tensor:
+        """The true caption against the wrong one, a softmax of two, on the sum and on each level."""
+        margins = pair_margins(self.level_scores(video, pairs), video_of_pair)  # [levels, n]
+        every = [(self.ranking, self.fuse(margins)), *zip(self.level_ranking, margins[1:], strict=True)]
+        return torch.stack([F.softplus(-one / ranking.temperature).mean() for ranking, one in every]).mean()
+
+    def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:
+        """Frames of each video, then its regions after their walk."""
+        if self.region_map is None or self.walk is None:
+            return Level(frames, ptr)
+        if "region" not in graph.node_types:
+            raise DataError("region", "the graph has no regions", "extract regions, or build it with region_dim=None")
+        region = graph["region"]
+        clip = graph["frame"].batch if "batch" in graph["frame"] else torch.zeros_like(frames[:, 0], dtype=torch.long)
+        x = self._drop(self.region_map(node_features(graph, "region", self.config["region_dim"], "region_dim")))
+        of_frame = index_to_ptr(region.frame, len(frames))
+        x = self.walk(x, ptr=of_frame, box=region.box, clip=clip)
+        owner = torch.cat([clip, clip[region.frame]])
+        order = torch.sort(owner, stable=True).indices
+        return Level(torch.cat([frames, x])[order], ptr + node_ptr(graph, "region").to(ptr.device))
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)

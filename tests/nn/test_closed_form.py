@@ -1,0 +1,76 @@
+"""The closed form against NumPy's least squares, and as the start of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from graphvtr.nn.closed_form import (
+    STRENGTHS,
+    TEXT_STRENGTHS,
+    VIDEO_STRENGTHS,
+    CanonicalSolver,
+    ClosedFormStart,
+    RidgeSolver,
+)
+
+
+def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(0)
+    text, video = torch.randn(30, 4, dtype=torch.float64), torch.randn(7, 5, dtype=torch.float64)
+    return text, video, torch.randint(7, (30,))
+
+
+@pytest.mark.parametrize("strength", [1e-3, 1.0, 50.0])
+def test_the_map_is_that_of_the_normal_equations(strength: float) -> None:
+    text, video, owner = problem()
+    solver = RidgeSolver(text, video, owner)
+    x, y = text.numpy() - text.numpy().mean(0), video[owner].numpy() - video[owner].numpy().mean(0)
+    gram = x.T @ x
+    expected = np.linalg.solve(gram + strength * np.trace(gram) / 4 * np.eye(4), x.T @ y)
+    np.testing.assert_allclose(solver.map(strength).numpy(), expected, atol=1e-10)
+
+
+def test_canonical_maps_whiten_both_sides_and_weigh_by_correlation() -> None:
+    text, video, owner = problem()
+    a, b = CanonicalSolver(text, video, owner).maps(0.0, 0.0, 3)
+    x, y = (text - text.mean(0)) @ a, (video[owner] - video[owner].mean(0)) @ b
+    covariance = x.T @ y / len(x)
+    of_text, of_video = x.T @ x / len(x), y.T @ y / len(y)
+    # the root of a correlation on each side: variances are the correlations, and so squared across
+    torch.testing.assert_close(of_text, torch.diag(of_text.diagonal()), atol=1e-9, rtol=1e-9)
+    torch.testing.assert_close(of_text, of_video, atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(covariance, torch.diag(of_text.diagonal() ** 2), atol=1e-6, rtol=1e-6)
+    ridged, _ = CanonicalSolver(text, video, owner).maps(10.0, 0.0, 3)
+    assert ridged.norm() < a.norm()
+
+
+@pytest.mark.parametrize("components", [None, 3])
+def test_a_start_takes_the_best_solution_on_held_out_items(components: int | None) -> None:
+    text, video, owner = problem()
+    start = ClosedFormStart(4, 5, components).double()
+    assert start.text(text).abs().max() == 0  # nothing solved yet
+    seen: list[torch.Tensor] = []
+
+    def score(found: torch.Tensor) -> float:
+        seen.append(found.clone())
+        return 1.0 if len(seen) == 3 else 0.0
+
+    assert start.solve(text, video, owner, (text[:6], video), score) == 1.0
+    assert len(seen) > 3
+    torch.testing.assert_close(start.video(video) @ start.text(text[:6]).T, seen[2])
+    if components is None:
+        torch.testing.assert_close(seen[2], RidgeSolver(text, video, owner).scores(STRENGTHS[2], text[:6], video))
+    else:
+        a, b = CanonicalSolver(text, video, owner).maps(TEXT_STRENGTHS[0], VIDEO_STRENGTHS[2], 3)
+        x, y = (text[:6] - text.mean(0)) @ a, (video - video[owner].mean(0)) @ b
+        torch.testing.assert_close(seen[2], normalize(y, dim=1) @ normalize(x, dim=1).T)
+
+
+def test_of_equal_solutions_the_smoothest_is_taken() -> None:
+    text, video, owner = problem()
+    start = ClosedFormStart(4, 5).double()
+    start.solve(text, video, owner, (text, video), lambda scores: 0.0)
+    torch.testing.assert_close(start.text_map, RidgeSolver(text, video, owner).map(STRENGTHS[-1]))
