@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from graphvtr import __version__
 
 project = "graphvtr"
@@ -27,23 +30,32 @@ napoleon_numpy_docstring = False
 nitpicky = False
 
 
-def point_docs_links_home(app: object, env: object) -> None:
-    """Lead the ``[docs]`` links of source pages to the page that indexes an object.
+BACK = re.compile(r'<a class="viewcode-back" href="[^"#]*#([^"]+)">\[docs\]</a>')
 
-    Some objects also stand on a page that explains them, without index and so without an anchor; viewcode takes the
-    last page. Names that no page indexes get no link.
+
+def point_docs_links_home(app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Lead the ``[docs]`` links of source pages to the page that indexes an object; without one there is no link.
+
+    viewcode takes the last page that shows the object, but some pages show objects without index, and so without an
+    anchor.
     """
-    objects = env.get_domain("py").objects  # type: ignore[attr-defined]
-    modules = getattr(env, "_viewcode_modules", {})
-    modules.pop("builtins", None)  # has no page
-    for _, _, used, module in filter(None, modules.values()):
-        for name in list(used):
-            if home := objects.get(f"{module}.{name}"):
-                used[name] = home.docname
-            else:
-                del used[name]
+    if not pagename.startswith("_modules/"):
+        return
+    objects = app.env.get_domain("py").objects
+    module = pagename.removeprefix("_modules/").replace("/", ".")
+
+    def link(found: re.Match[str]) -> str:
+        said = found.group(1)
+        parts = said.split(".")
+        for name in (said, *(f"{module}.{'.'.join(parts[cut:])}" for cut in range(1, len(parts)))):
+            if name in objects:
+                page = app.builder.get_relative_uri(pagename, objects[name].docname)
+                return f'<a class="viewcode-back" href="{page}#{name}">[docs]</a>'
+        return ""
+
+    context["body"] = BACK.sub(link, context.get("body", ""))
 
 
-def setup(app: object) -> None:
+def setup(app: Any) -> None:
     """Called by Sphinx."""
-    app.connect("env-updated", point_docs_links_home)  # type: ignore[attr-defined]
+    app.connect("html-page-context", point_docs_links_home)
