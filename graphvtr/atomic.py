@@ -11,12 +11,12 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from graphvtr.errors import DataError, system_error
+
+if TYPE_CHECKING:  # commands that print their help need no torch
+    from torch import Tensor
 
 LEFT_ALONE = 3600.0
 """Seconds after which what a process that is not there any more has half written is swept."""
@@ -90,6 +90,9 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
     Raises:
         DataError: it cannot be written.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     with whole(path) as partial:
         partial.touch()
         mode = partial.stat().st_mode

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from graphvtr.registry import Registry
+from graphvtr.registry import Registry, run_file
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,8 +71,7 @@ def _registries_as_before() -> Iterator[None]:
         if (wanted := {**kept, **before.get(id(registry), {})}) != registry._entries:
             registry._entries.clear()
             registry._entries.update(wanted)
-    if "graphvtr.datasets.base" in sys.modules:
-        sys.modules["graphvtr.datasets.base"]._run_once.cache_clear()  # a file of datasets registers them again
+    run_file.cache_clear()  # a file registers its entries again
 
 
 @pytest.fixture(scope="session")

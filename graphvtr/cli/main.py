@@ -8,11 +8,13 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import graphvtr.cli
 from graphvtr._version import __version__
 from graphvtr.ending import Interrupted, interruptible
 from graphvtr.errors import GraphVTRError, system_error
+from graphvtr.registry import run_file
 from graphvtr.terminal import complain, safe_output
 
 
@@ -20,6 +22,10 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's parser; every module of ``graphvtr.cli`` with an ``add_parser`` is a verb."""
     parser = argparse.ArgumentParser(prog="graphvtr", description="Graph learning for video-text retrieval.")
     parser.add_argument("--version", action="version", version=f"graphvtr {__version__}")
+    parser.add_argument(
+        "--use", action="append", default=[], metavar="FILE.py", help="run a file of yours that registers models, "
+        "datasets, parsers, backbones or detectors; before the verb, repeatable",
+    )  # fmt: skip
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module_info in sorted(pkgutil.iter_modules(graphvtr.cli.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"graphvtr.cli.{module_info.name}")
@@ -34,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with interruptible(), safe_output():
         try:
             args = build_parser().parse_args(argv)
+            for file in args.use:
+                run_file(Path(file))
             code = int(args.run(args) or 0)
             sys.stdout.flush()
             return code

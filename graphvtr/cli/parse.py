@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.text import PARSERS, format_tree, get_parser, graph_to_dict, parse_file, read_captions
 
+NAMES = ("allennlp", "bert-srl", "neural", "precomputed", "spacy")  # of PARSERS, which takes seconds to import
 PARSER_HELP = (
-    f"one of {', '.join(sorted(PARSERS))}, with options as NAME:OPTION=VALUE,...; or a released sent2rolegraph*.json "
-    "or sent2srl.json file, or an SRL-BERT archive (*.tar.gz)"
+    f"one of {', '.join(NAMES)}, with options as NAME:OPTION=VALUE,...; or a released sent2rolegraph*.json "
+    "or sent2srl.json file, an SRL-BERT archive (*.tar.gz), or FILE.py:NAME"
 )
 
 
@@ -50,6 +50,8 @@ def add_parser_argument(parser: argparse.ArgumentParser, default: str | None = "
 
 def run(args: argparse.Namespace) -> int:
     """Print the graphs of the captions as they become ready, or write those of a file."""
+    from graphvtr.text import format_tree, get_parser, graph_to_dict, parse_file
+
     if args.out is not None:
         files = [*map(Path, args.captions), *([args.file] if args.file is not None else [])]
         if len(files) != 1 or str(files[0]) == "-":
@@ -76,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _sentences(given: list[str]) -> Iterator[str]:
     """The captions of the command line; a file's name stands for its lines."""
+    from graphvtr.text import read_captions
+
     for item in given:
         if item.endswith(".txt") and Path(item).is_file():
             yield from read_captions(Path(item))
@@ -87,6 +91,8 @@ def _lines(path: Path) -> Iterator[str]:
     """The lines of a file that are not blank."""
     if str(path) == "-":
         return (line for line in sys.stdin.read().splitlines() if line.strip())
+    from graphvtr.text import read_captions
+
     return read_captions(path)
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import logging
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -185,7 +181,7 @@ class RetrievalDataset(Dataset):
 
 
 DatasetBuilder = Callable[[str, DataSource], RetrievalDataset]
-DATASETS: Registry[DatasetBuilder] = Registry("dataset")
+DATASETS: Registry[DatasetBuilder] = Registry("dataset", "graphvtr.datasets")
 
 
 def build_dataset(name: str, split: str, source: DataSource | None = None) -> RetrievalDataset:
@@ -199,33 +195,9 @@ def build_dataset(name: str, split: str, source: DataSource | None = None) -> Re
     Raises:
         DataError: unknown dataset or split, a missing file or feature, a malformed entry.
     """
-    file, found, registered = name.rpartition(":")
-    if found and file.endswith(".py"):
-        _run_once(Path(file))
-        name = registered
-    dataset = DATASETS[name](split, source or DataSource())
+    dataset = DATASETS.find(name)(split, source or DataSource())
     logger.info("%r", dataset)
     return dataset
-
-
-@cache
-def _run_once(file: Path) -> None:
-    """Run a file that registers datasets.
-
-    Raises:
-        DataError: there is no such file, or it fails.
-    """
-    spec = importlib.util.spec_from_file_location(f"graphvtr_dataset_{file.stem}", file)
-    if not file.is_file() or spec is None or spec.loader is None:
-        raise DataError(file, "no such file", "pass --data FILE.py:NAME, or the name of a registered dataset")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # what it defines can then go to another process
-    try:
-        spec.loader.exec_module(module)
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(file, f"fails: {type(error).__name__}: {error}", "mend it") from error
 
 
 def check_split(dataset: str, split: str, known: Sequence[str]) -> str:

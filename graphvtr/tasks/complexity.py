@@ -95,7 +95,7 @@ def default_model(name: str, size: PairSize, options: Mapping[str, Any] | None =
     Raises:
         DataError: an unknown model or option.
     """
-    model_class = MODELS[name]
+    model_class = MODELS.find(name)
     accepted = inspect.signature(model_class).parameters
     values = {"vocab_size": size.vocab_size, "video_dim": size.video_dim, "text_cache": False, "sentence_cache": False}
     if size.regions:

@@ -74,7 +74,7 @@ class Configuration:
 
     def __init__(self, model: str, arguments: Sequence[str]) -> None:
         jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
-        self.model, self._parser = model, make_parser(model)
+        self.model, self._parser = MODELS.name_of(model), make_parser(model)
         flags = _tidy(model, arguments)
         files = _given(flags, "--config")
         for file in files:
@@ -122,7 +122,7 @@ class Configuration:
 def make_parser(model: str) -> Any:
     """The parser of ``graphvtr train MODEL``: run, data source, training and ``--model.*`` options."""
     jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
-    model_class = MODELS[model]
+    model_class = MODELS.find(model)
     parser = jsonargparse.ArgumentParser(
         prog=f"graphvtr train {model}",
         exit_on_error=False,

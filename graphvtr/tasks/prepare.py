@@ -46,7 +46,7 @@ def build_model(
     """A registered model whose sizes fit the data.
 
     Args:
-        name: registered name.
+        name: registered name, or ``FILE.py:NAME``.
         dataset: its features set ``video_dim`` and, for models with regions, ``region_dim``; its captions the
             ``concepts`` of models that predict them.
         vocabulary: its length sets ``vocab_size``.
@@ -55,7 +55,7 @@ def build_model(
     Raises:
         DataError: unknown model or option, or a model with regions on a dataset without.
     """
-    model_class = MODELS[name]
+    model_class = MODELS.find(name)
     accepted = inspect.signature(model_class).parameters
     values: dict[str, Any] = {"vocab_size": len(vocabulary), "video_dim": dataset.video_dim}
     if "region_dim" in accepted:

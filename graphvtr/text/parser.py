@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
-from graphvtr.registry import Registry
+from graphvtr.registry import Registry, run_file, split_file
 from graphvtr.terminal import printable
 from graphvtr.text.packing import GraphLists, pack
 
@@ -105,7 +105,7 @@ def short_digest(path: Path) -> str:
 
 
 ParserFactory = Callable[..., RoleParser]
-PARSERS: Registry[ParserFactory] = Registry("parser")
+PARSERS: Registry[ParserFactory] = Registry("parser", "graphvtr.parsers")
 
 
 def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
@@ -114,13 +114,17 @@ def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
     Args:
         name: an entry of :data:`PARSERS`; options may follow a colon, as on the command line:
             ``"bert-srl:archive=srl.tar.gz,max_words=80"``. Or the path of a ``sent2rolegraph*.json`` or
-            ``sent2srl.json`` file, or of an archive of SRL-BERT (``*.tar.gz``).
+            ``sent2srl.json`` file, or of an archive of SRL-BERT (``*.tar.gz``). Or ``FILE.py:NAME`` for one that a file
+            of yours registers; the file is run.
         options: keyword arguments of the parser's class.
 
     Raises:
         DataError: unknown name, or an option that the parser has not.
         MissingExtraError: the parser needs a package that is not installed.
     """
+    file, name = split_file(name)
+    if file is not None:
+        run_file(file)
     base, colon, told = name.partition(":")
     if colon and base in PARSERS:
         return get_parser(base, **_read_options(base, told), **options)

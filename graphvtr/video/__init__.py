@@ -21,6 +21,7 @@ from graphvtr.video.motion import MOTION_FEATURIZERS, FrameDifferences, MotionFe
 from graphvtr.video.motion.onnx_motion import MotionInput
 from graphvtr.video.pipeline import ClipPipeline
 from graphvtr.video.regions import (
+    DETECTORS,
     DetectorLayout,
     GridRegions,
     HFDetector,
@@ -40,6 +41,7 @@ from graphvtr.video.store import ClipBuffer, ClipEntry, FeatureStore, StoreWrite
 from graphvtr.video.stream import Clip, ClipStream, Window, sample_clip
 
 __all__ = [
+    "DETECTORS",
     "FEATURIZERS",
     "MOTION_FEATURIZERS",
     "Clip",

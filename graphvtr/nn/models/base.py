@@ -25,13 +25,13 @@ from graphvtr.text import Vocabulary
 from graphvtr.values import plain
 from graphvtr.video.pipeline import ClipPipeline
 
-MODELS: Registry[type[RetrievalModel]] = Registry("model")
+MODELS: Registry[type[RetrievalModel]] = Registry("model", "graphvtr.models")
 
 
 class RetrievalModel(nn.Module, ABC):
     """A model that embeds videos and captions level by level and scores all pairs.
 
-    A subclass is one file in ``graphvtr/nn/models``, registers itself with ``@MODELS.register(name)`` and takes
+    A subclass is one file, here or of your own, registers itself with ``@MODELS.register(name)`` and takes
     only plain values (numbers, strings, booleans, lists of them) in its constructor, so that :attr:`config`
     rebuilds it: ``MODELS[name](**model.config)``. It sets :attr:`matchers`, one a level. Numbers of NumPy and torch
     reach the constructor as Python's (:func:`graphvtr.values.plain`), and anything else is refused before it starts.

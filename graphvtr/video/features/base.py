@@ -65,7 +65,7 @@ class CropFeaturizer(FrameFeaturizer, Protocol):
         ...
 
 
-FEATURIZERS: Registry[Callable[..., FrameFeaturizer]] = Registry("frame features")
+FEATURIZERS: Registry[Callable[..., FrameFeaturizer]] = Registry("frame features", "graphvtr.backbones")
 
 
 def check_frames(frames: Tensor) -> None:

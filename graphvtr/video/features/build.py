@@ -16,14 +16,15 @@ def build_featurizer(name: str | Path, *, device: str | torch.device = "cpu") ->
     """The featurizer that ``name`` stands for, with its default settings.
 
     Args:
-        name: one in :data:`FEATURIZERS`, an ``.onnx`` file (which runs on the CPU), or the local directory of a
-            Hugging Face vision encoder.
+        name: one in :data:`FEATURIZERS`, ``FILE.py:NAME`` for one that a file of yours registers, an ``.onnx`` file
+            (which runs on the CPU), or the local directory of a Hugging Face vision encoder.
         device: where the features are computed.
 
     Raises:
         DataError: no such name (says which there are), or no such device here.
         MissingExtraError: it needs a package that is not installed.
     """
+    name = FEATURIZERS.name_of(str(name))
     path = Path(name)
     known = str(name) in FEATURIZERS
     if not known and path.suffix.lower() == ".onnx":

@@ -40,7 +40,7 @@ class MotionFeaturizer(Protocol):
         ...
 
 
-MOTION_FEATURIZERS: Registry[Callable[..., MotionFeaturizer]] = Registry("motion features")
+MOTION_FEATURIZERS: Registry[Callable[..., MotionFeaturizer]] = Registry("motion features", "graphvtr.motion")
 
 
 def check_windows(windows: Tensor, window: Window) -> None:

@@ -9,7 +9,8 @@ from graphvtr.video.motion.onnx_motion import OnnxMotion
 
 
 def build_motion(what: str | Path) -> MotionFeaturizer:
-    """The motion features that ``what`` stands for: an ``.onnx`` file or a name in :data:`MOTION_FEATURIZERS`.
+    """The motion features that ``what`` stands for: an ``.onnx`` file a name in
+    :data:`MOTION_FEATURIZERS`, or ``FILE.py:NAME`` for one that a file of yours registers.
 
     Raises:
         DataError: nothing of the kind.
@@ -17,4 +18,4 @@ def build_motion(what: str | Path) -> MotionFeaturizer:
     """
     if Path(what).suffix.lower() == ".onnx":
         return OnnxMotion(what)
-    return MOTION_FEATURIZERS[str(what)]()
+    return MOTION_FEATURIZERS.find(str(what))()

@@ -1,6 +1,6 @@
 """Pictures to regions, and regions to features and tracks."""
 
-from graphvtr.video.regions.base import RegionDetector, Regions
+from graphvtr.video.regions.base import DETECTORS, RegionDetector, Regions
 from graphvtr.video.regions.boxes import best_boxes, box_iou
 from graphvtr.video.regions.build import build_detector
 from graphvtr.video.regions.describe import describe_frames_and_regions
@@ -13,6 +13,7 @@ from graphvtr.video.regions.tracks import TrackLinker
 from graphvtr.video.roi_pool import roi_pool
 
 __all__ = [
+    "DETECTORS",
     "DetectorLayout",
     "GridRegions",
     "HFDetector",

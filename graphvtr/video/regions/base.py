@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,7 @@ class RegionDetector(Protocol):
             name: of the clip, likewise.
         """
         ...
+
+
+DETECTORS: Registry[Callable[..., RegionDetector]] = Registry("detector", "graphvtr.detectors")
+"""Name -> what makes a detector, called with ``num_regions`` and ``device``."""

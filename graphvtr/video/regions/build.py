@@ -8,11 +8,24 @@ from pathlib import Path
 import torch
 
 from graphvtr.errors import DataError
-from graphvtr.video.regions.base import RegionDetector
+from graphvtr.video.regions.base import DETECTORS, RegionDetector
 from graphvtr.video.regions.grid import GridRegions
 from graphvtr.video.regions.huggingface import HFDetector
 from graphvtr.video.regions.onnx_detector import OnnxDetector
 from graphvtr.video.regions.precomputed import PrecomputedRegions
+
+
+@DETECTORS.register("grid")
+def grid(*, num_regions: int = 36, device: str | torch.device = "cpu") -> GridRegions:
+    """A grid of ``num_regions`` cells, a square number.
+
+    Raises:
+        DataError: it is none.
+    """
+    cells = math.isqrt(max(0, num_regions))
+    if cells**2 != num_regions:
+        raise DataError("num_regions", f"is {num_regions}", f"a grid has a square number of cells, say {cells**2}")
+    return GridRegions(cells)
 
 
 def build_detector(what: str | Path, *, num_regions: int = 36, device: str | torch.device = "cpu") -> RegionDetector:
@@ -20,7 +33,7 @@ def build_detector(what: str | Path, *, num_regions: int = 36, device: str | tor
 
     Args:
         what: an ``.onnx`` file, the local directory of a Hugging Face detector, a feature store or a folder of
-            ``.npz`` files with regions, or ``grid``.
+            ``.npz`` files with regions, ``grid``, or ``FILE.py:NAME`` for one that a file of yours registers.
         num_regions: at most so many regions a frame; for a grid the number of cells, a square.
         device: where Hugging Face detectors compute.
 
@@ -32,17 +45,15 @@ def build_detector(what: str | Path, *, num_regions: int = 36, device: str | tor
         >>> build_detector("grid", num_regions=49).cells
         7
     """
+    name = DETECTORS.name_of(str(what))
+    if name in DETECTORS:
+        return DETECTORS[name](num_regions=num_regions, device=device)
     path = Path(what)
-    if str(what) == "grid":
-        cells = math.isqrt(max(0, num_regions))
-        if cells**2 != num_regions:
-            raise DataError("num_regions", f"is {num_regions}", f"a grid has a square number of cells, say {cells**2}")
-        return GridRegions(cells)
     if path.suffix.lower() == ".onnx":
         return OnnxDetector(what, num_regions=num_regions)
     if (path / "config.json").is_file():
         return HFDetector(path, device, num_regions=num_regions)
     if path.is_dir():
         return PrecomputedRegions(path, num_regions=num_regions)
-    fix = "give an .onnx file, the directory of a model or of regions, or grid"
+    fix = f"give an .onnx file, the directory of a model or of regions, {', '.join(DETECTORS)}, or FILE.py:NAME"
     raise DataError(f"detector '{what}'", "unknown", fix)

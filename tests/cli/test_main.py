@@ -1,0 +1,59 @@
+"""The command itself: quick help, files of one's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "jsonargparse", "matplotlib", "networkx", "multiprocessing.pool")
+PROGRAM = f"""
+import contextlib, io, sys
+from graphvtr.cli.main import build_parser
+
+def walk(parser, path=()):
+    yield path
+    for action in parser._actions:
+        for name, inner in (action.choices or {{}}).items() if isinstance(action.choices, dict) else ():
+            yield from walk(inner, (*path, name))
+
+paths = list(walk(build_parser()))
+for path in paths:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        build_parser().parse_args([*path, "--help"])
+    assert "usage: graphvtr" in out.getvalue(), path
+print(len(paths), [name for name in {HEAVY!r} if name in sys.modules])
+"""
+
+
+def test_no_help_imports_what_takes_seconds() -> None:
+    """benchmarks/speed/startup.py has the seconds; here it is what they follow from."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    count, _, heavy = done.stdout.strip().partition(" ")
+    assert int(count) > 20
+    assert heavy == "[]"
+
+
+def test_the_names_in_the_help_are_those_of_the_parsers() -> None:
+    from graphvtr.cli.parse import NAMES
+    from graphvtr.text import PARSERS
+
+    assert list(NAMES) == [name for name in PARSERS if PARSERS[name].__module__.startswith("graphvtr.")]
+
+
+def test_the_packages_are_imported_when_asked_for() -> None:
+    program = (
+        "import sys, graphvtr; assert 'torch' not in sys.modules; graphvtr.nn.HGR, graphvtr.load; print(dir(graphvtr))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "'nn'" in done.stdout
+    wrong = subprocess.run([sys.executable, "-c", "import graphvtr; graphvtr.none"], capture_output=True, text=True)
+    assert "module 'graphvtr' has no attribute 'none'" in wrong.stderr
+
+
+def test_a_file_to_use_must_be_there(tmp_path: Path, capsys) -> None:
+    from graphvtr.cli.main import main
+
+    assert main(["--use", str(tmp_path / "none.py"), "info", "hgr"]) == 2
+    assert "none.py: no such file" in capsys.readouterr().err

@@ -1,0 +1,157 @@
+"""Models, datasets, parsers, backbones and detectors of one's own: one file each, named on the command line; and those
+that an installed package offers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import graphvtr
+from graphvtr.cli.main import main
+from graphvtr.errors import DataError
+from graphvtr.nn import MODELS
+from graphvtr.registry import Registry, split_file
+from graphvtr.text import PARSERS, get_parser
+from graphvtr.video import build_detector, build_featurizer, build_motion
+
+MINE = """
+import torch
+from torch import nn
+from graphvtr.datasets import DATASETS, RetrievalDataset
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, node_ptr
+from graphvtr.nn import MODELS, CosineMatch, LevelEmbeddings, RetrievalModel, TripletRankingLoss
+from graphvtr.ops import segment_reduce
+from graphvtr.text import PARSERS, GraphLists, ListParser
+from graphvtr.video import DETECTORS, FEATURIZERS, MOTION_FEATURIZERS, FrameDifferences, GridRegions, PixelDescriptor
+
+
+@MODELS.register("bag")
+class Bag(RetrievalModel):
+    levels = ("event",)
+
+    def __init__(self, vocab_size: int, video_dim: int, hidden: int = 8) -> None:
+        super().__init__()
+        self.config = {"vocab_size": vocab_size, "video_dim": video_dim, "hidden": hidden}
+        self.words, self.frames = nn.Embedding(vocab_size, hidden), nn.Linear(video_dim, hidden)
+        self.matchers = nn.ModuleDict({"event": CosineMatch()})
+        self.ranking = TripletRankingLoss(0.2)
+
+    def encode_video(self, graph):
+        return LevelEmbeddings(event=self.frames(segment_reduce(graph["frame"].x, node_ptr(graph, "frame"), "mean")))
+
+    def encode_text(self, graph):
+        words = self.words(graph["word"].id)
+        return LevelEmbeddings(event=segment_reduce(words, node_ptr(graph, "word"), "mean"))
+
+    def loss(self, video, text, video_of_text):
+        return {"loss": self.ranking(self.similarity(video, text), video_of_text)}
+
+
+@DATASETS.register("tiny")
+def tiny(split, source):
+    words = ("red", "green", "blue", "white")
+    clips = [VideoGraph.build(torch.full((2, 4), float(place)), name=word) for place, word in enumerate(words)]
+    texts = [RoleGraph.build(["a", word], [], [("NOUN", [0, 1])], []) for word in words]
+    captions = [f"a {word}" for word in words]
+    return RetrievalDataset("tiny", split, words, captions, range(4), GraphStore.from_graphs(clips),
+                            GraphStore.from_graphs(texts))
+
+
+@PARSERS.register("flat")
+class Flat(ListParser):
+    name, version = "flat", "1"
+
+    def sentences(self, captions, batch_size):
+        for caption in captions:
+            yield GraphLists(caption, caption.split(), [], [], [])
+
+
+FEATURIZERS.register("mine")(lambda device="cpu": PixelDescriptor())
+MOTION_FEATURIZERS.register("mine")(lambda: FrameDifferences())
+DETECTORS.register("mine")(lambda num_regions=36, device="cpu": GridRegions(3))
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+def test_a_model_of_ones_own_is_trained_evaluated_and_used(mine: Path, tmp_path: Path, capsys) -> None:
+    pytest.importorskip("pytorch_lightning")
+    run = tmp_path / "run"
+    options = ["--data", f"{mine}:tiny", "--out", str(run), "--epochs", "1", "--device", "cpu", "--model.hidden", "4"]
+    assert main(["train", f"{mine}:bag", *options]) == 0
+    assert main(["--use", str(mine), "eval", str(run), "--data", "tiny", "--json", "--samples", "2"]) == 0
+    out = capsys.readouterr().out
+    assert json.loads(out[out.index("{") :])["dataset"] == "tiny"
+    assert main(["info", f"{mine}:bag", "--json"]) == 0
+    model = graphvtr.load(run)
+    assert (type(model).__name__, model.config["hidden"]) == ("Bag", 4)
+    parser = get_parser(f"{mine}:flat")
+    assert model.encode_text([parser.parse_one("a red")])["event"].x.shape == (1, 4)
+    model.save_pretrained(tmp_path / "shared")
+    assert torch.equal(graphvtr.load(tmp_path / "shared").words.weight, model.words.weight)
+
+
+def test_a_model_whose_file_is_not_named_is_unknown(mine: Path, tmp_path: Path) -> None:
+    MODELS.find(f"{mine}:bag")(5, 4).save_pretrained(tmp_path / "shared")
+    MODELS._entries.pop("bag")
+    with pytest.raises(DataError, match="unknown model 'bag'"):
+        graphvtr.load(tmp_path / "shared")
+
+
+def test_a_name_in_a_file_runs_no_file(mine: Path, tmp_path: Path) -> None:
+    """A checkpoint may say anything: only a user's own words run a file."""
+    MODELS.find("hgr")(5, 4, hidden=8, word_dim=4).save_pretrained(tmp_path / "shared")
+    config = json.loads((tmp_path / "shared" / "config.json").read_text())
+    (tmp_path / "shared" / "config.json").write_text(json.dumps({**config, "model": f"{mine}:bag"}))
+    with pytest.raises(DataError, match="unknown model"):
+        graphvtr.load(tmp_path / "shared")
+    assert "bag" not in MODELS
+
+
+def test_parts_of_ones_own(mine: Path, capsys) -> None:
+    assert get_parser(f"{mine}:flat").parse_one("a dog").words == ["a", "dog"]
+    assert main(["parse", "a dog", "--parser", f"{mine}:flat"]) == 0
+    assert "dog" in capsys.readouterr().out
+    assert build_featurizer(f"{mine}:mine").name == "pixels"
+    assert build_motion(f"{mine}:mine").name == "differences"
+    assert build_detector(f"{mine}:mine", num_regions=5).settings == {"cells": 3}
+    for build in (get_parser, build_featurizer, build_detector):
+        with pytest.raises(DataError, match=r"none\.py: no such file"):
+            build("none.py:mine")
+    with pytest.raises(DataError, match=r"mine\.py:other: registers no model of that name"):
+        MODELS.find(f"{mine}:other")
+
+
+def test_an_installed_package_offers_by_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "their_package.py").write_text(MINE.replace('"bag"', '"theirs"').replace('"flat"', '"their_flat"'))
+    info = tmp_path / "theirs-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[graphvtr.models]\ntheirs = their_package:Bag\n\n[graphvtr.parsers]\nbroken = no_such_module:Parser\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "theirs" in list(MODELS)
+    assert MODELS["theirs"].__name__ == "Bag"
+    with pytest.raises(DataError, match="parser 'broken': of the package theirs fails: ModuleNotFoundError"):
+        PARSERS["broken"]
+    sys.modules.pop("their_package")
+
+
+def test_only_files_are_split_off() -> None:
+    assert split_file("a:b.py:c") == (Path("a:b.py"), "c")
+    assert split_file("bert-srl:archive=x.tar.gz") == (None, "bert-srl:archive=x.tar.gz")
+    shapes: Registry[type] = Registry("shape")
+    with pytest.raises(DataError, match="shape 'disc': unknown"):
+        shapes.find("disc")
+    with pytest.raises(DataError, match="of your own: FILE"):
+        MODELS.find("disc")
