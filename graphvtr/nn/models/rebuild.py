@@ -88,12 +88,21 @@ def check_options(where: object, name: str, config: Mapping[str, Any]) -> dict[s
             )
         if option.endswith("cache") and isinstance(value, str):
             options[option] = True
-        elif not _right(option, value, str(parameters[option].annotation)):
+        elif not _right(option, value, _told(parameters[option].annotation)):
             raise DataError(f"{where}: config.{option}", f"is {printable(f'{value!r:.60}')}, which no {name} has", FIX)
     return options
 
 
+def _told(annotation: Any) -> str:
+    """An annotation as it is written, whether or not its file postpones annotations; empty for none."""
+    if annotation is inspect.Parameter.empty:
+        return ""
+    return annotation if isinstance(annotation, str) else re.sub(r"\w+\.", "", inspect.formatannotation(annotation))
+
+
 def _right(option: str, value: Any, annotation: str) -> bool:
+    if not annotation:  # of a model of the user's own: what the file of a checkpoint can hold is plain
+        return not isinstance(value, int) or _within(option, value)
     kinds = [kind.strip() for kind in annotation.split("|")]
     if value is None:
         return "None" in kinds
