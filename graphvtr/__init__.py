@@ -14,7 +14,7 @@ from graphvtr._version import __version__
 if TYPE_CHECKING:
     from graphvtr.tasks.checkpoint import load
 
-FOLDERS = ("datasets", "graphs", "metrics", "nn", "ops", "plot", "search", "tasks", "text", "video")
+FOLDERS = ("datasets", "graphs", "metrics", "nn", "ops", "plot", "search", "serve", "tasks", "text", "video")
 
 __all__ = ["__version__", "load"]
 

@@ -154,6 +154,11 @@ class Row:
     def __getitem__(self, column: str) -> str:
         return self._fields[column].strip()
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of all columns, in order."""
+        return list(self._fields)
+
     def get(self, column: str) -> str | None:
         """A field, None where there is no such column."""
         value = self._fields.get(column)

@@ -9,7 +9,7 @@ from graphvtr.plot.attention import (
 )
 from graphvtr.plot.curves import plot_curves, plot_rank_histogram
 from graphvtr.plot.gallery import FoundCaption, Hit, plot_caption_gallery, plot_gallery
-from graphvtr.plot.html import role_graph_html
+from graphvtr.plot.html import role_graph_html, role_graph_svg
 from graphvtr.plot.regions import plot_region_attention, region_attention_image, region_attention_images
 from graphvtr.plot.retrieved import Retrieved
 from graphvtr.plot.role_graph import plot_role_graph
@@ -37,6 +37,7 @@ __all__ = [
     "region_attention_images",
     "role_attention",
     "role_graph_html",
+    "role_graph_svg",
     "role_layout",
     "space_time_matrix",
     "word_attention",

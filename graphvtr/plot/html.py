@@ -74,6 +74,32 @@ def role_graph_html(
         (True, False)
     """
     layers = max((len(attention_of(attention, *ends)) for ends in edge_roles(graph)), default=0)
+    svg = role_graph_svg(graph, attention=attention, words=words, word_weights=word_weights)
+    buttons = "".join(f'<button type="button">attention, layer {i + 1}</button>' for i in range(layers))
+    name = _escape(title or str(graph.caption))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width"><title>{name}</title>'
+        f'<style>{_in_a_line(STYLE)}</style></head><body><h1 dir="auto">{name}</h1><div>{buttons}</div>\n'
+        '<p class="hint">Point at a box to see what belongs to it; a click holds it, a second click or Esc lets go.'
+        f'</p>\n<div class="picture">{svg}</div>'
+        f"<script>{_in_a_line(SCRIPT.replace('COLOURS', json.dumps(LAYER_COLOURS), 1))}</script>"
+        "</body></html>\n"
+    )
+
+
+def role_graph_svg(
+    graph: RoleGraph,
+    *,
+    attention: Attention | None = None,
+    words: bool = True,
+    word_weights: Sequence[float] | None = None,
+) -> str:
+    """The picture of :func:`role_graph_html` alone, as an ``<svg>`` element; how it looks is up to the page.
+
+    Args:
+        graph, attention, words, word_weights: see there.
+    """
     shown = None if attention is None else {ends: weights[:1] for ends, weights in attention.items()}  # room for one
     picture = role_layout(graph, attention=shown, words=words, word_weights=word_weights)
     width, height = picture.graph["width"] * PIXELS, picture.graph["height"] * PIXELS
@@ -86,18 +112,9 @@ def role_graph_html(
         if edge.get("label") is not None:
             notes.append(_group("note", (upper, lower), weights, _label(edge, weights, height)))
     nodes = [_node(node, box, largest, height) for node, box in picture.nodes(data=True)]
-    buttons = "".join(f'<button type="button">attention, layer {i + 1}</button>' for i in range(layers))
-    name = _escape(title or str(graph.caption))
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{name}</title>'
-        f'<style>{_in_a_line(STYLE)}</style></head><body><h1 dir="auto">{name}</h1><div>{buttons}</div>\n'
-        '<p class="hint">Point at a box to see what belongs to it; a click holds it, a second click or Esc lets go.'
-        f'</p>\n<div class="picture"><svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" role="group" aria-label="role graph">\n'
-        + "\n".join([*edges, *notes, *nodes])
-        + f"\n</svg></div><script>{_in_a_line(SCRIPT.replace('COLOURS', json.dumps(LAYER_COLOURS), 1))}</script>"
-        "</body></html>\n"
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" role="group" '
+        'aria-label="role graph">\n' + "\n".join([*edges, *notes, *nodes]) + "\n</svg>"
     )
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.nn import ConceptModel, LevelEmbeddings, RetrievalModel
@@ -96,20 +94,6 @@ def tag_videos(
                 Tag(level, names[i], p, counts[i]) for p, i in zip(values, ids, strict=True) if p >= at_least
             ]
     return found
-
-
-def keeps(model: ConceptModel, video: LevelEmbeddings, filters: Sequence[ConceptFilter]) -> Tensor:
-    """Which videos show all concepts, bool [Nv].
-
-    Raises:
-        DataError: a level or concept that the model does not know; near ones are named.
-    """
-    kept = torch.ones(video.num_items, dtype=torch.bool)
-    probabilities = model.concept_probabilities(video) if filters else {}
-    for wanted in filters:
-        column = model.concepts.find(wanted.level, wanted.concept) - model.concepts.columns(wanted.level).start
-        kept &= probabilities[wanted.level][:, column].cpu() >= wanted.at_least
-    return kept
 
 
 class ClipTagger:

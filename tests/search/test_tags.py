@@ -13,7 +13,7 @@ import torch
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR, MCSAN, HANet
-from graphvtr.search import ClipTagger, ConceptFilter, SearchEngine, Tag, format_tags, tag_videos
+from graphvtr.search import ClipTagger, ConceptFilter, Index, Tag, build_index, format_tags, tag_videos
 from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
 from graphvtr.text import ConceptVocabulary, RoleParser, Vocabulary, get_parser
 from graphvtr.video import FeatureStore, PixelDescriptor
@@ -31,10 +31,14 @@ def parser() -> RoleParser:
 
 
 @pytest.fixture
-def engine_of(files: SimpleNamespace, parser: RoleParser) -> Callable[[str], SearchEngine]:
-    """``engine_of(name)``: the clips under one of the models."""
-    videos = FeatureStore.open(files.store).video_graphs()
-    return lambda name: SearchEngine(files.models[name], files.vocabulary, videos, parser)
+def index_of(files: SimpleNamespace, parser: RoleParser) -> Callable[[str], Index]:
+    """``index_of(name)``: the clips under one of the models."""
+
+    def build(name: str) -> Index:
+        build_index(files.folder / f"{name}.ckpt", files.store, files.folder / f"{name}.index")
+        return Index.open(files.folder / f"{name}.index", parser=parser)
+
+    return build
 
 
 @pytest.fixture
@@ -91,36 +95,38 @@ def test_concepts_are_in_the_checkpoint(files) -> None:
     assert MCSAN.from_pretrained(files.folder / "saved").concepts == CONCEPTS
 
 
-def test_search_keeps_what_the_filters_ask_for(engine_of) -> None:
-    engine = engine_of("mcsan")
-    p = engine.model.concept_probabilities(engine.video)
-    everything = engine.search(QUERY, top=5)
-    limit = float(p["entity"][:, 1].sort().values[2])
-    found = engine.search(QUERY, top=5, filters=[ConceptFilter("entity", "Man", limit)])
+def test_search_keeps_what_the_filters_ask_for(files, index_of) -> None:
+    index = index_of("mcsan")
+    videos = FeatureStore.open(files.store).video_graphs().batch(range(5))
+    with torch.inference_mode():
+        p = index.model.concept_probabilities(index.model.encode_video(videos))
+    everything = index.search(QUERY, top=5)
+    limit = float(p["entity"][:, 1].sort().values[1:3].mean())
+    found = index.search(QUERY, top=5, filters=[ConceptFilter("entity", "Man", limit)])
     wanted = {f"clip {i}" for i in range(5) if float(p["entity"][i, 1]) >= limit}
     assert len(wanted) == 3
     assert [r.name for r in found] == [r.name for r in everything if r.name in wanted]  # the order stays
     both = [ConceptFilter("entity", "man", limit), ConceptFilter("action", "sit", 1.0)]
-    assert engine.search(QUERY, filters=both) == []
-    assert [r.name for r in engine.search(QUERY, 1, [ConceptFilter("relationship", "dog chase cat", 0.0)])] == [
+    assert list(index.search(QUERY, filters=both)) == []
+    assert [r.name for r in index.search(QUERY, 1, filters=[ConceptFilter("relationship", "dog chase cat", 0.0)])] == [
         everything[0].name
     ]
 
 
-def test_unknown_concepts_and_models_without(files, engine_of) -> None:
-    engine = engine_of("mcsan")
+def test_unknown_concepts_and_models_without(files, index_of) -> None:
+    index = index_of("mcsan")
     with pytest.raises(DataError, match=r"entity 'dgo': is none of the model's concepts \(did you mean 'dog'\?\)"):
-        engine.search(QUERY, filters=[ConceptFilter("entity", "dgo")])
+        index.search(QUERY, filters=[ConceptFilter("entity", "dgo")])
     with pytest.raises(DataError, match="at_least: is 2"):
         ConceptFilter("entity", "dog", 2)
     with pytest.raises(DataError, match="predicts no concepts"):
         ClipTagger(files.folder / "hgr.ckpt", files.store)
     with pytest.raises(DataError, match="predicts no concepts"):
-        engine_of("hgr").search(QUERY, filters=[ConceptFilter("entity", "dog")])
+        index_of("hgr").search(QUERY, filters=[ConceptFilter("entity", "dog")])
     with pytest.raises(DataError, match="was trained without concepts"):
         ClipTagger(files.folder / "bare.ckpt", files.store)
     with pytest.raises(DataError, match="trained without any relationship"):
-        engine_of("hanet").search(QUERY, filters=[ConceptFilter("relationship", "dog chase cat")])
+        index_of("hanet").search(QUERY, filters=[ConceptFilter("relationship", "dog chase cat")])
 
 
 def test_command_line(files, capsys) -> None:
@@ -134,12 +140,14 @@ def test_command_line(files, capsys) -> None:
     row = json.loads(capsys.readouterr().out)
     assert [tag["concept"] for tag in row["tags"]["relationship"]] == ["dog chase cat"]
     filters = ["--entity", "dog", "--action", "run", "--at-least", "0"]
-    assert main(["search", *arguments, QUERY, *filters]) == 0
+    index = str(files.folder / "index")
+    assert main(["index", arguments[0], str(files.store), "--out", index]) == 0
+    assert main(["search", index, QUERY, *filters]) == 0
     assert "clip" in capsys.readouterr().out
     for bad, message in (
         (["tag", *arguments, "clip 9"], "clip 9"),
         (["tag", str(files.folder / "mcsan.ckpt"), "nowhere.mp4"], "no such file"),
-        (["search", *arguments, QUERY, "--action", "fly"], "action 'fly': is none of the model's concepts"),
+        (["search", index, QUERY, "--action", "fly"], "action 'fly': is none of the model's concepts"),
     ):
         assert main(bad) == 2
         assert message in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 from graphvtr.nn.match.cosine import CosineMatch
 from graphvtr.nn.match.holographic import HolographicMatch
+from graphvtr.nn.match.indexed import IndexedMatch
 from graphvtr.nn.match.jaccard import JaccardMatch
 from graphvtr.nn.match.local_attentive import LocalAttentiveMatch
 
-__all__ = ["CosineMatch", "HolographicMatch", "JaccardMatch", "LocalAttentiveMatch"]
+__all__ = ["CosineMatch", "HolographicMatch", "IndexedMatch", "JaccardMatch", "LocalAttentiveMatch"]

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
 from graphvtr.ops.local_match import normalize_rows
 
@@ -30,6 +31,8 @@ class CosineMatch(nn.Module):
         [[0.6000000238418579], [0.800000011920929]]
     """
 
+    exact_keys = True
+
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
@@ -37,3 +40,9 @@ class CosineMatch(nn.Module):
             if level.is_set:
                 raise DataError(f"{name} level", "holds sets of vectors", "match sets with LocalAttentiveMatch")
         return normalize_rows(video.x) @ normalize_rows(text.x).T
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`; exact."""
+        return [normalize_rows(level.x)]
+
+    query_keys = item_keys

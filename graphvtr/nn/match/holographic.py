@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
 from graphvtr.ops import holographic_scores
+from graphvtr.ops.holographic_scores import holographic_keys
 from graphvtr.ops.local_match import normalize_rows
 
 
@@ -41,6 +43,8 @@ class HolographicMatch(nn.Module):
         torch.Size([2, 3])
     """
 
+    exact_keys = False  # the sigmoid bends the scores
+
     def __init__(self, channels: int, normalize: bool = False) -> None:
         super().__init__()
         self.channels, self.normalize = channels, normalize
@@ -65,6 +69,13 @@ class HolographicMatch(nn.Module):
                 raise DataError(f"{name} level", f"is {level.x.size(1)} wide", f"give vectors of {self.channels}")
         v, t = (normalize_rows(level.x) if self.normalize else level.x for level in (video, text))
         return holographic_scores(v, t, self.linear.weight[0]) + self.linear.bias
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`; inner products are the logits without their bias."""
+        x = normalize_rows(level.x) if self.normalize else level.x
+        return [x if side == "video" else holographic_keys(x, self.linear.weight[0])]
+
+    query_keys = item_keys
 
     def extra_repr(self) -> str:
         return f"{self.channels}, normalize={self.normalize}"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
 
 
@@ -33,6 +34,8 @@ class JaccardMatch(nn.Module):
         0.6666666865348816
     """
 
+    exact_keys = False
+
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
@@ -42,3 +45,11 @@ class JaccardMatch(nn.Module):
         size = video.x.sum(1)[:, None] + text.x.sum(1)  # [Nv, Nt]
         apart = torch.cdist(video.x, text.x, p=1.0)
         return (size - apart).clamp(min=0.0) / (size + apart).clamp(min=torch.finfo(size.dtype).tiny)
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`: what is shared, nearly, and the item's size."""
+        return [level.x, level.x.sum(1, keepdim=True)]
+
+    def query_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`."""
+        return [level.x, torch.ones_like(level.x[:, :1])]

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
-from graphvtr.ops import local_match, local_match_weights
-from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
+from graphvtr.ops import local_match, local_match_weights, segment_reduce
+from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm, normalize_rows
 
 
 class LocalAttentiveMatch(nn.Module):
@@ -49,6 +50,8 @@ class LocalAttentiveMatch(nn.Module):
         >>> LocalAttentiveMatch()(video, text).tolist()
         [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
     """
+
+    exact_keys = False  # the mean of the frames stands for the attended one
 
     def __init__(
         self,
@@ -96,6 +99,17 @@ class LocalAttentiveMatch(nn.Module):
                     f"{name} level", f"has {len(level)} items", "select one: level.select(torch.tensor([i]))"
                 )
         return local_match_weights(text.x, video.x, self.temperature, self.norm)
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`: the score with all frames attended alike."""
+        if level.ptr is None:
+            raise DataError(f"{side} level", "holds one vector an item", "match single vectors with CosineMatch")
+        if side == "text":
+            return [segment_reduce(normalize_rows(level.x), level.ptr, self.node_reduce)]
+        mean = segment_reduce(normalize_rows(level.x), level.ptr, "mean")
+        return [normalize_rows(mean) if self.fusion == "embed" else mean]
+
+    query_keys = item_keys
 
     def extra_repr(self) -> str:
         return f"temperature={self.temperature}, fusion={self.fusion}, norm={self.norm}, node_reduce={self.node_reduce}"

@@ -1,0 +1,81 @@
+"""Imports that wait until they are needed: what makes one query start quickly."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader
+from types import ModuleType
+from typing import Any
+
+WAITING = frozenset(
+    ("torch._dynamo", "torch_geometric.datasets", "torch_geometric.profile", "torch_geometric.llm",
+     "torch_geometric.explain", "torch_geometric.loader", "torch_geometric.transforms", "torch_geometric.sampler",
+     "spacy.cli")
+)  # fmt: skip
+"""Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
+_ASKED_OF_ALL = frozenset(("__wrapped__", "__warningregistry__"))  # by tools that look through all modules
+
+
+class _Waiting(ModuleType):
+    """A module that is run when something of it is first asked for.
+
+    ``importlib.util.LazyLoader`` would run it as soon as ``inspect`` looks through the files of all modules, which
+    torch makes it do whenever an operator is registered; its file is known here without running it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ASKED_OF_ALL:
+            raise AttributeError(name)
+        loader: _WaitingLoader = self.__spec__.loader  # type: ignore[assignment,union-attr]
+        loader.run(self)
+        return getattr(self, name)
+
+
+class _WaitingLoader(Loader):
+    """Loads a module as another loader would, but later."""
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.search_path = module.__dict__.pop(
+            "__path__", None
+        )  # who imports a module of the package needs the package
+        module.__class__ = _Waiting
+
+    def run(self, module: ModuleType) -> None:
+        """Run the module after all."""
+        module.__class__ = ModuleType
+        module.__spec__.loader = module.__loader__ = self.loader  # type: ignore[union-attr]
+        if self.search_path is not None:
+            module.__path__ = self.search_path
+        self.loader.exec_module(module)
+
+
+class _WaitingFinder:
+    """Finds the modules of :data:`WAITING`."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name not in WAITING:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _WaitingLoader(spec.loader)
+        return spec
+
+
+def lazily() -> None:
+    """From now on the modules of :data:`WAITING` that are not imported yet are run when they are used.
+
+    For a command that starts, answers and ends. Nothing changes but when the work is done.
+    """
+    if _WaitingFinder not in sys.meta_path:
+        sys.meta_path.insert(0, _WaitingFinder)  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""Queries and clips as a model sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.nn import LevelEmbeddings, RetrievalModel
+from graphvtr.nn.feeding import BATCH, caption_store, parser_of
+from graphvtr.search.roles import is_role_query, parse_roles
+from graphvtr.text import UNK, RoleParser
+
+
+class Encoder:
+    """A model with what it needs to read sentences.
+
+    Args:
+        model: a trained model with its vocabulary; it is put into evaluation mode.
+        parser: of sentences; or its name; the one of the training by default. It is made when it is first needed.
+
+    Raises:
+        DataError: there is no vocabulary.
+    """
+
+    def __init__(self, model: RetrievalModel, parser: RoleParser | str | None = None) -> None:
+        if model.vocabulary is None:
+            raise DataError(model.loaded_from or type(model).__name__, "has no vocabulary", "set model.vocabulary")
+        self.model, self.vocabulary = model.eval(), model.vocabulary
+        self._parser = parser
+
+    @property
+    def parser(self) -> RoleParser:
+        """Of sentences."""
+        if self._parser is None or isinstance(self._parser, str):
+            self._parser = parser_of(self.model, self._parser)
+        return self._parser
+
+    def graphs(self, queries: Sequence[str | RoleGraph]) -> list[RoleGraph]:
+        """Role graphs of sentences, of ``agent=dog action=chase`` (:mod:`graphvtr.search.roles`), or as given.
+
+        Raises:
+            DataError: a query is empty, too long for the parser, or names an unknown role.
+        """
+        out: list[RoleGraph | None] = [None] * len(queries)
+        sentences: list[int] = []
+        for place, query in enumerate(queries):
+            if isinstance(query, RoleGraph):
+                out[place] = query
+            elif is_role_query(query):
+                out[place] = parse_roles(query, self.vocabulary)
+            else:
+                sentences.append(place)
+        if sentences:
+            for place, graph in zip(sentences, self.parser.parse([queries[i] for i in sentences]), strict=True):  # type: ignore[misc]
+                out[place] = graph
+        return [graph for graph in out if graph is not None]
+
+    def seen(self, graphs: Sequence[RoleGraph]) -> GraphStore[RoleGraph]:
+        """Role graphs as the model sees them: words encoded, long ones cut."""
+        return caption_store(self.model, list(graphs))
+
+    @torch.inference_mode()
+    def texts(self, graphs: Sequence[RoleGraph] | GraphStore[RoleGraph]) -> LevelEmbeddings:
+        """Embeddings of role graphs, or of a store of :meth:`seen`."""
+        store = graphs if isinstance(graphs, GraphStore) else self.seen(graphs)
+        parts = [self.model.encode_text(store.batch(part)) for part in torch.arange(len(store)).split(BATCH)]
+        return LevelEmbeddings.cat(parts)
+
+    @torch.inference_mode()
+    def videos(self, clips: Sequence[VideoGraph] | Sequence[Path]) -> LevelEmbeddings:
+        """Embeddings of clips, or of video files, described as in the training.
+
+        Raises:
+            DataError: a file that cannot be read, or whose features cannot be made; features of another width.
+        """
+        given: Any = clips
+        return self.model.encode_video(given)
+
+    def unknown(self, graph: RoleGraph) -> list[str]:
+        """Words of a query that the model has never seen; none for models that read pieces of words."""
+        if self.model.word_embedding is None:
+            return []
+        ids = self.vocabulary.ids(graph.words)
+        return [word for word, number in zip(graph.words, ids, strict=True) if number == UNK]

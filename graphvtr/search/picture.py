@@ -1,0 +1,81 @@
+"""Results of a search as a picture in a notebook: the role graph, then the clips with their moments and scores."""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+from pathlib import Path
+
+from graphvtr._optional import is_installed
+from graphvtr.errors import DataError
+from graphvtr.plot.html import role_graph_svg
+from graphvtr.search.results import SearchResult, SearchResults
+
+numbers = itertools.count()
+STYLE = """
+.g{font:13px system-ui,sans-serif}.g svg .edge path{stroke:#777;fill:none}.g svg text{text-anchor:middle}
+.g svg .ground{fill:#fff}.g svg{max-width:100%;height:auto;background:#fff}
+.g .clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:10px;margin-top:8px}
+.g figure{margin:0;border:1px solid #8886;border-radius:6px;padding:6px;overflow:hidden}
+.g img{width:100%;display:block;border-radius:4px}.g figcaption{overflow-wrap:anywhere}
+.g .bar{height:5px;background:#56b4e9;border-radius:2px}.g small{opacity:.8}
+"""
+
+
+def results_html(results: SearchResults) -> str:
+    """A fragment of HTML that loads nothing; every text in it is escaped.
+
+    Args:
+        results: thumbnails are of their moments, where the video files are at hand.
+    """
+    scope = f"g{next(numbers)}"
+    style = STYLE.replace(".g", f".{scope}")
+    graph = "" if results.graph is None else role_graph_svg(results.graph, words=False)
+    clips = "".join(_clip(result, rank, results.media) for rank, result in enumerate(results, start=1))
+    said = html.escape(results.query)
+    note = "".join(
+        f"<p>{html.escape(text)}</p>"
+        for text, told in (
+            (f"words the model has never seen: {', '.join(results.unknown)}", results.unknown),
+            (f"shards that did not answer: {', '.join(results.missing)}", results.missing),
+            ("nothing found", not len(results)),
+        )
+        if told
+    )
+    head = f'<div class="{scope}"><style>{style}</style><b>{said}</b>{note}<div>{graph}</div>'
+    return f'{head}<div class="clips">{clips}</div></div>'
+
+
+def _clip(result: SearchResult, rank: int, media: str) -> str:
+    moment = "" if result.moment is None else f" at {result.moment:.1f} s"
+    levels = "".join(
+        f"<small>{html.escape(level)} {score:.2f}</small>"
+        f'<div class="bar" style="width:{100 * _share(score):.0f}%"></div>'
+        for level, score in result.levels.items()
+    )
+    caption = html.escape(result.caption or (result.item.captions[0] if result.item.captions else ""))
+    return (
+        f"<figure>{_picture(result, media)}<figcaption><b>{rank}. {html.escape(result.name)}</b> {result.score:.3f}"
+        f"{moment}<br><i>{caption}</i>{levels}</figcaption></figure>"
+    )
+
+
+def _share(score: float) -> float:
+    return min(1.0, max(0.0, score))
+
+
+def _picture(result: SearchResult, media: str) -> str:
+    if not media or not result.item.path or not is_installed("av"):
+        return ""
+    from graphvtr.video.thumbnail import thumbnail
+
+    root = Path(media).resolve()
+    file = (root / result.item.path).resolve()
+    if not file.is_relative_to(root) or not file.is_file():
+        return ""
+    try:
+        data = base64.b64encode(thumbnail(file, result.moment or 0.0)).decode()
+    except DataError:  # what cannot be decoded is not shown
+        return ""
+    return f'<img alt="{html.escape(result.name, quote=True)}" src="data:image/jpeg;base64,{data}">'

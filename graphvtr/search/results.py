@@ -1,0 +1,191 @@
+"""What a search gives: clips or captions with their scores, and where in a clip each phrase was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+
+from graphvtr.graphs import ROLES, RoleGraph
+from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
+from graphvtr.search.items import Item
+
+NODE_LEVELS = {"action": "action", "entity": "entity", "individual_action": "action", "individual_entity": "entity"}
+
+
+@dataclass(frozen=True)
+class PhraseMatch:
+    """Where in a clip a phrase was found.
+
+    Args:
+        level: level of the phrase's node, ``"action"`` or ``"entity"``.
+        phrase: its words.
+        role: its semantic role; ``"V"`` for actions.
+        time: seconds into the clip of the frame with the largest weight.
+        weight: that weight; the weights of a phrase sum to 1 over the frames.
+        weights: all of them, [T].
+        node: number of the node on its level.
+    """
+
+    level: str
+    phrase: str
+    role: str
+    time: float
+    weight: float
+    weights: Tensor = field(repr=False)
+    node: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "level": self.level, "phrase": self.phrase, "role": self.role, "node": self.node, "time": self.time,
+            "weight": self.weight, "weights": self.weights.tolist(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A found clip.
+
+    Args:
+        item: name and metadata of the clip.
+        score: the model's fused score.
+        levels: the score on each level.
+        phrases: where each phrase was found, for models that match frames.
+        caption: the found sentence, where captions were searched.
+        times: seconds of the frames that ``phrases`` weigh.
+    """
+
+    item: Item
+    score: float
+    levels: dict[str, float]
+    phrases: list[PhraseMatch] = field(default_factory=list)
+    caption: str = ""
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Of the clip."""
+        return self.item.name
+
+    @property
+    def moment(self) -> float | None:
+        """Seconds into the clip of the frame that all phrases together look at most; None without phrases."""
+        if not self.phrases or not self.times:
+            return None
+        return self.times[int(torch.stack([match.weights for match in self.phrases]).sum(0).argmax())]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        return {
+            "name": self.name, "score": self.score, "levels": self.levels, "moment": self.moment,
+            "caption": self.caption, "phrases": [match.to_dict() for match in self.phrases], "times": self.times,
+            **{key: value for key, value in self.item.to_dict().items() if key not in ("name", "digest")},
+        }  # fmt: skip
+
+
+class SearchResults(Sequence[SearchResult]):
+    """The results of one query, best first.
+
+    Args:
+        results: best first.
+        query: as asked.
+        graph: the role graph of a sentence.
+        unknown: its words that the model has never seen.
+        seconds: that the query took, its share of a batch.
+        exhaustive: whether all clips were scored, not candidates only.
+        media: folder of the video files.
+        missing: shards of the index that did not answer.
+    """
+
+    def __init__(
+        self,
+        results: Sequence[SearchResult],
+        query: str = "",
+        graph: RoleGraph | None = None,
+        unknown: Sequence[str] = (),
+        seconds: float = 0.0,
+        exhaustive: bool = False,
+        media: str = "",
+        missing: Sequence[str] = (),
+    ) -> None:
+        self._results = list(results)
+        self.query, self.graph, self.unknown = query, graph, list(unknown)
+        self.seconds, self.exhaustive, self.media, self.missing = seconds, exhaustive, media, list(missing)
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    @overload
+    def __getitem__(self, index: int) -> SearchResult: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[SearchResult]: ...
+    def __getitem__(self, index: int | slice) -> SearchResult | list[SearchResult]:
+        return self._results[index]
+
+    def __repr__(self) -> str:
+        return f"SearchResults({self.query!r}, {[result.name for result in self]})"
+
+    def __str__(self) -> str:
+        return format_results(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for json."""
+        return {
+            "query": self.query, "unknown": self.unknown, "seconds": self.seconds, "exhaustive": self.exhaustive,
+            "missing": self.missing, "results": [result.to_dict() for result in self],
+        }  # fmt: skip
+
+    def _repr_html_(self) -> str:
+        from graphvtr.search.picture import results_html
+
+        return results_html(self)
+
+
+def match_phrases(
+    model: RetrievalModel, graph: RoleGraph, text: LevelEmbeddings, video: LevelEmbeddings, times: Sequence[float]
+) -> list[PhraseMatch]:
+    """Which frame of a clip each action and entity of a sentence attended to, for levels that attend over frames.
+
+    Args:
+        model: scores them.
+        graph: the sentence, as the model sees it (:meth:`~graphvtr.nn.RetrievalModel.transform_text`).
+        text: its embedding.
+        video: embedding of the one clip.
+        times: seconds of its frames.
+    """
+    out: list[PhraseMatch] = []
+    told: set[str] = set()
+    for level in model.levels:
+        matcher, node_type = model.matchers[level], NODE_LEVELS.get(level)
+        if node_type is None or node_type in told or level not in model.frame_levels or not times:
+            continue
+        if not isinstance(matcher, LocalAttentiveMatch):
+            continue
+        told.add(node_type)
+        with torch.inference_mode():
+            weights = matcher.frame_weights(video[level], text[level])
+        for node, row in enumerate(weights):
+            frame = int(row.argmax())
+            role = "V" if node_type == "action" else ROLES[int(graph["entity"].role[node])]
+            phrase = graph.phrase(node_type, node)
+            out.append(PhraseMatch(node_type, phrase, role, float(times[frame]), float(row[frame]), row, node))
+    return out
+
+
+def format_results(results: Sequence[SearchResult], bold: Callable[[str], str] = str) -> str:
+    """Results as text: a line a clip with its scores, and under it where each phrase was found."""
+    lines: list[str] = []
+    for rank, result in enumerate(results, start=1):
+        levels = "  ".join(f"{level} {score:.3f}" for level, score in result.levels.items())
+        lines.append(f"{rank:>2}. {bold(result.name)}  {result.score:.3f}   ({levels})")
+        if result.caption:
+            lines.append(f"      {result.caption}")
+        width = max((len(match.phrase) for match in result.phrases), default=0)
+        for match in result.phrases:
+            share = f"{match.weight:.0%} of its attention"
+            lines.append(f"      {match.role:<8} {match.phrase:<{width}}  at {match.time:6.2f} s  ({share})")
+    return "\n".join(lines)

@@ -1,0 +1,290 @@
+"""The application: a page, an API, media, health and figures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import html
+import json
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from graphvtr._optional import optional_import
+from graphvtr._version import __version__
+from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.search.filters import Where
+from graphvtr.search.tags import ConceptFilter
+from graphvtr.serve.answers import graph_json, results_json, why_json
+from graphvtr.serve.asking import Asker, BusyError
+from graphvtr.serve.decoding import Decoder
+from graphvtr.serve.figures import Figures
+from graphvtr.serve.limits import LOOPBACK, Guard, Limits
+from graphvtr.serve.pictures import Thumbnails
+
+fastapi = optional_import("fastapi", "serve", "the page of an index")
+responses = optional_import("starlette.responses", "serve", "the page of an index")
+concurrency = optional_import("starlette.concurrency", "serve", "the page of an index")
+from fastapi import FastAPI, Query, Request, Response  # noqa: E402  the message above names the extra
+
+STATIC = Path(__file__).parent / "static"
+KINDS = {"page.css": "text/css", "page.js": "text/javascript"}
+MEDIA = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime",
+         ".ogv": "video/ogg", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo"}  # fmt: skip
+Text = Annotated[str, Query(description="a sentence, or roles: agent=dog action=chase patient=cat")]
+Name = Annotated[str, Query(description="name of a clip of the index", max_length=1000)]
+Conditions = Annotated[list[str], Query(description="conditions on what is known about a clip: duration<30, tag=sea")]
+Concepts = Annotated[list[str], Query(description="concepts that the model must see in a clip")]
+
+
+def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] = (*LOOPBACK, "testserver")) -> FastAPI:
+    """The application that serves an index.
+
+    Args:
+        index: of :func:`graphvtr.search.open_index`.
+        limits: see :class:`Limits`.
+        hosts: names by which the server may be called; empty for any.
+
+    Raises:
+        MissingExtraError: FastAPI is not installed.
+    """
+    limits = limits or Limits()
+    asker, figures, thumbnails = Asker(index), Figures(index), Thumbnails()
+    decoder = Decoder(limits)
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        decoder.start()
+        yield
+        asker.close()
+        decoder.close()
+        thumbnails.close()
+
+    app = FastAPI(
+        title="graphvtr", version=__version__, docs_url=None, redoc_url=None, lifespan=life,
+        description="Search a collection of clips by sentences, roles and clips.",
+    )  # fmt: skip
+
+    def check(query: str, top: int) -> str:
+        if not query.strip():
+            raise DataError("q", "is empty", "type a sentence")
+        if len(query) > limits.query:
+            raise DataError("q", f"has {len(query)} letters, the limit is {limits.query}", "ask for less")
+        if not 1 <= top <= limits.top:
+            raise DataError("top", f"is {top}", f"give 1 to {limits.top}")
+        return query
+
+    async def ask(method: str, *args: Any, **options: Any) -> Any:
+        return await asyncio.wrap_future(asker.ask(method, *args, **options))
+
+    def conditions(where: list[str], entity: list[str], action: list[str], relationship: list[str], at_least: float,
+                   ) -> dict[str, Any]:  # fmt: skip
+        if max(map(len, (where, entity, action, relationship))) > 20:
+            raise DataError("conditions", "are over 20", "give fewer")
+        wanted = (("entity", entity), ("action", action), ("relationship", relationship))
+        filters = [ConceptFilter(level, concept, at_least) for level, names in wanted for concept in names]
+        return {"filters": filters, "where": [Where.parse(text) for text in where]}
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return Response((STATIC / "page.html").read_bytes(), media_type="text/html; charset=utf-8")
+
+    @app.get("/static/{name}", include_in_schema=False)
+    def static(name: str) -> Response:
+        if name not in KINDS:
+            raise fastapi.HTTPException(404, "no such file")
+        return Response((STATIC / name).read_bytes(), media_type=f"{KINDS[name]}; charset=utf-8",
+                        headers={"cache-control": "no-cache"})  # fmt: skip
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return Response(docs_page(app.openapi()), media_type="text/html; charset=utf-8")
+
+    @app.get("/healthz", tags=["server"], summary="Whether the index can be searched")
+    async def health() -> Response:
+        try:
+            clips = await concurrency.run_in_threadpool(lambda: (index.refresh(), len(index))[1])
+        except DataError as error:
+            return _problem(503, error)
+        return responses.JSONResponse({"status": "ok", "clips": clips, "waiting": asker.waiting})
+
+    @app.get("/metrics", tags=["server"], summary="Figures for Prometheus")
+    def metrics() -> Response:
+        body, kind = figures.text()
+        return Response(body, media_type=kind)
+
+    @app.get("/api/info", tags=["search"], summary="What the index is")
+    def info() -> dict[str, Any]:
+        return describe(index)
+
+    @app.get("/api/search", tags=["search"], summary="Clips for a sentence, best first")
+    async def search(
+        q: Text, top: int = 12, where: Conditions = [], entity: Concepts = [], action: Concepts = [],  # noqa: B006
+        relationship: Concepts = [], at_least: float = 0.5, exhaustive: bool = False,  # noqa: B006
+    ) -> dict[str, Any]:  # fmt: skip
+        options = conditions(where, entity, action, relationship, at_least)
+        results = await ask("search", check(q, top), top, exhaustive=exhaustive, **options)
+        return await concurrency.run_in_threadpool(results_json, index, results)
+
+    @app.get("/api/graph", tags=["search"], summary="The role graph of a sentence, as a picture")
+    async def graph(q: Text) -> dict[str, Any]:
+        return await concurrency.run_in_threadpool(graph_json, index.encoder, check(q, 1))
+
+    @app.get("/api/why", tags=["search"], summary="Why a clip was found")
+    async def why(q: Text, clip: Name) -> dict[str, Any]:
+        results = await ask("search", check(q, 1), 1, where=[Where("name", "=", index.item(clip).name)])
+        return await concurrency.run_in_threadpool(why_json, index, results, clip)
+
+    @app.get("/api/like", tags=["search"], summary="What a clip of the index finds")
+    async def like(clip: Name, find: Literal["captions", "clips"] = "clips", top: int = 12) -> dict[str, Any]:
+        check("clip", top)
+        index.item(clip)  # names of the index only, never files of this machine
+        (results,) = await ask("search_videos", [clip], top, find=find)
+        return await concurrency.run_in_threadpool(results_json, index, results)
+
+    @app.post("/api/upload", tags=["search"], summary="What a clip that is sent finds; the body is the file")
+    async def upload(
+        request: Request, name: Annotated[str, Query(max_length=300)] = "clip",
+        find: Literal["captions", "clips"] = "captions", top: int = 12,
+    ) -> dict[str, Any]:  # fmt: skip
+        check("clip", top)
+        with tempfile.TemporaryDirectory(prefix="graphvtr-upload-") as folder:
+            file = Path(folder) / "clip"  # no name of a stranger becomes a name of a file
+            await _receive(request, file, limits.upload)
+            features = index.manifest.provenance.get("features", {})
+            regions = index.model.config.get("region_dim") is not None
+            video = await concurrency.run_in_threadpool(decoder.read, file, features, regions, name)
+        (results,) = await ask("search_videos", [video], top, find=find)
+        figures.uploads.inc()
+        return await concurrency.run_in_threadpool(results_json, index, results)
+
+    @app.api_route("/media", methods=["GET", "HEAD"], tags=["media"], summary="The video file of a clip")
+    def media(clip: Name) -> Response:
+        file = _file(index, clip)
+        kind = MEDIA.get(file.suffix.lower(), "application/octet-stream")
+        return responses.FileResponse(file, media_type=kind, headers={"cache-control": "no-cache"})
+
+    @app.get("/thumbnail", tags=["media"], summary="A picture of a moment of a clip")
+    def picture(request: Request, clip: Name, t: float = 0.0, side: int = 320) -> Response:
+        if not 0 <= t < 1e6 or not 16 <= side <= 1280:
+            raise DataError("t or side", "is out of range", "give seconds, and 16 to 1280 pixels")
+        file = _file(index, clip)
+        tag = f'"{thumbnails.tag(file, t, side)}"'
+        headers = {"etag": tag, "cache-control": "private, max-age=3600"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return Response(thumbnails.get(file, t, side), media_type="image/jpeg", headers=headers)
+
+    @app.exception_handler(DataError)
+    def data_error(request: Request, error: DataError) -> Response:
+        gone = isinstance(error, BusyError) or error.item == str(index.path)
+        return _problem(503 if gone else 404 if "is not in" in error.problem else 413 if _large(error) else 400, error)
+
+    @app.exception_handler(fastapi.exceptions.RequestValidationError)
+    def validation_error(request: Request, error: Any) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or "request"
+        return _problem(400, DataError(field, first["msg"], "see /docs"))
+
+    @app.exception_handler(fastapi.HTTPException)
+    @app.exception_handler(404)
+    def http_error(request: Request, error: Any) -> Response:
+        return _problem(error.status_code, DataError("request", str(error.detail).lower(), "see /docs"))
+
+    @app.exception_handler(MissingExtraError)
+    def missing_error(request: Request, error: MissingExtraError) -> Response:
+        return _problem(501, DataError("server", str(error)))
+
+    app.middleware("http")(figures.watch)
+    app.add_middleware(Guard, limits=limits, hosts=hosts, refuse=_refusal)
+    app.state.index, app.state.asker, app.state.limits = index, asker, limits
+    return app
+
+
+def describe(index: Any) -> dict[str, Any]:
+    """What the page shows of an index, and can filter by."""
+    model = index.model
+    concepts: dict[str, list[str]] = {}
+    if hasattr(model, "concepts"):
+        concepts = {level: list(model.concepts.concepts[level][:200]) for level in model.concept_levels}
+    tags: dict[str, int] = {}
+    captions = False
+    examples: list[str] = []
+    for part in getattr(index, "parts", [index]):
+        captions = captions or any(segment.text is not None for segment in part.segments)
+        for segment in part.segments:
+            for place in range(min(len(segment), 5000)):
+                item = segment.item(place)
+                if len(examples) < 3:
+                    examples += item.captions[:1]
+                for tag in item.tags:
+                    tags[tag] = tags.get(tag, 0) + 1
+    common = sorted(tags, key=lambda tag: (-tags[tag], tag))[:30]
+    manifest = index.manifest
+    return {"clips": len(index), "model": manifest.model, "levels": list(model.levels), "concepts": concepts,
+            "tags": common, "captions": captions, "examples": examples, "media": bool(manifest.media),
+            "updated": manifest.updated,
+            "graphvtr": __version__}  # fmt: skip
+
+
+def docs_page(schema: dict[str, Any]) -> str:
+    """The API's description as a plain page: nothing is loaded from elsewhere."""
+    rows = []
+    for path, methods in schema["paths"].items():
+        for method, told in methods.items():
+            names = "".join(
+                f"<li><code>{html.escape(one['name'])}</code> {html.escape(one.get('description') or '')}</li>"
+                for one in told.get("parameters", [])
+            )
+            summary = html.escape(told.get("summary", ""))
+            rows.append(
+                f"<section><h2><code>{method.upper()} {html.escape(path)}</code></h2>"
+                f"<p>{summary}</p><ul>{names}</ul></section>"
+            )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<title>graphvtr: API</title><link rel="stylesheet" href="/static/page.css"></head><body><main class="docs">'
+        '<h1>API</h1><p>As <a href="/openapi.json">OpenAPI</a>. Errors are JSON: <code>item</code>, '
+        f"<code>problem</code>, <code>fix</code>.</p>{''.join(rows)}</main></body></html>"
+    )
+
+
+async def _receive(request: Request, file: Path, limit: int) -> None:
+    """The body of a request into a file.
+
+    Raises:
+        DataError: it is empty or too large.
+    """
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > limit:
+        raise DataError("upload", f"is larger than {limit:,} bytes", "send a shorter clip")
+    size = 0
+    with file.open("wb") as out:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise DataError("upload", f"is larger than {limit:,} bytes", "send a shorter clip")
+            await concurrency.run_in_threadpool(out.write, part)
+    if not size:
+        raise DataError("upload", "is empty", "send a video file as the body")
+
+
+def _file(index: Any, clip: str) -> Path:
+    file = index.file_of(clip)
+    if file is None:
+        raise DataError(f"clip '{clip[:80]}'", "is not in the media folder", "build the index with --clips DIR")
+    return file  # type: ignore[no-any-return]
+
+
+def _large(error: DataError) -> bool:
+    return error.item == "upload" and "larger" in error.problem
+
+
+def _problem(status: int, error: DataError) -> Response:
+    body = {"item": error.item, "problem": error.problem, "fix": error.fix}
+    return responses.JSONResponse(body, status_code=status)
+
+
+def _refusal(status: int, problem: str) -> bytes:
+    return json.dumps({"item": "request", "problem": problem, "fix": ""}).encode()

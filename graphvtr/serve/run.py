@@ -1,0 +1,51 @@
+"""Serving an index on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from graphvtr._optional import optional_import
+from graphvtr.errors import DataError
+from graphvtr.search.opening import open_index
+from graphvtr.serve.limits import LOOPBACK, Limits
+
+CONNECTIONS = 1000
+LINE = 64 * 2**10  # bytes of a request's first line and headers
+
+
+def serve(
+    path: str | Path, *, host: str = "127.0.0.1", port: int = 8000, limits: Limits | None = None, parser: Any = None
+) -> None:
+    """Serve an index until interrupted.
+
+    Args:
+        path: of the index.
+        host: address to listen at; the default is reached from this machine only.
+        port: to listen at.
+        limits: see :class:`Limits`.
+        parser: of sentences, in place of the index's own.
+
+    Raises:
+        DataError: there is no index, or the port is taken.
+        MissingExtraError: FastAPI or uvicorn is not installed.
+    """
+    from graphvtr.serve.app import create_app
+
+    uvicorn = optional_import("uvicorn", "serve", "the page of an index")
+    index = open_index(path, parser=parser)
+    index.search("warm up", top=1)  # so that the first one who asks does not wait for the model
+    hosts = LOOPBACK if host in LOOPBACK else ()
+    config = uvicorn.Config(
+        create_app(index, limits, hosts), host=host, port=port, log_level="warning", access_log=False,
+        timeout_keep_alive=10, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=LINE, server_header=False,
+        timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    print(f"{path}: {len(index)} clips at http://{host}:{port}/  (Ctrl-C ends)", flush=True)
+    try:
+        server.run()
+    except SystemExit as error:  # what uvicorn makes of a port that is taken
+        raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port") from error
+    if not server.started:
+        raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port")

@@ -1,0 +1,87 @@
+"""Building an index: what does not go together is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.nn import HGR
+from graphvtr.search import Index, build_index, verify
+from graphvtr.video import FeatureStore
+from tests.search.conftest import QUERY, WIDTH, Files
+
+
+def test_another_model_needs_overwrite(files: Files) -> None:
+    files.build()
+    other = HGR(len(files.vocabulary), WIDTH, hidden=8, word_dim=4)
+    other.vocabulary = files.vocabulary
+    with pytest.raises(DataError, match="another model"):
+        build_index(other, files.store, files.path)
+    assert len(build_index(other, files.store, files.path, overwrite=True).added) == 7
+    assert verify(files.path) == {}
+
+
+def test_what_is_wrong_is_named(files: Files, tmp_path: Path) -> None:
+    wide = FeatureStore.create(tmp_path / "wide", {"frame_x": WIDTH + 1})
+    wide.add("clip", {"frame_x": torch.zeros(1, WIDTH + 1), "frame_time": torch.zeros(1)})
+    empty = FeatureStore.create(tmp_path / "empty", {"frame_x": WIDTH})
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("years of work")
+    cases = [
+        (lambda: build_index(files.checkpoint, wide, tmp_path / "a"), f"is {WIDTH + 1} wide"),
+        (lambda: build_index(files.checkpoint, empty, tmp_path / "a"), "has no clips"),
+        (lambda: build_index(files.checkpoint, tmp_path / "absent", tmp_path / "a"), "is not a feature store"),
+        (lambda: build_index(tmp_path / "none.ckpt", files.store, tmp_path / "a"), "no such file"),
+        (lambda: build_index(files.checkpoint, files.store, tmp_path / "full"), "holds something else"),
+        (lambda: build_index(files.checkpoint, files.store, tmp_path / "a", kind="tree"), "kind 'tree': is unknown"),
+        (lambda: build_index(files.checkpoint, files.store, tmp_path / "a", media=tmp_path / "b"), "is not a folder"),
+        (lambda: build_index(files.checkpoint, files.store, tmp_path / "a", shards=-1), "shards: is -1"),
+    ]
+    for build, problem in cases:
+        with pytest.raises(DataError, match=problem):
+            build()
+    assert (tmp_path / "full" / "thesis.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("what", ["manifest", "array", "missing", "model", "keys"])
+def test_damage_is_found(files: Files, what: str) -> None:
+    index = files.build()
+    segment = index.segments[0].folder
+    if what == "manifest":
+        (files.path / "manifest.json").write_text('{"format": "graphvtr.Index/1", "segments": [{"name": "../.."}]}')
+        with pytest.raises(DataError, match=r"manifest\.json"):
+            Index.open(files.path)
+        return
+    target = {
+        "array": segment / "video" / "event.npy",
+        "missing": segment / "time.npy",
+        "model": files.path / "model" / "model.safetensors",
+        "keys": segment / "video" / "keys.faiss",
+    }[what]
+    if what == "missing":
+        target.unlink()
+    else:
+        content = bytearray(target.read_bytes())
+        content[-1] ^= 255
+        target.write_bytes(content if what != "keys" else content[: len(content) // 2])
+    wrong = verify(files.path)
+    name = target.name if what != "model" else "model"
+    assert any(name in found for found in wrong)
+    if what in ("missing", "keys"):
+        with pytest.raises(DataError):
+            Index.open(files.path)
+
+
+def test_an_index_says_what_it_is(files: Files) -> None:
+    from graphvtr.search.opening import describe_index, open_index
+
+    index = files.build()
+    index.delete(["clip 1"])
+    told = describe_index(files.path)
+    assert (told["clips"], told["captions"], told["deleted"], told["model"]) == (6, 6, 1, "hgr")
+    assert told["bytes"] > 1000
+    assert repr(open_index(files.path)) == f"Index('{files.path}', 6 clips, hgr)"
+    assert len(open_index(files.path).search(QUERY)) == 6

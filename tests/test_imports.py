@@ -1,0 +1,37 @@
+"""What a command imports before it has to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "faiss", "ray", "fastapi")
+WAITING = ("transformers", "torch_geometric.datasets", "torch_geometric.llm", "spacy.cli")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_command_line_is_read_without_heavy_imports() -> None:
+    code = f"""
+import sys
+from graphvtr.cli.main import build_parser
+build_parser()
+print([name for name in {HEAVY} if name in sys.modules])
+"""
+    assert run(code) == "[]"
+
+
+def test_a_search_leaves_out_what_it_does_not_need() -> None:
+    code = f"""
+import sys
+from graphvtr.imports import lazily
+lazily()
+import graphvtr.search
+run = [name for name in {WAITING} if name in sys.modules and type(sys.modules[name]).__name__ == "module"]
+import torch_geometric.datasets
+print(run, torch_geometric.datasets.Planetoid.__name__)  # and it is there once it is asked for
+"""
+    assert run(code) == "[] Planetoid"
