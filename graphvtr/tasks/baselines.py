@@ -1,4 +1,4 @@
-"""Two baselines that need no training: chance, and a linear map from captions' vectors to mean frame features."""
+"""Baselines that need no training: chance, ridge regression and canonical correlation of captions and frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.metrics import both_directions
-from graphvtr.nn.closed_form import STRENGTHS, RidgeSolver
+from graphvtr.nn.closed_form import STRENGTHS, ClosedFormStart, RidgeSolver
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.ops import segment_reduce
 from graphvtr.text.word_vectors import WordVectors
@@ -94,6 +94,30 @@ def ridge_scores(
         (x, y, owner), (more_x, more_y, more_owner) = features["train"], features["val"]
         tried = RidgeSolver(torch.cat([x, more_x]), torch.cat([y, more_y]), torch.cat([owner, more_owner + len(y)]))
     return RidgeResult(tried.scores(best, *features["test"][:2]), best, rsums)
+
+
+def canonical_scores(
+    train: RetrievalDataset, val: RetrievalDataset, test: RetrievalDataset, *, text: PretrainedWords,
+    components: int = 128,
+) -> Tensor:  # fmt: skip
+    """Scores [Nv, Nt] of the test split by regularised canonical correlation of sentence vectors and mean frames.
+
+    Its strengths (:class:`graphvtr.nn.closed_form.CanonicalSolver`) are those with the best rsum on validation.
+
+    Args:
+        train: training split.
+        val: validation split.
+        test: the split to score.
+        text: a frozen language model, whose sentence vectors are taken.
+        components: pairs of directions.
+    """
+    (x, y), (val_x, val_y), (test_x, test_y) = (
+        (_sentences(split, text), _frame_means(split.video_graphs)) for split in (train, val, test)
+    )
+    start = ClosedFormStart(x.size(1), y.size(1), components).double()
+    owner = val.video_of_caption
+    start.solve(x, y, train.video_of_caption, (val_x, val_y), lambda scores: both_directions(scores, owner)["rsum"])
+    return start.video(test_y) @ start.text(test_x).T
 
 
 @dataclass(frozen=True)

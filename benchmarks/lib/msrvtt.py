@@ -1,0 +1,138 @@
+"""The MSR-VTT subset: where its files and stores lie, its splits, its rows.
+
+A subset: 3,151 / 244 / 1,032 of 6,513 / 497 / 2,990 videos, 2 to 6 still frames each. No figure compares with
+published MSR-VTT, and every table says so. No choice is ever made on test videos.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.lib.paths import CACHE, DATA
+from benchmarks.lib.trials import Trial, Trials
+from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
+from graphvtr.tasks import make_vocabulary
+from graphvtr.text.word_vectors import load_word_vectors
+from graphvtr.video import build_detector, build_featurizer, extract
+
+NOTE = "subset of MSR-VTT (3,151 / 244 / 1,032 videos, 2 to 6 frames each): no figure compares with published MSR-VTT"
+DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
+REGIONS = 12
+TRAIN = {
+    "epochs": 60, "batch_size": 128, "lr": 1e-3, "clip_grad": 2.0, "captions_per_video": "one", "patience": 8,
+    "schedule": "plateau",
+}  # fmt: skip
+
+
+def root() -> Path:
+    """The annotation, unzipped once."""
+    folder = CACHE / "msrvtt_root"
+    if not (folder / "test_videodatainfo.json").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("test_videodatainfo.json.zip", "train_val_annotation.zip"):
+            with zipfile.ZipFile(DATA / "msrvtt" / name) as file:
+                file.extractall(folder)
+    return folder
+
+
+def store(detector: str | None = None) -> Path:
+    """The feature store, extracted where it is not whole (10 CPU minutes; with a detector 30).
+
+    Args:
+        detector: of regions, see :data:`DETECTORS`; None for frames alone.
+    """
+    path = CACHE / f"msrvtt_{detector or 'efficientnet_lite0'}"
+    boxes = None if detector is None else build_detector(DATA / "detectors" / DETECTORS[detector], num_regions=REGIONS)
+    extract(DATA / "msrvtt" / "video", path, build_featurizer("efficientnet_lite0"), detector=boxes, num_frames=20)
+    return path
+
+
+def splits(
+    path: Path, *, videos: int | None = None, captions: int | None = None, test: bool = True
+) -> dict[str, RetrievalDataset]:
+    """The splits of the subset.
+
+    Args:
+        path: feature store.
+        videos: the first n training videos in an order drawn once; None takes all.
+        captions: training captions a video; None takes all twenty.
+        test: whether the test split is needed.
+    """
+    own = {} if captions is None else {"max_captions": captions}
+    made = {"train": build_dataset("msrvtt", "train", DataSource(root=root(), store=path, options=own))}
+    names = ["val", "test"] if test else ["val"]
+    made |= {name: build_dataset("msrvtt", name, DataSource(root=root(), store=path)) for name in names}
+    if videos is not None:
+        count = len(made["train"].videos)
+        chosen = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:videos]
+        keep = torch.isin(made["train"].video_of_caption, chosen).nonzero().squeeze(1)
+        made["train"] = made["train"][keep.tolist()]
+    return made
+
+
+def trials(study: str, found: dict[str, RetrievalDataset], path: Path, words: str, **data: Any) -> Trials:
+    """The runs of a study on some splits.
+
+    Args:
+        study: folder of the runs.
+        found: of :func:`splits`.
+        path: the store they are from.
+        words: ``"glove"`` starts learned words from GloVe, ``"minilm"`` has none.
+        **data: what else decides the splits.
+    """
+    vectors = load_word_vectors("glove-package") if words == "glove" else None
+    about = {"dataset": "msrvtt subset", "store": path.name, **data}
+    score = [name for name in ("val", "test") if name in found]
+    return Trials(study, found, make_vocabulary(found["train"], 3), data=about, score=score, vectors=vectors)
+
+
+HIDDEN = 512
+DROP = {"word_dropout": 0.2, "video_dropout": 0.2}
+DUAL = {"hidden": HIDDEN, "video_rnn": 256, "text_rnn": 256, "filters": 128, "mining": "all"}
+CONCEPTS = {"hidden": HIDDEN, "mining": "all", "concept_sizes": [512, 256, 256], **DROP}
+
+
+def rows(words: str, regions: bool = False) -> dict[str, Trial]:
+    """The models of the table, cheapest and most informative first.
+
+    Args:
+        words: ``"glove"`` or ``"minilm"``: what all of them read with.
+        regions: those that need regions, instead of those that do not.
+    """
+    read = {"word_dim": 50} if words == "glove" else {"text": "minilm"}
+    frames = (
+        Trial("HGR", "hgr", {"hidden": HIDDEN, "node_reduce": "mean", "mining": "all", **DROP, **read}, TRAIN),
+        Trial("VSE", "vse", {"hidden": HIDDEN, "reduction": "mean", **read}, TRAIN),
+        Trial("VSE++", "vse++", {"hidden": HIDDEN, "reduction": "mean", **read}, TRAIN),
+        Trial("Dual Encoding", "dual_encoding", {**DUAL, **read}, TRAIN),
+        Trial("MCSAN", "mcsan", {**CONCEPTS, "frame_width": 256, "feedforward": 512, **read}, TRAIN),
+        Trial("HANet", "hanet", {**CONCEPTS, **read}, TRAIN),
+    )
+    vsrnet = {"hidden": 256, "num_layers": 2, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
+    of_regions = (
+        *(Trial(f"ViSERN, {name}", "visern", {**DUAL, **options, **read}, TRAIN) for name, options in VISERN.items()),
+        *(Trial(f"VSR-Net, {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()),
+    )
+    return {trial.name: trial for trial in (of_regions if regions else frames)}
+
+
+STEADY = {"batch_norm": True, "zero_init": True}
+VISERN: dict[str, dict[str, Any]] = {
+    "no_reasoning": {"normalization": "none"},
+    "row": {"normalization": "row", **STEADY},
+    "symmetric": {"normalization": "symmetric", **STEADY},
+    "random_walk": {"normalization": "random_walk", **STEADY},
+}
+VSRNET: dict[str, dict[str, Any]] = {
+    "VG": {"relations": "none"},
+    "VG+VR_m": {"relations": "mean"},
+    "VG+VR_s": {"relations": "spatial"},
+}
+GRAPHVTR = Trial(
+    "GraphVTR", "graphvtr", {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3},
+    {**TRAIN, "epochs": 24, "schedule": "cosine", "batch_size": 256},
+)  # fmt: skip

@@ -1,0 +1,187 @@
+"""Every model on real video: a subset of MSR-VTT, the same frames and the same words for all rows.
+
+    python benchmarks/msrvtt_real.py --rows HGR VSE --seeds 3        # trains what is missing, writes what is there
+    python benchmarks/msrvtt_real.py --regions                       # ViSERN and VSR-Net, on YOLOX-nano's regions
+    python benchmarks/msrvtt_real.py --curve 100 300 1000            # learning curves
+    python benchmarks/msrvtt_real.py --quick                         # minutes: shows that all works, writes to runs/
+
+Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
+(``minilm``), with which rows differ in their graphs alone. Trained until validation stops climbing, the epoch chosen
+on validation; ``--tune N`` tries N settings a row (the same number for all) on a third of the training videos first.
+Intervals resample seeds and videos. Finished runs are kept; what is written says for each row how many seeds it has.
+About 15 CPU minutes a row and seed, 40 with regions; 10 (30) more to extract the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from typing import Any
+
+import torch
+
+from benchmarks.lib import msrvtt
+from benchmarks.lib.harness import environment, write_result
+from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.tune import tune
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.tasks.baselines import canonical_scores, ridge_scores
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.text.word_vectors import WordVectors, load_word_vectors
+
+WORDS = ("minilm", "glove")
+BAG = 2000
+"""Words of the bag: more would make the regression's matrices too large."""
+
+
+def ridges(splits: dict[str, RetrievalDataset]) -> dict[str, torch.Tensor]:
+    """Scores of the closed forms on the test split."""
+    train, val, test = (splits[name] for name in ("train", "val", "test"))
+    counts: dict[str, int] = {}
+    for caption in train.words():
+        for word in caption:
+            counts[word.lower()] = counts.get(word.lower(), 0) + 1
+    bag = WordVectors(sorted(counts, key=lambda word: (-counts[word], word))[:BAG], torch.eye(min(BAG, len(counts))))
+    minilm = PretrainedWords("minilm")
+    return {
+        "canonical correlation, MiniLM": canonical_scores(train, val, test, text=minilm),
+        "ridge, MiniLM": ridge_scores(train, val, test, text=minilm).scores,
+        "ridge, GloVe": ridge_scores(train, val, test, vectors=load_word_vectors("glove-package")).scores,
+        "ridge, bag of words": ridge_scores(train, val, test, vectors=bag).scores,
+    }
+
+
+def small(trial: Trial) -> Trial:
+    """A row of a quick run."""
+    return Trial(trial.name, trial.model, {**trial.options, "hidden": 32}, {**trial.train, "epochs": 1})
+
+
+def chosen_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
+    """The rows asked for."""
+    rows = msrvtt.rows(words, arguments.regions)
+    if not arguments.regions and words == "minilm":
+        rows = {"GraphVTR": msrvtt.GRAPHVTR, **rows}
+    if arguments.quick:
+        rows = {name: small(trial) for name, trial in rows.items()}
+    return {name: trial for name, trial in rows.items() if not arguments.rows or name in arguments.rows}
+
+
+def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
+    """Replace rows by their best settings on a third of the training videos; all that was tried."""
+    if arguments.tune < 2:
+        return {}
+    train = trials.splits["train"]
+    third = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
+    keep = torch.isin(train.video_of_caption, third).nonzero().squeeze(1).tolist()
+    few = {"train": train[keep], "val": trials.splits["val"]}
+    part = Trials(f"{trials.folder.name}_tuning", few, trials.vocabulary, data={**trials.data, "third": True},
+                  score=["val"], vectors=trials.vectors)  # fmt: skip
+    found = {}
+    for name, trial in rows.items():
+        best = tune(part, trial, arguments.tune)
+        rows[name], found[f"{name}, {words}"] = best.trial, best.tried
+    return found
+
+
+def tables(closed: dict[str, torch.Tensor], all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]],
+           seeds: range) -> dict[str, Any]:  # fmt: skip
+    """Everything printed, and as plain values: of each row the seeds that are there."""
+    test = next(iter(all_trials.values())).splits["test"]
+    owner = test.video_of_caption
+    found = {"chance": chance_runs(owner, len(test.videos), 3)}
+    found |= {name: Runs.of([scores], owner) for name, scores in closed.items()}
+    about: dict[str, Any] = {}
+    for words, trials in all_trials.items():
+        for name, trial in rows[words].items():
+            there = trials.finished(trial, seeds)
+            if not there:
+                continue
+            label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+            found[label] = trials.runs(trial, there)
+            results = [trials.result(trial, seed) for seed in there]
+            model = load_checkpoint(results[0].checkpoint)[0]
+            about[label] = {
+                "seeds": there, "seconds": [result.seconds for result in results],
+                "val_rsum": [max(result.val_rsum) for result in results],
+                "curves": [result.val_rsum for result in results], "commits": [result.commit for result in results],
+                "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+                "options": dict(trial.options), "train": dict(trial.train),
+            }  # fmt: skip
+    print_table(f"{len(test.videos)} test videos, {len(owner)} captions; {msrvtt.NOTE}", found)
+    print("\nseeds, trained parameters, seconds a seed (on a shared machine), validation rsum:")
+    for label, row in about.items():
+        mean = sum(row["seconds"]) / len(row["seconds"])
+        val = ", ".join(f"{value:.0f}" for value in row["val_rsum"])
+        print(f"  {label:24} {len(row['seeds'])}   {row['parameters']:>11,}   {mean:6.0f}   {val}")
+    best = "ridge, MiniLM"
+    differences = {name: runs.difference(found[best]) for name, runs in found.items() if name in about}
+    print(f"\nrsum less {best}'s, and the smallest difference that would be seen four times in five:")
+    for name, one in differences.items():
+        low, high = one["interval"]
+        print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
+    return {"rows": {name: runs.summary() for name, runs in found.items()}, "about": about,
+            f"less {best}": differences}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--rows", nargs="*", help="names of rows; all by default, none of them trained with an empty list"
+    )
+    parser.add_argument("--words", nargs="*", default=WORDS, choices=WORDS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--tune", type=int, default=0, metavar="N", help="settings to try for each row")
+    parser.add_argument("--regions", action="store_true", help="the rows that need regions")
+    parser.add_argument("--detector", default="yolox_nano", choices=sorted(msrvtt.DETECTORS))
+    parser.add_argument("--tables-only", action="store_true", help="train nothing")
+    parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    if arguments.quick:
+        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
+    path = msrvtt.store(arguments.detector if arguments.regions else None)
+    size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
+    splits = msrvtt.splits(path, **size)
+    if arguments.quick:
+        splits["test"] = splits["test"][: 20 * 60]
+    seeds = range(1 if arguments.quick else arguments.seeds)
+    study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
+    all_trials = {words: msrvtt.trials(study, splits, path, words, **size) for words in arguments.words}
+    rows = {words: chosen_rows(arguments, words) for words in arguments.words}
+    closed = {} if arguments.regions else ridges(splits)
+    tried: dict[str, Any] = {}
+    for words, trials in all_trials.items():
+        tried |= tuned(trials, rows[words], arguments, words)
+    name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
+
+    def write() -> None:
+        quiet = contextlib.nullcontext() if arguments.quick else printed_to(name)
+        with quiet:
+            found = tables(closed, all_trials, rows, seeds)
+        if not arguments.quick:
+            write_result(name, found, note=note_of(arguments), tried=tried)
+
+    write()
+    for seed in () if arguments.tables_only else seeds:  # a seed of every row before the next
+        for words, trials in all_trials.items():
+            for trial in rows[words].values():
+                if not trials.finished(trial, [seed]):
+                    trials.result(trial, seed)
+                    write()
+    print(environment()["commit"], file=sys.stderr)
+
+
+def note_of(arguments: argparse.Namespace) -> str:
+    """What a reader of the file must know."""
+    return f"{msrvtt.NOTE}; {arguments.captions} training captions a video, one drawn an epoch"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""VITATECS: of a caption and one that differs in one concept, which fits the video? Real video, by aspect.
+
+    python benchmarks/vitatecs.py            # every model that benchmarks/msrvtt_real.py has trained, beside ridge
+    python benchmarks/vitatecs.py --quick    # a few pairs
+
+Pairs of MSR-VTT test videos that have frames here; measured only, never tuned on. Equal scores count as wrong.
+Intervals resample videos with all of their pairs, and seeds. 20 CPU minutes,
+most of them for reading captions once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import json
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.lib import msrvtt
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.paths import DATA
+from benchmarks.lib.runs import POWER, with_seeds
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.datasets.parsing import parse_captions
+from graphvtr.datasets.source import DataSource
+from graphvtr.metrics import percentiles
+from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.tasks.baselines import ridge_scores
+from graphvtr.tasks.binary import TIE, binary_margins
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.text import Vocabulary
+from graphvtr.text.pairs import BinaryPair
+from graphvtr.text.word_vectors import load_word_vectors
+
+SEEDS, SAMPLES = 3, 1000
+
+
+def read(videos: Sequence[str], limit: int | None = None) -> list[BinaryPair]:
+    """The pairs of MSR-VTT videos among ``videos``, at most ``limit`` an aspect."""
+    there = set(videos)
+    found = []
+    for path in sorted((DATA / "vitatecs" / "data").glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file if line.strip()]
+        mine = [
+            BinaryPair(line["video_name"].removesuffix(".mp4"), line["caption"], line["counterfactual"], line["aspect"])
+            for line in lines
+            if line["src_dataset"] == "MSRVTT" and line["video_name"].removesuffix(".mp4") in there
+        ]
+        found += mine[:limit]
+    return found
+
+
+class Pairs:
+    """Pairs, their captions as graphs, and accuracies of margins.
+
+    Args:
+        test: the clips.
+        pairs: of them.
+    """
+
+    def __init__(self, test: RetrievalDataset, pairs: list[BinaryPair]) -> None:
+        self.test, self.pairs = test, pairs
+        place = {name: row for row, name in enumerate(test.videos)}
+        self.owner = torch.tensor([place[pair.video] for pair in pairs])
+        texts = [pair.positive for pair in pairs] + [pair.negative for pair in pairs]
+        self.graphs = parse_captions(texts, DataSource())
+        self.as_split = RetrievalDataset(
+            "vitatecs", "test", test.videos, texts, self.owner.repeat(2), test.video_graphs, self.graphs
+        )
+        self.kinds = [pair.kind for pair in pairs]
+
+    def of_scores(self, scores: Tensor) -> Tensor:
+        """Margins [n] of scores [Nv, 2 n] of the pairs' captions as a split."""
+        right, wrong = scores.chunk(2, dim=1)
+        row, column = self.owner, torch.arange(len(self.owner))
+        return right[row, column] - wrong[row, column]
+
+    def of_checkpoint(self, checkpoint: Any) -> Tensor:
+        """Margins of a model."""
+        model, vocabulary, _ = load_checkpoint(checkpoint)
+        assert isinstance(vocabulary, Vocabulary)
+        count = len(self.pairs)
+        sides = [self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count)]
+        names = [pair.video for pair in self.pairs]
+        return binary_margins(model, self.test, names, *sides, vocabulary)
+
+    def accuracy(self, margins: list[Tensor]) -> dict[str, Any]:
+        """Accuracy by aspect of the margins of some seeds, with intervals over seeds and videos."""
+        clips, clip = np.unique(self.owner.numpy(), return_inverse=True)
+        drawn = np.random.default_rng(0).multinomial(len(clips), np.full(len(clips), 1 / len(clips)), SAMPLES)
+        found = {}
+        for kind in sorted(set(self.kinds)):
+            mine = np.array([one == kind for one in self.kinds])
+            count = np.bincount(clip[mine], minlength=len(clips))
+            hits = [np.bincount(clip[mine], (one.numpy() > TIE)[mine], len(clips)) for one in margins]
+            shares = np.stack([100 * (drawn @ hit) / np.maximum(drawn @ count, 1) for hit in hits])
+            resampled = with_seeds(shares)
+            found[kind] = {
+                "pairs": int(mine.sum()),
+                "value": float(np.mean([100 * hit.sum() / count.sum() for hit in hits])),
+                "interval": percentiles(resampled),
+                "smallest_visible": float(POWER * resampled.std()),
+            }
+        return found
+
+
+def closed_forms(splits: dict[str, RetrievalDataset], pairs: Pairs) -> dict[str, list[Tensor]]:
+    """Margins of the regressions: the order-blind bag of GloVe vectors, and MiniLM's sentence vectors."""
+    options = {
+        "ridge, GloVe means (order-blind)": {"vectors": load_word_vectors("glove-package")},
+        "ridge, MiniLM": {"text": PretrainedWords("minilm")},
+    }
+    return {
+        name: [pairs.of_scores(ridge_scores(splits["train"], splits["val"], pairs.as_split, **option).scores)]
+        for name, option in options.items()
+    }
+
+
+def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> None:
+    """The table."""
+    kinds = list(next(iter(rows.values())))
+    first = next(iter(rows.values()))
+    print(f"VITATECS, accuracy in % [95 %], 50 is chance; {note}\n")
+    print(f"{'pairs':36}" + "".join(f"{kind[:14]:>20}" for kind in kinds))
+    print(f"{'':36}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
+    for name, row in rows.items():
+        label = f"{name} ({seeds[name]})" if name in seeds else name
+        cells = [
+            f"{row[kind]['value']:.1f} [{row[kind]['interval'][0]:.0f}, {row[kind]['interval'][1]:.0f}]"
+            for kind in kinds
+        ]
+        print(f"{label:36}" + "".join(f"{cell:>20}" for cell in cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="a few pairs, the regressions only")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    if arguments.quick:
+        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
+    path = msrvtt.store()
+    size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
+    splits = msrvtt.splits(path, **size)
+    pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
+    margins = closed_forms(splits, pairs)
+    for words in () if arguments.quick else ("minilm", "glove"):
+        trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
+        rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words)
+        for name, trial in rows.items():
+            there = trials.finished(trial, range(SEEDS))
+            if there:
+                label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+                margins[label] = [pairs.of_checkpoint(trials.result(trial, seed).checkpoint) for seed in there]
+    found = {name: pairs.accuracy(some) for name, some in margins.items()}
+    seeds = {name: len(some) for name, some in margins.items()}
+    with contextlib.nullcontext() if arguments.quick else printed_to("vitatecs"):
+        show(found, seeds, "MSR-VTT test videos with frames here; in brackets after a name: seeds")
+    if not arguments.quick:
+        write_result(
+            "vitatecs", found, seeds=seeds, note=f"{msrvtt.NOTE}; {arguments.captions} training captions a video"
+        )
+
+
+if __name__ == "__main__":
+    main()
