@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphvtr.cli.kernels import add_backend
+
 if TYPE_CHECKING:
     from graphvtr.datasets import DataSource
 
@@ -51,6 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="scores computed at a time (default: 256 1024)",
     )  # fmt: skip
     computing.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
+    add_backend(computing)
     parser.set_defaults(run=run)
 
 

@@ -8,6 +8,7 @@ import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import graphvtr.cli
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = build_parser().parse_args(argv)
             for file in args.use:
                 run_file(Path(file))
-            code = int(args.run(args) or 0)
+            with _backend(getattr(args, "backend", None)):
+                code = int(args.run(args) or 0)
             sys.stdout.flush()
             return code
         except BrokenPipeError:  # who reads has seen enough, as in: graphvtr store info STORE | head
@@ -62,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             stop = stop if isinstance(stop, Interrupted) else Interrupted()
             complain(f"graphvtr: {stop}")
             return stop.exit_code
+
+
+def _backend(name: str | None) -> AbstractContextManager[None]:
+    """The kernels that ``--backend`` asks for."""
+    if name is None:
+        return nullcontext()
+    from graphvtr.ops import backend
+
+    return backend(name)
 
 
 def _fail(message: str) -> int:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from graphvtr.cli.kernels import add_backend
+
 LEVELS = ("entity", "action", "relationship")
 
 
@@ -39,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
         "--exhaustive", action="store_true", help="score all clips, and tell what the candidates missed"
     )
     parser.add_argument("--parser", metavar="NAME", help="parser of the sentence (default: the index's)")
+    add_backend(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a query")
     parser.set_defaults(run=run)
 

@@ -16,7 +16,6 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.ops.dispatch import SHIPPED, Rule, measured
 
 VARIABLE = "GRAPHVTR_BACKEND"
 #: Besides the backends themselves: the measured rules, or PyG's own path wherever there is one.
@@ -46,21 +46,14 @@ KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One line of the table: ``op`` runs on ``backend`` on this kind of device from ``least`` elements up."""
-
-    op: str
-    device: str
-    least: int
-    backend: str
+#: What holds until ``graphvtr kernels --measure`` has timed this machine.
+RULES: tuple[Rule, ...] = SHIPPED
 
 
-#: Measured by ``benchmarks/speed/ops.py``; the first line that fits and whose backend is usable wins, else ``torch``.
-RULES: tuple[Rule, ...] = (
-    Rule("role_attention", "cpu", 0, "native"),
-    Rule("gather_segment_reduce", "cpu", 0, "native"),
-)
+def rules_for(device: str) -> tuple[Rule, ...]:
+    """The table for a kind of device: this machine's where it was measured, else the shipped one."""
+    found = measured(device)
+    return RULES if found is None else found
 
 
 def _checked(name: str, source: str) -> str:
@@ -140,7 +133,7 @@ def resolve(op: str, requested: str, device: torch.device, dtype: torch.dtype, s
         return "torch"
     if requested != "auto":
         return requested if usable(requested, op, device, dtype) else "torch"
-    for rule in RULES:
+    for rule in rules_for(device.type):
         fits = rule.op == op and rule.device == device.type and size >= rule.least
         if fits and usable(rule.backend, op, device, dtype):
             return rule.backend
@@ -154,6 +147,9 @@ def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> 
     """
     name = resolve(op, requested, anchor.device, anchor.dtype, anchor.numel())
     implementation = _implementation(name, op, direction)
+    if anchor.device.type == "cuda":  # a kernel runs on the current device, which need not be that of the tensors
+        with torch.cuda.device(anchor.device), torch.autocast("cuda", enabled=False):
+            return implementation(*args)
     if not torch.is_autocast_enabled(anchor.device.type):
         return implementation(*args)
     with torch.autocast(anchor.device.type, enabled=False):

@@ -71,6 +71,7 @@ def test_a_backend_without_a_kernel_leaves_the_op_to_torch(monkeypatch) -> None:
 def test_rules_choose_by_device_and_size(monkeypatch) -> None:
     rules = (Rule("segment_reduce", "cpu", 1000, "torch_scatter"), Rule("segment_reduce", "cpu", 10, "triton"))
     monkeypatch.setattr(_backend, "RULES", rules)
+    monkeypatch.setattr(_backend, "measured", lambda kind: None)
     monkeypatch.setattr(_backend, "usable", lambda name, *_: True)
     assert resolve("segment_reduce", "auto", CPU, torch.float32, 5000) == "torch_scatter"
     assert resolve("segment_reduce", "auto", CPU, torch.float32, 50) == "triton"
@@ -82,7 +83,7 @@ def test_rules_choose_by_device_and_size(monkeypatch) -> None:
 
 def test_every_rule_names_a_kernel() -> None:
     for rule in _backend.RULES:
-        assert rule.op in _backend.KERNELS[rule.backend]
+        assert rule.backend == "torch" or rule.op in _backend.KERNELS[rule.backend]
 
 
 def test_backward_runs_on_the_backend_of_forward(monkeypatch) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from graphvtr.ops._segments import NORM_EPS, accumulate_dtype
+from graphvtr.ops._segments import NORM_EPS, accumulate_dtype, host_ptr
 from graphvtr.ops.eager._match_math import Options, Run, node_gradients, node_scores
 from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
 
@@ -147,7 +147,8 @@ class Block:
 
 def blocks(frames: Tensor, frame_ptr: Tensor, dtype: torch.dtype, fusion: str, budget_bytes: int) -> Iterator[Block]:
     """Blocks of videos in the order of their lengths, such that memory stays below the budget."""
-    begins, counts = frame_ptr[:-1].tolist(), frame_ptr.diff().tolist()
+    host = host_ptr(frame_ptr)
+    begins, counts = host[:-1].tolist(), host.diff().tolist()
     order = sorted((video for video, count in enumerate(counts) if count), key=counts.__getitem__)
     size = torch.finfo(dtype).bits // 8
     max_rows = budget_bytes // (2 * _COPIES_OF_ROW * size * max(1, frames.size(1)))

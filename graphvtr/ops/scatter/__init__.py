@@ -1,3 +1,3 @@
-"""The ops that torch-scatter has a kernel for. Extremes share their gradient between ties, which it does not do:
-those backward passes are the torch backend's.
+"""The ops that torch-scatter has a kernel for. Extremes run on the torch backend: torch-scatter's lose NaN and
+do not share their gradient between ties.
 """

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from graphvtr.ops._segments import longest
 from graphvtr.ops.eager import complete_graph_walk as eager
-from graphvtr.ops.triton._launch import block_of, product, tl, triton
+from graphvtr.ops.triton._launch import block_of, leave_to_torch, product, tl, triton
 
 #: The largest graph whose matrices a program holds; larger ones go to the torch backend.
 MAX_NODES = 64
 BLOCK_D = 32
-#: Sizes are numbers like any other: no variant of a kernel for those that 16 divides, or for 1.
-SIZES = ("key_width", "width", "eps", "steps")
+#: No variants of a kernel for these; widths keep theirs, rows that 16 divides are read in wider words.
+SIZES = ("eps", "steps")
 
 
 @triton.jit
@@ -258,4 +258,6 @@ def backward(
 def _padded_nodes(ptr: Tensor) -> int:
     """Rows of a tile that holds the largest graph; 0 for what the kernels do not do."""
     largest = longest(ptr)
+    if largest > MAX_NODES:
+        leave_to_torch("complete_graph_walk", f"a graph has more than {MAX_NODES} nodes")
     return block_of(largest, least=16) if 0 < largest <= MAX_NODES else 0

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphvtr.ops._segments import counts_of
 from graphvtr.ops.eager._sparse import owners, transpose
-from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
+from graphvtr.ops.triton._launch import accumulator, block_of, column_block, tl, triton, warps_for
 
 
 @triton.jit
@@ -34,9 +34,9 @@ def forward_kernel(
         if WEIGHTED:
             value *= tl.load(weight + edge * heads + head, mask=inside, other=0.0).to(ACC)
         if REDUCE == "max":
-            total = tl.maximum(total, value)
+            total = tl.maximum(total, value, propagate_nan=tl.PropagateNan.ALL)
         elif REDUCE == "min":
-            total = tl.minimum(total, value)
+            total = tl.minimum(total, value, propagate_nan=tl.PropagateNan.ALL)
         else:
             total += value
     if REDUCE == "mean":
@@ -122,7 +122,7 @@ def _reduce(x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, reduce
     out = x.new_empty(ptr.size(0) - 1, *x.shape[1:], dtype=dtype)
     if out.numel():
         heads, depth = x.size(1), x.size(2)
-        block = block_of(heads * depth)
+        block = column_block(heads * depth, out.size(0))
         grid = (out.size(0), triton.cdiv(heads * depth, block))
         forward_kernel[grid](
             x, index, ptr, x if weight is None else weight.contiguous(), out, heads * depth, depth, heads,
@@ -142,7 +142,7 @@ def backward(
     grad_x, grad_weight = torch.empty_like(x), x.new_zeros(0) if weight is None else torch.empty_like(factors)
     if index.size(0) == 0 or heads * depth == 0:
         return grad_x.zero_(), grad_weight.zero_()
-    extreme, block = reduce in ("max", "min"), block_of(heads * depth)
+    extreme, block = reduce in ("max", "min"), column_block(heads * depth, x.size(0))
     common = {"ACC": accumulator(x.dtype), "num_warps": warps_for(block)}
     sizes, columns = (heads * depth, depth, heads), triton.cdiv(heads * depth, block)
     share, best = grad.to(wide).contiguous(), x

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS
+from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS, host_ptr, longest
 from graphvtr.ops.eager import local_match as eager
 from graphvtr.ops.eager._sparse import owners
 from graphvtr.ops.triton import segment_reduce
-from graphvtr.ops.triton._launch import block_of, tl, triton
+from graphvtr.ops.triton._launch import block_of, half_product, leave_to_torch, tl, triton
 
 #: The longest video whose similarities fit a program's registers; longer ones go to the torch backend.
 MAX_FRAMES = 128
@@ -42,13 +42,14 @@ def inverse_root(square, TINY: tl.constexpr):
     return tl.where(square <= TINY, 0.0, 1.0 / tl.sqrt(tl.where(square <= TINY, 1.0, square)))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["nodes", "first", "count", "blocks", "temperature"])
 def score_kernel(
-    similarity, ptr, length, gram, out, nodes, first, count, temperature,
+    similarity, ptr, length, gram, out, nodes, first, count, blocks, temperature,
     EMBED: tl.constexpr, CLIPPED: tl.constexpr, EPS: tl.constexpr, TINY: tl.constexpr,
     FRAMES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    video, node = tl.program_id(0).to(tl.int64), tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
+    video = (tl.program_id(0) // blocks).to(tl.int64)
+    node = tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)
     begin, end = tl.load(ptr + video), tl.load(ptr + video + 1)
     frame = tl.arange(0, FRAMES)
     present = frame < end - begin
@@ -65,7 +66,7 @@ def score_kernel(
     tl.store(out + (first + node).to(tl.int64) + video * nodes, score, mask=node < count)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["captions", "first", "count", "rows", "temperature"])
 def gradient_kernel(
     similarity, ptr, length, gram, grad, owner, grad_length, grad_gram, captions, first, count, rows, temperature,
     EMBED: tl.constexpr, CLIPPED: tl.constexpr, EPS: tl.constexpr, TINY: tl.constexpr,
@@ -121,6 +122,7 @@ class _Block:
     videos: Tensor  # [B]
     ptr: Tensor  # [B + 1] where their frames begin among the rows
     rows: Tensor  # [R] their frames in the batch
+    given: Tensor  # [R, D] as they were given
     raw: Tensor  # [R, D] float32
     inverse: Tensor  # [R, 1] one over the frames' lengths
     unit: Tensor  # [R, D]
@@ -145,10 +147,11 @@ def forward(
         gram, length = _gram(block)
         for first in range(0, nodes.size(0), step):
             part = slice(first, min(first + step, nodes.size(0)))
-            similarity = (block.unit @ wide[part].t()).mul_(inverse[part])
+            similarity = half_product(block.given, nodes[part].t()).mul_(block.inverse).mul_(inverse[part])
             count = similarity.size(1)
-            score_kernel[(block.videos.size(0), triton.cdiv(count, BLOCK_N))](
-                similarity, block.ptr, length, gram, per_node, nodes.size(0), first, count, temperature,
+            blocks = triton.cdiv(count, BLOCK_N)
+            score_kernel[(block.videos.size(0) * blocks,)](
+                similarity, block.ptr, length, gram, per_node, nodes.size(0), first, count, blocks, temperature,
                 **_constants(fusion, norm, padded),
             )  # fmt: skip
         scores[block.videos] = segment_reduce.forward(per_node.t(), node_ptr, reduce).t()
@@ -176,7 +179,7 @@ def backward(
         of_gram = torch.zeros_like(gram)
         for first in range(0, nodes.size(0), step):
             part = slice(first, min(first + step, nodes.size(0)))
-            similarity = (block.unit @ wide[part].t()).mul_(inverse[part])
+            similarity = half_product(block.given, nodes[part].t()).mul_(block.inverse).mul_(inverse[part])
             length_parts = length.new_zeros(SPLITS, *length.shape)
             gram_parts = gram.new_zeros(SPLITS, *gram.shape)
             gradient_kernel[(block.videos.size(0), SPLITS)](
@@ -197,21 +200,25 @@ def backward(
 def _constants(fusion: str, norm: str, padded: int) -> dict[str, object]:
     return {
         "EMBED": fusion == "embed", "CLIPPED": norm == "clipped", "EPS": SIMILARITY_EPS, "TINY": NORM_EPS**2,
-        "FRAMES": padded, "BLOCK": BLOCK_N, "num_warps": 4,
+        "FRAMES": padded, "BLOCK": BLOCK_N,
+        "num_warps": 8 if padded > 64 or (padded > 16 and fusion == "embed") else 4,
     }  # fmt: skip
 
 
 def _padded_length(frame_ptr: Tensor) -> int:
     """Rows of a tile that holds the longest video; 0 where none does, or there is no video."""
-    longest = int(frame_ptr.diff().max()) if frame_ptr.size(0) > 1 else 0
-    return block_of(longest, least=16) if 0 < longest <= MAX_FRAMES else 0
+    frames = longest(frame_ptr)
+    if frames > MAX_FRAMES:
+        leave_to_torch("local_match", f"a video has more than {MAX_FRAMES} frames")
+    return block_of(frames, least=16) if 0 < frames <= MAX_FRAMES else 0
 
 
 def _blocks(
     frames: Tensor, frame_ptr: Tensor, padded: int, fusion: str, budget_bytes: int
 ) -> Iterator[tuple[_Block, int]]:
     """Blocks of videos, and how many nodes go with them, such that memory stays below the budget."""
-    counts, begins = frame_ptr.diff().tolist(), frame_ptr[:-1].tolist()
+    host = host_ptr(frame_ptr)
+    counts, begins = host.diff().tolist(), host[:-1].tolist()
     copies = 4 + (2 * padded if fusion == "embed" else 0)  # of a row; a padded video may have a single frame
     max_rows = max(1, budget_bytes // (8 * copies * max(1, frames.size(1))))
     chosen: list[int] = []
@@ -226,18 +233,19 @@ def _blocks(
 def _block(frames: Tensor, begins: list[int], counts: list[int], videos: list[int], padded: int, fusion: str) -> _Block:
     device = frames.device
     count = torch.tensor(counts, device=device)
-    ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+    ptr = torch.nn.functional.pad(count.cumsum(0), (1, 0))
     total = sum(counts)
     owner = torch.repeat_interleave(count, output_size=total)
     within = torch.arange(total, device=device) - ptr[owner]
     rows = torch.tensor(begins, device=device)[owner] + within
-    raw, place = frames.index_select(0, rows).float(), owner * padded + within
+    given, place = frames.index_select(0, rows), owner * padded + within
+    raw = given.float()
     inverse = eager.inverse_lengths(raw).unsqueeze(1)
     filled = None
     if fusion == "embed":
         filled = raw.new_zeros(len(counts), padded, raw.size(1))
         filled.view(-1, raw.size(1))[place] = raw
-    return _Block(torch.tensor(videos, device=device), ptr, rows, raw, inverse, raw * inverse, filled, place)
+    return _Block(torch.tensor(videos, device=device), ptr, rows, given, raw, inverse, raw * inverse, filled, place)
 
 
 def _gram(block: _Block) -> tuple[Tensor, Tensor]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphvtr.ops.eager import role_attention as eager
 from graphvtr.ops.eager._sparse import owners, transpose
-from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
+from graphvtr.ops.triton._launch import accumulator, block_of, leave_to_torch, tl, triton, warps_for
 
 #: The edges of a role are summed in at most so many parts, of about so many edges, before the parts are summed.
 MAX_SPLITS, SPLIT_EDGES = 64, 256
@@ -111,7 +112,7 @@ def sender_kernel(
     tl.store(grad_v + (node * heads + head) * width + at_v, of_v, mask=in_v)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["roles", "splits"])
 def role_kernel(
     grad, v, ptr, order, owner, col, weights, partial, heads, width, roles,
     splits, ACC: tl.constexpr, BLOCK_V: tl.constexpr,
@@ -150,7 +151,10 @@ def forward(
     scale: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The output [N, H, Dv] and the attention weights [E, H]."""
+    if not _fits(q, v):
+        return eager.forward(q, k, v, ptr, col, role, role_weight, scale)
     q, k, v, ptr, col = (x.contiguous() for x in (q, k, v, ptr, col))
+    q, scale = _scaled(q, scale)
     heads, width = q.size(1), v.size(2)
     out = v.new_empty(q.size(0), heads, width)
     weights = q.new_empty(col.size(0), heads, dtype=_wide(q))
@@ -167,7 +171,11 @@ def backward(
     role: Tensor | None, role_weight: Tensor | None, weights: Tensor, scale: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of q, k, v and role_weight (empty where there is none)."""
+    if not _fits(q, v):
+        return eager.backward(grad, grad_weights, q, k, v, ptr, col, role, role_weight, weights, scale)
     q, k, v, grad, ptr, col = (x.contiguous() for x in (q, k, v, grad, ptr.long(), col.long()))
+    whole_scale = scale
+    q, scale = _scaled(q, scale)
     heads, key_width, width = q.size(1), q.size(2), v.size(2)
     constants = _constants(q, v, role)
     kinds, modulation = _role_tensors(role, role_weight, col, v)
@@ -184,6 +192,8 @@ def backward(
             grad, q, ptr_t, row, order, kinds, modulation, weights, grad_score, grad_k, grad_v, heads, key_width, width,
             **constants,
         )  # fmt: skip
+    if scale != whole_scale:
+        grad_q.mul_(whole_scale)
     if role is None or role_weight is None:
         return grad_q, grad_k, grad_v, q.new_zeros(0)
     return grad_q, grad_k, grad_v, _role_gradient(grad, v, ptr, col, role, role_weight, weights)
@@ -204,6 +214,19 @@ def _role_gradient(
             splits, accumulator(v.dtype), block, num_warps=warps_for(block),
         )  # fmt: skip
     return partial.sum(0).to(role_weight.dtype)
+
+
+def _fits(q: Tensor, v: Tensor) -> bool:
+    """Whether a program holds a row of one head."""
+    if max(q.size(2), v.size(2)) <= MAX_WIDTH:
+        return True
+    leave_to_torch("role_attention", f"a head is wider than {MAX_WIDTH}")
+    return False
+
+
+def _scaled(q: Tensor, scale: float) -> tuple[Tensor, float]:
+    """Numbers reach a kernel in single precision: of doubles the queries are scaled before."""
+    return (q * scale, 1.0) if q.dtype == torch.float64 else (q, scale)
 
 
 def _wide(x: Tensor) -> torch.dtype:

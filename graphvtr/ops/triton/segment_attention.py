@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphvtr.ops._segments import longest
 from graphvtr.ops.eager import segment_attention as eager
-from graphvtr.ops.triton._launch import block_of, tl, triton
+from graphvtr.ops.triton._launch import block_of, leave_to_torch, product, tl, triton
 
 #: The largest segment and the widest head that a program holds; larger ones go to the torch backend.
 MAX_ROWS, MAX_WIDTH = 128, 128
+#: Bytes of the four tiles of backward that lie in shared memory together: an H100 has 232,448 a program.
+MAX_BYTES = 128 * 1024
 
 
 @triton.jit
@@ -17,7 +20,7 @@ def load_tile(x, begin, n, head, heads, width, ROWS: tl.constexpr, BLOCK: tl.con
     row, column = tl.arange(0, ROWS), tl.arange(0, BLOCK)
     inside = (row < n)[:, None] & (column < width)[None, :]
     place = ((begin + row)[:, None] * heads + head) * width + column[None, :]
-    return tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
+    return tl.load(x + place, mask=inside, other=0.0)
 
 
 @triton.jit
@@ -29,7 +32,7 @@ def store_tile(x, value, begin, n, head, heads, width, ROWS: tl.constexpr, BLOCK
 
 @triton.jit
 def weights_of(query, key, n, scale, ROWS: tl.constexpr):
-    score = tl.dot(query, tl.trans(key), input_precision="tf32x3") * scale
+    score = product(query, tl.trans(key)) * scale
     score = tl.where((tl.arange(0, ROWS) < n)[None, :], score, float("-inf"))
     weight = tl.exp(score - tl.max(score, axis=1)[:, None])
     return weight / tl.sum(weight, axis=1)[:, None]
@@ -48,7 +51,7 @@ def forward_kernel(
         key = load_tile(k, begin, n, head, heads, key_width, ROWS, BLOCK_K)
         value = load_tile(v, begin, n, head, heads, width, ROWS, BLOCK_V)
         weight = weights_of(query, key, n, scale, ROWS)
-        mixed = tl.dot(weight, value, input_precision="tf32x3")
+        mixed = product(weight, value)
         store_tile(out, mixed, begin, n, head, heads, width, ROWS, BLOCK_V)
 
 
@@ -66,19 +69,19 @@ def backward_kernel(
         value = load_tile(v, begin, n, head, heads, width, ROWS, BLOCK_V)
         flow = load_tile(grad, begin, n, head, heads, width, ROWS, BLOCK_V)
         weight = weights_of(query, key, n, scale, ROWS)
-        of_value = tl.dot(tl.trans(weight), flow, input_precision="tf32x3")
+        of_value = product(tl.trans(weight), flow)
         store_tile(grad_v, of_value, begin, n, head, heads, width, ROWS, BLOCK_V)
-        of_weight = tl.dot(flow, tl.trans(value), input_precision="tf32x3")
+        of_weight = product(flow, tl.trans(value))
         of_score = weight * (of_weight - tl.sum(of_weight * weight, axis=1)[:, None]) * scale
-        of_query = tl.dot(of_score, key, input_precision="tf32x3")
+        of_query = product(of_score, key)
         store_tile(grad_q, of_query, begin, n, head, heads, key_width, ROWS, BLOCK_K)
-        of_key = tl.dot(tl.trans(of_score), query, input_precision="tf32x3")
+        of_key = product(tl.trans(of_score), query)
         store_tile(grad_k, of_key, begin, n, head, heads, key_width, ROWS, BLOCK_K)
 
 
 def forward(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: float) -> Tensor:
     """The output [R, H, Dv]."""
-    tiles = _tiles(q, v, ptr)
+    tiles = _tiles(q, v, ptr, 3)
     if tiles is None:
         return eager.forward(q, k, v, ptr, scale)
     q, k, v, ptr = (x.contiguous() for x in (q, k, v, ptr))
@@ -91,7 +94,7 @@ def forward(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: float) -> Tenso
 
 def backward(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of q, k and v, the weights computed again."""
-    tiles = _tiles(q, v, ptr)
+    tiles = _tiles(q, v, ptr, 4)
     if tiles is None:
         return eager.backward(grad, q, k, v, ptr, scale)
     grad, q, k, v, ptr = (x.contiguous() for x in (grad, q, k, v, ptr))
@@ -102,9 +105,20 @@ def backward(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: 
     return grad_q, grad_k, grad_v
 
 
-def _tiles(q: Tensor, v: Tensor, ptr: Tensor) -> tuple[int, int, int] | None:
-    """Rows and columns of the tiles that hold the largest segment; None for what the kernels do not do."""
-    largest = int(ptr.diff().max()) if ptr.size(0) > 1 else 0
-    if not 0 < largest <= MAX_ROWS or not 0 < max(q.size(2), v.size(2)) <= MAX_WIDTH or q.size(1) == 0:
+def _tiles(q: Tensor, v: Tensor, ptr: Tensor, count: int) -> tuple[int, int, int] | None:
+    """Rows and columns of the tiles that hold the largest segment; None for what the kernels do not do.
+
+    Args:
+        q: [R, H, D].
+        v: [R, H, Dv].
+        ptr: [S + 1].
+        count: tiles that a program holds at a time.
+    """
+    largest, widest = longest(ptr), max(q.size(2), v.size(2))
+    if largest == 0 or widest == 0 or q.size(1) == 0:
         return None
-    return block_of(largest, least=16), block_of(q.size(2), least=16), block_of(v.size(2), least=16)
+    rows, key, value = block_of(largest, least=16), block_of(q.size(2), least=16), block_of(v.size(2), least=16)
+    if largest > MAX_ROWS or widest > MAX_WIDTH or count * rows * max(key, value) * q.element_size() > MAX_BYTES:
+        leave_to_torch("segment_attention", f"segments of {largest} rows of {widest} do not fit a program")
+        return None
+    return rows, key, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
+from graphvtr.ops.triton._launch import accumulator, column_block, tl, triton, warps_for
 
 
 @triton.jit
@@ -22,9 +22,9 @@ def forward_kernel(x, ptr, out, width, REDUCE: tl.constexpr, ACC: tl.constexpr, 
     for row in range(begin, end):
         value = tl.load(x + row * width + column, mask=inside, other=0.0).to(ACC)
         if REDUCE == "max":
-            total = tl.maximum(total, value)
+            total = tl.maximum(total, value, propagate_nan=tl.PropagateNan.ALL)
         elif REDUCE == "min":
-            total = tl.minimum(total, value)
+            total = tl.minimum(total, value, propagate_nan=tl.PropagateNan.ALL)
         else:
             total += value
     if REDUCE == "mean":
@@ -62,7 +62,7 @@ def forward(x: Tensor, ptr: Tensor, reduce: str) -> Tensor:
     x, ptr = x.contiguous(), ptr.contiguous()
     out = x.new_empty(ptr.size(0) - 1, x.size(1))
     if out.numel():
-        block = block_of(x.size(1))
+        block = column_block(x.size(1), out.size(0))
         grid = (out.size(0), triton.cdiv(x.size(1), block))
         forward_kernel[grid](x, ptr, out, x.size(1), reduce, accumulator(x.dtype), block, num_warps=warps_for(block))
     return out
@@ -73,7 +73,7 @@ def backward(grad: Tensor, x: Tensor, ptr: Tensor, out: Tensor, reduce: str) -> 
     grad, x, ptr = grad.contiguous(), x.contiguous(), ptr.contiguous()
     result = torch.empty_like(x)
     if result.numel():
-        block = block_of(x.size(1))
+        block = column_block(x.size(1), out.size(0))
         grid = (out.size(0), triton.cdiv(x.size(1), block))
         backward_kernel[grid](
             grad, x, ptr, out, result, x.size(1), reduce, accumulator(x.dtype), block, num_warps=warps_for(block)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphvtr.ops.triton._launch import accumulator, block_of, tl, triton, warps_for
+from graphvtr.ops.triton._launch import accumulator, column_block, tl, triton, warps_for
 
 
 @triton.jit
@@ -48,7 +48,7 @@ def forward(score: Tensor, ptr: Tensor) -> Tensor:
     score, ptr = score.contiguous(), ptr.contiguous()
     out = torch.empty_like(score)
     if out.numel():
-        block = block_of(score.size(1))
+        block = column_block(score.size(1), ptr.size(0) - 1)
         grid = (ptr.size(0) - 1, triton.cdiv(score.size(1), block))
         forward_kernel[grid](
             score, ptr, out, score.size(1), accumulator(score.dtype), block, num_warps=warps_for(block)
@@ -61,7 +61,7 @@ def backward(grad: Tensor, weight: Tensor, ptr: Tensor) -> Tensor:
     grad, weight, ptr = grad.contiguous(), weight.contiguous(), ptr.contiguous()
     result = torch.empty_like(weight)
     if result.numel():
-        block = block_of(weight.size(1))
+        block = column_block(weight.size(1), ptr.size(0) - 1)
         grid = (ptr.size(0) - 1, triton.cdiv(weight.size(1), block))
         backward_kernel[grid](
             grad, weight, ptr, result, weight.size(1), accumulator(weight.dtype), block, num_warps=warps_for(block)
