@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from graphvtr.errors import DataError
 
@@ -20,6 +21,18 @@ def check_float(name: str, value: Tensor) -> None:
     """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept."""
     if value.dtype not in FLOATS:
         raise DataError(name, f"has dtype {value.dtype}", "give float16, bfloat16, float32 or float64")
+    if forward_ad._current_level >= 0 and not torch.compiler.is_compiling():
+        check_no_tangent(name, value)
+
+
+def check_no_tangent(name: str, value: Tensor) -> None:
+    """Raise NotImplementedError where forward-mode differentiation would lose the tangent of ``value``: the gradients of
+    the ops are written for the other direction."""
+    if forward_ad.unpack_dual(value).tangent is not None:
+        raise NotImplementedError(
+            f"{name} carries a tangent, and graphvtr's ops have no forward-mode derivative "
+            "(use reverse mode: torch.autograd.grad, torch.func.vjp, torch.func.jacrev)"
+        )
 
 
 def check_index(name: str, value: Tensor) -> None:

@@ -24,9 +24,8 @@ def own_cache(tmp_path, monkeypatch):
 
 def test_what_was_measured_here_is_followed() -> None:
     assert resolve("role_attention", "auto", CPU, torch.float32, 10) in ("native", "torch")
-    dispatch.write_table(
-        "cpu", [Rule("role_attention", "cpu", 100, "native"), Rule("role_attention", "cpu", 0, "torch")]
-    )
+    lines = [Rule("role_attention", "cpu", 100, "native"), Rule("role_attention", "cpu", 0, "torch")]
+    dispatch.write_table("cpu", lines)
     assert resolve("role_attention", "auto", CPU, torch.float32, 10) == "torch"
     assert resolve("gather_segment_reduce", "auto", CPU, torch.float32, 10) == "torch"  # no line of its own
     assert dispatch.measured("cpu")[0].source == "this machine"

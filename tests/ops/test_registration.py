@@ -165,6 +165,17 @@ def test_more_than_2_to_the_31_elements_by_fake_tensors() -> None:
             assert grad.shape == wide.shape
 
 
+def test_forward_mode_raises(sample) -> None:
+    """Nothing is dropped in silence: a tangent that would be lost is an error."""
+    leaves = tuple(x.detach() for x in sample.leaves())
+    for place in range(len(leaves)):
+        tangents = tuple(torch.ones_like(x) if n == place else torch.zeros_like(x) for n, x in enumerate(leaves))
+        with pytest.raises(NotImplementedError, match="carries a tangent"):
+            torch.func.jvp(sample.call, leaves, tangents)
+    with torch.autograd.forward_ad.dual_level():
+        assert torch.equal(sample.call(*leaves), sample.call(*leaves))  # without a tangent nothing is refused
+
+
 def test_checks_of_values_run_inside_compiled_code() -> None:
     torch._dynamo.reset()
     compiled = torch.compile(ops.segment_reduce, fullgraph=True, dynamic=True, backend="aot_eager")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops import segment_reduce
+from graphvtr.ops import gather_segment_reduce, segment_reduce
 from graphvtr.ops.segment_reduce import REDUCTIONS, segment_reduce_reference
 
 PTR = torch.tensor([0, 2, 2, 5])
@@ -85,3 +85,11 @@ def test_reference_by_hand() -> None:
     assert reduce("mean").tolist() == [[2.0, -3.0], [0.0, 0.0], [7.0, 2.0]]
     assert reduce("max").tolist() == [[3.0, -1.0], [0.0, 0.0], [7.0, 2.0]]
     assert reduce("min").tolist() == [[1.0, -5.0], [0.0, 0.0], [7.0, 2.0]]
+
+
+@pytest.mark.parametrize("reduce", ["max", "min"])
+def test_nan_comes_through(target, reduce) -> None:
+    x = torch.tensor([[1.0, 2.0], [float("nan"), 3.0], [0.5, 4.0], [7.0, 8.0]])
+    moved, ptr, index = target.move(x, torch.tensor([0, 3, 4]), torch.arange(4))
+    for out in (segment_reduce(moved, ptr, reduce), gather_segment_reduce(moved, index, ptr, reduce)):
+        assert out.cpu().isnan().tolist() == [[True, False], [False, False]]

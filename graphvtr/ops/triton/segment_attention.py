@@ -11,8 +11,8 @@ from graphvtr.ops.triton._launch import block_of, leave_to_torch, product, tl, t
 
 #: The largest segment and the widest head that a program holds; larger ones go to the torch backend.
 MAX_ROWS, MAX_WIDTH = 128, 128
-#: Bytes of the four tiles of backward that lie in shared memory together: an H100 has 232,448 a program.
-MAX_BYTES = 128 * 1024
+#: Bytes of the tiles that a program holds at a time: with more, a thread spills kilobytes of registers.
+MAX_BYTES = 64 * 1024
 
 
 @triton.jit
