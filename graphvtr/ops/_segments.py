@@ -26,8 +26,8 @@ def check_float(name: str, value: Tensor) -> None:
 
 
 def check_no_tangent(name: str, value: Tensor) -> None:
-    """Raise NotImplementedError where forward-mode differentiation would lose the tangent of ``value``: the gradients of
-    the ops are written for the other direction."""
+    """Raise NotImplementedError where forward-mode differentiation would lose the tangent of ``value``: the gradients
+    of the ops are written for the other direction."""
     if forward_ad.unpack_dual(value).tangent is not None:
         raise NotImplementedError(
             f"{name} carries a tangent, and graphvtr's ops have no forward-mode derivative "
