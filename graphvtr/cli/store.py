@@ -1,4 +1,4 @@
-"""``graphvtr store info|verify STORE`` and ``graphvtr store convert``: feature stores."""
+"""``graphvtr store info|verify|list|remove|prune STORE`` and ``graphvtr store convert``: feature stores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ SHOWN = 20  # failures printed one by one
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
     parser = subparsers.add_parser(
-        "store", help="look into a feature store, convert one", description="Look into a feature store, convert one."
+        "store",
+        help="look into a feature store, change or convert one",
+        description="Look into a feature store, remove clips from one, convert one.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, text in (
@@ -30,6 +32,22 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         if name == "info":
             action.add_argument("--clip", metavar="NAME", help="show this clip's entry")
         action.set_defaults(run=run)
+    text = "Name, frames and video file of every clip, a line each."
+    action = actions.add_parser("list", help=text, description=text)
+    action.add_argument("store", type=Path, metavar="STORE")
+    action.add_argument("--json", action="store_true", help="print one JSON object a clip")
+    action.set_defaults(run=show_clips)
+    text = "Remove clips by name."
+    action = actions.add_parser("remove", help=text, description=text)
+    action.add_argument("store", type=Path, metavar="STORE")
+    action.add_argument("clips", nargs="+", metavar="CLIP", help="names, as 'graphvtr store list' prints them")
+    action.set_defaults(run=remove)
+    text = "Remove clips whose video files are gone from FOLDER."
+    action = actions.add_parser("prune", help=text, description=text)
+    action.add_argument("store", type=Path, metavar="STORE")
+    action.add_argument("folder", type=Path, metavar="FOLDER", help="folder that the clips were extracted from")
+    action.add_argument("--dry-run", action="store_true", help="only print what would be removed")
+    action.set_defaults(run=prune)
     _add_convert(actions)
 
 
@@ -76,6 +94,43 @@ def info(args: argparse.Namespace) -> int:
 
 def _rows(store: FeatureStore, key: str) -> int:
     return sum(store.entry(name).shapes[key][0] for name in store)
+
+
+def show_clips(args: argparse.Namespace) -> int:
+    """Print a line a clip."""
+    from graphvtr.terminal import printable
+    from graphvtr.video.store import FeatureStore
+
+    store = FeatureStore.open(args.store)
+    first = next(iter(store.widths))
+    for name in store:
+        entry = store.entry(name)
+        row = {"name": name, f"{first.removesuffix('_x')}s": entry.shapes[first][0], "file": entry.source.get("file")}
+        told = (name, str(entry.shapes[first][0]), str(row["file"] or "-"))
+        print(json.dumps(row, ensure_ascii=False) if args.json else "\t".join(printable(part) for part in told))
+    return 0
+
+
+def remove(args: argparse.Namespace) -> int:
+    """Remove clips and say how many are left."""
+    from graphvtr.video.store import FeatureStore
+
+    store = FeatureStore.open(args.store)
+    print(f"{store.path}: {len(store.remove(args.clips))} clips removed, {len(store)} left")
+    return 0
+
+
+def prune(args: argparse.Namespace) -> int:
+    """Remove the clips whose files are gone, and name them."""
+    from graphvtr.terminal import printable
+    from graphvtr.video.store import FeatureStore
+
+    store = FeatureStore.open(args.store)
+    gone = store.prune(args.folder, dry_run=args.dry_run)
+    for name in gone:
+        print(printable(name))
+    print(f"{store.path}: {len(gone)} clips {'would be ' if args.dry_run else ''}removed, {len(store)} left")
+    return 0
 
 
 def verify(args: argparse.Namespace) -> int:

@@ -83,13 +83,30 @@ def read_lists(paths: Iterable[Path]) -> frozenset[str] | None:
     return frozenset(name for path in paths for name in read_list(path))
 
 
-def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", fix: str = "check --root") -> list[Row]:
+def delimiter_of(path: Path, fix: str = "check --root") -> str:
+    """What stands between the columns of a table's header: a comma, a semicolon (Excel's in half of Europe) or a tab.
+
+    Raises:
+        DataError: the file is missing or no UTF-8.
+    """
+    with _open_text(path, fix) as file:
+        try:
+            header = file.readline()
+        except UnicodeDecodeError as error:
+            raise DataError(path, f"cannot be read: {error}", "save it as UTF-8") from error
+    return max(",;\t", key=header.count)
+
+
+def read_table(
+    path: Path, columns: Sequence[str], delimiter: str = ",", fix: str = "check --root", *, any_case: bool = False
+) -> list[Row]:
     """Rows of a csv or tsv file with a header line; quoted fields may hold delimiters, quotes and line ends.
 
     Args:
         path: the file: UTF-8, with or without byte order mark, any line ends.
         columns: columns that must be there; further ones are kept.
-        delimiter: ``","`` or a tab.
+        delimiter: ``","``, ``";"`` or a tab.
+        any_case: ``Video`` is the column ``video``.
         fix: what to do where the file is missing.
 
     Raises:
@@ -100,7 +117,7 @@ def read_table(path: Path, columns: Sequence[str], delimiter: str = ",", fix: st
     with _open_text(path, fix) as file:
         reader = csv.DictReader(file, delimiter=delimiter, strict=True, skipinitialspace=False)
         try:
-            header = [name.strip() for name in reader.fieldnames or []]
+            header = [name.strip().lower() if any_case else name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = header
             for column in columns:
                 if column not in header:
@@ -141,7 +158,7 @@ def read_pairs(path: Path, delimiter: str = "\t", fix: str = "check --root") -> 
 
 
 def _columns(columns: Sequence[str], delimiter: str) -> str:
-    name = {",": "a comma", "\t": "a tab"}.get(delimiter, delimiter)
+    name = {",": "a comma", ";": "a semicolon", "\t": "a tab"}.get(delimiter, delimiter)
     return f"columns: {', '.join(columns)}, with {name} between them"
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options, open_store
-from graphvtr.datasets.files import need_file, one_line, read_table
+from graphvtr.datasets.files import delimiter_of, need_file, one_line, read_table
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore
 from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 SPLITS = ("train", "val", "test", "all")
+SPELLINGS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+             "test": "test", "testing": "test"}  # fmt: skip
 FIX = "give a csv with the columns video and caption, and split (train, val or test) if you have one"
 
 
@@ -26,7 +28,8 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
     ``split`` (``train``, ``val`` or ``test``, the same for all captions of a video) if there is one. Without it
     videos are split by a hash of their name: 80, 10 and 10 %, roughly. ``video`` is the clip's name as
     ``graphvtr extract`` has it: its file name without the ending; the ending and the folders below ``source.root``
-    may stand there too (``sub/beach.mp4``).
+    may stand there too (``sub/beach.mp4``). Semicolons or tabs may stand between the columns, capitals in their names,
+    and ``validation`` or ``training`` in ``split``.
 
     .. code-block:: text
 
@@ -87,14 +90,14 @@ def read_captions_csv(path: Path) -> tuple[dict[str, list[str]], dict[str, str]]
     """
     captions: dict[str, list[str]] = {}
     part_of: dict[str, str] = {}
-    for row in read_table(path, ["video", "caption"], fix=FIX):
+    for row in read_table(path, ["video", "caption"], delimiter_of(path, FIX), FIX, any_case=True):
         where = f"{path}, line {row.line}"
         video = clip_name(row["video"])
         if not video:
             raise DataError(where, "names no video", FIX)
         captions.setdefault(video, []).append(one_line(row["caption"], where))
         given = row.get("split")
-        part = _drawn(video) if given is None else given
+        part = _drawn(video) if given is None else SPELLINGS.get(given.lower(), given)
         if part not in SPLITS[:3]:
             raise DataError(where, f"has the split '{part}'", f"known: {', '.join(SPLITS[:3])}")
         if part_of.setdefault(video, part) != part:

@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from graphvtr._optional import optional_import
 from graphvtr.datasets import DATASETS, DataSource, build_dataset
 from graphvtr.datasets.captioned import CAPTION_OPTIONS
@@ -23,6 +25,7 @@ from graphvtr.reading import check_yaml
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
 from graphvtr.tasks.run_state import check_new
+from graphvtr.tasks.splits import split_summary
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit, run_lock
 from graphvtr.terminal import printable
 from graphvtr.text import Vocabulary
@@ -165,6 +168,8 @@ def _train(configuration: Configuration, run: RunConfig, source: DataSource, opt
         check_new(run.out / "last.ckpt")
     train_set = build_dataset(run.data, run.train_split, source)
     val_set = build_dataset(run.data, run.val_split, source)
+    if run.progress:
+        tqdm.write(split_summary(train_set, val_set))
     vocabulary = make_vocabulary(train_set, run.min_count)
     pl.seed_everything(options.seed, workers=True, verbose=False)
     model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)

@@ -330,3 +330,18 @@ def test_a_video_on_two_lists_is_reported(root: Path, source: Source, name: str,
     lines = build_dataset(name, "test", source(["vid1"])).report.lines()
     assert "1 listed videos are on the list of another split too: vid1" in lines
     assert ("1 videos have captions but are on no list: vid2" in lines) == (name == "vatex")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_captions_as_spreadsheets_write_them(tmp_path: Path, delimiter: str) -> None:
+    """Semicolons where a comma is the decimal sign, tabs, capitals in the header, splits in full."""
+    first, second = ("a.mp4", '"a dog, wet; it runs"', "Validation"), ("b.MP4", "a cat", "training")
+    path = tmp_path / "captions.csv"
+    lines = [delimiter.join(row) for row in (("Video ", "CAPTION", "Split"), first, second)]
+    path.write_text("\n".join(lines), encoding="utf-8-sig")
+    captions, parts = read_captions_csv(path)
+    assert captions == {"a": ["a dog, wet; it runs"], "b": ["a cat"]}
+    assert parts == {"a": "val", "b": "train"}
+    path.write_text(delimiter.join(("video", "caption", "split")) + "\n" + delimiter.join(("a", "x", "holdout")) + "\n")
+    with pytest.raises(DataError, match="has the split 'holdout'"):
+        read_captions_csv(path)

@@ -186,7 +186,7 @@ def released_features(
             file[video.replace("/", "_")] = np.ones((2, 3), np.float16)
     from graphvtr.datasets import captioned
 
-    monkeypatch.setattr(hgr_tree, "parse_captions", captioned.parse_captions)  # what the fixture has put there
+    monkeypatch.setattr(hgr_tree, "parse_with", captioned.parse_with)  # what the fixture has put there
     return DataSource(root=root, missing=source.missing, parser="spacy")
 
 

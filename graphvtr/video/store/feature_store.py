@@ -19,6 +19,7 @@ from graphvtr.video.store.clip_files import ClipFiles
 from graphvtr.video.store.fields import check_widths
 from graphvtr.video.store.files import ClipEntry, locked, make_folder
 from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
+from graphvtr.video.store.removing import remove_clips, without_files
 from graphvtr.video.store.writing import SHARD_BYTES, pack_clips, write_batch, write_clip
 
 
@@ -287,6 +288,37 @@ class FeatureStore:
                 file.unlink()
             pack_clips(self.path, self._files.index, self._files.pieces, shard_bytes)
             self.refresh()
+
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """Remove clips, all of them or (if a name is unknown) none; returns their names.
+
+        Raises:
+            DataError: the store has no such clip.
+            StoreWriteError: the disk is full or the like; no other clip is lost.
+        """
+        names = list(dict.fromkeys(names))
+        with locked(self.path, exclusive=True):
+            self.refresh()
+            for name in names:
+                self.entry(name)
+            remove_clips(self.path, names)
+            self.refresh()
+        return names
+
+    def prune(self, folder: str | Path, *, dry_run: bool = False) -> list[str]:
+        """Remove clips whose video files are not in ``folder`` any more; returns their names.
+
+        Args:
+            folder: that the clips were extracted from.
+            dry_run: only return them.
+
+        Raises:
+            DataError: no such folder, or not one of the files is there.
+            StoreWriteError: the disk is full or the like; no other clip is lost.
+        """
+        self.refresh()
+        gone = without_files(map(self.entry, self.names), Path(folder), self.path)
+        return gone if dry_run or not gone else self.remove(gone)
 
     # -- inside -------------------------------------------------------------------------------------------------
 
