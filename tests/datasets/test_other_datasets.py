@@ -277,7 +277,7 @@ def test_folder_without_splits(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         (["a,dog,train", "a,cat,test"], "line 3: video 'a': is in 'test' here and in 'train' above"),
-        (["a,dog,dev"], "line 2: has the split 'dev'"),
+        (["a,dog,holdout"], "line 2: has the split 'holdout'"),
         (["a, ,train"], "line 2: has an empty caption"),
         ([" ,dog,train"], "line 2: names no video"),
     ],
