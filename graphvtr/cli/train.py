@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from graphvtr.cli.kernels import add_backend
@@ -13,12 +14,17 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model",
-        usage="graphvtr train MODEL --data NAME --out RUN [--config FILE] [--backend NAME] [option ...]",
+        usage="graphvtr train MODEL --data NAME --out RUN [--config FILE] [--backend NAME] [option ...]\n"
+        "       graphvtr train --replay FILE",
         description="Train a model on a dataset. RUN gets best.ckpt (best validation rsum), last.ckpt, config.yaml and "
-        "TensorBoard logs. 'graphvtr train MODEL --help' lists all options of a model, its own as --model.NAME. "
-        "--backend is one of those that graphvtr kernels lists.",
+        "TensorBoard logs; --find_lr true looks for a learning rate instead. 'graphvtr train MODEL --help' lists all "
+        "options of a model, its own as --model.NAME. --backend is one of those that graphvtr kernels lists.",
     )
-    parser.add_argument("model", metavar="MODEL", help="name of the model, for instance hgr")
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE", help="make the step again that a training kept because its loss was not "
+        "finite, and say where it goes wrong",
+    )  # fmt: skip
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="name of the model, for instance hgr")
     parser.add_argument("options", nargs=argparse.REMAINDER, help="see graphvtr train MODEL --help")
     parser.set_defaults(run=run)
 
@@ -35,12 +41,25 @@ def _take_backend(options: list[str]) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoints are."""
+    from graphvtr.errors import DataError
     from graphvtr.ops import backend
-    from graphvtr.tasks.config import Configuration, train
+
+    if args.replay is not None:
+        from graphvtr.tasks.replay import replay
+
+        print(replay(args.replay))
+        return 0
+    if args.model is None:
+        raise DataError("graphvtr train", "needs the name of a model", "for instance graphvtr train hgr --help")
+    from graphvtr.tasks.config import Configuration, RunConfig, find_learning_rate, train
     from graphvtr.tasks.trainer import first_process
 
     with backend(_take_backend(args.options)):
-        result = train(Configuration(args.model, args.options))
+        configuration = Configuration(args.model, args.options)
+        if configuration.part(RunConfig).find_lr:
+            print(find_learning_rate(configuration))
+            return 0
+        result = train(configuration)
     best = max(range(len(result.scores)), key=result.scores.__getitem__)
     if first_process():
         print(

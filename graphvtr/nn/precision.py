@@ -31,7 +31,8 @@ def widened(x: Tensor) -> Tensor:
 
 
 def match_in_float32(forward: Callable[[Any, Level, Level], Tensor]) -> Callable[[Any, Level, Level], Tensor]:
-    """A matcher's ``forward`` on float32 embeddings and without autocast, as a decorator.
+    """A matcher's ``forward`` on float32 embeddings and without autocast, as a decorator; also for embeddings of two
+    precisions, which autocast leaves behind. A model that is all half keeps its precision.
 
     Scores of a collection lie close together: bfloat16 has 256 numbers between 0.5 and 1, so that thousands of items
     would share a rank. Encoders take nearly all the time and keep their precision.
@@ -39,7 +40,7 @@ def match_in_float32(forward: Callable[[Any, Level, Level], Tensor]) -> Callable
 
     @functools.wraps(forward)
     def run(self: Any, video: Level, text: Level) -> Tensor:
-        if not torch.is_autocast_enabled(video.x.device.type):
+        if video.x.dtype == text.x.dtype and not torch.is_autocast_enabled(video.x.device.type):
             return forward(self, video, text)
         with full_precision(video.x.device):
             return forward(self, Level(widened(video.x), video.ptr), Level(widened(text.x), text.ptr))

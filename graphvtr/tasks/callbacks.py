@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from graphvtr._optional import optional_import
 from graphvtr.ending import Interrupted, going_on
 from graphvtr.tasks.checkpoint import read_file, write_file
+from graphvtr.tasks.data import PairBatch
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.run_state import is_best, out_of_patience
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
@@ -92,19 +101,26 @@ class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,nam
 
 
 class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
-    """A progress bar over the batches of each epoch (on a terminal) and a line after it."""
+    """A progress bar over the batches of each epoch (on a terminal) and a line after it, with captions a second, the
+    largest memory so far and the time that is left."""
 
     def __init__(self) -> None:
         self.bar = tqdm(disable=True)
+        self.captions, self.began, self.trained = 0, 0.0, 0.0
 
     def on_train_epoch_start(self, trainer: Any, module: RetrievalModule) -> None:
         """Begin the epoch's bar."""
         title = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         disable = None if trainer.is_global_zero else True
+        self.captions, self.began, self.trained = 0, time.monotonic(), 0.0
         self.bar = tqdm(total=trainer.num_training_batches, desc=title, leave=False, disable=disable)
 
-    def on_train_batch_end(self, trainer: Any, module: RetrievalModule, outputs: dict[str, Tensor], *_: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, module: RetrievalModule, outputs: dict[str, Tensor], batch: PairBatch, *_: Any
+    ) -> None:
         """Move the bar on."""
+        self.captions += len(batch.video_of_text)
+        self.trained = time.monotonic() - self.began  # the validation comes after the last batch
         self.bar.set_postfix_str(f"loss {float(outputs['loss']):.4f}", refresh=False)
         self.bar.update()
 
@@ -117,11 +133,29 @@ class Progress(pl.callbacks.Callback):  # type: ignore[misc,name-defined]
         scores = module.scores
         best = "  best" if is_best(scores) else ""
         recalls = "  ".join(f"{side} R@1 {float(logged[f'val/{side}_R@1']):.1f}" for side in ("t2v", "v2t"))
+        left = (time.monotonic() - self.began) * (trainer.max_epochs - trainer.current_epoch - 1)
         tqdm.write(
             f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}  loss {float(logged['train/loss']):.4f}  "
-            f"val rsum {scores[-1]:.1f}  {recalls}{best}"
+            f"val rsum {scores[-1]:.1f}  {recalls}  {self.captions / max(self.trained, 1e-9):,.0f} captions/s  "
+            f"{_peak_memory(module.device):.1f} GB  {_duration(left)} left{best}"
         )
 
     def on_exception(self, trainer: Any, module: RetrievalModule, exception: BaseException) -> None:
         """Leave no half-drawn bar behind."""
         self.bar.close()
+
+
+def _peak_memory(device: Any) -> float:
+    """GB that the process has held at most: on its GPU, or in the machine's memory."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device)) / 1e9
+    if resource is None:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -16,17 +16,18 @@ from typing import Any
 from tqdm import tqdm
 
 from graphvtr._optional import optional_import
-from graphvtr.datasets import DATASETS, DataSource, build_dataset
+from graphvtr.datasets import DATASETS, DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.reading import check_yaml
 from graphvtr.tasks.checkpoint import CheckpointInfo
+from graphvtr.tasks.learning_rate_range import RateRange, learning_rate_range
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
 from graphvtr.tasks.run_state import check_new
 from graphvtr.tasks.splits import split_summary
-from graphvtr.tasks.trainer import FitResult, TrainOptions, fit, run_lock
+from graphvtr.tasks.trainer import FitResult, TrainOptions, first_process, fit, run_lock
 from graphvtr.terminal import printable
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import parser_from_file
@@ -51,6 +52,7 @@ class RunConfig:
         word_vectors: pretrained word vectors to start from: ``glove-package``, or a ``.txt``, ``.npy`` or ``.th`` file.
         progress: show a progress bar and a line for every epoch.
         resume: continue the run in ``out``.
+        find_lr: look which learning rates train, print them, and train nothing.
     """
 
     data: str
@@ -61,6 +63,7 @@ class RunConfig:
     word_vectors: str | None = None
     progress: bool = True
     resume: bool = False
+    find_lr: bool = False
 
 
 class Configuration:
@@ -162,26 +165,26 @@ def train(configuration: Configuration) -> FitResult:
         return _train(configuration, run, source, options)
 
 
+def find_learning_rate(configuration: Configuration) -> RateRange:
+    """:func:`graphvtr.tasks.learning_rate_range.learning_rate_range` of a configuration; nothing is written.
+
+    Raises:
+        DataError: as :func:`train`.
+    """
+    run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    train_set = build_dataset(run.data, run.train_split, source)
+    vocabulary, model = _build(configuration, run, options, train_set)
+    return learning_rate_range(model, vocabulary, train_set, options)
+
+
 def _train(configuration: Configuration, run: RunConfig, source: DataSource, options: TrainOptions) -> FitResult:
-    pl = optional_import("pytorch_lightning", "train", "graphvtr train")
     if not run.resume:
         check_new(run.out / "last.ckpt")
     train_set = build_dataset(run.data, run.train_split, source)
     val_set = build_dataset(run.data, run.val_split, source)
-    if run.progress:
+    if run.progress and first_process():
         tqdm.write(split_summary(train_set, val_set))
-    vocabulary = make_vocabulary(train_set, run.min_count)
-    pl.seed_everything(options.seed, workers=True, verbose=False)
-    model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)
-    if run.word_vectors is not None:
-        start_from_vectors(model, vocabulary, run.word_vectors)
-    elif (
-        model.published_vectors and model.word_embedding is not None and model.config.get("word_dim") == PUBLISHED_WIDTH
-    ):
-        logger.warning(
-            "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
-            configuration.model, model.published_vectors,
-        )  # fmt: skip
+    vocabulary, model = _build(configuration, run, options, train_set)
     record = train_set.provenance.with_words(vocabulary.words)
     info = CheckpointInfo(
         configuration.model,
@@ -196,6 +199,26 @@ def _train(configuration: Configuration, run: RunConfig, source: DataSource, opt
         model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress,
         config=configuration.yaml(),
     )  # fmt: skip
+
+
+def _build(
+    configuration: Configuration, run: RunConfig, options: TrainOptions, train_set: RetrievalDataset
+) -> tuple[Vocabulary, RetrievalModel]:
+    """The vocabulary of the training captions and a fresh model."""
+    pl = optional_import("pytorch_lightning", "train", "graphvtr train")
+    vocabulary = make_vocabulary(train_set, run.min_count)
+    pl.seed_everything(options.seed, workers=True, verbose=False)
+    model = build_model(configuration.model, train_set, vocabulary, configuration.model_options)
+    if run.word_vectors is not None:
+        start_from_vectors(model, vocabulary, run.word_vectors)
+    elif (
+        model.published_vectors and model.word_embedding is not None and model.config.get("word_dim") == PUBLISHED_WIDTH
+    ):
+        logger.warning(
+            "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
+            configuration.model, model.published_vectors,
+        )  # fmt: skip
+    return vocabulary, model
 
 
 def start_from_vectors(model: RetrievalModel, vocabulary: Vocabulary, source: str) -> float:

@@ -170,6 +170,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
             into a batch; ``none`` for no such bucketing.
         workers: threads that cut batches; 0 cuts them when they are asked for.
         negatives: hard negatives of the training videos.
+        steps: batches an epoch, see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
 
     Raises:
         DataError: an unknown ``bucket``, and as :class:`~graphvtr.tasks.sampler.CaptionSampler`.
@@ -187,6 +188,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         bucket: Bucket = "none",
         workers: int = 0,
         negatives: HardNegatives | None = None,
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         self.train, self.val, self.batch_size, self.workers = train, val, batch_size, workers
@@ -199,6 +201,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
             captions_per_video=captions_per_video,
             distinct_videos=distinct_videos,
             lengths=_lengths(train, bucket),
+            steps=steps,
         )
 
     def train_dataloader(self) -> BatchLoader[PairBatch]:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as computed_again
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, num_graphs
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.precision import widened
 from graphvtr.nn.shared_batch import gather, ranks, shared
+from graphvtr.tasks.averaging import WeightAverage
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.evaluate import EvalOptions, by_protocol, flat_metrics, rank_all
+from graphvtr.tasks.replay import FILE, save_step
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import shorten
 
+TRAINED = "trained_weights"  # of a checkpoint whose weights are averaged ones
 MEND = "lower lr, clip gradients with clip_grad, or check the features"
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 
@@ -56,6 +61,13 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         warmup_epochs: see above.
         loss_batch: the learning rate follows the validation loss, the mean over batches of that many pairs in an order
             that is the same every epoch; None lets it follow the validation rsum.
+        encode_chunk: videos or captions encoded at a time; None for all of a batch at once.
+        ema: decay of the :class:`~graphvtr.tasks.averaging.WeightAverage` that is validated and saved; None for none.
+        compile: compile the encoders.
+        folder: where a batch is kept whose loss is not finite; None keeps none.
+
+    Raises:
+        DataError: ``encode_chunk`` with batch normalisation, whose statistics are of a whole batch; a bad ``ema``.
     """
 
     def __init__(
@@ -73,6 +85,10 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         negative_weight: float = 1.0,
         warmup_epochs: int = 0,
         loss_batch: int | None = None,
+        encode_chunk: int | None = None,
+        ema: float | None = None,
+        compile: bool = False,
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
         self.model, self.vocabulary, self.rate, self.info = model, vocabulary, rate, info
@@ -85,6 +101,18 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         rankings = (part for part in model.modules() if isinstance(part, TripletRankingLoss))
         self._hardest = [ranking for ranking in rankings if ranking.mining == "hardest"]
         self._encoded: dict[str, list[LevelEmbeddings]] = {"video": [], "text": []}
+        if encode_chunk is not None and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
+            raise DataError(
+                "encode_chunk", f"would change the batch normalisation of {type(model).__name__}, whose statistics are "
+                "of a whole batch", "leave it out; accumulate, or more devices, take larger batches",
+            )  # fmt: skip
+        self.encode_chunk, self.folder = encode_chunk, folder
+        self.average = None if ema is None else WeightAverage(model, ema)
+        self._encoders: dict[str, Callable[[Any], LevelEmbeddings]] = {
+            side: torch.compile(encode, dynamic=True) if compile else encode
+            for side, encode in (("video", model.encode_video), ("text", model.encode_text))
+        }
+        self._random: dict[str, Any] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam over all parameters."""
@@ -104,16 +132,17 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         """The model's loss on a batch of pairs."""
+        self._random = {"cpu": torch.get_rng_state(), "negative_weight": self.negative_weight}
+        self._random["mining"] = self._hardest[0].mining if self._hardest else ""
         video, text = self._encode(batch)
         losses = self.model.loss(video, text, batch.video_of_text)
         if batch.hard is not None and batch.video_of_hard is not None:
-            pairs = self.model.encode_text(batch.hard)
+            pairs = self._of("text", batch.hard)
             hard = self.model.pair_loss(video, pairs, batch.video_of_hard)
             losses = {**losses, "loss": losses["loss"] + self.negative_weight * hard, "hard": hard}
         if not bool(torch.isfinite(losses["loss"])):
-            raise DataError(
-                "training loss", f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}", MEND
-            )
+            problem = f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}"
+            raise DataError("training loss", problem, MEND + self._kept(batch))
         self._check_range(video, text)
         size = len(batch.video_of_text)
         for name, value in losses.items():
@@ -123,13 +152,38 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
     def _encode(self, batch: PairBatch) -> tuple[LevelEmbeddings, LevelEmbeddings]:
         """Embeddings of all videos and captions of a batch; in a distributed run, encoded by all processes together."""
         if batch.shares is None:
-            return self.model.encode_video(batch.video), self.model.encode_text(batch.text)
+            return self._of("video", batch.video), self._of("text", batch.text)
         (videos, captions), rank = batch.shares, ranks()[0]
         with shared(counts=videos[rank] > 0):
-            video = gather(self.model.encode_video(batch.video), videos)
+            video = gather(self._of("video", batch.video), videos)
         with shared(counts=captions[rank] > 0):
-            text = gather(self.model.encode_text(batch.text), captions)
+            text = gather(self._of("text", batch.text), captions)
         return video, text
+
+    def _of(self, side: str, graph: VideoGraph | RoleGraph) -> LevelEmbeddings:
+        """Embeddings of a packed batch, by chunks where they are asked for."""
+        encode, count = self._encoders[side], num_graphs(graph)
+        if self.encode_chunk is None or count <= self.encode_chunk:
+            return encode(graph)
+        whole: GraphStore[Any] = GraphStore.from_batch(graph)
+        chunks = torch.arange(count, device=self.device).split(self.encode_chunk)
+        parts = [computed_again(lambda part: encode(whole.batch(part)), part, use_reentrant=False) for part in chunks]
+        return LevelEmbeddings.cat(parts)
+
+    def _kept(self, batch: PairBatch) -> str:
+        """Keep a batch and everything that its step takes, and say how to make the step again."""
+        if self.folder is None or batch.shares is not None:
+            return ""
+        path = self.folder / FILE
+        content = {KEY: header(self.model, self.vocabulary, self.info), "state_dict": self.state_dict()}
+        save_step(path, content, batch, self.current_epoch, self.global_step, self._random)
+        return f"; graphvtr train --replay {path} makes the step again and says where it goes wrong"
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """A step, which the averaged weights follow."""
+        super().optimizer_step(*args, **kwargs)
+        if self.average is not None:
+            self.average.update(self.global_step)
 
     def _gathered(self, side: str) -> LevelEmbeddings:
         """Embeddings of all items of the validation split, of all processes."""
@@ -142,11 +196,12 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """Forget embeddings of a validation that was cut short; its loss is that of the configuration."""
         self._encoded = {"video": [], "text": []}
         self._mine("hardest")
+        if self.average is not None:
+            self.average.swap()
 
     def validation_step(self, batch: EncodeBatch, batch_index: int) -> None:
         """Embed videos or captions; they are ranked once all are there."""
-        encode = self.model.encode_video if batch.side == "video" else self.model.encode_text
-        self._encoded[batch.side].append(encode(batch.graph))  # type: ignore[arg-type]
+        self._encoded[batch.side].append(self._encoders[batch.side](batch.graph))
 
     def on_validation_epoch_end(self) -> None:
         """Rank all pairs and log the metrics."""
@@ -161,6 +216,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             self.losses.append(validation_loss(self.model, video, text, self.video_of_caption, self.loss_batch))
             metrics = {**metrics, "loss": self.losses[-1]}
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+        if self.average is not None:
+            self.average.swap()
 
     def _check_range(self, video: LevelEmbeddings, text: LevelEmbeddings) -> None:
         """Refuse embeddings without a length: a cosine of them may be 0, and the loss a number that means nothing."""
@@ -177,6 +234,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """Add what :func:`graphvtr.tasks.checkpoint.load_checkpoint` needs."""
         info = replace(self.info, epoch=self.current_epoch + 1, scores=list(self.scores), losses=list(self.losses))
         checkpoint[KEY] = header(self.model, self.vocabulary, info, self.record)
+        if self.average is not None:  # the averaged weights are the model; a resume also needs the others
+            averaged = {f"model.{name}": weight for name, weight in self.average.weights.items()}
+            if "optimizer_states" in checkpoint:
+                checkpoint[TRAINED] = {name: checkpoint["state_dict"][name] for name in averaged}
+            checkpoint["state_dict"] = {**checkpoint["state_dict"], **averaged}
 
     def check_state(self, path: Path, checkpoint: Mapping[str, Any]) -> None:
         """Refuse a checkpoint whose weights or optimiser are not those of this training, before anything is written.
@@ -195,6 +257,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """Take up the validation scores of the epochs so far."""
         info = checkpoint[KEY]["info"]
         self.scores, self.losses = list(info["scores"]), list(info.get("losses", ()))
+        if self.average is not None:
+            self.average.load({name: checkpoint["state_dict"][f"model.{name}"] for name in self.average.weights})
+        checkpoint["state_dict"] = {**checkpoint["state_dict"], **checkpoint.get(TRAINED, {})}
 
     def _mine(self, mining: Mining) -> None:
         for ranking in self._hardest:

@@ -15,6 +15,8 @@ from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.values import plain_fields
 
 Monitor = Literal["rsum", "loss"]
+Precision = Literal["float32", "bfloat16", "float16"]
+Logger = Literal["tensorboard", "csv", "wandb", "none"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,18 @@ class TrainOptions:
         decay: the rate is multiplied by this every epoch, on top of the schedule.
         weight_decay: of Adam.
         clip_grad: largest norm of the gradient; null does not clip.
+        encode_chunk: videos or captions encoded at a time, the activations of the others computed again in the backward
+            pass (gradient caching): a batch of any size in the memory of a chunk, with the same gradients and all
+            negatives, for about a third more time. null encodes a batch at once.
+        accumulate: batches whose gradients make one step. The negatives of a pair stay those of its own batch, other
+            than with ``encode_chunk``.
+        precision: ``float32``, or ``bfloat16`` or ``float16`` for the encoders; scores and losses stay float32.
+        compile: compile the encoders with ``torch.compile``.
+        ema: decay of a moving average of the weights, which is validated and saved; null takes the weights themselves.
+        val_every: steps between two validations, which then make an epoch; null validates after every pass over the
+            captions.
+        overfit: train and validate on the first so many captions alone, to see whether a model can learn them by heart.
+        logger: ``tensorboard``, ``csv``, ``wandb`` or ``none``.
         captions_per_video: ``all`` captions of a video every epoch, or ``one`` at random.
         distinct_videos: no two captions of one video meet in a batch.
         bucket: ``words`` or ``frames`` puts captions, or captions of videos, of similar length into a batch.
@@ -67,6 +81,14 @@ class TrainOptions:
     decay: float = 1.0
     weight_decay: float = 0.0
     clip_grad: float | None = None
+    encode_chunk: int | None = None
+    accumulate: int = 1
+    precision: Precision = "float32"
+    compile: bool = False
+    ema: float | None = None
+    val_every: int | None = None
+    overfit: int | None = None
+    logger: Logger = "tensorboard"
     captions_per_video: CaptionsPerVideo = "all"
     distinct_videos: bool = False
     bucket: Bucket = "none"
@@ -84,8 +106,9 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        for name, least in (("epochs", 1), ("batch_size", 1), ("workers", 0), ("patience", 1), ("warmup_epochs", 0),
-                            ("devices", 1), ("num_nodes", 1)):  # fmt: skip
+        counts = ("epochs", "batch_size", "patience", "devices", "num_nodes", "encode_chunk", "accumulate", "val_every",
+                  "overfit")  # fmt: skip
+        for name, least in (*dict.fromkeys(counts, 1).items(), ("workers", 0), ("warmup_epochs", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise DataError(name, f"is {value}", f"give {least} or more")
@@ -95,8 +118,13 @@ class TrainOptions:
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
         if self.protocol not in get_args(Protocol):
             raise DataError(f"protocol '{self.protocol}'", "unknown", f"known: {', '.join(get_args(Protocol))}")
-        if self.schedule_monitor not in get_args(Monitor):
-            raise DataError(f"schedule_monitor '{self.schedule_monitor}'", "unknown", "known: rsum, loss")
+        for name, known in (("schedule_monitor", Monitor), ("precision", Precision), ("logger", Logger)):
+            if getattr(self, name) not in get_args(known):
+                raise DataError(f"{name} '{getattr(self, name)}'", "unknown", f"known: {', '.join(get_args(known))}")
+        if self.precision == "float16" and (self.device == "cpu" or not torch.cuda.is_available()):
+            raise DataError("precision 'float16'", "needs a GPU to train", "use bfloat16")
+        if self.ema is not None and not 0 <= self.ema < 1:
+            raise DataError("ema", f"is {self.ema}", "give a number from 0 to below 1, 0.999 for instance")
         _ = self.rate  # checks lr, schedule and factor
 
     @property

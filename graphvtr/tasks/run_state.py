@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 TRAINING = "training"  # in a checkpoint's header, beside config, vocabulary and info: how the run trains
 STATE_KEYS = ("state_dict", "optimizer_states", "loops")  # of Lightning, without which nothing can be continued
-ONLY_STATE = ("optimizer_states", "lr_schedulers", "callbacks", "loops")
+ONLY_STATE = ("trained_weights", "optimizer_states", "lr_schedulers", "callbacks", "loops")
 SILENT = ("workers",)  # options that change no number
 
 

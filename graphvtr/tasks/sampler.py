@@ -32,6 +32,8 @@ class CaptionSampler(Sampler[Tensor]):
         lengths: [Nc], to put captions of similar length (or with videos of similar length) into a batch: each
             stretch of 32 batches of the shuffled order is sorted by it, and its batches are shuffled. None for no
             such bucketing.
+        steps: batches an epoch; epochs then follow each other through pass after pass over the captions. None makes
+            an epoch of every pass.
 
     Raises:
         DataError: a batch size below 1, an unknown option, lengths of another number.
@@ -51,6 +53,7 @@ class CaptionSampler(Sampler[Tensor]):
         captions_per_video: CaptionsPerVideo = "all",
         distinct_videos: bool = False,
         lengths: Tensor | None = None,
+        steps: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
@@ -60,7 +63,7 @@ class CaptionSampler(Sampler[Tensor]):
             raise DataError("lengths", f"has shape {list(lengths.shape)}", f"give [{len(video_of_caption)}]")
         self.video_of_caption, self.batch_size, self.seed = video_of_caption, batch_size, seed
         self.captions_per_video, self.distinct_videos, self.lengths = captions_per_video, distinct_videos, lengths
-        self.epoch = 0
+        self.epoch, self.steps = 0, steps
         self._batches: tuple[int, list[Tensor]] | None = None  # of the last epoch asked for
 
     def set_epoch(self, epoch: int) -> None:
@@ -75,11 +78,24 @@ class CaptionSampler(Sampler[Tensor]):
 
     def _of_epoch(self) -> list[Tensor]:
         if self._batches is None or self._batches[0] != self.epoch:
-            self._batches = (self.epoch, self._draw())
+            drawn = self._draw(self.epoch) if self.steps is None else self._stretch(self.steps)
+            self._batches = (self.epoch, drawn)
         return self._batches[1]
 
-    def _draw(self) -> list[Tensor]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+    def _stretch(self, steps: int) -> list[Tensor]:
+        """The epoch's batches of the passes laid end to end."""
+        wanted = range(self.epoch * steps, (self.epoch + 1) * steps)
+        found: list[Tensor] = []
+        begin = turn = 0
+        while len(found) < steps:
+            batches = self._draw(turn)
+            found += batches[max(wanted.start - begin, 0) : max(wanted.stop - begin, 0)]
+            begin, turn = begin + len(batches), turn + 1
+        return found
+
+    def _draw(self, turn: int) -> list[Tensor]:
+        """The batches of a pass over the captions."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + turn)
         order = torch.randperm(len(self.video_of_caption), generator=generator)
         if self.captions_per_video == "one":
             order = _first_of_each(self.video_of_caption, order)

@@ -34,6 +34,7 @@ from graphvtr.text.pairs import read_pairs
 logger = logging.getLogger(__name__)
 pl: Any = optional_import("pytorch_lightning", "train", "training")
 environments: Any = optional_import("lightning_fabric.plugins.environments", "train", "training")
+PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID")  # in the order in which Lightning looks
 LIGHTNING_LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 
@@ -109,6 +110,13 @@ def _fit(
     config: str | None,
 ) -> FitResult:
     last, best = out / "last.ckpt", out / "best.ckpt"
+    if options.overfit is not None:
+        train = val = train[: options.overfit]
+    if options.accumulate > 1 and first_process():
+        logger.warning(
+            "%d batches of %d make a step; the negatives of a pair are those of its own batch (encode_chunk takes "
+            "large batches with all their negatives)", options.accumulate, options.batch_size,
+        )  # fmt: skip
     name = registered_name(model)
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
     if not info.provenance:
@@ -133,6 +141,7 @@ def _fit(
         bucket=options.bucket,
         workers=options.workers,
         negatives=_negatives(options, train, model, vocabulary, info),
+        steps=options.val_every,
     )
     if not resume:
         model.begin(data.train, data.val)
@@ -150,6 +159,10 @@ def _fit(
         warmup_epochs=options.warmup_epochs,
         loss_batch=options.batch_size if follows_loss else None,
         training=training_record(options, record),
+        encode_chunk=options.encode_chunk,
+        ema=options.ema,
+        compile=options.compile,
+        folder=out,
     )
     if resume:
         module.check_state(last, state.content)
@@ -187,7 +200,9 @@ def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) 
         strategy=options.strategy,
         max_epochs=options.epochs,
         callbacks=callbacks,
-        logger=pl.loggers.TensorBoardLogger(out, name=None, version="tensorboard"),
+        logger=_logger(out, options.logger),
+        accumulate_grad_batches=options.accumulate,
+        precision=PRECISION[options.precision],
         gradient_clip_val=options.clip_grad,
         deterministic=options.deterministic,
         enable_progress_bar=False,
@@ -197,6 +212,17 @@ def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) 
         log_every_n_steps=1,
         plugins=plugins,
     )
+
+
+def _logger(out: Path, kind: str) -> Any:
+    if kind == "tensorboard":
+        return pl.loggers.TensorBoardLogger(out, name=None, version="tensorboard")
+    if kind == "csv":
+        return pl.loggers.CSVLogger(out, name=None, version="csv")
+    if kind == "wandb":
+        optional_import("wandb", "wandb", "--logger wandb")
+        return pl.loggers.WandbLogger(name=out.name, save_dir=out, project="graphvtr")
+    return False
 
 
 def run_lock(out: Path) -> AbstractContextManager[None]:

@@ -63,7 +63,10 @@ def test_scores_are_float32_scores(match: torch.nn.Module) -> None:
     )
     with torch.autocast("cpu", torch.bfloat16):
         found = match(Level(x, ptrs[0]), Level(y, ptrs[1]))
-    torch.testing.assert_close(found, match(Level(x.float(), ptrs[0]), Level(y.float(), ptrs[1])), rtol=0, atol=0)
+    expected = match(Level(x.float(), ptrs[0]), Level(y.float(), ptrs[1]))
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    mixed = match(Level(x, ptrs[0]), Level(y.float(), ptrs[1]))  # after autocast
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=0)
 
 
 def test_focal_loss_of_logits_beyond_half() -> None:
@@ -79,3 +82,14 @@ def test_kept_features_do_not_depend_on_the_precision_of_who_asks_first(tmp_path
     with torch.autocast("cpu", torch.bfloat16):
         first = model.words(batch)[0]
     torch.testing.assert_close(first, plain.words(batch)[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+@pytest.mark.parametrize("rnn", ["lstm", "gru"])
+def test_captions_of_one_length(rnn: str, dtype: torch.dtype) -> None:
+    model, dataset, _ = small_run("hgr", rnn=rnn)
+    lengths = dataset.role_graphs.nodes["word"].ptr.diff()
+    batch = dataset.role_graphs.batch((lengths == lengths[0]).nonzero().squeeze(1)[:4])
+    with torch.autocast("cpu", dtype):
+        found = model.encode_text(batch)["event"].x
+    torch.testing.assert_close(found.float(), model.encode_text(batch)["event"].x, rtol=0.05, atol=0.02)

@@ -28,7 +28,9 @@ def run_bidirectional(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> 
         batch_sizes: [T], how many sequences have a t-th word; on the CPU.
     """
     one_length = int(batch_sizes[0]) == int(batch_sizes[-1])
-    has_onednn = isinstance(rnn, nn.LSTM) and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    # not under autocast: oneDNN's LSTM would run in a half precision that many processors lack, and fail
+    plain = x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    has_onednn = isinstance(rnn, nn.LSTM) and plain and torch.backends.mkldnn.is_available()
     if x.device.type != "cpu" or (one_length and has_onednn):
         return rnn(PackedSequence(x, batch_sizes))[0].data  # type: ignore[no-any-return]
     return _run_on_cpu(rnn, x, batch_sizes)

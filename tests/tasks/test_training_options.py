@@ -1,0 +1,202 @@
+"""Options of a training beside its plain form: large batches, precision, averages, validation by steps, replay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+pytest.importorskip("pytorch_lightning")
+from graphvtr.cli.main import main
+from graphvtr.errors import DataError
+from graphvtr.tasks import CheckpointInfo, load_checkpoint
+from graphvtr.tasks.data import PairBatch, PairData
+from graphvtr.tasks.learning_rate_range import learning_rate_range
+from graphvtr.tasks.module import RetrievalModule
+from graphvtr.tasks.replay import replay
+from graphvtr.tasks.sampler import CaptionSampler
+from graphvtr.tasks.schedule import LearningRate
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+from tests.every_model import NAMES, collection, small, small_run
+
+Train = Callable[..., FitResult]
+
+
+@pytest.fixture
+def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model) -> Train:
+    """``train(folder, **options)`` trains the toy model."""
+
+    def run(folder: str = "run", *, resume: bool = False, model=None, **options) -> FitResult:
+        defaults = {"epochs": 2, "batch_size": 6, "lr": 1e-2, "device": "cpu"}
+        data = toy_dataset("train"), toy_dataset("val", videos=6)
+        return fit(
+            model or toy_model(), toy_vocabulary, *data, tmp_path / folder, TrainOptions(**{**defaults, **options}),
+            resume=resume, progress=False,
+        )  # fmt: skip
+
+    return run
+
+
+def gradients(module: RetrievalModule, batch: PairBatch) -> tuple[float, dict[str, Tensor]]:
+    module.model.zero_grad()
+    loss = module.model.loss(*module._encode(batch), batch.video_of_text)["loss"]
+    loss.backward()
+    return float(loss.detach()), {n: p.grad.clone() for n, p in module.model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradient_caching_has_the_plain_gradient(name: str) -> None:
+    model, dataset, vocabulary = small_run(name)
+    batch = PairData(dataset)[torch.arange(14)]
+    parts = (model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
+    if any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
+        with pytest.raises(DataError, match="encode_chunk: would change the batch normalisation"):
+            RetrievalModule(*parts, encode_chunk=3)
+        return
+    loss, plain = gradients(RetrievalModule(*parts), batch)
+    again, cached = gradients(RetrievalModule(*parts, encode_chunk=3), batch)
+    assert again == pytest.approx(loss, rel=1e-6)
+    scale = max(float(gradient.abs().max()) for gradient in plain.values())
+    assert plain.keys() == cached.keys()
+    assert max(float((plain[key] - cached[key]).abs().max()) for key in plain) < 1e-6 * max(scale, 1.0)
+
+
+def test_accumulation_says_what_it_does_to_negatives(train: Train, caplog: pytest.LogCaptureFixture) -> None:
+    result = train(accumulate=2, epochs=1)
+    assert "the negatives of a pair are those of its own batch" in caplog.text
+    state = torch.load(result.last, weights_only=True)["optimizer_states"][0]["state"][0]
+    assert float(state["step"]) == math.ceil(3 / 2)  # 16 captions in batches of 6
+
+
+def test_bfloat16_trains(train: Train) -> None:
+    result = train(precision="bfloat16", epochs=12)
+    assert max(result.scores) > 400
+    assert all(weight.dtype == torch.float32 for weight in load_checkpoint(result.last)[0].parameters())
+
+
+def test_average_is_validated_saved_and_resumed(train: Train) -> None:
+    whole = train("whole", ema=0.5, epochs=3)
+    train("parts", ema=0.5, epochs=2)
+    again = train("parts", ema=0.5, epochs=3, resume=True)
+    assert again.scores == whole.scores
+    content = torch.load(whole.last, weights_only=True)
+    trained, averaged = content["trained_weights"], content["state_dict"]
+    assert any(not torch.equal(trained[name], averaged[name]) for name in trained)
+    resumed = torch.load(again.last, weights_only=True)
+    assert all(torch.equal(resumed["state_dict"][name], averaged[name]) for name in averaged)
+    assert all(torch.equal(resumed["trained_weights"][name], trained[name]) for name in trained)
+    assert "trained_weights" not in torch.load(whole.best, weights_only=True)
+
+
+def test_steps_between_validations(train: Train) -> None:
+    whole = train("whole", val_every=2, epochs=4)
+    assert len(whole.scores) == 4
+    state = torch.load(whole.last, weights_only=True)
+    assert state["global_step"] == 8
+    train("parts", val_every=2, epochs=3)
+    assert train("parts", val_every=2, epochs=4, resume=True).scores == whole.scores
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_stretches_lie_end_to_end(distinct: bool) -> None:
+    owner = torch.arange(26) // 2
+    options = {"seed": 3, "distinct_videos": distinct}
+    passes = []
+    for turn in range(3):
+        sampler = CaptionSampler(owner, 4, **options)
+        sampler.set_epoch(turn)
+        passes += [batch.tolist() for batch in sampler]
+    stretched = CaptionSampler(owner, 4, steps=5, **options)
+    found = []
+    for epoch in range(4):
+        stretched.set_epoch(epoch)
+        assert len(stretched) == 5
+        found += [batch.tolist() for batch in stretched]
+    assert found[: len(passes)] == passes[: len(found)]
+
+
+def test_overfit(train: Train, tmp_path: Path) -> None:
+    result = train(overfit=4, epochs=30, lr=3e-2)
+    assert max(result.scores) > 590
+    assert len(load_checkpoint(result.last)[2].scores) == 30
+
+
+@pytest.mark.parametrize(("logger", "files"), [("csv", {"csv"}), ("none", set())])
+def test_loggers(train: Train, tmp_path: Path, logger: str, files: set[str]) -> None:
+    train(logger=logger, epochs=1)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"best.ckpt", "last.ckpt", *files}
+    if logger == "csv":
+        assert "val/rsum" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
+
+
+def test_a_loss_that_is_not_finite_is_kept_for_replay(train: Train, toy_model, tmp_path: Path, capsys) -> None:
+    model = toy_model()
+    with torch.no_grad():
+        model.text_encoder.words.embedding.weight[5] = torch.inf
+    with pytest.raises(DataError, match=r"training loss: is nan in epoch 1 .*graphvtr train --replay"):
+        train(model=model)
+    file = tmp_path / "run" / "failed_batch.ckpt"
+    found = replay(file)
+    assert (found.epoch, math.isnan(found.losses["loss"])) == (1, True)
+    assert found.inputs == []
+    assert found.weights == ["text_encoder.words.embedding.weight"]
+    assert found.modules[0].startswith("text_encoder.words.embedding")
+    assert main(["train", "--replay", str(file)]) == 0
+    assert "weights that are not finite: text_encoder.words.embedding.weight" in capsys.readouterr().out
+    assert main(["train", "--replay", str(tmp_path / "missing")]) == 2
+
+
+def test_replay_of_what_is_no_step(train: Train) -> None:
+    with pytest.raises(DataError, match="holds no step to make again"):
+        replay(train(epochs=1).last)
+
+
+def test_learning_rate_range(toy_dataset, toy_vocabulary, toy_model) -> None:
+    model = toy_model()
+    before = [weight.clone() for weight in model.parameters()]
+    options = TrainOptions(batch_size=8, device="cpu")
+    found = learning_rate_range(model, toy_vocabulary, toy_dataset(), options, low=1e-5, high=1.0, steps=60)
+    assert all(torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+    assert found.rates == sorted(found.rates)
+    assert found.suggestion is not None
+    assert 1e-4 < found.suggestion < 0.5
+    assert "steepest at lr" in str(found)
+    with pytest.raises(DataError, match=r"learning rate range: is 1\.0 to 0\.1"):
+        learning_rate_range(model, toy_vocabulary, toy_dataset(), options, low=1.0, high=0.1)
+
+
+@pytest.mark.slow
+def test_compiled_encoders_have_the_same_loss() -> None:
+    data = collection()
+    from graphvtr.tasks.prepare import prepare
+    from graphvtr.text import Vocabulary
+
+    vocabulary = Vocabulary.from_captions(data.words())
+    model = small("vse", vocabulary)
+    prepared = prepare(data, model, vocabulary)
+    parts = (model, vocabulary, LearningRate(0.1), CheckpointInfo("vse"), data.video_of_caption)
+    batch = PairData(prepared)[torch.arange(8)]
+    plain, compiled = (gradients(RetrievalModule(*parts, compile=flag), batch) for flag in (False, True))
+    assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
+    for name, gradient in plain[1].items():
+        torch.testing.assert_close(compiled[1][name], gradient, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "half"}, "precision 'half': unknown .*bfloat16"),
+        ({"precision": "float16", "device": "cpu"}, "precision 'float16': needs a GPU"),
+        ({"ema": 1.0}, "ema: is 1.0"),
+        ({"encode_chunk": 0}, "encode_chunk: is 0"),
+        ({"val_every": 0}, "val_every: is 0"),
+        ({"logger": "mlflow"}, "logger 'mlflow': unknown"),
+    ],
+)
+def test_bad_options(options, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        TrainOptions(**options)
