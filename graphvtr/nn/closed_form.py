@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from graphvtr.nn.precision import full_precision, widened
+
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.03, 0.1, 0.3, 1.0), (0.3, 1.0, 3.0)
 
@@ -150,12 +152,14 @@ class ClosedFormStart(nn.Module):
 
     def text(self, x: Tensor) -> Tensor:
         """Captions [N, d] -> unit vectors [N, k], or [N, D] of a ridge regression."""
-        return normalize((x - self.text_mean) @ self.text_map, dim=1)
+        with full_precision(x.device):  # a half has no room for the least length that a division needs
+            return normalize((widened(x) - self.text_mean) @ self.text_map, dim=1)
 
     def video(self, y: Tensor) -> Tensor:
         """Videos [N, D] -> unit vectors [N, k], or [N, D] of a ridge regression."""
-        y = y - self.video_mean
-        return normalize(y if self.video_map is None else y @ self.video_map, dim=1)
+        with full_precision(y.device):
+            y = widened(y) - self.video_mean
+            return normalize(y if self.video_map is None else y @ self.video_map, dim=1)
 
     def _take(self, maps: tuple[Tensor, Tensor | None]) -> ClosedFormStart:
         self.text_map.copy_(maps[0])

@@ -49,7 +49,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, flo
 def test_loss_gradient_and_statistics_of_every_model(name: str, results: dict[str, dict[str, float]]) -> None:
     batches = {key: value for key, value in results.items() if key.startswith(f"{name}, ")}
     assert len(batches) >= 2
-    assert batches[f"{name}, batch"]["scale"] > 0.1
+    assert batches[f"{name}, batch"]["scale"] > 0.01
     for difference in batches.values():
         assert max(difference["loss"], difference["gradient"], difference["statistics"]) < 1e-5
 

@@ -52,6 +52,9 @@ def gradients(module: RetrievalModule, batch: PairBatch) -> tuple[float, dict[st
 def test_gradient_caching_has_the_plain_gradient(name: str) -> None:
     model, dataset, vocabulary = small_run(name)
     batch = PairData(dataset)[torch.arange(14)]
+    exact = name != "graphvtr"  # whose features of a frozen language model stay float32
+    if exact:
+        model.double()
     parts = (model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
     if any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
         with pytest.raises(DataError, match="encode_chunk: would change the batch normalisation"):
@@ -60,9 +63,9 @@ def test_gradient_caching_has_the_plain_gradient(name: str) -> None:
     loss, plain = gradients(RetrievalModule(*parts), batch)
     again, cached = gradients(RetrievalModule(*parts, encode_chunk=3), batch)
     assert again == pytest.approx(loss, rel=1e-6)
-    scale = max(float(gradient.abs().max()) for gradient in plain.values())
     assert plain.keys() == cached.keys()
-    assert max(float((plain[key] - cached[key]).abs().max()) for key in plain) < 1e-6 * max(scale, 1.0)
+    for key, gradient in plain.items():
+        torch.testing.assert_close(cached[key], gradient, rtol=1e-6 if exact else 1e-4, atol=1e-6 if exact else 2e-5)
 
 
 def test_accumulation_says_what_it_does_to_negatives(train: Train, caplog: pytest.LogCaptureFixture) -> None:
