@@ -6,7 +6,8 @@ is carried over as a share of the weaker row and scaled to ours (``scaled``). Th
 - *holds*: the whole 95 % interval is on the claimed side of 0;
 - *fails*: the whole interval is on the other side of 0, or it stays below half the scaled effect and an effect as
   large as the scaled one would have been seen (power: the smallest visible difference is not above it);
-- *cannot tell*: everything else.
+- *cannot tell*: everything else, and whatever would fail in a setting that nobody tuned: another learning rate or a
+  batch norm may be all that a row lacks.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from typing import Any, Literal
 Verdict = Literal["holds", "fails", "cannot tell"]
 
 
-def verdict(difference: Mapping[str, Any], scaled: float) -> Verdict:
+def verdict(difference: Mapping[str, Any], scaled: float, tuned: bool = True) -> Verdict:
     """The rule above.
 
     Args:
         difference: ``interval`` and ``smallest_visible`` of our difference, in the direction of the claim.
         scaled: the printed effect in our units, over 0.
+        tuned: whether both rows were tuned with equal budgets.
     """
     low, high = difference["interval"]
     if low > 0:
         return "holds"
-    if high < 0 or (high < scaled / 2 and difference["smallest_visible"] <= scaled):
+    if tuned and (high < 0 or (high < scaled / 2 and difference["smallest_visible"] <= scaled)):
         return "fails"
     return "cannot tell"
 
@@ -43,6 +45,7 @@ class Claim:
         ahead, behind: rows of ours: the one that should be ahead, and the other.
         printed: the two published values, that of the row ahead first.
         where: table and data of the paper.
+        tuned: whether both rows were tuned with equal budgets.
     """
 
     paper: str
@@ -51,6 +54,7 @@ class Claim:
     behind: str
     printed: tuple[float, float]
     where: str
+    tuned: bool = True
 
     def judge(self, difference: Mapping[str, Any], level: float) -> dict[str, Any]:
         """The row's figures and verdict.
@@ -65,5 +69,6 @@ class Claim:
             "paper": self.paper, "claim": self.text, "where": self.where, "rows": [self.ahead, self.behind],
             "printed": effect, "scaled": scaled, "here": difference["mean"],
             "interval": list(difference["interval"]), "smallest_visible": difference["smallest_visible"],
-            "seeds": difference.get("seeds"), "verdict": verdict(difference, scaled),
+            "seeds": difference.get("seeds"), "tuned": self.tuned,
+            "verdict": verdict(difference, scaled, self.tuned),
         }  # fmt: skip

@@ -55,6 +55,18 @@ def test_verdicts(
     claim = verdict.Claim("paper", "a is ahead of b", "a", "b", (110.0, 100.0), "Table 1")
     assert claim.judge(difference, 100)["verdict"] == expected
     assert claim.judge(difference, 50)["scaled"] == pytest.approx(5)
+    untuned = "cannot tell" if expected == "fails" else expected
+    assert verdict.verdict(difference, 10, tuned=False) == untuned
+
+
+def test_every_claim_finds_its_figures(load_benchmark: Callable[[str], Any]) -> None:
+    claims = load_benchmark("claims")
+    rows = claims.judge()
+    assert {row["paper"] for row in rows} == {"HGR", "ViSERN", "MCSAN"}
+    assert all(row["printed"] > 0 and row["interval"][0] < row["here"] < row["interval"][1] for row in rows)
+    walk = next(row for row in rows if row["claim"].endswith("(as printed)"))
+    assert walk["printed"] == pytest.approx(3.5)
+    assert walk["here"] == pytest.approx(-63.26, abs=0.01)
 
 
 def test_a_larger_budget_keeps_the_candidates_of_a_smaller_one(load_benchmark: Callable[[str], Any]) -> None:
