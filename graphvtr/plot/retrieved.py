@@ -106,3 +106,41 @@ class Retrieved:
         times = self.dataset.video_graphs[clip]["frame"].time
         chosen = np.linspace(0, len(times) - 1, min(SHOWN, len(times))).round().astype(int)
         return frames_of(self.dataset, clip, times[chosen].tolist(), self.clips)
+
+
+def plot_side_by_side(
+    models: Sequence[Retrieved],
+    names: Sequence[str],
+    queries: Sequence[int],
+    direction: Literal["t2v", "v2t"] = "t2v",
+    *,
+    top: int = 3,
+) -> Any:
+    """The gallery of some queries with a row for each model, one below the other (VSR-Net, Figures 3 and 4).
+
+    Args:
+        models: what each model retrieves, of one dataset.
+        names: of the models; the query of a row is followed by its model's.
+        queries: positions of captions (``t2v``) or of clips (``v2t``).
+        direction: captions find clips, or clips captions.
+        top: results a query.
+
+    Returns:
+        The matplotlib Figure.
+
+    Raises:
+        DataError: no models, or not as many names.
+    """
+    if not models or len(models) != len(names):
+        raise DataError("models", f"are {len(models)} for {len(names)} names", "give a name a model")
+    rows = [(query, model, name) for query in queries for model, name in zip(models, names, strict=True)]
+    dataset = models[0].dataset
+    if direction == "t2v":
+        titles = [f"{dataset.captions[query]} [{name}]" for query, _, name in rows]
+        return plot_gallery(titles, [model.clips_for(query, top) for query, model, _ in rows], frames_per_clip=SHOWN)
+    return plot_caption_gallery(
+        [model._pictures(query) for query, model, _ in rows],
+        [model.captions_for(query, top) for query, model, _ in rows],
+        names=[f"{dataset.videos[query]} [{name}]" for query, _, name in rows],
+        captions=[model._caption(query) for query, model, _ in rows],
+    )

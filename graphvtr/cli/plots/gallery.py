@@ -23,6 +23,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     add_mismatch(parser)
     parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKPOINT", help="what another model finds for the same queries, below each "
+        "row (VSR-Net, Figures 3 and 4: with and without relations)",
+    )  # fmt: skip
     parser.add_argument("--split", default="test", help="split to search (default: test)")
     parser.add_argument(
         "--direction", default="t2v", choices=("t2v", "v2t"), help="captions find clips, or the reverse"
@@ -38,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from graphvtr.errors import DataError
-    from graphvtr.plot.retrieved import Retrieved
+    from graphvtr.plot.retrieved import Retrieved, plot_side_by_side
     from graphvtr.tasks.embed import encode_texts, encode_videos
     from graphvtr.tasks.open import open_on
     from graphvtr.tasks.prepare import prepare
@@ -47,18 +51,25 @@ def run(args: argparse.Namespace) -> int:
     if min(args.queries, args.top) < 1:
         raise DataError("queries and top", f"are {args.queries} and {args.top}", "give 1 or more")
     use_files()
-    model, vocabulary, dataset, _ = open_on(
-        args.checkpoint, args.data, args.split, source_of(args), mismatch=args.mismatch
-    )
-    prepared = prepare(dataset, model, vocabulary)
-    with torch.inference_mode():
-        levels = model.level_scores(
-            encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)
+    checkpoints = [args.checkpoint] if args.against is None else [args.checkpoint, args.against]
+    found = []
+    for checkpoint in checkpoints:
+        model, vocabulary, dataset, _ = open_on(
+            checkpoint, args.data, args.split, source_of(args), mismatch=args.mismatch
         )
-        scores = model.fuse(levels)
+        prepared = prepare(dataset, model, vocabulary)
+        with torch.inference_mode():
+            levels = model.level_scores(
+                encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)
+            )
+            found.append(Retrieved(dataset, model.fuse(levels), levels, model.levels, args.clips))
     count = len(dataset.captions if args.direction == "t2v" else dataset.videos)
     generator = torch.Generator().manual_seed(args.seed)
     queries = torch.randperm(count, generator=generator)[: args.queries].tolist()
-    found = Retrieved(dataset, scores, levels, model.levels, args.clips)
-    write_figure(found.plot(queries, args.direction, top=args.top), args.out, args.dpi)
+    if args.against is None:
+        figure = found[0].plot(queries, args.direction, top=args.top)
+    else:
+        names = [path.stem if path.stem not in ("best", "last") else path.parent.name for path in checkpoints]
+        figure = plot_side_by_side(found, names, queries, args.direction, top=args.top)
+    write_figure(figure, args.out, args.dpi)
     return 0
