@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument(
         "--clips", type=int, default=0, help="training videos at most; a quarter to validate and test on"
     )
-    parser.add_argument("--small", action="store_true", help="small models, two epochs")
+    parser.add_argument("--small", action="store_true", help="small models, two epochs, two captions a video")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of the configuration, on top")
     parser.add_argument("--out", type=Path, default=Path("runs/figures"), help="folder of figures")
     arguments = parser.parse_args()

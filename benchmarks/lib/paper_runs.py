@@ -80,7 +80,7 @@ class Place:
         """What is not the paper's about a run here."""
         found = ["a subset of the videos"] if self.subset or self.clips else []
         found += [f"{self.clips} training videos"] if self.clips else []
-        found += ["small models, 2 epochs"] if self.small else []
+        found += ["small models, 2 epochs, 2 captions a video"] if self.small else []
         return found + [f"data: {self.data}"] * bool(self.data) + list(self.overrides)
 
 
@@ -122,7 +122,7 @@ def recipe(row: Row, block: Block, place: Place) -> Recipe:
 
 def _small_flags(model: str, name: str) -> list[str]:
     accepted = inspect.signature(MODELS[model]).parameters
-    flags = [f"--{key}={value}" for key, value in SMALL_TRAIN.items()]
+    flags = ["--options.max_captions=2", *(f"--{key}={value}" for key, value in SMALL_TRAIN.items())]
     for key, value in SMALL_MODEL.items():
         default = accepted[key].default if key in accepted else None
         if key in accepted and (key != "rnn" or isinstance(default, int)):
