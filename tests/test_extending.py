@@ -35,7 +35,6 @@ class Bag(RetrievalModel):
 
     def __init__(self, vocab_size: int, video_dim: int, hidden: int = 8) -> None:
         super().__init__()
-        self.config = {"vocab_size": vocab_size, "video_dim": video_dim, "hidden": hidden}
         self.words, self.frames = nn.Embedding(vocab_size, hidden), nn.Linear(video_dim, hidden)
         self.matchers = nn.ModuleDict({"event": CosineMatch()})
         self.ranking = TripletRankingLoss(0.2)

@@ -43,9 +43,8 @@ class CorrAE(VSE):
         max_frames: int | None = None,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, hidden, 1, max_frames, text=text)
-        self.config, self.vocab_size, self.words = config, vocab_size, None  # a bag of words needs no vectors
+        self.vocab_size, self.words = vocab_size, None  # a bag of words needs no vectors
         del self.rnn
         width = vocab_size if self.pretrained is None else self.pretrained.out_channels
         self.text_map = nn.Linear(width, hidden)

@@ -42,9 +42,7 @@ class DeViSE(VSE):
         margin: float = 0.1,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, word_dim, word_dim, max_frames, margin, "all", "mean", text)
-        self.config = config
         if self.pretrained is not None:
             self.video_map = torch.nn.Linear(video_dim, self.pretrained.out_channels)
         del self.rnn

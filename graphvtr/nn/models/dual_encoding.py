@@ -101,9 +101,7 @@ class DualEncoding(OneVectorModel):
         reduction: Reduction = "mean",
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
-        self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
         self.video_encoder = DualVideoEncoder(
             video_dim, hidden, rnn=video_rnn, kernels=video_kernels,
             filters=filters if video_filters is None else video_filters, first_level=first_level, dropout=dropout,

@@ -85,9 +85,8 @@ class GraphVTR(RetrievalModel):
         level_temperature: float = 0.05,
         level_weight: float = 1.0,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.config, self.video_dim, self.dropout = config, video_dim, dropout
+        self.video_dim, self.dropout = video_dim, dropout
         self.levels = ("start", "event", "action", "entity") if graphs else ("start", "event")
         self.pretrained = PretrainedWords(text)
         width = self.pretrained.out_channels

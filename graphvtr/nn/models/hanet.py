@@ -112,10 +112,9 @@ class HANet(LimitedInputs, ConceptModel):
         max_entities: int | None = None,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
         self.concepts = read_concepts(concepts, self.concept_levels)
-        self.config = {**config, "concept_sizes": list(concept_sizes), "concepts": self.concepts.to_dict()}
+        self.config = {**self.config, "concepts": self.concepts.to_dict()}
         sizes = {"actions": self.concepts.sizes["action"], "entities": self.concepts.sizes["entity"]}
         self.video_encoder = HANetVideoEncoder(
             video_dim, hidden, **sizes, top_actions=top_actions, top_entities=top_entities, dropout=video_dropout

@@ -140,9 +140,7 @@ class HGR(LimitedInputs):
         level_fusion: LevelFusion = "mean",
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.config = config
         if level_weights is not None and len(level_weights) != len(self.levels):
             raise DataError(
                 "level_weights", f"has {len(level_weights)} values", "give one each for event, action and entity"

@@ -53,9 +53,7 @@ class JEMC(VSE):
         margin: float = 0.2,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, text=text)
-        self.config = config
         if not 0 <= motion_dim < video_dim:
             raise DataError("motion_dim", f"is {motion_dim} of {video_dim}", f"give 0 to {video_dim - 1}")
         self.split = (video_dim - motion_dim, motion_dim)

@@ -154,9 +154,7 @@ class MCSAN(ConceptModel):
         video_dropout: float = 0.0,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
         if attribute_loss not in ("focal", "bce"):
             raise DataError("attribute_loss", f"is '{attribute_loss}'", "use 'focal' or 'bce'")
         self.concept_levels = ("entity", "action", "relationship")[: 3 if relationship else 2]

@@ -73,9 +73,8 @@ class MixtureOfExperts(VSE):
         margin: float = 0.2,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, "all", "mean", text)
-        self.config, self.widths = config, experts or [video_dim]
+        self.widths = experts or [video_dim]
         if sum(self.widths) != video_dim or min(self.widths) < 1:
             raise DataError("experts", f"are {self.widths} of {video_dim}", f"give widths that sum to {video_dim}")
         del self.video_map

@@ -38,9 +38,7 @@ class OrderEmbeddings(VSE):
         margin: float = 0.05,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, "all", "sum", text)
-        self.config = config
         self.matchers = nn.ModuleDict({"event": OrderMatch()})
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:

@@ -78,9 +78,7 @@ class PVSE(VSE):
         margin: float = 0.2,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, "hardest", "mean", text)
-        self.config = config
         self.matchers = nn.ModuleDict({"event": BestPairMatch()})
         width = word_dim if self.pretrained is None else self.pretrained.out_channels
         self.video_heads = PolysemousPool(video_dim, hidden, embeddings)

@@ -115,9 +115,7 @@ class ViSERN(OneVectorModel):
         reduction: Reduction = "mean",
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
-        self.config = {name: list(value) if isinstance(value, tuple) else value for name, value in config.items()}
         self.region_dim, self.location, self.temporal = region_dim, location, temporal
         self.reasoning = RandomWalkGCN(
             region_dim, num_layers, key_channels, normalization=normalization, affinity=affinity, num_steps=num_steps,

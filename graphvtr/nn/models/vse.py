@@ -61,9 +61,7 @@ class VSE(OneVectorModel):
         reduction: Reduction = "sum",
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(margin, mining, reduction)
-        self.config = config
         self.video_dim = video_dim
         self.video_map = nn.Linear(video_dim, hidden)
         bound = math.sqrt(6 / (video_dim + hidden))
@@ -145,4 +143,3 @@ class VSEPlusPlus(VSE):
         text: str | None = None,
     ) -> None:
         super().__init__(vocab_size, video_dim, hidden, word_dim, max_frames, margin, "hardest", reduction, text)
-        del self.config["mining"]

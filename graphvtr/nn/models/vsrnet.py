@@ -146,9 +146,7 @@ class VSRNet(RetrievalModel):
         per_level: bool = False,
         reduction: Reduction = "mean",
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__()
-        self.config = config
         self._check(relations, global_branch, region_dim, relation_weight)
         self.video_dim, self.region_dim, self.dropout = video_dim, region_dim, dropout
         self.names = [*["relation"] * (relations != "none"), *["global"] * global_branch]

@@ -67,9 +67,7 @@ class W2VV(W2VVBase):
         max_frames: int | None = None,
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, rnn, word_dim, max_frames, text=text)
-        self.config = config
         self.video_map = nn.Linear(hidden, video_dim)  # a caption's last layer; videos have none
         self._sentence(vocab_size, hidden)
 
@@ -123,9 +121,7 @@ class W2VVPlusPlus(W2VVBase):
         reduction: Reduction = "sum",
         text: str | None = None,
     ) -> None:
-        config = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         super().__init__(vocab_size, video_dim, rnn, word_dim, max_frames, margin, mining, reduction, text)
-        self.config = config
         self.video_map = nn.Linear(video_dim, hidden)
         self._sentence(vocab_size, hidden)
 
