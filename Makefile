@@ -7,7 +7,7 @@ JOBS ?= 2
 # OpenMP threads that wait by spinning starve each other as soon as anything else runs on the same cores
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: venv demo test lint docs bench clean
+.PHONY: venv demo test lint docs bench gpu-check clean
 
 venv: $(STAMP)
 
@@ -37,6 +37,10 @@ docs: venv
 
 bench: venv
 	$(BIN)/python benchmarks/run.py quick
+
+# on a machine with an NVIDIA GPU: tests, measurement and benchmarks there, within 8 minutes; else Triton's interpreter
+gpu-check: venv
+	$(BIN)/python -m benchmarks.speed.gpu_check
 
 clean:
 	rm -rf docs/_build runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache

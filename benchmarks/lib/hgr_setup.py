@@ -50,6 +50,8 @@ ABLATIONS = {
 BEYOND = {
     "InfoNCE": {"loss": "info_nce"},
     "learned level weights": {"level_fusion": "learned"},
+    "roles on edges": {"roles_on": "edges"},
+    "R-GCN": {"roles_on": "relations"},
 }
 ROWS = {
     **{name: Trial(name, "hgr", {**HGR, **options}, TRAIN) for name, options in {**ABLATIONS, **BEYOND}.items()},

@@ -42,6 +42,7 @@ COLUMNS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--gpu", action="store_true", help="the sizes of a GPU on one, half a second a way")
     parser.add_argument("--only", nargs="+", help="names of ops")
     parser.add_argument("--resume", action="store_true", help="keep workloads that the file has")
     parser.add_argument("--large", action="store_true", help="workloads of a GPU on a CPU too")
@@ -49,6 +50,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="time for each way and direction")
     parser.add_argument("--out", type=Path, help="the CSV file; its text and plots go beside it")
     arguments = parser.parse_args()
+    if arguments.gpu:
+        if not torch.cuda.is_available():
+            parser.exit(0, "ops --gpu: torch sees no GPU here, nothing is measured\n")
+        arguments.device, arguments.seconds = "cuda", min(arguments.seconds, 0.5)
     device = torch.device(arguments.device)
     path = arguments.out or RESULTS / f"ops_{device.type}.csv"
     machine = describe(device)

@@ -104,10 +104,10 @@ def test_backend_of_a_command(monkeypatch, capsys) -> None:
     seen = []
     monkeypatch.setattr("graphvtr.cli.search.run", lambda args: seen.append(ops.requested_backend()))
     before = ops.requested_backend()
-    assert main(["search", "x.ckpt", "a dog", "--store", "s", "--backend", "message_passing"]) == 0
+    assert main(["search", "x.ckpt", "a dog", "--backend", "message_passing"]) == 0
     assert seen == ["message_passing"]
     assert ops.requested_backend() == before
-    assert main(["search", "x.ckpt", "a dog", "--store", "s", "--backend", "tritn"]) == 2
+    assert main(["search", "x.ckpt", "a dog", "--backend", "tritn"]) == 2
     assert "names the backend 'tritn'" in capsys.readouterr().err
     options = ["--data", "msvd", "--backend", "torch", "--model.hidden", "8"]
     from graphvtr.cli.train import _take_backend

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
+from torch_geometric.nn import RGCNConv
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import ROLES, RoleGraph, node_ptr
+from graphvtr.graphs import EVENT_ROLE, ROLES, RoleGraph, node_ptr
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
@@ -14,6 +17,8 @@ from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder, Wo
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool import SoftAttentionPool
 from graphvtr.ops import gather_segment_reduce
+
+RolesOn = Literal["nodes", "edges", "relations"]
 
 
 class RoleGraphEncoder(nn.Module):
@@ -30,6 +35,9 @@ class RoleGraphEncoder(nn.Module):
         event_edges: ``"both"``, ``"to_action"`` or ``"none"``, how event and actions are joined.
         role_aware: whether nodes are multiplied by their role's embedding (Table 4, row 2, is without).
         event_role: whether the event has an embedding too, as Eq 6 writes; False leaves it as it is.
+        roles_on: ``"nodes"`` (Eq 6); ``"edges"``: messages are multiplied by the role of their edge instead (Eq 10 with
+            a role an edge, so that a node may play several); or ``"relations"``: an own matrix for every role, as in
+            `R-GCN <https://arxiv.org/abs/1703.06103>`_ without attention, which HGR argues against.
         text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model: its frozen features of the words in
             their caption take the place of the learned embedding, see :class:`PretrainedWords`; None learns one.
 
@@ -56,6 +64,7 @@ class RoleGraphEncoder(nn.Module):
         event_edges: EventEdges = "both",
         role_aware: bool = True,
         event_role: bool = True,
+        roles_on: RolesOn = "nodes",
         text: str | None = None,
     ) -> None:
         super().__init__()
@@ -64,20 +73,28 @@ class RoleGraphEncoder(nn.Module):
         sizes = (vocab_size, word_dim) if self.pretrained is None else (0, self.pretrained.out_channels)
         self.words = WordEncoder(*sizes, hidden, rnn, rnn_init, word_dropout, word_init)
         self.pool = SoftAttentionPool(hidden)
-        self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware else None
+        if roles_on not in get_args(RolesOn):
+            raise DataError("roles_on", f"is '{roles_on}'", f"use one of {', '.join(get_args(RolesOn))}")
+        on_edges = role_aware and roles_on != "nodes"
+        self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware and not on_edges else None
         self.layers = nn.ModuleList(
-            RoleGATConv(
+            RelationalLayer(hidden, EVENT_ROLE + 1, norm=layer_norm, dropout=graph_dropout)
+            if on_edges and roles_on == "relations"
+            else RoleGATConv(
                 hidden, hidden, attention_channels=attention_channels, attention_bias=attention_bias,
                 attention=attention, norm=layer_norm, dropout=graph_dropout,
+                num_roles=EVENT_ROLE + 1 if on_edges else None,
             )
             for _ in range(num_layers)
         )  # fmt: skip
+        self.on_edges = on_edges
 
     def forward(self, graph: RoleGraph) -> LevelEmbeddings:
         """Encode a role graph or a packed batch: ``event`` [N, D], ragged ``action`` and ``entity``."""
         x, reasoning = self._nodes(graph)
+        role = reasoning.edge_role if self.on_edges else None
         for layer in self.layers:
-            x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
+            x = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr)
         event, action, entity = x.split([int(graph[level].num_nodes) for level in ("event", "action", "entity")])
         return LevelEmbeddings(
             event=event,
@@ -88,9 +105,11 @@ class RoleGraphEncoder(nn.Module):
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
         """The reasoning graph and the attention of every layer, [E] each, in the order of its edges (Figure 3)."""
         x, reasoning = self._nodes(graph)
-        weights = []
+        weights, role = [], reasoning.edge_role if self.on_edges else None
         for layer in self.layers:
-            x, (_, weight) = layer(x, reasoning.edge_index, ptr=reasoning.ptr, return_attention_weights=True)
+            if isinstance(layer, RelationalLayer):
+                raise DataError("roles_on", "is 'relations'", "such layers have no attention to show")
+            x, (_, weight) = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr, return_attention_weights=True)
             weights.append(weight.squeeze(-1))
         return reasoning, weights
 
@@ -136,6 +155,29 @@ class RoleGraphEncoder(nn.Module):
         if self.event_role:
             return torch.cat([event, local]) * self.roles(reasoning.node_role), reasoning
         return torch.cat([event, local * self.roles(reasoning.node_role[len(event) :])]), reasoning
+
+
+class RelationalLayer(nn.Module):
+    r"""R-GCN in the place of :class:`RoleGATConv`: :math:`x'_i = x_i + \sum_r \frac{1}{|\mathcal N_r(i)|}
+    \sum_{j \in \mathcal N_r(i)} W_r x_j`, dropout and LayerNorm as there.
+
+    Args:
+        channels: D.
+        relations: number of matrices.
+        norm: whether a LayerNorm ends the layer.
+        dropout: of what is added.
+    """
+
+    def __init__(self, channels: int, relations: int, *, norm: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.conv = RGCNConv(channels, channels, relations, root_weight=False, bias=False)
+        self.norm = nn.LayerNorm(channels, eps=1e-5) if norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_role: Tensor, ptr: Tensor | None = None) -> Tensor:
+        """[N, D]; ``ptr`` is not needed."""
+        out: Tensor = self.norm(x + self.dropout(self.conv(x, edge_index, edge_role)))
+        return out
 
 
 def _span_max(graph: RoleGraph, words: Tensor, level: str) -> Tensor:

@@ -12,6 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
+from graphvtr.nn.encoders.role_graph import RolesOn
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordInit
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
@@ -60,6 +61,8 @@ class HGR(LimitedInputs):
         event_edges: ``"both"``, ``"to_action"`` (actions do not speak to the event) or ``"none"``.
         role_aware: False leaves nodes as they are (Table 4, row 2).
         event_role: whether the event is multiplied by a role embedding too, as Eq 6 writes.
+        roles_on: ``"nodes"`` (Eq 6), ``"edges"`` (roles modulate messages) or ``"relations"`` (R-GCN, a matrix a role),
+            see :class:`RoleGraphEncoder`.
         hierarchical_video: False shares one video map between the levels (Table 4, row 3).
         video_bias: whether the video maps have a bias.
         temperature: :math:`\lambda` of the local match.
@@ -116,6 +119,7 @@ class HGR(LimitedInputs):
         event_edges: EventEdges = "both",
         role_aware: bool = True,
         event_role: bool = True,
+        roles_on: RolesOn = "nodes",
         hierarchical_video: bool = True,
         video_bias: bool = False,
         temperature: float = 4.0,
@@ -150,7 +154,7 @@ class HGR(LimitedInputs):
             word_dropout=word_dropout,
             attention_channels=attention_channels, attention_bias=attention_bias, attention=attention,
             layer_norm=layer_norm, graph_dropout=graph_dropout, event_edges=event_edges, role_aware=role_aware,
-            event_role=event_role, text=text,
+            event_role=event_role, roles_on=roles_on, text=text,
         )  # fmt: skip
         self.video_encoder = HierarchicalVideoEncoder(
             video_dim, hidden, hierarchical=hierarchical_video, bias=video_bias, dropout=video_dropout

@@ -1,0 +1,122 @@
+"""Everything that waits for an NVIDIA GPU, in one run of a few minutes: tests, the dispatch table, benchmarks, steps.
+
+    make gpu-check                                  # or: python -m benchmarks.speed.gpu_check
+    python -m benchmarks.speed.gpu_check --quick    # what runs anywhere: Triton's interpreter
+
+On a machine with a GPU: the op and layer tests on CUDA (float32, bfloat16, float64), ``graphvtr kernels --measure``,
+``benchmarks/speed/ops.py --gpu``, and training steps of HGR and ViSERN at batch 128 with the share of matrix products.
+Each part has its time and the next one begins when it is over. Written: ``results/gpu_check.json`` and what the parts
+write. Without a GPU it says so, runs the kernels in the interpreter, and ends with 0 if they pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.paths import ROOT
+
+CHOSEN = "cuda and not 300 and not gradcheck"
+#: Commands and seconds of each part: 8 minutes in all.
+PARTS = {
+    "tests": ([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-k", CHOSEN, "tests/ops"], 180),
+    "measure": ([sys.executable, "-m", "graphvtr", "kernels", "--measure", "--device", "cuda"], 90),
+    "ops": ([sys.executable, "benchmarks/speed/ops.py", "--gpu", "--no-compile"], 150),
+}
+#: Parts of the names of kernels that multiply matrices.
+PRODUCTS = ("gemm", "cutlass", "xmma", "mm")
+INTERPRETED = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests/ops/test_triton_interpreter.py"]
+
+
+def run(name: str, command: list[str], seconds: float) -> dict[str, Any]:
+    """One part: its exit code (124 when its time was over), seconds and last lines."""
+    print(f"== {name}: {' '.join(command)}", flush=True)
+    begin = time.perf_counter()
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
+        code, out = done.returncode, done.stdout + done.stderr
+    except subprocess.TimeoutExpired as error:
+        code, out = 124, (error.stdout or b"").decode() if isinstance(error.stdout, bytes) else (error.stdout or "")
+    tail = out.strip().splitlines()[-12:]
+    print("\n".join(tail), flush=True)
+    return {"name": name, "exit code": code, "seconds": time.perf_counter() - begin, "end": tail}
+
+
+def steps(device: str = "cuda", batch: int = 128, repeats: int = 20, width: int = 2048) -> list[dict[str, Any]]:
+    """Training steps: seconds, and how much of the device's time matrix products take."""
+    from graphvtr.nn import HGR, ViSERN
+    from graphvtr.tasks.complexity import PairSize
+
+    rows = []
+    size = PairSize(frames=20, regions=36, video_dim=width, region_dim=width, vocab_size=10_000)
+    for name, model, count in (("hgr", HGR(10_000, width), batch), ("visern", ViSERN(10_000, width), batch // 4)):
+        model = model.to(device)
+        graphs = [_batch(graph, count, device) for graph in (size.video(), size.caption())]
+        step = partial(_step, model, *graphs, torch.optim.Adam(model.parameters()))
+        for _ in range(2):
+            step()
+        seconds = _seconds(step, device, repeats)
+        with profile(
+            activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device == "cuda" else [])]
+        ) as found:
+            step()
+        field = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
+        kernels = {event.key.lower(): getattr(event, field) for event in found.key_averages()}
+        products = sum(value for key, value in kernels.items() if any(part in key for part in PRODUCTS))
+        share = products / max(sum(kernels.values()), 1e-9)
+        rows.append({"model": name, "batch": count, "seconds a step": seconds, "share of matrix products": share})
+        print(f"{name}: {1e3 * seconds:.2f} ms a step of {count}, {share:.0%} of the device's time in matrix products")
+    return rows
+
+
+def _step(model: Any, video: Any, text: Any, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    owner = torch.arange(video.num_graphs, device=next(model.parameters()).device)
+    model.loss(model.encode_video(video), model.encode_text(text), owner)["loss"].backward()
+    optimizer.step()
+
+
+def _seconds(step: Callable[[], None], device: str, repeats: int) -> float:
+    wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
+    wait()
+    begin = time.perf_counter()
+    for _ in range(repeats):
+        step()
+    wait()
+    return (time.perf_counter() - begin) / repeats
+
+
+def _batch(graph: Any, count: int, device: str) -> Any:
+    from graphvtr.graphs import GraphStore
+
+    return GraphStore.from_graphs([graph] * count).batch(list(range(count))).to(device)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="the interpreter's part only")
+    arguments = parser.parse_args()
+    if arguments.quick or not torch.cuda.is_available():
+        if not arguments.quick:
+            print("gpu-check: torch sees no NVIDIA GPU here; the kernels run in Triton's interpreter only")
+        return int(run("interpreter", INTERPRETED, 1800)["exit code"])
+    print(f"gpu-check on {torch.cuda.get_device_name()}")
+    rows = [run(name, command, seconds) for name, (command, seconds) in PARTS.items()]
+    write_result("gpu_check", [*rows, *steps()], device=torch.cuda.get_device_name())
+    failed = [row["name"] for row in rows if row["exit code"]]
+    print(json.dumps({"failed": failed}))
+    return 1 if "tests" in failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

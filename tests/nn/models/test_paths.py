@@ -1,0 +1,162 @@
+"""Which way every model goes, and that there are two with one result: fused ops, and PyG's message passing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch_geometric.nn.conv import MessagePassing
+
+from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.nn import HGR, MODELS, RetrievalModel
+from graphvtr.ops import backend
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "ops" / "paths.rst"
+SIZES: dict[str, dict[str, Any]] = {
+    "ce": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "corr_ae": {"video_dim": 6, "hidden": 8},
+    "devise": {"video_dim": 6, "word_dim": 5},
+    "jemc": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "order": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "pvse": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "w2vv": {"video_dim": 6, "hidden": 8, "word_dim": 5, "rnn": 4},
+    "w2vv++": {"video_dim": 6, "hidden": 8, "word_dim": 5, "rnn": 4},
+    "graphvtr": {"video_dim": 6, "region_dim": 6, "hidden": 8, "inner": 8, "components": 4, "members": 1},
+    "dual_encoding": {"video_dim": 6, "hidden": 8, "word_dim": 5, "video_rnn": 4, "text_rnn": 4, "filters": 3},
+    "hanet": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "hgr": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "mcsan": {"video_dim": 6, "hidden": 8, "word_dim": 6},
+    "visern": {"region_dim": 6, "hidden": 8, "word_dim": 5, "video_rnn": 4, "text_rnn": 4, "filters": 3},
+    "vse": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "vse++": {"video_dim": 6, "hidden": 8, "word_dim": 5},
+    "vsrnet": {"video_dim": 6, "region_dim": 6, "hidden": 8, "heads": 2, "num_layers": 1, "text_cache": False},
+}
+
+
+def table() -> dict[str, tuple[set[str], bool]]:
+    """Of every model in the page's first table: the ops of a training step, and whether messages can be passed."""
+    found = {}
+    for row in re.findall(r"^   \* - ``([\w+]+)``\n((?:     .*\n)+)", PAGE.read_text(), re.MULTILINE):
+        cells = re.split(r"^     - ", row[1], flags=re.MULTILINE)[1:]
+        found[row[0]] = (set(re.findall(r"``(\w+)``", cells[0])), cells[1].strip().startswith("yes"))
+    return found
+
+
+def inputs() -> tuple[GraphStore[VideoGraph], GraphStore[RoleGraph]]:
+    clips = [
+        VideoGraph.build(
+            torch.randn(n, 6), region_x=torch.randn(2 * n - 1, 6),
+            region_frame=torch.arange(2 * n - 1) // 2,
+        )
+        for n in (2, 3, 1)
+    ]  # fmt: skip
+    captions = [
+        RoleGraph.build(["a", "dog", "chases", "cats"], [[2]], [("ARG0", [0, 1]), ("ARG1", [3])], [(0, 0), (1, 0)]),
+        RoleGraph.build(["it", "barks", "loudly"], [[1]], [("ARG0", [0])], [(0, 0)]),
+        RoleGraph.build(["cats"], [], [("NOUN", [0])], []),
+    ]
+    for caption in captions:
+        caption["word"].id = torch.arange(int(caption["word"].num_nodes)) + 1
+    return GraphStore.from_graphs(clips), GraphStore.from_graphs(captions)
+
+
+class Calls(TorchDispatchMode):
+    """The names of our ops that are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "graphvtr":
+            self.names.add(func._schema.name.split("::")[1].removesuffix("_backward"))
+        return func(*args, **(kwargs or {}))
+
+
+def step(model: RetrievalModel) -> tuple[Tensor, list[Tensor | None]]:
+    videos, captions = inputs()
+    clip = videos.mapped(model.transform_video).batch([0, 1, 2])
+    caption = captions.mapped(model.transform_text).batch([0, 1, 2])
+    for graph in (clip, caption):
+        graph.apply(lambda x: x.double() if x.is_floating_point() else x)
+    video, text = model.encode_video(clip), model.encode_text(caption)
+    loss = model.loss(video, text, torch.arange(3))["loss"]
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    return loss.detach(), list(torch.autograd.grad(loss, parameters, allow_unused=True))
+
+
+@pytest.fixture(params=SIZES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def build(name: str, write_bert: Callable[..., Path]) -> Callable[[], RetrievalModel]:
+    """A small model of the name."""
+
+    def make() -> RetrievalModel:
+        torch.manual_seed(4)
+        sizes = SIZES[name] if name == "vsrnet" else {"vocab_size": 10, **SIZES[name]}
+        if name == "graphvtr":
+            pytest.importorskip("transformers")
+            sizes = {**SIZES[name], "text": str(write_bert(hidden=6, layers=1, positions=16))}
+        if name == "vsrnet":
+            pytest.importorskip("transformers")
+            sizes = {**sizes, "language_model": str(write_bert(hidden=6, layers=1, positions=16))}
+        return MODELS[name](**sizes).double().eval()
+
+    return make
+
+
+def test_the_table_has_every_model() -> None:
+    assert set(table()) == set(SIZES)
+    assert set(SIZES) == {name for name in MODELS if MODELS[name].__module__.startswith("graphvtr.nn")}
+
+
+def test_a_training_step_calls_the_ops_of_the_table(name: str, build: Callable[[], RetrievalModel]) -> None:
+    torch.manual_seed(0)
+    with Calls() as calls:
+        step(build())
+    assert calls.names == table()[name][0]
+
+
+def test_message_passing_gives_the_same(name: str, build: Callable[[], RetrievalModel]) -> None:
+    passed: list[int] = []
+    model = build()
+    for layer in model.modules():
+        if isinstance(layer, MessagePassing):  # a hook would make it pass messages anyway
+            calls = layer.propagate
+            layer.propagate = lambda *a, _calls=calls, **k: passed.append(1) or _calls(*a, **k)
+    torch.manual_seed(0)
+    loss, grads = step(model)
+    assert not passed
+    torch.manual_seed(0)
+    with backend("message_passing"):
+        other, others = step(model)
+    assert bool(passed) == table()[name][1]
+    torch.testing.assert_close(other, loss, rtol=1e-9, atol=1e-11)
+    for one, two in zip(grads, others, strict=True):
+        assert (one is None) == (two is None)
+        if one is not None:
+            torch.testing.assert_close(two, one, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("roles", ["edges", "relations"])
+def test_roles_on_edges(roles: str) -> None:
+    torch.manual_seed(0)
+    model = HGR(10, roles_on=roles, **SIZES["hgr"]).double()
+    torch.manual_seed(0)
+    with Calls() as calls:
+        loss, grads = step(model)
+    assert ("role_attention" in calls.names) == (roles == "edges")
+    torch.manual_seed(0)
+    with backend("message_passing"):
+        torch.testing.assert_close(step(model)[0], loss)
+    assert torch.isfinite(loss)
+    assert len(grads) > 0
