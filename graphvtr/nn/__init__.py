@@ -39,6 +39,7 @@ from graphvtr.nn.models import (
     ViSERN,
     VSEPlusPlus,
     VSRNet,
+    ZeroShot,
 )
 from graphvtr.nn.pool import AttentionPool, ConceptPool, SoftAttentionPool
 from graphvtr.nn.region_attention import attention_map
@@ -88,5 +89,6 @@ __all__ = [
     "VSRNet",
     "ViSERN",
     "WordEncoder",
+    "ZeroShot",
     "attention_map",
 ]

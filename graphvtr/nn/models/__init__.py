@@ -17,6 +17,7 @@ from graphvtr.nn.models.visern import ViSERN
 from graphvtr.nn.models.vse import VSE, VSEPlusPlus
 from graphvtr.nn.models.vsrnet import VSRNet
 from graphvtr.nn.models.w2vv import W2VV, W2VVPlusPlus
+from graphvtr.nn.models.zero_shot import ZeroShot
 
 __all__ = [
     "HGR",
@@ -39,4 +40,5 @@ __all__ = [
     "VSRNet",
     "W2VVPlusPlus",
     "ViSERN",
+    "ZeroShot",
 ]

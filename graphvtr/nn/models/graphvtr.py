@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,6 +24,7 @@ from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import MODELS, RetrievalModel, pair_margins
+from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
 from graphvtr.ops import index_to_ptr, segment_reduce
 
@@ -112,6 +114,11 @@ class GraphVTR(RetrievalModel):
         self.gates = nn.Parameter(torch.zeros(len(self.levels) - 1))
         self.ranking = SymmetricInfoNCE(temperature)
         self.level_ranking = nn.ModuleList(SymmetricInfoNCE(level_temperature) for _ in self.levels[1:])
+
+    @staticmethod
+    def zero_shot(directory: str | Path, phrase_weight: float = 0.5) -> ZeroShot:
+        """Retrieval with a CLIP-like model and no training, see :class:`graphvtr.nn.ZeroShot`."""
+        return ZeroShot(directory, phrase_weight)
 
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """Solve the closed form on the training split; its strengths are the best on the validation split."""
