@@ -154,6 +154,23 @@ def test_eval_search_and_check_refuse_what_the_model_was_not_trained_on(fed: Sim
         model.check(FeatureStore.open(fed.stores["plain"]), mismatch="maybe")  # type: ignore[arg-type]
 
 
+def test_an_index_is_built_of_and_grows_by_the_same_features_only(fed: SimpleNamespace) -> None:
+    pytest.importorskip("faiss")
+    from graphvtr.search import build_index
+    from graphvtr.search.opening import open_index
+
+    checkpoint, out = trained(fed, "vse", "plain"), fed.folder / "index"
+    for store, message in MESSAGES.items():
+        with pytest.raises(DataError, match=message):
+            build_index(checkpoint, fed.stores[store], out)
+    build_index(checkpoint, fed.stores["plain"], out)
+    index = open_index(out)
+    assert index.manifest.provenance["features"] == FeatureStore.open(fed.stores["plain"]).settings
+    with pytest.raises(DataError, match=MESSAGES["weights"]):
+        index.add(fed.stores["weights"])
+    assert len(list(index.search(["a red square grows"], 4)[0])) == 4
+
+
 def test_the_same_weights_elsewhere_are_the_same(fed: SimpleNamespace) -> None:
     model = graphvtr.load(trained(fed, "vse", "plain"))
     assert model.check(FeatureStore.open(fed.stores["again"])) == []

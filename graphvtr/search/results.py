@@ -13,6 +13,8 @@ from graphvtr.graphs import ROLES, RoleGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
 from graphvtr.search.items import Item
 
+EVEN = 1e-3
+"""Largest spread of weights, as a share of their mean, that shows nothing."""
 NODE_LEVELS = {"action": "action", "entity": "entity", "individual_action": "action", "individual_entity": "entity"}
 
 
@@ -148,7 +150,8 @@ class SearchResults(Sequence[SearchResult]):
 def match_phrases(
     model: RetrievalModel, graph: RoleGraph, text: LevelEmbeddings, video: LevelEmbeddings, times: Sequence[float]
 ) -> list[PhraseMatch]:
-    """Which frame of a clip each action and entity of a sentence attended to, for levels that attend over frames.
+    """Which frame of a clip each action and entity of a sentence attended to, for levels that attend over frames; a
+    phrase that attends to all frames alike has none.
 
     Args:
         model: scores them.
@@ -169,6 +172,8 @@ def match_phrases(
         with torch.inference_mode():
             weights = matcher.frame_weights(video[level], text[level])
         for node, row in enumerate(weights):
+            if len(row) > 1 and float(row.max() - row.min()) <= EVEN / len(row):
+                continue  # it attends to nothing in particular: no frame is its moment
             frame = int(row.argmax())
             role = "V" if node_type == "action" else ROLES[int(graph["entity"].role[node])]
             phrase = graph.phrase(node_type, node)

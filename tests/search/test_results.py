@@ -1,0 +1,32 @@
+"""Moments of phrases: only where a phrase attends to some frames more than to others."""
+
+from __future__ import annotations
+
+import torch
+
+from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn import HGR
+from graphvtr.search.results import match_phrases
+from graphvtr.text import Vocabulary
+
+
+def matches(frames: torch.Tensor) -> list:
+    torch.manual_seed(0)
+    model = HGR(8, 6, hidden=8, word_dim=4).eval()
+    graph = RoleGraph.build(["a", "dog", "runs"], [[2]], [("ARG0", [0, 1])], [(0, 0)])
+    graph = Vocabulary(["a", "dog", "runs", "b", "c"]).encode(graph)
+    with torch.inference_mode():
+        video, text = model.encode_video(VideoGraph.build(frames)), model.encode_text(graph)
+    return match_phrases(model, graph, text, video, [float(second) for second in range(len(frames))])
+
+
+def test_a_phrase_that_attends_to_all_frames_alike_has_no_moment() -> None:
+    same = torch.randn(1, 6)
+    assert matches(same.repeat(5, 1)) == []
+    found = matches(torch.cat([same, 3 * torch.randn(4, 6)]))
+    assert [match.phrase for match in found] == ["runs", "a dog"]
+    assert all(match.time == float(match.weights.argmax()) for match in found)
+
+
+def test_a_clip_of_one_frame_has_that_frame() -> None:
+    assert [match.time for match in matches(torch.randn(1, 6))] == [0.0, 0.0]
