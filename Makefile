@@ -7,7 +7,7 @@ JOBS ?= 2
 # OpenMP threads that wait by spinning starve each other as soon as anything else runs on the same cores
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: venv demo test lint docs bench gpu-check clean
+.PHONY: venv demo test test-web lint docs bench gpu-check clean
 
 venv: $(STAMP)
 
@@ -25,6 +25,12 @@ demo: venv
 ORDER ?= default
 test: venv
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p randomly --randomly-seed=$(ORDER)
+
+# the page in a browser: Debian's Chromium, driven by Playwright, looked over by axe; `make test` skips these without
+test-web: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web]'
+	test -x /usr/bin/chromium || (apt-get update -q && apt-get install -q -y --no-install-recommends chromium)
+	$(BIN)/python -m pytest tests/serve
 
 lint: venv
 	$(BIN)/ruff check .

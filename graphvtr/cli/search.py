@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--at-least", type=float, default=0.5, metavar="P", help="with this probability (default: 0.5)")
     parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="only clips of which this is "
                         "true: duration<30, tag=music, caption~guitar; repeatable")  # fmt: skip
-    parser.add_argument("--candidates", type=int, metavar="N", help="clips that the model scores itself (default: 200)")
+    parser.add_argument("--candidates", type=int, metavar="N", help="clips the model scores (default: 100 or 500)")
     parser.add_argument(
         "--exhaustive", action="store_true", help="score all clips, and tell what the candidates missed"
     )

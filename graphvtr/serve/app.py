@@ -29,7 +29,7 @@ concurrency = optional_import("starlette.concurrency", "serve", "the page of an 
 from fastapi import FastAPI, Query, Request, Response  # noqa: E402  the message above names the extra
 
 STATIC = Path(__file__).parent / "static"
-KINDS = {"page.css": "text/css", "page.js": "text/javascript"}
+KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 MEDIA = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime",
          ".ogv": "video/ogg", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo"}  # fmt: skip
 Text = Annotated[str, Query(description="a sentence, or roles: agent=dog action=chase patient=cat")]
@@ -178,7 +178,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
 
     @app.exception_handler(DataError)
     def data_error(request: Request, error: DataError) -> Response:
-        gone = isinstance(error, BusyError) or error.item == str(index.path)
+        gone = isinstance(error, BusyError) or "not an index" in error.problem
         return _problem(503 if gone else 404 if "is not in" in error.problem else 413 if _large(error) else 400, error)
 
     @app.exception_handler(fastapi.exceptions.RequestValidationError)

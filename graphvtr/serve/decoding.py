@@ -1,6 +1,6 @@
 """Clips that strangers send are decoded in a process of their own, with limits of time and memory.
 
-``python -m graphvtr.serve.decoding`` imports what is needed once and forks for every clip, so that a decoder that
+The process imports what is needed once and forks for every clip, so that a decoder that
 crashes, hangs or fills the memory takes nothing with it.
 """
 
@@ -28,6 +28,7 @@ from graphvtr.graphs import VideoGraph
 from graphvtr.serve.limits import Limits
 
 FIX = "send a video file that plays elsewhere"
+START = "from graphvtr.imports import lazily; lazily(); from graphvtr.serve.decoding import main; main()"
 GRACE = 5.0  # seconds beyond the limit after which a process that sleeps is ended
 
 
@@ -48,7 +49,7 @@ class Decoder:
         if self._process is None or self._process.poll() is not None:
             path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), *sys.path) if part)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "graphvtr.serve.decoding"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
             )  # fmt: skip
         return self._process
@@ -149,7 +150,3 @@ def _decode(job: dict[str, Any], limits: Limits, rebuild: Any) -> str:
         memory = isinstance(error, MemoryError) or "alloc" in str(error) or "memory" in str(error).lower()
         return "takes too much memory to decode" if memory else "cannot be decoded"
     return ""
-
-
-if __name__ == "__main__":
-    main()

@@ -38,7 +38,7 @@ class Limits:
         query: letters of a query.
         top: results of a query.
         upload: bytes of a clip.
-        seconds: that a request may take.
+        seconds: that a request may take; one that sends a clip, those of decoding besides.
         decode_seconds: of processor time that an uploaded clip may take.
         decode_memory: bytes that decoding it may take.
     """
@@ -120,12 +120,15 @@ class Guard:
         if scope["path"].startswith("/media"):  # a film is watched for as long as it takes
             await self.app(scope, receive, headed)
             return
+        seconds = self.limits.seconds
+        if scope["path"] == "/api/upload":
+            seconds += self.limits.decode_seconds
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            async with asyncio.timeout(seconds):
                 await self.app(scope, receive, headed)
         except TimeoutError:
             if not started:
-                await _answer(headed, 504, f"took over {self.limits.seconds:.0f} s", {}, self.refuse)
+                await _answer(headed, 504, f"took over {seconds:.0f} s", {}, self.refuse)
 
     def _refused(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}

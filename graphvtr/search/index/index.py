@@ -32,8 +32,8 @@ from graphvtr.search.tags import ConceptFilter, concept_model
 from graphvtr.video import FeatureStore
 
 Find = Literal["clips", "captions"]
-CANDIDATES = 200
-"""Clips that are scored again by the model, by default."""
+CANDIDATES, MORE_CANDIDATES = 100, 500
+"""Clips that are scored again by the model, by default: where keys are exact, and where they only follow the score."""
 SAMPLE = 256
 BLOCK = 2048
 OPEN_AGAIN = 5
@@ -204,7 +204,8 @@ class Index:
             top: clips a query, at most.
             filters: concepts that a clip must show, for models that predict concepts.
             where: conditions on what is known about a clip (``"duration<30"``, ``"tag=music"``).
-            candidates: clips that are scored by the model; :data:`CANDIDATES` or ten times ``top`` by default.
+            candidates: clips that are scored by the model; by default 100, or 500 where keys only follow the score
+                (:attr:`Projection.exact`), and at least ten times ``top``.
             exhaustive: score all clips.
 
         Returns:
@@ -430,7 +431,8 @@ class Index:
                 kept[np.asarray(segment.owner)] if segment.text is not None else np.zeros(0, dtype=bool)
                 for kept, segment in zip(allowed, self.segments, strict=True)
             ]
-        wanted = max(top, candidates if candidates is not None else max(CANDIDATES, 10 * top))
+        usual = CANDIDATES if self.projection.exact else MORE_CANDIDATES
+        wanted = max(top, candidates if candidates is not None else max(usual, 10 * top))
         left = sum(int(kept.sum()) for kept in allowed)
         if exhaustive or left <= wanted:
             return [self._score_all(queries, number, other, allowed, top) for number in range(queries.num_items)], True

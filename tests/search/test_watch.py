@@ -1,0 +1,68 @@
+"""Clips that appear in a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphvtr.errors import DataError
+from graphvtr.nn import HGR
+from graphvtr.search import Index, build_index
+from graphvtr.search.watch import Watcher
+from graphvtr.text import Vocabulary
+from graphvtr.video import FeatureStore, PixelDescriptor, extract
+
+av = pytest.importorskip("av")
+
+
+def film(path: Path, shade: int) -> None:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=4)
+        stream.width = stream.height = 32
+        for _ in range(4):
+            frame = av.VideoFrame.from_ndarray(
+                torch.full((32, 32, 3), shade, dtype=torch.uint8).numpy(), format="rgb24"
+            )
+            for packet in stream.encode(frame):
+                out.mux(packet)
+        for packet in stream.encode(None):
+            out.mux(packet)
+
+
+def test_new_changed_broken_and_gone(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    film(clips / "one.mp4", 10)
+    extract(clips, tmp_path / "store", PixelDescriptor(), num_frames=3, progress=False)
+    store = FeatureStore.open(tmp_path / "store")
+    words = Vocabulary.from_captions([["a", "dog"]])
+    model = HGR(len(words), store.widths["frame_x"], hidden=8, word_dim=4)
+    model.vocabulary = words
+    build_index(model, store, tmp_path / "index", media=clips)
+    watcher = Watcher(clips, Index.open(tmp_path / "index"), delete=True, settled=0)
+    watcher.look()
+    assert watcher.look().added == []
+    film(clips / "two.mp4", 90)
+    (clips / "broken.mp4").write_bytes(b"no film")
+    assert watcher.look().added == ["two"]
+    assert list(watcher.failures) == ["broken"]
+    assert watcher.look().added == []  # told once
+    film(clips / "two.mp4", 200)
+    assert watcher.look().replaced == ["two"]
+    (clips / "one.mp4").unlink()
+    assert watcher.look().deleted == ["one"]
+    assert Index.open(tmp_path / "index").names == ["two"]
+    shutil.rmtree(clips)  # a disk that is not there for a moment
+    assert watcher.look().deleted == []
+    clips.mkdir()
+    film(clips / "late.mp4", 30)
+    assert Watcher(clips, Index.open(tmp_path / "index")).look().added == []  # perhaps still being copied
+    told: list[list[str]] = []
+    watcher.delete = False
+    watcher.run(0.01, lambda change: told.append(change.added), rounds=2)
+    assert told == [["late"]]
+    with pytest.raises(DataError, match="every: is 0"):
+        watcher.run(0)

@@ -1,0 +1,78 @@
+"""An index of rendered clips, served."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from graphvtr.nn import HGR
+from graphvtr.search import Index, build_index
+from graphvtr.text import Vocabulary
+from graphvtr.video import PixelDescriptor, extract
+
+for package in ("av", "spacy", "faiss", "fastapi", "uvicorn", "prometheus_client", "httpx"):
+    pytest.importorskip(package)
+
+EVIL = '<img src=x onerror="window.evil=1"><script>window.evil=1</script>'
+CAPTIONS = {
+    "scene-0": ["a red circle chases a blue square", "the blue square is chased"],
+    "scene-1": ["a green star jumps over a box"],
+    "scene-2": [EVIL],
+}
+QUERY = "a red circle chases a blue square"
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short clips of a moving square, one of them with a name full of markup."""
+    import av
+
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(6):
+        name = f"scene-{number}" if number != 5 else "<b onclick=evil()>5"
+        with av.open(str(folder / f"{name}.mp4"), "w") as out:
+            stream = out.add_stream("h264", rate=4)
+            stream.width = stream.height = 64
+            stream.pix_fmt = "yuv420p"
+            for step in range(12):
+                picture = torch.full((64, 64, 3), 40 * number, dtype=torch.uint8)
+                picture[8 + number : 24 + number, 4 * step : 4 * step + 16] = torch.tensor([250, 60, 40 * number])
+                for packet in stream.encode(av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")):
+                    out.mux(packet)
+            for packet in stream.encode(None):
+                out.mux(packet)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """The index of the clips, and what it was made of."""
+    from graphvtr.video.regions import GridRegions
+
+    folder = tmp_path_factory.mktemp("served")
+    torch.manual_seed(0)
+    extract(clips, folder / "store", PixelDescriptor(), detector=GridRegions(2), num_frames=6, progress=False)
+    words = Vocabulary.from_captions([QUERY.split(), "a green star jumps over a box".split()])
+    from graphvtr.video import FeatureStore
+
+    store = FeatureStore.open(folder / "store")
+    model = HGR(len(words), store.widths["frame_x"], hidden=16, word_dim=8)
+    model.vocabulary = words
+    metadata: dict[str, dict[str, Any]] = {
+        name: {"captions": CAPTIONS.get(name, []), "tags": ["first" if name in CAPTIONS else "second"]}
+        for name in store.names
+    }
+    build_index(model, store, folder / "index", metadata=metadata, media=clips)
+    return SimpleNamespace(folder=folder, index=folder / "index", clips=clips, model=model, store=store)
+
+
+@pytest.fixture
+def index(made: SimpleNamespace, tmp_path: Path) -> Index:
+    """A copy of the index that may be broken."""
+    shutil.copytree(made.index, tmp_path / "index")
+    return Index.open(tmp_path / "index")
