@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def write_types(
         "edges": json.dumps([list(key) for key in edges]),
         "fields": json.dumps({name: packed.scalar for name, packed in fields.items()}),
     }
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, tensors, {**metadata, "crc32": str(_crc32(tensors, metadata))})
 
 
 def read_types(
@@ -77,6 +78,9 @@ def read_types(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except SafetensorError as error:
         raise DataError(path, f"is damaged: {error}", "write it again") from error
+    crc = metadata.pop("crc32", None)  # older files have none
+    if crc is not None and crc != str(_crc32(tensors, metadata)):
+        raise DataError(path, "is damaged: its checksum is another", "write it again")
     try:
         parts = {
             key: parse_json(metadata.get(key, "{}" if key == "fields" else ""), f"{path}: {key}")
@@ -96,6 +100,15 @@ def read_types(
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         raise DataError(path, f"is damaged: {error}", "write it again") from error
+
+
+def _crc32(tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
+    """Of all that a file holds, in whatever order it holds it."""
+    crc = zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        crc = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), crc)
+        crc = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy().data, crc)
+    return crc
 
 
 def _type_name(key: str | tuple[str, str, str]) -> str:

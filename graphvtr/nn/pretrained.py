@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import warnings
@@ -27,7 +28,7 @@ from graphvtr.values import plain
 FORMAT, FORMAT_VERSION = "graphvtr.model", 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 FILES = (CONFIG, WEIGHTS, VOCABULARY, CARD)
-KNOWN = ("format", "format_version", "graphvtr", "model", "config", "info", "words")
+KNOWN = ("format", "format_version", "graphvtr", "model", "config", "info", "words", "sha256")
 WRITE_AGAIN = "write it again with save_pretrained"
 
 
@@ -47,10 +48,14 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
         "info": plain(model.info, "info"),
         "words": None if model.vocabulary is None else len(model.vocabulary),
     }
-    header = (json.dumps(config, indent=2) + "\n").encode()
     vocabulary = None if model.vocabulary is None else json.dumps(model.vocabulary.to_dict()).encode()
     card = model_card(name, model.config, model.info, model.vocabulary) if card is None else card
-    write_whole(folder / WEIGHTS, save(state, {"format": "pt"}))
+    weights = save(state, {"format": "pt"})
+    sums = {WEIGHTS: _sha256(weights), CONFIG: _config_sum(config)}
+    if vocabulary is not None:
+        sums[VOCABULARY] = _sha256(vocabulary)
+    header = (json.dumps({**config, "sha256": sums}, indent=2) + "\n").encode()
+    write_whole(folder / WEIGHTS, weights)
     if vocabulary is None:
         (folder / VOCABULARY).unlink(missing_ok=True)  # of another model that was here
     else:
@@ -85,6 +90,8 @@ def load_pretrained(
         folder = download(str(where), revision)
     header = read_config(folder)
     path = folder / CONFIG
+    for name in (WEIGHTS, VOCABULARY):
+        _check_sum(folder / name, header.get("sha256", {}).get(name))
     options = _known_options(path, header["model"], {**header["config"], **overrides}, ignore_unknown)
     model = rebuild(path, header["model"], options, _weights(folder / WEIGHTS), folder / WEIGHTS)
     model.info = header["info"]
@@ -119,6 +126,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         {"model": str, "config": dict, "info": dict, "words": lambda count: count is None or type(count) is int},
         WRITE_AGAIN,
     )
+    sums = content.get("sha256", {})  # folders of older versions have none
+    need(sums, f"{path}: sha256", dict.fromkeys(sums, str) if isinstance(sums, dict) else {}, WRITE_AGAIN)
+    if CONFIG in sums and sums[CONFIG] != _config_sum(content):
+        warnings.warn(f"{path} was changed after it was written; if nobody did, copy the folder again", stacklevel=3)
     if content["model"] not in MODELS:
         raise DataError(path, f"is of the unknown model '{content['model']}'", f"known: {', '.join(MODELS)}")
     _warn_unknown(path, "field", set(content) - set(KNOWN), KNOWN)
@@ -149,6 +160,23 @@ def download(name: str, revision: str | None = None, **options: Any) -> Path:
             name, f"is no folder and cannot be had from the Hub: {str(error).splitlines()[0]}",
             "check the name and the network",
         ) from error  # fmt: skip
+
+
+def _config_sum(config: Mapping[str, Any]) -> str:
+    return _sha256(json.dumps({k: v for k, v in config.items() if k != "sha256"}, sort_keys=True).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _check_sum(path: Path, wanted: str | None) -> None:
+    """Refuse a file that is damaged, or of another model than the ``config.json`` beside it."""
+    if wanted is None or not path.is_file():
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != wanted:
+            raise DataError(path, "is damaged, or not of the config.json beside it", "copy the whole folder again")
 
 
 def _known_options(path: Path, name: str, config: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:

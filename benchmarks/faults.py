@@ -1,0 +1,118 @@
+"""What becomes of a user's work when things go wrong: one table.
+
+    python benchmarks/faults.py [--quick] [--part NAME ...] [--report]
+
+Kills (-9) in every long command, two writers on every ``--out``, a flipped bit in every kind of file, mutated clips,
+fuzzed captions for both parsers, hostile files. Parts can be run one by one: each leaves its trials in the cache, for
+this commit, and the table is of all that are there. What falls short is listed trial by trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if "--quick" in sys.argv:
+    os.environ["GRAPHVTR_BENCH_QUICK"] = "1"  # before the paths of results are known
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes are forked
+
+from benchmarks.lib.fault_flips import flips
+from benchmarks.lib.fault_inputs import captions, clips, hostile
+from benchmarks.lib.fault_kills import kills, writers
+from benchmarks.lib.fault_material import RIGHT, SHORT, Material, Trial
+from benchmarks.lib.harness import environment, write_result
+from benchmarks.lib.paths import CACHE
+
+PARTS: dict[str, tuple[Callable[[Material, Path, int], Iterator[Trial]], int, int]] = {
+    "kills": (kills, 15, 1),  # each verb
+    "writers": (writers, 1, 1),
+    "flips": (flips, 1300, 39),
+    "clips": (clips, 600, 25),
+    "captions": (captions, 20_000, 400),  # each parser
+    "hostile": (hostile, 1000, 8),
+}
+"""Part -> its trials, how many, and how many in a quick run."""
+
+
+def main() -> None:
+    """Run the parts that are asked for, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a few trials of each part")
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; repeatable")
+    parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
+    args = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    commit = environment()["commit"]
+    kept = CACHE / "faults" / f"{commit}{'-quick' if args.quick else ''}"
+    kept.mkdir(parents=True, exist_ok=True)
+    for name in () if args.report else args.part or PARTS:
+        run_part(name, kept, args.quick)
+    trials = {name: _read(kept / f"{name}.jsonl") for name in PARTS if (kept / f"{name}.jsonl").is_file()}
+    rows = table([trial for part in trials.values() for trial in part])
+    print_table(rows)
+    short = [trial for part in trials.values() for trial in part if trial[1] in SHORT]
+    for name, outcome, detail in short[:40]:
+        print(f"{outcome}: {name}: {detail}")
+    write_result("faults", rows, parts=sorted(trials), fell_short=short)
+
+
+def run_part(name: str, kept: Path, quick: bool) -> None:
+    """All trials of a part, into ``kept/NAME.jsonl``, which is there once they are through."""
+    trials, count, few = PARTS[name]
+    with tempfile.TemporaryDirectory(prefix="graphvtr-faults-") as folder:
+        os.environ["GRAPHVTR_CACHE"] = str(Path(folder) / "home")
+        material = Material(kept.parent / f"material-{kept.name}")
+        out = kept / f"{name}.jsonl.new"
+        (Path(folder) / "work").mkdir()
+        with out.open("w") as file:
+            for done, trial in enumerate(trials(material, Path(folder) / "work", few if quick else count), 1):
+                file.write(json.dumps(trial) + "\n")
+                file.flush()
+                if sys.stderr.isatty() or trial[1] in SHORT:
+                    print(f"{name} {done}: {' '.join(trial)[:150]}", file=sys.stderr, flush=True)
+        out.replace(kept / f"{name}.jsonl")
+
+
+def _read(path: Path) -> list[list[str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def table(trials: list[list[str]]) -> list[dict[str, object]]:
+    """A row a kind of fault: how many trials ended how."""
+    rows: dict[str, Counter[str]] = {}
+    for name, outcome, _ in trials:
+        rows.setdefault(_row(name), Counter())[outcome] += 1
+    return [
+        {"fault": name, "trials": found.total(), **{outcome: found[outcome] for outcome in (*RIGHT, *SHORT)}}
+        for name, found in rows.items()
+    ]
+
+
+def _row(name: str) -> str:
+    """Hostile files are one row, and so is each verb of the kills."""
+    return "hostile files" if name.startswith("hostile: ") else name
+
+
+def print_table(rows: list[dict[str, object]]) -> None:
+    """Columns with nothing in them are left out but for what should be nothing."""
+    columns = ["trials", *RIGHT, *SHORT]
+    width = max((len(str(row["fault"])) for row in rows), default=0)
+    print(" " * width + "".join(f"{column:>10}" for column in columns))
+    for row in rows:
+        print(f"{row['fault']:<{width}}" + "".join(f"{row[column]!s:>10}" for column in columns))
+
+
+if __name__ == "__main__":
+    if shutil.which("true") is None or not hasattr(os, "fork"):
+        sys.exit("faults.py forks its processes: run it on Linux or a Mac")
+    main()

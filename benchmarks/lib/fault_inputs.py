@@ -1,0 +1,152 @@
+"""Mutated clips, fuzzed captions, hostile files."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.lib import fault_files
+from benchmarks.lib.fault_batch import in_batch
+from benchmarks.lib.fault_material import Material, Trial
+from benchmarks.lib.fault_runs import Child
+
+TOO_MUCH = 2 * 2**30
+
+
+def clips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+    """Clips with bytes changed, cut off, put in and moved about decode in part, with a note, or are refused."""
+    from graphvtr.errors import GraphVTRError
+    from graphvtr.video.stream import sample_clip
+
+    sources = [path.read_bytes() for path in sorted(material.clips.glob("*.mp4"))[:8]]
+    path = folder / "clip.mp4"
+    batch = 25
+
+    def trials(start: int) -> Iterator[tuple[str, str]]:
+        for number in range(start, min(start + batch, count)):
+            dice = random.Random(number)
+            path.write_bytes(mutated(dice.choice(sources), dice))
+            try:
+                clip = sample_clip(path, 6, threads=1)
+                whole = len(clip.time) > 0 and bool((clip.time.diff() > 0).all()) and clip.frames.dtype is torch.uint8
+                yield ("ok" if whole else "silent"), f"{number} {clip.note}"
+            except GraphVTRError as error:
+                yield "refused", f"{number} {error}"[:200]
+            except Exception as error:
+                yield "traceback", f"{number} {error!r}"[:300]
+
+    for start in range(0, count, batch):
+        for outcome, detail in in_batch(lambda start=start: trials(start)):
+            yield "mutated clip", outcome, detail
+
+
+def mutated(data: bytes, dice: random.Random) -> bytes:
+    """A clip's bytes, damaged in one of several ways."""
+    out = bytearray(data)
+    kind = dice.randrange(6)
+    if kind == 0:
+        for _ in range(dice.randrange(1, 60)):
+            out[dice.randrange(len(out))] = dice.randrange(256)
+    elif kind == 1:
+        del out[dice.randrange(len(out)) :]
+    elif kind == 2:
+        place = dice.randrange(len(out))
+        out[place:place] = dice.randbytes(dice.randrange(1, 400))
+    elif kind == 3:
+        place = dice.randrange(len(out))
+        del out[place : place + dice.randrange(1, 400)]
+    elif kind == 4:
+        place = dice.randrange(len(out))
+        out[place : place + 500] = bytes(min(500, len(out) - place))
+    else:  # numbers of the boxes at the end or the front: sizes, times, counts
+        for _ in range(dice.randrange(1, 8)):
+            place = dice.randrange(max(1, len(out) - 4))
+            out[place : place + 4] = dice.choice((b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff", b"\x80\0\0\0"))
+    return bytes(out)
+
+
+PIECES = [
+    "a", "man", "woman", "dog", "cuts", "is", "running", "and", "while", "of", "in", "the", "to", "who", "'s", "n't",
+    "“", "”", "’s", "...", ",", ".", "!", "?", "-", "--", "(", ")", "[", "]", "{", "}", "<b>", "&amp;", "$5", "%", "#",
+    "@", "\\", "/", '"', "'", "\t", "\n", "\x00", "\x1b[31m", "\u202e", "\u2028", "\x85", "\ufeff", "é", "e\u0301", "ß",
+    "犬", "\U0001f3ca\U0001f3fd\u200d\u2640\ufe0f", "\u200d", "𝓪", "٣", "1,000", "3.14", "http://a.b/c?d=e", "a_b",
+    "CamelCase", "ALLCAPS", "x" * 60, "ſ", "İ", "\ud800", "０",
+]  # fmt: skip
+
+
+def captions(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+    """Any string has a graph that is sound, or is refused by name; from both parsers."""
+    from graphvtr.text import get_parser
+
+    batch = 1000
+    for name in ("spacy", "neural"):
+        parser = get_parser(name)
+        parser.parse_one("a dog runs")
+        for start in range(0, count, batch):
+            texts = [fuzzed(random.Random(number)) for number in range(start, min(start + batch, count))]
+            for outcome, detail in in_batch(lambda parser=parser, texts=texts: _parsed(parser, texts)):
+                yield f"captions: {name}", outcome, detail
+
+
+def fuzzed(dice: random.Random) -> str:
+    """A string of words, signs and characters of all kinds."""
+    if dice.random() < 0.2:
+        return "".join(chr(dice.choice((dice.randrange(128), dice.randrange(0x3000), dice.randrange(0x110000))))
+                       for _ in range(dice.randrange(1, 40)))  # fmt: skip
+    return dice.choice((" ", "", "  ")).join(dice.choices(PIECES, k=dice.randrange(1, 16)))
+
+
+def _parsed(parser: Any, texts: list[str]) -> Iterator[tuple[str, str]]:
+    from graphvtr.errors import GraphVTRError
+
+    try:
+        graphs = list(parser.parse(texts))
+    except Exception as error:
+        if len(texts) > 1:  # which one was it?
+            half = len(texts) // 2
+            yield from _parsed(parser, texts[:half])
+            yield from _parsed(parser, texts[half:])
+        elif isinstance(error, GraphVTRError):
+            yield "refused", str(error)[:200]
+        else:
+            yield "traceback", f"{texts[0]!r}: {error!r}"[:300]
+        return
+    for text, graph in zip(texts, graphs, strict=True):
+        try:
+            graph.validate()
+            yield ("ok" if graph.caption == text else "silent"), "" if graph.caption == text else repr(text)
+        except Exception as error:
+            yield "silent", f"{text!r}: {error!r}"[:300]
+
+
+def hostile(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+    """Every case of :mod:`benchmarks.lib.fault_files` is refused, in little memory."""
+    from graphvtr.errors import GraphVTRError
+
+    for name in list(fault_files.CASES)[:count]:
+        place = folder / hashlib.sha256(name.encode()).hexdigest()[:8]
+        place.mkdir(parents=True)
+        made = Child(lambda name=name, place=place: bool(fault_files.CASES[name](place)) and 0).wait()  # the file alone
+
+        def call(name: str = name, place: Path = place) -> int:
+            shutil.rmtree(place)
+            place.mkdir()
+            read = fault_files.CASES[name](place)
+            try:
+                read()
+            except GraphVTRError as error:
+                print(error)
+                return 2
+            return 0
+
+        ended = Child(call).wait()
+        outcome = {"ok": "silent"}.get(ended.outcome, ended.outcome)
+        if outcome == "refused" and ended.memory - made.memory > TOO_MUCH:
+            outcome = "memory"
+        yield f"hostile: {name}", outcome, ended.last_line

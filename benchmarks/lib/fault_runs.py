@@ -1,0 +1,142 @@
+"""Commands in processes of their own, forked from one that has all imported: to be killed, timed out, compared."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+HANG = 60  # seconds of processor time
+WALL = 900.0  # of the clock: many may share the machine
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended.
+
+    Args:
+        code: its exit code; minus the signal that killed it.
+        text: what it printed, stderr and stdout.
+        seconds: by the clock.
+        memory: largest resident size beyond that of its parent, bytes.
+        hang: it took longer than allowed.
+    """
+
+    code: int
+    text: str
+    seconds: float
+    memory: int
+    hang: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """``ok``, ``refused`` (one line, exit 2), ``stopped``, ``killed``, or a fault: ``traceback``, ``crash``,
+        ``hang``."""
+        if self.hang:
+            return "hang"
+        if "Traceback (most recent call last)" in self.text:
+            return "traceback"
+        if self.code == -signal.SIGKILL:
+            return "killed"
+        if self.code < 0:
+            return "crash"
+        known = {0: "ok", 1: "ok", 2: "refused", 129: "stopped", 130: "stopped", 143: "stopped"}
+        return known.get(self.code, "traceback")
+
+    @property
+    def last_line(self) -> str:
+        """What it said in the end."""
+        lines = [line for line in self.text.replace("\r", "\n").splitlines() if line.strip()]
+        return lines[-1][:300] if lines else ""
+
+
+class Child:
+    """A forked process.
+
+    Args:
+        call: what it does; an int that it returns is the exit code.
+    """
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
+        self.began = time.monotonic()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if not self.pid:
+            self._be(call)
+
+    def _be(self, call: Callable[[], object]) -> None:
+        code = 1
+        try:
+            for stream in (1, 2):
+                os.dup2(self._file.fileno(), stream)
+            sys.stdout = os.fdopen(1, "w", closefd=False)
+            sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace")
+            resource.setrlimit(resource.RLIMIT_CPU, (HANG, HANG + 5))
+            found = call()
+            code = found if isinstance(found, int) else 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(code)
+
+    def signal(self, signum: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, signum)
+
+    def ended(self) -> bool:
+        """Whether it has, without waiting; it stays to be waited for."""
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found is not None
+
+    def wait(self, kill_after: float | None = None) -> Ended:
+        """Wait for the end; kill -9 after some seconds."""
+        limit = WALL if kill_after is None else kill_after
+        while not self.ended() and time.monotonic() - self.began < limit:
+            time.sleep(0.002)
+        late = not self.ended()
+        if late:
+            os.kill(self.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        seconds = time.monotonic() - self.began
+        self._file.seek(0)
+        text = self._file.read().decode("utf-8", "replace")
+        self._file.close()
+        code = os.waitstatus_to_exitcode(status)
+        hang = code == -signal.SIGXCPU or (late and kill_after is None)
+        mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return Ended(code, text, seconds, max(0, usage.ru_maxrss - mine) * 1024, hang)
+
+
+def command(*argv: object) -> Callable[[], int]:
+    """``graphvtr ARGV`` as a call."""
+
+    def call() -> int:
+        from graphvtr.cli.main import main
+
+        return main([str(argument) for argument in argv])
+
+    return call
+
+
+def run(*argv: object, kill_after: float | None = None) -> Ended:
+    """``graphvtr ARGV`` in a process of its own."""
+    return Child(command(*argv)).wait(kill_after)
+
+
+def leftovers(folder: Path) -> list[str]:
+    """What no finished run should leave: half-written files and locks."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+    return sorted(name for name in names if ".partial" in name or name.endswith(".graphvtr.lock"))
