@@ -8,6 +8,8 @@ expect: 143, 130, 129.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import sys
@@ -110,11 +112,20 @@ def interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def leave_signals_to_parent() -> None:
-    """First thing in a worker process: Ctrl-C reaches the whole group, and the parent says what happens."""
+def begin_worker() -> None:
+    """First thing in a worker process: Ctrl-C reaches the whole group, and the parent says what happens; when the
+    parent is gone, however it went, the worker ends too. Else it would wait for work for ever, with the parent's locks.
+    """
     for signum in SIGNALS:
-        if signum != signal.SIGTERM:
-            signal.signal(signum, signal.SIG_IGN)
+        signal.signal(signum, signal.SIG_DFL if signum == signal.SIGTERM else signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 @contextlib.contextmanager

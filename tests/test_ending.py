@@ -11,6 +11,7 @@ from multiprocessing import get_context
 import pytest
 
 from graphvtr.ending import Interrupted, ending, going_on, interruptible
+from graphvtr.locks import OutputInUseError, output_lock
 
 COMMAND = """
 import sys, time
@@ -88,3 +89,33 @@ def test_the_processes_of_a_pool_are_ended_not_waited_for():
     except Interrupted:
         pass
     assert time.perf_counter() - began < 30
+
+
+ORPHANS = """
+import sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from graphvtr.ending import begin_worker
+from graphvtr.locks import output_lock
+with output_lock(sys.argv[1]), ProcessPoolExecutor(2, get_context("fork"), begin_worker) as pool:
+    list(pool.map(abs, range(4)))
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_their_parent_and_give_its_lock_up(tmp_path):
+    script = [sys.executable, "-c", ORPHANS, str(tmp_path / "out")]
+    process = subprocess.Popen(script, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    end = time.monotonic() + 30
+    while True:
+        try:
+            with output_lock(tmp_path / "out"):
+                break
+        except OutputInUseError:  # workers that are about to end
+            assert time.monotonic() < end
+            time.sleep(0.05)

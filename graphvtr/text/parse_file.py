@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from itertools import chain, islice, repeat
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -20,7 +19,7 @@ import torch
 from tqdm import tqdm
 
 from graphvtr.atomic import write_whole
-from graphvtr.ending import end_pool, going_on, leave_signals_to_parent
+from graphvtr.ending import begin_worker, end_pool, going_on
 from graphvtr.errors import DataError, GraphVTRError, system_error
 from graphvtr.locks import output_lock
 from graphvtr.reading import read_json
@@ -30,6 +29,7 @@ from graphvtr.text.serialise import lists_to_readable
 
 T = TypeVar("T")
 FORMAT = "graphvtr.graphs/1"
+MOST_A_LINE = 2**20
 CHUNK = 512
 """Captions that a process works on before it hands over their graphs."""
 
@@ -118,7 +118,11 @@ def read_captions(path: Path) -> Iterator[str]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(MOST_A_LINE), b""), 1):
+                if len(line) == MOST_A_LINE:
+                    raise DataError(
+                        f"{path}: line {number}", f"is over {MOST_A_LINE:,} bytes", "write one caption a line"
+                    )
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
@@ -209,21 +213,12 @@ _worker: tuple[RoleParser | GraphVTRError, int]
 
 def _start(name: str, batch_size: int, threads: int) -> None:
     global _worker
-    leave_signals_to_parent()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     torch.set_num_threads(threads)
     try:
         _worker = get_parser(name), batch_size
     except GraphVTRError as error:  # an initializer's error would be lost: the first question raises it
         _worker = error, batch_size
-
-
-def _end_with_parent() -> None:
-    """End when the parent is gone: a pool's process that its parent's kill has orphaned would wait for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _parser() -> RoleParser:

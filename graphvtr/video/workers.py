@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-import os
 import pickle
-import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from graphvtr.ending import end_pool, leave_signals_to_parent
+from graphvtr.ending import begin_worker, end_pool
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.terminal import printable
 from graphvtr.video.clip_files import describe_source
@@ -158,19 +156,10 @@ _store: FeatureStore | None = None
 def _begin(task: ClipTask, threads: int) -> None:
     """First thing in a worker."""
     global _task, _store
-    leave_signals_to_parent()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     torch.set_num_threads(threads)
     _task = replace(task, pipeline=replace(task.pipeline, threads=threads))
     _store = FeatureStore.open(task.store)
-
-
-def _end_with_parent() -> None:
-    """A process that shares the clips of one that was killed would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    multiprocessing.connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _work(clip: NamedFile) -> Outcome:

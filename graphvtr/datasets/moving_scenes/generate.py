@@ -21,6 +21,7 @@ from graphvtr.datasets.moving_scenes.negatives import write_negatives
 from graphvtr.datasets.moving_scenes.render import render
 from graphvtr.datasets.moving_scenes.script import Script, ScriptWriter
 from graphvtr.datasets.moving_scenes.simulate import stage
+from graphvtr.ending import begin_worker, ending
 from graphvtr.text.packing import GraphLists
 
 SPLITS = ("train", "val", "test", "test_unseen")
@@ -121,7 +122,7 @@ def make_clips(
         yield from bar(map(make, scripts))
         return
     # forked workers need no `if __name__ == "__main__"` in the caller's script; they use numpy only, no torch
-    with ProcessPoolExecutor(count, mp_context=get_context("fork")) as pool:
+    with ending(ProcessPoolExecutor(count, mp_context=get_context("fork"), initializer=begin_worker)) as pool:
         with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads, for the sake of code that locks
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
             clips = pool.map(make, scripts, chunksize=8)  # starts the processes
