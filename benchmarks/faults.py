@@ -10,6 +10,7 @@ this commit, and the table is of all that are there. What falls short is listed 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -49,9 +50,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; repeatable")
     parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
     args = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
+    preload()
     commit = environment()["commit"]
     kept = CACHE / "faults" / f"{commit}{'-quick' if args.quick else ''}"
     kept.mkdir(parents=True, exist_ok=True)
@@ -66,12 +65,34 @@ def main() -> None:
     write_result("faults", rows, parts=sorted(trials), fell_short=short)
 
 
+def preload() -> None:
+    """Import once what every forked process would import for itself."""
+    import torch
+
+    torch.set_num_threads(1)
+    for module in (
+        "h5py",
+        "jsonargparse",
+        "pytorch_lightning",
+        "spacy",
+        "av",
+        "graphvtr.cli.main",
+        "graphvtr.tasks.config",
+    ):
+        importlib.import_module(module)
+    from graphvtr.cli.main import build_parser
+    from graphvtr.tasks.config import make_parser
+
+    build_parser()
+    make_parser("hgr")
+
+
 def run_part(name: str, kept: Path, quick: bool) -> None:
     """All trials of a part, into ``kept/NAME.jsonl``, which is there once they are through."""
     trials, count, few = PARTS[name]
     with tempfile.TemporaryDirectory(prefix="graphvtr-faults-") as folder:
         os.environ["GRAPHVTR_CACHE"] = str(Path(folder) / "home")
-        material = Material(kept.parent / f"material-{kept.name}")
+        material = Material(kept.parent / "material")
         out = kept / f"{name}.jsonl.new"
         (Path(folder) / "work").mkdir()
         with out.open("w") as file:

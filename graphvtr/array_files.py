@@ -92,6 +92,8 @@ def read_torch(source: Path | io.BytesIO) -> Any:
             unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > size:
                 raise ValueError(f"it unpacks to {unpacked:,} bytes and has {size:,}")
+            if (damaged := archive.testzip()) is not None:  # torch does not look at checksums
+                raise ValueError(f"the checksum of {damaged} is another")
     if isinstance(source, io.BytesIO):
         source.seek(0)
     return torch.load(source, map_location="cpu", weights_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
+import hashlib
 import os
 import re
 import secrets
 import shutil
-import time
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +19,6 @@ from graphvtr.errors import DataError, system_error
 
 if TYPE_CHECKING:  # commands that print their help need no torch
     from torch import Tensor
-
-LEFT_ALONE = 3600.0
-"""Seconds after which what a process that is not there any more has half written is swept."""
 
 
 @contextlib.contextmanager
@@ -66,7 +65,7 @@ def whole(path: str | Path, *, error: type[DataError] = DataError, fix: str = ""
 
 def place_beside(path: Path) -> Path:
     """A name beside ``path`` that no other writer has, and that :func:`sweep` knows."""
-    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    return path.with_name(f"{path.name}.{os.getpid()}-{_here()}{secrets.token_hex(3)}.partial")
 
 
 def write_whole(path: str | Path, data: bytes | str, *, error: type[DataError] = DataError, fix: str = "") -> None:
@@ -108,27 +107,37 @@ def sweep(path: str | Path, *, held: bool = False) -> None:
 
     Args:
         path: what was to be written by way of :func:`whole`.
-        held: nobody else writes there now (see :func:`graphvtr.locks.output_lock`); otherwise only what belongs to no
-            process of this machine and has been left alone for an hour is removed.
+        held: nobody else writes there now (see :func:`graphvtr.locks.output_lock`), so that what processes of other
+            machines have left goes too.
     """
     path = Path(path)
     inside = [found for pattern in ("*.partial", "*/*.partial") for found in path.glob(pattern)]
     for left in (*path.parent.glob(f"{glob.escape(path.name)}.*.partial"), *inside):
-        found = re.search(r"\.(\d+)-[0-9a-f]{8}\.partial$", left.name)
-        if found and int(found.group(1)) != os.getpid() and (held or _is_left(left, int(found.group(1)))):
+        found = re.search(r"\.(\d+)-([0-9a-f]{4})[0-9a-f]{6}\.partial$", left.name)
+        if found is None or (int(found.group(1)), found.group(2)) == (os.getpid(), _here()):
+            continue
+        if held or (found.group(2) == _here() and not _is_alive(int(found.group(1)))):
             _remove(left)
 
 
-def _is_left(left: Path, pid: int) -> bool:
+@functools.cache
+def _here() -> str:
+    """Where process numbers mean something: this machine and, in a container, this container."""
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}".encode()).hexdigest()[:4]
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
+
+
+def _is_alive(pid: int) -> bool:
+    if os.name != "posix":
+        return True  # nobody knows
     try:
-        if time.time() - left.stat().st_mtime < LEFT_ALONE or os.name != "posix":
-            return False
         os.kill(pid, 0)  # sends nothing; an error says that there is no such process
     except ProcessLookupError:
-        return True
-    except OSError:  # somebody else's
         return False
-    return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _sync(path: Path) -> None:

@@ -75,8 +75,7 @@ def output_lock(out: str | Path, *, folder: bool = False, shared: bool = False) 
     file = _take(path, out, shared)
     held.add(key)
     try:
-        if not shared:
-            sweep(out, held=True)
+        sweep(out, held=not shared)
         yield
     finally:
         held.discard(key)
@@ -95,19 +94,31 @@ def _take(path: Path, out: Path, shared: bool) -> IO[bytes] | None:
         except OSError as problem:
             raise system_error(problem, path.parent, "cannot be written") from problem
         try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as problem:
-            with file:
-                if problem.errno in NO_LOCKS:
-                    warnings.warn(f"{path.parent}: its file system has no locks; see that one run writes", stacklevel=4)
-                    return None
-                raise OutputInUseError(out, _who(file), "wait for it, or choose another --out") from problem
-        if _is_at(file, path):  # else its last owner has removed it in the meantime
-            file.truncate(0)
-            file.write(json.dumps(_me()).encode())
-            file.flush()
-            return file
+            if _is_ours(file, path, out, shared):
+                return file
+        except BaseException as problem:  # also who is interrupted here leaves nothing
+            _give_up(path, file)
+            if isinstance(problem, OSError) and problem.errno in NO_LOCKS:
+                warnings.warn(f"{path.parent}: its file system has no locks; see that one run writes", stacklevel=4)
+                return None
+            raise
         file.close()
+
+
+def _is_ours(file: IO[bytes], path: Path, out: Path, shared: bool) -> bool:
+    """Lock the file and write who we are; whether it is still the file at ``path``: its last owner removes it."""
+    try:
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as problem:
+        if problem.errno in NO_LOCKS:
+            raise
+        raise OutputInUseError(out, _who(file), "wait for it, or choose another --out") from problem
+    if not _is_at(file, path):
+        return False
+    file.truncate(0)
+    file.write(json.dumps(_me()).encode())
+    file.flush()
+    return True
 
 
 def _give_up(path: Path, file: IO[bytes] | None) -> None:

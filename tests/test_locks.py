@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from graphvtr.atomic import sweep
+from graphvtr.atomic import _here, sweep
 from graphvtr.errors import DataError
 from graphvtr.locks import LOCK, OutputInUseError, output_lock
 
@@ -56,9 +56,9 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_its_leftovers_are_swept(tm
     process = holder(out, folder)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    left = (out if folder else tmp_path) / f"out.jsonl.{process.pid}-0123abcd.partial"
+    left = (out if folder else tmp_path) / f"out.jsonl.{process.pid}-0123abcdef.partial"
     left.write_text("half")
-    other = tmp_path / f"other.jsonl.{process.pid}-0123abcd.partial"
+    other = tmp_path / f"other.jsonl.{process.pid}-0123abcdef.partial"
     other.write_text("of somebody else")
     with output_lock(out, folder=folder):
         assert not left.exists()
@@ -135,18 +135,27 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
         pass
 
 
-def test_without_the_lock_only_old_leftovers_of_nobody_are_swept(tmp_path):
+def test_without_the_lock_only_leftovers_of_this_machine_s_dead_are_swept(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     names = {
-        "old": f"out.{dead.pid}-00000001.partial",
-        "new": f"out.{dead.pid}-00000002.partial",
-        "alive": f"out.{os.getppid()}-00000003.partial",
+        "dead": f"out.{dead.pid}-{_here()}000001.partial",
+        "of another machine": f"out.{dead.pid}-{'0000' if _here() != '0000' else '1111'}000002.partial",
+        "alive": f"out.{os.getppid()}-{_here()}000003.partial",
         "kept": "out.partial",
     }
-    for name, file in names.items():
+    for file in names.values():
         (tmp_path / file).write_text("")
-        if name != "new":
-            os.utime(tmp_path / file, (0, 0))
     sweep(tmp_path / "out")
-    assert {file.name for file in tmp_path.iterdir()} == {names["new"], names["alive"], names["kept"]}
+    left = {names["of another machine"], names["alive"], names["kept"]}
+    assert {file.name for file in tmp_path.iterdir()} == left
+
+
+def test_runs_that_share_a_folder_sweep_what_the_dead_among_them_left(tmp_path):
+    code = "import sys; from graphvtr.atomic import place_beside; from pathlib import Path; "
+    code += "place_beside(Path(sys.argv[1]) / 'failures.json').write_text('half')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+    with output_lock(tmp_path, folder=True, shared=True):
+        pass
+    assert not list(tmp_path.iterdir())

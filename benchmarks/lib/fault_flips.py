@@ -52,7 +52,7 @@ def flip_kinds(material: Material, folder: Path) -> dict[str, tuple[Path, Callab
 
     def read_scores() -> object:
         with open_npz(folder / "s.npz") as content:
-            return {name: content[name].tobytes() for name in content.files}
+            return content["scores"].tobytes()  # what graphvtr plot ranks reads
 
     def read_checkpoint(path: Path) -> object:
         found, vocabulary, info = load_checkpoint(path)

@@ -71,6 +71,9 @@ class OpenVideo:
             self._container.close()
             raise DataError(self.path, f"has no video stream, only {', '.join(kinds)}", "leave the file out")
         self.stream = streams[0]
+        if self.stream.codec_context is None:  # its entry in the file's index is damaged
+            self._container.close()
+            raise DataError(self.path, "has a video stream of no known codec", "get the file again or leave it out")
         self.stream.thread_type = "AUTO"
         self.stream.thread_count = threads
 
