@@ -37,6 +37,8 @@ SMALL_MODEL = {
     "key_channels": 64, "attention_channels": 64,
 }  # fmt: skip
 """What ``--small`` sets of the options that a model has: a row within minutes on two cores, and not the paper's."""
+FEW_CAPTIONS = ("cad120", "moving_scenes")
+"""Collections that have few captions a video, and no option to take fewer."""
 ONE_LAYER = ("vsrnet",)
 """Models of which ``--small`` takes one block as well."""
 
@@ -107,11 +109,11 @@ class Found:
 def recipe(row: Row, block: Block, place: Place) -> Recipe:
     """The configuration of a row, read as ``graphvtr train --config`` reads it."""
     model = max((name for name in MODELS if f"{row.recipe}_".startswith(f"{name}_")), key=len)
+    data = place.data or block.data
     flags = [f"--{override}" for override in place.overrides]
     if place.small:
-        flags = [*_small_flags(model, row.recipe), *flags]
-    data = ["--data", place.data or block.data]
-    found = Configuration(model, ["--config", row.recipe, *data, "--out", "unused", *flags])
+        flags = [*_small_flags(model, row.recipe, data), *flags]
+    found = Configuration(model, ["--config", row.recipe, "--data", data, "--out", "unused", *flags])
     run, train = found.part(RunConfig), dataclasses.asdict(found.part(TrainOptions))
     for name in ("seed", "device", "workers"):
         train.pop(name)
@@ -120,9 +122,11 @@ def recipe(row: Row, block: Block, place: Place) -> Recipe:
     return Recipe(row, Trial(row.system, model, options, train), source.options, run.min_count, run.word_vectors)
 
 
-def _small_flags(model: str, name: str) -> list[str]:
+def _small_flags(model: str, name: str, data: str) -> list[str]:
     accepted = inspect.signature(MODELS[model]).parameters
-    flags = ["--options.max_captions=2", *(f"--{key}={value}" for key, value in SMALL_TRAIN.items())]
+    flags = [f"--{key}={value}" for key, value in SMALL_TRAIN.items()]
+    if data not in FEW_CAPTIONS:
+        flags.append("--options.max_captions=2")
     for key, value in SMALL_MODEL.items():
         default = accepted[key].default if key in accepted else None
         if key in accepted and (key != "rnn" or isinstance(default, int)):
