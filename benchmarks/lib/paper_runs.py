@@ -82,7 +82,8 @@ class Place:
         """What is not the paper's about a run here."""
         found = ["a subset of the videos"] if self.subset or self.clips else []
         found += [f"{self.clips} training videos"] if self.clips else []
-        found += ["small models, 2 epochs, 2 captions a video"] if self.small else []
+        found += ["small models, 2 epochs"] if self.small else []
+        found += ["2 captions a video"] if self.small and self.data not in FEW_CAPTIONS else []
         return found + [f"data: {self.data}"] * bool(self.data) + list(self.overrides)
 
 

@@ -120,7 +120,7 @@ def plot_side_by_side(
 
     Args:
         models: what each model retrieves, of one dataset.
-        names: of the models; the query of a row is followed by its model's.
+        names: of the models; each stands before the query of its row (of clips, after it).
         queries: positions of captions (``t2v``) or of clips (``v2t``).
         direction: captions find clips, or clips captions.
         top: results a query.
@@ -136,7 +136,7 @@ def plot_side_by_side(
     rows = [(query, model, name) for query in queries for model, name in zip(models, names, strict=True)]
     dataset = models[0].dataset
     if direction == "t2v":
-        titles = [f"{dataset.captions[query]} [{name}]" for query, _, name in rows]
+        titles = [f"[{name}] {dataset.captions[query]}" for query, _, name in rows]
         return plot_gallery(titles, [model.clips_for(query, top) for query, model, _ in rows], frames_per_clip=SHOWN)
     return plot_caption_gallery(
         [model._pictures(query) for query, model, _ in rows],

@@ -13,6 +13,7 @@ from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.errors import DataError
 from graphvtr.plot import FoundCaption, Retrieved, plot_caption_gallery
 from graphvtr.plot.clips import frames_of
+from graphvtr.plot.retrieved import plot_side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,27 @@ def test_video_to_text(scenes: MovingScenes) -> None:
     assert "event 0.90" in texts[1]
     assert texts[2] == "✗ 0.500"
     assert figure.axes[0].get_title(loc="left") == scenes.videos[1]
+
+
+def test_two_models_side_by_side(scenes: MovingScenes) -> None:
+    shape = (len(scenes.videos), len(scenes.captions))
+    models = []
+    for best in (0, 1):  # caption 0 is of clip 0: the first model is right, the second is not
+        scores = torch.zeros(shape)
+        scores[best, 0], scores[0, 7 * best] = 0.9, 0.8
+        models.append(Retrieved(scenes, scores, torch.stack([scores]), ("event",)))
+    figure = plot_side_by_side(models, ["with", "without"], [0], top=1)
+    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
+    assert [title[0] for title in titles] == ["✓", "✗"]
+    queries = [ax.texts[0].get_text().replace("\n", " ") for ax in (figure.axes[0], figure.axes[2])]
+    assert [query.startswith(name) for query, name in zip(queries, ("[with]", "[without]"), strict=True)] == [
+        True,
+        True,
+    ]
+    figure = plot_side_by_side(models, ["with", "without"], [0], "v2t", top=1)
+    assert [ax.get_title(loc="left")[-9:] for ax in figure.axes if ax.get_title(loc="left")][1] == "[without]"
+    with pytest.raises(DataError, match="models: are 2 for 1 names"):
+        plot_side_by_side(models, ["with"], [0])
 
 
 def without_pictures(scenes: MovingScenes) -> RetrievalDataset:
