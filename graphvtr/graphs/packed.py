@@ -7,6 +7,7 @@ field however many graphs it has (``benchmarks/speed/packed_batching.py`` has th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -179,6 +180,15 @@ class GraphStore(Generic[G]):
             DataError: see :meth:`from_batch`.
         """
         return GraphStore.from_batch(transform(self.whole()), self)
+
+    def without(self, node_type: str) -> GraphStore[G]:
+        """The same graphs without a node type and its edges; the other fields are shared."""
+        nodes = {key: flat for key, flat in self.nodes.items() if key != node_type}
+        edges = {key: flat for key, flat in self.edges.items() if node_type not in (key[0], key[2])}
+        other = copy.copy(self)
+        other.nodes, other.edges = nodes, edges
+        other._ptr = torch.stack([flat.ptr for _, flat in other.types()])
+        return other
 
     def subset(self, index: Positions) -> GraphStore[G]:
         """A store with the graphs at ``index`` (as in :meth:`batch`), copied."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
@@ -17,7 +18,12 @@ DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim", "concepts")
 
 
 def prepare(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary) -> RetrievalDataset:
-    """A copy of the dataset as the model wants it: its graphs through the model's transforms, words encoded."""
+    """A copy of the dataset as the model wants it: its graphs through the model's transforms, words encoded, no regions
+    where it looks at frames alone."""
+    if not model.reads_regions and "region" in dataset.video_graphs.nodes:
+        frames = dataset.video_graphs.without("region")
+        dataset = copy.copy(dataset)
+        dataset.video_graphs = frames
     prepared = dataset.transformed(model.transform_video, model.transform_text)
     prepared.encode_words(vocabulary)
     return prepared

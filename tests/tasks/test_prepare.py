@@ -8,7 +8,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.nn.models import MODELS, RetrievalModel
-from graphvtr.tasks.prepare import build_model, make_vocabulary
+from graphvtr.tasks.prepare import build_model, make_vocabulary, prepare
 
 
 class Regional(RetrievalModel):
@@ -62,3 +62,41 @@ def test_vocabulary(toy_dataset, toy_vocabulary) -> None:
     assert len(make_vocabulary(dataset, min_count=8)) == 3 + 2  # only the two articles are that frequent
     dataset.vocabulary = toy_vocabulary
     assert make_vocabulary(dataset) is toy_vocabulary
+
+
+def test_models_of_frames_read_no_regions(tmp_path, monkeypatch) -> None:
+    import copy
+
+    from graphvtr.video import FeatureStore
+    from graphvtr.video.store import DiskGraphs
+    from graphvtr.video.store.layout import Layout
+    from tests.every_model import collection, small
+
+    dataset = collection(4)
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": 6, "region_x": 7}, {})
+    for graph in dataset.video_graphs:
+        frame, region = graph["frame"], graph["region"]
+        store.add(
+            graph.name,
+            {"frame_x": frame.x, "frame_time": torch.arange(float(len(frame.x))), "region_x": region.x,
+             "region_box": region.box, "region_score": torch.ones(len(region.x)), "region_frame": region.frame},
+        )  # fmt: skip
+    on_disk = copy.copy(dataset)
+    on_disk.video_graphs = DiskGraphs(store)
+    vocabulary = make_vocabulary(dataset)
+    read: set[str] = set()
+    real = Layout.read_into
+    monkeypatch.setattr(
+        Layout, "read_into", lambda self, view, key, *rest: read.add(key) or real(self, view, key, *rest)
+    )
+    for given in (dataset, on_disk):
+        frames = prepare(given, small("hgr", vocabulary), vocabulary)
+        assert frames.video_graphs.batch([2, 0]).node_types == ["frame"]
+        assert frames.video_graphs.subset([1]).batch([0]).node_types == ["frame"]
+        assert torch.equal(frames.video_graphs.batch([1])["frame"].ptr, given.video_graphs.batch([1])["frame"].ptr)
+        assert "region" in given.video_graphs.nodes
+    read.clear()
+    frames.video_graphs.batch([2, 0])
+    assert read == {"frame_x", "frame_time"}
+    both = prepare(on_disk, small("visern", vocabulary), vocabulary)
+    assert "region" in both.video_graphs.batch([0]).node_types

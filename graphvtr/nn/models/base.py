@@ -137,6 +137,11 @@ class RetrievalModel(nn.Module, ABC):
         return getattr(getattr(self, "text_encoder", self), "pretrained", None)
 
     @property
+    def reads_regions(self) -> bool:
+        """Whether the model looks at regions; where not, they are neither read from disk nor put into batches."""
+        return self.config.get("region_dim") is not None
+
+    @property
     def word_embedding(self) -> nn.Embedding | None:
         """The embedding of the captions' words; None for a model that has none of its own."""
         return None

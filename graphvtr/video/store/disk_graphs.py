@@ -107,6 +107,13 @@ class DiskGraphs(GraphStore[VideoGraph]):
             setattr(other, name, value)
         return other
 
+    def without(self, node_type: str) -> DiskGraphs:
+        """The same clips, of which nothing of a node type is read."""
+        other = super().without(node_type)
+        assert isinstance(other, DiskGraphs)
+        other._fields = [key for key in self._fields if not key.startswith(f"{node_type}_")]
+        return other
+
     def in_memory(self) -> GraphStore[VideoGraph]:
         """All clips read into memory."""
         return GraphStore.from_batch(self.whole())
@@ -114,7 +121,8 @@ class DiskGraphs(GraphStore[VideoGraph]):
     def subset(self, index: Positions) -> DiskGraphs:
         """The clips at ``index``, still on disk."""
         names = [self.names[place] for place in positions(index, len(self)).tolist()]
-        return DiskGraphs(self.store, names, transform=self.transform, raw=self.raw, pin=self.pin)
+        chosen = DiskGraphs(self.store, names, transform=self.transform, raw=self.raw, pin=self.pin)
+        return chosen if self.nodes.keys() == chosen.nodes.keys() else chosen.without("region")
 
     def save(self, path: str | Path) -> None:
         """Write all clips as one file, see :meth:`GraphStore.save`; they are read into memory for it."""

@@ -1,0 +1,150 @@
+"""Training at published sizes: captions a second, memory and share of the matrix products' floor, of every model.
+
+    python benchmarks/training.py [--models hgr vsrnet] [--device cuda] [--quick]
+
+A row is one model in one variant: ``plain`` (float32), ``bfloat16`` encoders, ``compile``, ``chunks`` (gradient
+caching by an eighth of the batch), and ``ranks`` (two processes on the CPU, one thread each, with half of the batch:
+compare with ``plain`` under OMP_NUM_THREADS=1). The floor is the time of one float32 matrix product with as many
+operations as a step has in its matrix products. 128 pairs, 20 frames of 2048, 8 regions of 2048 a frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.lib.harness import measure, peak_memory, write_result
+from benchmarks.lib.paths import ROOT
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore
+from graphvtr.nn.models import MODELS
+from graphvtr.ops.flops import flop_formulas
+from graphvtr.tasks.checkpoint import CheckpointInfo
+from graphvtr.tasks.complexity import PairSize, default_model
+from graphvtr.tasks.data import PairData
+from graphvtr.tasks.module import RetrievalModule
+from graphvtr.tasks.schedule import LearningRate
+from graphvtr.text import Vocabulary
+
+VARIANTS = ("plain", "bfloat16", "compile", "chunks", "ranks")
+
+
+def floor_rate(device: str) -> float:
+    """Operations a second of a large float32 product."""
+    a, b = torch.randn(2, 2048, 2048, device=device)
+    return 2 * 2048**3 / measure(lambda: a @ b, seconds=1.0).median
+
+
+def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ranks: int = 1) -> Any:
+    """A function that makes one step of a model at its published sizes."""
+    size = PairSize(frames=20, regions=8, video_dim=2048, region_dim=2048)
+    torch.manual_seed(0)
+    model = default_model(name, size).train().to(device)
+    videos = GraphStore.from_graphs([model.transform_video(size.video()) for _ in range(batch)])
+    texts = GraphStore.from_graphs([model.transform_text(size.caption()) for _ in range(batch)])
+    names = [str(number) for number in range(batch)]
+    dataset = RetrievalDataset("random", "train", names, names, torch.arange(batch), videos, texts)
+    module = RetrievalModule(
+        model, Vocabulary(), LearningRate(1e-4), CheckpointInfo(name), dataset.video_of_caption,
+        encode_chunk=max(batch // 8, 1) if variant == "chunks" else None, compile=variant == "compile",
+    )  # fmt: skip
+    data = PairData(dataset, rank, ranks)[torch.arange(batch)].to(device)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device, torch.bfloat16, enabled=variant == "bfloat16"):
+            loss = model.loss(*module._encode(data), data.video_of_text)["loss"]
+        loss.backward()
+        if ranks > 1:
+            for parameter in model.parameters():
+                if parameter.grad is not None:
+                    dist.all_reduce(parameter.grad)
+                    parameter.grad /= ranks
+        optimizer.step()
+
+    return step
+
+
+def row(name: str, variant: str, batch: int, device: str, seconds: float) -> dict[str, Any]:
+    """One measurement in this process."""
+    found: dict[str, Any] = {"model": name, "variant": variant, "batch": batch}
+    if variant == "ranks":
+        return {**found, "captions_per_second": batch / _two_ranks(name, batch, seconds)}
+    step = step_of(name, variant, batch, device)
+    timing = measure(step, seconds=seconds, min_calls=2, warmup=1)
+    with FlopCounterMode(display=False, custom_mapping=flop_formulas()) as counter:
+        step_of(name, "plain", batch, device)()
+    floor = counter.get_total_flops() / floor_rate(device)
+    return {
+        **found, "captions_per_second": batch / timing.median, "step": timing, "floor_seconds": floor,
+        "share_of_floor": floor / timing.median, "peak_memory_gb": peak_memory(step) / 1e9,
+    }  # fmt: skip
+
+
+def _two_ranks(name: str, batch: int, seconds: float) -> float:
+    """Seconds a step of two processes with gloo between them."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmarks.training", "--rank-of", name, str(batch), str(seconds), folder]
+        processes = [
+            subprocess.Popen([*command, str(rank)], cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+            for rank in range(2)
+        ]
+        codes = [process.wait() for process in processes]
+        if any(codes):
+            raise DataError(name, "fails in two processes", "see above")
+        return float((Path(folder) / "seconds").read_text())
+
+
+def _rank(name: str, batch: int, seconds: float, folder: Path, rank: int) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
+    step = step_of(name, "plain", batch, "cpu", rank, 2)
+    step()
+    begin = time.perf_counter()
+    steps = max(int(seconds), 2)
+    for _ in range(steps):
+        step()
+    if rank == 0:
+        (folder / "seconds").write_text(str((time.perf_counter() - begin) / steps))
+    dist.destroy_process_group()
+
+
+def main() -> None:
+    """All models in all variants."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="*", default=list(MODELS), metavar="MODEL")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--quick", action="store_true", help="one model, 4 pairs, to see that all works")
+    parser.add_argument("--rank-of", nargs=5, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.rank_of:
+        name, batch, seconds, folder, rank = args.rank_of
+        _rank(name, int(batch), float(seconds), Path(folder), int(rank))
+        return
+    batch, seconds = (4, 0.1) if args.quick else (128, 10.0)
+    rows = []
+    for name in ["vse"] if args.quick else args.models:
+        for variant in VARIANTS:
+            try:
+                found = row(name, variant, batch, args.device, seconds)
+            except DataError as error:  # chunks of a model with batch normalisation
+                found = {"model": name, "variant": variant, "batch": batch, "refused": str(error)}
+            rows.append(found)
+            print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
+    write_result("training", rows)
+
+
+if __name__ == "__main__":
+    main()
