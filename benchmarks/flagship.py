@@ -152,8 +152,8 @@ def main() -> None:
                 selection, {name: len(seeds) for name, seeds in there.items()}, "test videos with frames here"
             )
         summaries = {name: runs.summary() for name, runs in found.items()}
-        draw(summaries, RESULTS / "flagship.png")
         if not quick:
+            draw(summaries, RESULTS / "flagship.png")
             write_result("flagship", {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts,
                          "vitatecs": selection}, note=note_of(arguments))  # fmt: skip
 

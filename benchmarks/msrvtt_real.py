@@ -2,7 +2,7 @@
 
     python benchmarks/msrvtt_real.py --rows HGR VSE --seeds 3        # trains what is missing, writes what is there
     python benchmarks/msrvtt_real.py --regions                       # ViSERN and VSR-Net, on YOLOX-nano's regions
-    python benchmarks/msrvtt_real.py --curve 100 300 1000            # learning curves
+    python benchmarks/msrvtt_real.py --curve 100 300 1000 3151       # learning curves
     python benchmarks/msrvtt_real.py --quick                         # minutes: shows that all works, writes to runs/
 
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
@@ -19,12 +19,13 @@ import contextlib
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import environment, write_result
+from benchmarks.lib.harness import RESULTS, environment, write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
@@ -129,6 +130,60 @@ def tables(closed: dict[str, torch.Tensor], all_trials: dict[str, Trials], rows:
             f"less {best}": differences}  # fmt: skip
 
 
+def curves(arguments: argparse.Namespace, path: Path) -> None:
+    """Test rsum of every row over the number of training videos: when do graphs start to pay?
+
+    A row's epoch is chosen on validation at every size. Written after every run.
+    """
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    for videos in arguments.curve:
+        size = {"videos": videos, "captions": 2 if arguments.quick else arguments.captions}
+        splits = msrvtt.splits(path, **size)
+        owner = splits["test"].video_of_caption
+        for name, scores in ridges(splits).items():
+            found.setdefault(name, {})[videos] = Runs.of([scores], owner).summary()["rsum"]
+        for words in arguments.words:
+            trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
+            for name, trial in chosen_rows(arguments, words).items():
+                seeds = range(arguments.seeds)
+                if not arguments.tables_only:
+                    for seed in seeds:
+                        trials.result(trial, seed)
+                if there := trials.finished(trial, seeds):
+                    one = trials.runs(trial, there).summary()["rsum"]
+                    found.setdefault(f"{name}, {words}", {})[videos] = one
+                if not arguments.quick:
+                    write_result("msrvtt_curves", found, note=note_of(arguments))
+                    draw_curves(found)
+    for name, row in found.items():
+        print(f"{name:32}", *(f"{videos}: {one['mean']:.1f}" for videos, one in row.items()))
+
+
+def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
+    """One line a row."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, ax = plt.subplots(figsize=(7.5, 5), layout="constrained")
+    for name, row in found.items():
+        sizes = sorted(row)
+        closed = name.startswith(("ridge", "canonical"))
+        ax.errorbar(
+            sizes, [row[size]["mean"] for size in sizes], linestyle="--" if closed else "-", marker="o", capsize=2,
+            yerr=[[row[size]["mean"] - row[size]["interval"][0] for size in sizes],
+                  [row[size]["interval"][1] - row[size]["mean"] for size in sizes]], label=name,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xlabel("training videos")
+    ax.set_ylabel("rsum on 1,032 test videos, 95 % over seeds and videos")
+    ax.legend(fontsize=8)
+    ax.grid(alpha=0.3)
+    figure.savefig(RESULTS / "msrvtt_curves.png", dpi=130)
+    plt.close(figure)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -142,11 +197,15 @@ def main() -> None:
     parser.add_argument("--detector", default="yolox_nano", choices=sorted(msrvtt.DETECTORS))
     parser.add_argument("--tables-only", action="store_true", help="train nothing")
     parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
+    parser.add_argument("--curve", nargs="+", type=int, metavar="N", help="learning curves over N training videos")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     if arguments.quick:
         os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     path = msrvtt.store(arguments.detector if arguments.regions else None)
+    if arguments.curve:
+        curves(arguments, path)
+        return
     size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
     splits = msrvtt.splits(path, **size)
     if arguments.quick:
