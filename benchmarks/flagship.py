@@ -132,7 +132,7 @@ def main() -> None:
                 "options": dict(chosen[name].options), "train": dict(chosen[name].train),
             }  # fmt: skip
         best = "ridge, MiniLM"
-        differences = {name: found[name].difference(found[best]) for name in there}
+        differences = {name: found[name].difference(found[best]) for name in found if name not in ("chance", best)}
         parts = {
             name: found[FULL.name].difference(found[name]) for name in there if FULL.name in there and name != FULL.name
         }
