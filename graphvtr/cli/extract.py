@@ -46,6 +46,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="at most N regions a frame, the most confident ones; N cells of a grid (default: 36)",
     )
     parser.add_argument(
+        "--min-score",
+        type=float,
+        metavar="P",
+        help="leave out regions of less confidence, 0..1 (default: 0.05, of regions found elsewhere 0)",
+    )
+    parser.add_argument(
         "--motion",
         metavar="WHAT",
         help="also features of what happens about each frame: differences (no weights) or a 3D network in an .onnx "
@@ -56,6 +62,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     sampling.add_argument("--rate", type=float, metavar="R", help="R frames a second instead")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes that share the clips (default: 1)"
+    )
+    parser.add_argument(
+        "--names",
+        choices=("file", "path"),
+        default="file",
+        help="what clips are called: their file (default), or their path below FOLDER (cat/000), where files of "
+        "several folders have the same names",
     )
     parser.add_argument(
         "--gallery",
@@ -79,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     featurizer = build_featurizer(args.backbone, device=args.device)
     detector = linker = None
     if args.detector is not None:
-        detector = build_detector(args.detector, num_regions=args.regions, device=args.device)
+        detector = build_detector(args.detector, num_regions=args.regions, min_score=args.min_score, device=args.device)
         linker = TrackLinker()
     report = extract(
         args.folder,
@@ -91,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
         num_frames=args.frames,
         rate=args.rate,
         workers=args.workers,
+        names=args.names,
         overwrite=args.overwrite,
     )
     print(report.summary())
@@ -125,7 +139,9 @@ def _draw(args: argparse.Namespace, count: int = 6) -> None:
         raise DataError("--gallery", f"none of the clips of {args.out} is in {args.folder}", "give their folder")
     chosen = [names[index] for index in uniform_indices(len(names), count).tolist()]
     clips = [
-        TrackedClip.from_file(args.folder / store.entry(name).source["file"], store.video_graph(name), name=name)
+        TrackedClip.from_file(
+            args.folder / store.entry(name).source["file"], store.video_graph(name), name=name, labels=store.label_names
+        )
         for name in chosen
     ]
     write_figure(plot_tracks(clips), args.gallery, 110)

@@ -24,7 +24,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, run, text in (
-        ("info", info, "What a store holds and what made it; one clip with --clip."),
+        (
+            "info",
+            info,
+            "What a store holds and what made it; one clip with --clip. Exit code: 1 if files of it are damaged.",
+        ),
         ("verify", verify, "Read everything and compare checksums. Exit code: 0 if all is well, else 1."),
     ):
         action = actions.add_parser(name, help=text, description=text)
@@ -86,10 +90,12 @@ def info(args: argparse.Namespace) -> int:
         "widths": store.widths,
         "settings": store.settings,
         "checksum": store.checksum(),
+        "not whole": {name: note for name in store if (note := store.entry(name).note)},
         "damaged files": store.damaged,
+        "values": "not read: graphvtr store verify reads them",
     }
     print(json.dumps(content, indent=2, ensure_ascii=False))
-    return 0
+    return 1 if store.damaged else 0
 
 
 def _rows(store: FeatureStore, key: str) -> int:

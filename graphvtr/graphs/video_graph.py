@@ -27,6 +27,7 @@ class VideoGraph(CheckedGraph):
     ``region.score``  [R]         confidence of the detector, 0..1
     ``region.frame``  [R]         index of the region's frame, sorted
     ``region.track``  [R]         optional: id of the object the region shows, -1 for none
+    ``region.label``  [R]         optional: the detector's class, -1 for none
     ================  ==========  ==========================================================
 
     ``name`` is the clip's name. Build one with :meth:`build`, which validates. A packed batch
@@ -45,6 +46,7 @@ class VideoGraph(CheckedGraph):
         region_score: Tensor | None = None,
         region_frame: Tensor | None = None,
         region_track: Tensor | None = None,
+        region_label: Tensor | None = None,
         name: str = "",
     ) -> VideoGraph:
         """Build and validate a graph. Without ``frame_time`` frames are one second apart; without
@@ -68,6 +70,8 @@ class VideoGraph(CheckedGraph):
             region.frame = region_frame
             if region_track is not None:
                 region.track = region_track
+            if region_label is not None:
+                region.label = region_label
         graph.validate()
         return graph
 
@@ -121,6 +125,10 @@ class VideoGraph(CheckedGraph):
                     torch.isfinite(value).all(), f"region.{field}", "has NaN or infinite values",
                     "extract the features again",
                 )  # fmt: skip
+        for field in ("track", "label"):
+            found = region.get(field)
+            fits = found is None or (found.shape == region.x.shape[:1] and not found.is_floating_point())
+            self.require(fits, f"region.{field}", "is not one whole number a region", f"give [{len(region.x)}]")
         box, frame = region.box, region.frame
         in_range = ((box >= -1e-4) & (box <= 1 + 1e-4)).all() and (box[:, :2] <= box[:, 2:]).all()
         self.require(

@@ -41,6 +41,8 @@ def frames_of(
     name = dataset.videos[index]
     files, _ = find_clips(clips)
     if name not in files:
+        files, _ = find_clips(clips, "path")
+    if name not in files:
         raise DataError(f"{clips}: clip '{name}'", "has no video file", "give the folder of the dataset's clips")
     with ClipReader(files[name], max_side=SIDE) as reader:
         found = [reader.at(time) for time in times]

@@ -29,15 +29,19 @@ class TrackedClip:
         frames: [T, H, W, 3] uint8, one picture for each index in ``shown``.
         shown: indices of the graph's frames, in the order of time.
         name: of the clip.
+        labels: names of the classes in ``region.label``, which are written beside the main tracks.
     """
 
     graph: VideoGraph
     frames: Tensor
     shown: Sequence[int]
     name: str = ""
+    labels: Sequence[str] = ()
 
     @classmethod
-    def from_file(cls, file: str | Path, graph: VideoGraph, *, columns: int = 6, name: str = "") -> TrackedClip:
+    def from_file(
+        cls, file: str | Path, graph: VideoGraph, *, columns: int = 6, name: str = "", labels: Sequence[str] = ()
+    ) -> TrackedClip:
         """Read the pictures of evenly spaced frames of ``graph`` from the clip it was made from.
 
         Raises:
@@ -52,7 +56,7 @@ class TrackedClip:
                 if found is None:
                     raise DataError(file, f"ends before {float(time[index]):.2f} s", "is it the clip of this graph?")
                 pictures.append(found[1])
-        return cls(graph, torch.stack(pictures), shown, name)
+        return cls(graph, torch.stack(pictures), shown, name, labels)
 
 
 def plot_tracks(clips: Sequence[TrackedClip], *, tracks: int = 7, others: bool = True) -> Any:
@@ -94,6 +98,7 @@ def plot_tracks(clips: Sequence[TrackedClip], *, tracks: int = 7, others: bool =
     )
     for row, clip in zip(axes, clips, strict=True):
         numbers = _main_tracks(clip.graph, tracks)
+        names = {number: _class_of(clip, number) for number in numbers}
         for axis in row:
             axis.set_axis_off()
         for column, (axis, index, picture) in enumerate(zip(row, clip.shown, clip.frames, strict=False)):
@@ -101,7 +106,7 @@ def plot_tracks(clips: Sequence[TrackedClip], *, tracks: int = 7, others: bool =
             seconds = f"{float(clip.graph['frame'].time[index]):.1f} s"
             title = f"{clip.name[:24]}  {seconds}" if column == 0 and clip.name else seconds
             axis.set_title(title, fontsize=7, loc="left", pad=2, **plain())
-            _draw(axis, clip.graph, index, numbers, others, tuple(picture.shape[:2]))
+            _draw(axis, clip.graph, index, numbers, names, others, tuple(picture.shape[:2]))
     return figure
 
 
@@ -117,8 +122,24 @@ def _main_tracks(graph: VideoGraph, count: int) -> dict[int, int]:
     return {number: place for place, number in enumerate(best)}
 
 
+def _class_of(clip: TrackedClip, track: int) -> str:
+    """The name of the class that most regions of a track have, empty where it is not known."""
+    region = clip.graph["region"]
+    if region.get("label") is None or not len(clip.labels):
+        return ""
+    labels = region.label[(region.track == track) & (region.label >= 0)]
+    number = int(labels.mode().values) if len(labels) else -1
+    return clip.labels[number] if 0 <= number < len(clip.labels) else ""
+
+
 def _draw(
-    axis: Any, graph: VideoGraph, index: int, numbers: dict[int, int], others: bool, size: tuple[int, ...]
+    axis: Any,
+    graph: VideoGraph,
+    index: int,
+    numbers: dict[int, int],
+    names: dict[int, str],
+    others: bool,
+    size: tuple[int, ...],
 ) -> None:
     """Boxes of one frame, and the ways of the main tracks up to it."""
     region = graph["region"]
@@ -140,10 +161,11 @@ def _draw(
             if len(way) > 1:
                 axis.plot(way[:, 0], way[:, 1], color=colour, linewidth=1, alpha=0.8)
             _rectangle(axis, one, colour, 1.6)
+            title = f"{place + 1} {names[number]}".strip()
             label = {"facecolor": colour, "edgecolor": "none", "pad": 0.8}
             axis.text(
-                float(one[0]) + 1, float(one[1]) + 1, str(place + 1), fontsize=6, va="top", ha="left", bbox=label,
-                color="white" if colour in ("#0072B2", "#D55E00", "#009E73") else "black", clip_on=True,
+                float(one[0]) + 1, float(one[1]) + 1, title, fontsize=6, va="top", ha="left", bbox=label,
+                color="white" if colour in ("#0072B2", "#D55E00", "#009E73") else "black", clip_on=True, **plain(),
             )  # fmt: skip
     axis.set_xlim(-0.5, width - 0.5)
     axis.set_ylim(height - 0.5, -0.5)

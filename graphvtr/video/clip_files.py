@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from graphvtr.errors import DataError
 from graphvtr.terminal import printable
@@ -14,25 +16,33 @@ CLIP_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
 )
 _WINDOW = 2**20
+Names = Literal["file", "path"]
 
 
-def find_clips(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
+def find_clips(folder: str | Path, names: Names = "file") -> tuple[dict[str, Path], dict[str, str]]:
     """Video files in and under a folder, by name: the file's name without its suffix.
 
-    Hidden files are passed over. Order is natural (``clip2`` before ``clip10``).
+    Hidden files are passed over, linked folders are followed (each folder is read once). Order is natural (``clip2``
+    before ``clip10``).
+
+    Args:
+        folder: where to look.
+        names: ``"file"``, or ``"path"`` for names with the folders below ``folder`` (``cat/000``).
 
     Returns:
         Name -> file, and for every file whose name is taken already: file -> reason.
 
     Raises:
-        DataError: no such folder, or no clips in it.
+        DataError: no such folder, no clips in it, or an unknown kind of names.
     """
     folder = Path(folder)
+    if names not in get_args(Names):
+        raise DataError(f"names='{names}'", "unknown", f"known: {', '.join(get_args(Names))}")
     if not folder.is_dir():
         raise DataError(folder, "is not a folder", "give the folder that holds the clips")
     files = [
         file
-        for file in sorted(folder.rglob("*"), key=_natural_key)
+        for file in sorted(_files(folder), key=_natural_key)
         if file.suffix.lower() in CLIP_SUFFIXES and not file.name.startswith(".") and file.is_file()
     ]
     if not files:
@@ -41,13 +51,27 @@ def find_clips(folder: str | Path) -> tuple[dict[str, Path], dict[str, str]]:
     clips: dict[str, Path] = {}
     duplicates: dict[str, str] = {}
     for file in files:
-        name = printable(file.stem)
+        name = printable(file.stem if names == "file" else file.relative_to(folder).with_suffix("").as_posix())
         if name in clips:
             first = printable(clips[name].relative_to(folder))
-            duplicates[printable(file.relative_to(folder))] = f"has the same name as {first}: rename one of them"
+            duplicates[printable(file.relative_to(folder))] = f"has the same name as {first}: rename one of them" + (
+                ", or take names with folders (--names path)" if names == "file" else ""
+            )
         else:
             clips[name] = file
     return clips, duplicates
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All files below a folder; a folder that links lead to a second time (in a circle, too) is passed over."""
+    seen: set[str] = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        yield from (Path(parent, file) for file in files)
 
 
 def describe_source(file: Path, folder: Path) -> dict[str, Any]:

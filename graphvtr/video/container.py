@@ -7,12 +7,14 @@ over the file but decodes nothing.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.video.clock import Clock
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -109,13 +111,18 @@ class OpenVideo:
             except self._av.FFmpegError:
                 self.errors += 1
 
-    def frames(self) -> Iterator[ShownFrame]:
-        """Frames with times that never go back; a frame without a time stamp follows the one before."""
+    def frames(self, clock: Clock | None = None) -> Iterator[ShownFrame]:
+        """Frames with times that never go back; a frame without a time stamp, or with one that ``clock`` does not
+        believe, follows the one before."""
         step, previous = self.frame_seconds(), None
         for frame in self.decoded():
             seconds = float(frame.time_base) if frame.time_base else 0.0
             follows = 0.0 if previous is None else previous + step
+            if previous is None and clock is not None:
+                follows = clock.start
             time = follows if frame.pts is None else frame.pts * seconds
+            if clock is not None and not clock.believes(time):
+                time = follows
             previous = time if previous is None else max(time, previous)
             yield ShownFrame(previous, (frame.duration or 0) * seconds or step, frame)
 
@@ -133,8 +140,16 @@ class OpenVideo:
             return False
         return True
 
-    def declared_seconds(self) -> float:
-        """The length that the file declares, 0 where it does not or counts the sound too."""
+    def declared_seconds(self, start: float = 0.0) -> float:
+        """The length that the file declares, 0 where it does not or counts the sound too.
+
+        Matroska declares when a clip ends, not how long it is; ``start`` is when it begins.
+        """
+        if "matroska" in self._container.format.name and start > 0:
+            return max(0.0, self._declared() - start)
+        return self._declared()
+
+    def _declared(self) -> float:
         if self.stream.duration and self.stream.time_base:
             return float(self.stream.duration * self.stream.time_base)
         if self._container.duration and len(self._container.streams) == 1:
@@ -142,22 +157,25 @@ class OpenVideo:
         return 0.0
 
 
-def measure(path: Path) -> tuple[float, float]:
-    """When the last packet of a file ends, on the file's own clock, and the length the file declares (0 for none).
+def measure(path: Path) -> tuple[Clock, float]:
+    """The clock of a file, and the length the file declares (0 for none, or where its stamps cannot be true).
 
     Raises:
         DataError: as :class:`OpenVideo`.
     """
     video = OpenVideo(path)
+    stamps, ends = array("d"), array("d")
     try:
-        end, count = 0.0, 0
+        count = 0
         for packet in video.packets():
             if not packet.size:
                 continue
             count += 1
             stamp = packet.dts if packet.pts is None else packet.pts
             if stamp is not None and packet.time_base:
-                end = max(end, float((stamp + (packet.duration or 0)) * packet.time_base))
-        return (end or count * video.frame_seconds()), video.declared_seconds()
+                stamps.append(float(stamp * packet.time_base))
+                ends.append(float((stamp + (packet.duration or 0)) * packet.time_base))
+        clock = Clock.read(stamps, ends, count, video.frame_seconds())
+        return clock, 0.0 if clock.strays else video.declared_seconds(clock.start)
     finally:
         video.close()

@@ -73,6 +73,7 @@ class ClipReader:
 
     Attributes:
         info: what the clip is.
+        clock: what the packets say about time.
         ended: whether :meth:`at` was asked for a time after the last frame that decodes.
 
     Raises:
@@ -89,7 +90,7 @@ class ClipReader:
         self._threads = threads
         self._seekable = True
         self.ended = False
-        end, declared = measure(self.path)
+        self.clock, declared = measure(self.path)
         self._open()
         if not self._start():
             self.close()
@@ -98,7 +99,7 @@ class ClipReader:
         first = self._current.frame
         self._quarter_turns = round(first.rotation / 90) % 4
         self._size = _fit(first.width, first.height, max_side)
-        self.info = self._describe(first, end - self._origin, declared)
+        self.info = self._describe(first, self.clock.end - self._origin, declared)
 
     def __enter__(self) -> ClipReader:
         return self
@@ -183,7 +184,7 @@ class ClipReader:
     def _open(self) -> None:
         """Open the file and stand before its first frame."""
         self._video = OpenVideo(self.path, self._threads)
-        self._frames = self._video.frames()
+        self._frames = self._video.frames(self.clock)
 
     def _start(self) -> bool:
         """Take the first two frames from the stream; False where there is none."""
@@ -202,7 +203,7 @@ class ClipReader:
         before = self.time
         if not self._video.seek(time + self._origin):
             return False
-        self._frames = self._video.frames()
+        self._frames = self._video.frames(self.clock)
         stamped = self._start() and self._current.frame.pts is not None
         self._seekable = self.time > before  # else key frames are so rare that seeking only loses time
         return stamped and self.time <= time

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from graphvtr.ending import going_on
 from graphvtr.locks import output_lock
-from graphvtr.video.clip_files import find_clips
+from graphvtr.video.clip_files import Names, find_clips
 from graphvtr.video.decode import DEFAULT_MAX_SIDE
 from graphvtr.video.features import FrameFeaturizer
 from graphvtr.video.motion.base import MotionFeaturizer
@@ -100,6 +100,7 @@ def extract(
     rate: float | None = None,
     max_side: int = DEFAULT_MAX_SIDE,
     workers: int = 1,
+    names: Names = "file",
     overwrite: bool = False,
     progress: bool = True,
 ) -> ExtractReport:
@@ -122,6 +123,8 @@ def extract(
         max_side: pictures are decoded no larger than this.
         workers: so many processes share the clips; they get copies of the parts, which must be picklable, and
             share the threads that torch uses here. A script that uses them needs ``if __name__ == "__main__":``.
+        names: clips are called by their ``"file"``, or by their ``"path"`` below ``folder``, where files of several
+            folders have the same names.
         overwrite: empty the store first.
         progress: show a progress bar with clips/s.
 
@@ -135,7 +138,7 @@ def extract(
     start = time.perf_counter()
     pipeline = ClipPipeline(featurizer, detector, linker, motion, num_frames, rate, max_side)
     check_workers(workers)
-    clips, duplicates = find_clips(folder)
+    clips, duplicates = find_clips(folder, names)
     with (
         output_lock(out, folder=True, shared=not overwrite),  # several runs may share the clips of a folder
         going_on("the same command goes on", lambda: f"after {report.seen} of {len(clips)} clips"),

@@ -151,6 +151,8 @@ class ClipPipeline:
                 "region_score": regions.score,
                 "region_frame": regions.frame,
             }
+            if getattr(self.detector, "labels", None) is not None:
+                fields["region_label"] = regions.label
         if self.motion is not None:
             assert part.windows is not None
             fields["frame_x"] = torch.cat([fields["frame_x"], self.motion(part.windows)], dim=1)

@@ -78,6 +78,14 @@ def frame_count(duration: float, num_frames: int, rate: float | None) -> int:
     return max(1, round(duration * rate))
 
 
+def ceiling(packets: int) -> int:
+    """How many times of a clip are looked at, at most: stamps far apart must not ask for billions of samples.
+
+    Twice its packets, as no more than these can be told apart, and 100,000 in any case.
+    """
+    return max(100_000, 2 * packets)
+
+
 def check_sampling(num_frames: int, rate: float | None) -> None:
     """Refuse to take no frames.
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.video.clock import Clock
 from graphvtr.video.decode import DEFAULT_MAX_SIDE, ClipInfo, ClipReader
-from graphvtr.video.sampling import check_sampling, frame_count, uniform_times
+from graphvtr.video.sampling import ceiling, check_sampling, frame_count, uniform_times
 
 CHUNK = 64
 """So many frames are in memory at a time; clips of which more are taken come in parts."""
@@ -109,21 +110,28 @@ class ClipStream:
 
     def __iter__(self) -> Iterator[Clip]:
         with self._open() as reader:
-            self.info, reached = reader.info, reader.info.duration
-            count = frame_count(reached, self.num_frames, self.rate)
+            self.info, reached, clock = reader.info, reader.info.duration, reader.clock
+            wanted = frame_count(reached, self.num_frames, self.rate)
+            count = min(wanted, ceiling(clock.packets))
             parts = _parts(reader, uniform_times(reached, count), self.chunk, self.window)
             if count > self.chunk:
-                yield from (part.clip(self.info) for part in parts)
-                self.note = _note(self.info, reader.end if reader.ended else reached, reader.errors)
+                taken = 0
+                for part in parts:
+                    taken += len(part.times)
+                    yield part.clip(self.info)
+                self.note = _note(
+                    self.info, reader.end if reader.ended else reached, reader.errors, clock, taken, wanted
+                )
                 return
             found, errors = list(parts), reader.errors
             ended, end = reader.ended, reader.end
         if ended:
             reached = end
             with self._open() as reader:
-                count = frame_count(reached, self.num_frames, self.rate)
+                count = min(frame_count(reached, self.num_frames, self.rate), ceiling(clock.packets))
                 found = list(_parts(reader, uniform_times(reached, count), self.chunk, self.window))
-        self.note = _note(self.info, reached, errors)
+        asked = wanted if self.rate is not None else self.num_frames
+        self.note = _note(self.info, reached, errors, clock, sum(len(part.times) for part in found), asked)
         yield from (part.clip(self.info, self.note) for part in found)
 
     def _open(self) -> ClipReader:
@@ -234,8 +242,17 @@ def sample_clip(
     return clip
 
 
-def _note(info: ClipInfo, reached: float, errors: int) -> str:
+def _note(info: ClipInfo, reached: float, errors: int, clock: Clock, taken: int, asked: int) -> str:
+    """Everything that was odd, one part after another; ``taken`` frames of those ``asked`` for were read."""
+    notes = []
     length = max(info.duration, info.declared)
     if length - reached > max(1.0, 0.1 * length):
-        return f"only {reached:.1f} s of {length:.1f} s decode"
-    return f"{errors} packets do not decode" if errors else ""
+        notes.append(f"only {reached:.1f} s of {length:.1f} s decode")
+    elif errors:
+        notes.append(f"{errors} packets do not decode")
+    if clock.strays:
+        notes.append(f"{clock.strays} of {clock.packets} packets are stamped up to {clock.stray_seconds:.0f} s away "
+                     "from the rest; their frames are taken in turn")  # fmt: skip
+    if taken < asked:
+        notes.append(f"{taken} frames of {asked} asked for")
+    return "; ".join(notes)

@@ -41,6 +41,14 @@ class Outcome:
     note: str = ""
 
 
+def _is_sound(store: FeatureStore, name: str) -> bool:
+    """Whether a clip that is there is whole; reading it costs little beside decoding it."""
+    try:
+        return not store.problem_of(name)
+    except DataError:
+        return False
+
+
 @dataclass(frozen=True)
 class ClipTask:
     """A clip into the store, whatever happens to it.
@@ -65,8 +73,9 @@ class ClipTask:
         name, file = clip
         try:
             source = describe_source(file, self.folder)
-            if name in store and store.entry(name).source.get("fingerprint") == source["fingerprint"]:
-                return Outcome(name, skipped=True)
+            same = name in store and store.entry(name).source.get("fingerprint") == source["fingerprint"]
+            if same and _is_sound(store, name):
+                return Outcome(name, skipped=True, note=store.entry(name).note)
             with store.new_clip(name) as gathered:
                 note = self.pipeline.fill(gathered, file)
                 store.add_clip(gathered, source=source, note=note)

@@ -24,7 +24,8 @@ def test_info(store, capsys):
     found = json.loads(capsys.readouterr().out)
     assert found == {
         "clips": 2, "frames": 6, "widths": {"frame_x": 2}, "settings": {"made": "by hand"},
-        "checksum": store.checksum(), "damaged files": {},
+        "checksum": store.checksum(), "damaged files": {}, "not whole": {},
+        "values": "not read: graphvtr store verify reads them",
     }  # fmt: skip
 
 

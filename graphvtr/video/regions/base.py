@@ -85,7 +85,11 @@ class RegionDetector(Protocol):
     Attributes:
         name: of the detector.
         version: changes when the same settings give other regions, for instance with other weights.
-        settings: the constructor's choices that change the regions, as plain JSON values.
+        settings: the constructor's choices that change the regions, as plain JSON values; of a detector of classes
+            ``labels``, their names.
+
+    A detector that knows classes has ``labels``, their names (empty where it knows only numbers): its regions are then
+    stored with ``region_label``.
     """
 
     name: str

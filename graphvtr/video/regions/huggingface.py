@@ -55,10 +55,12 @@ class HFDetector:
         self._input = PictureInput.of(self.directory)
         self._model = load_model(self.directory, "AutoModelForObjectDetection", "detecting regions").to(self.device)
         self.version = model_version(self.directory)
+        names = self._model.config.id2label
+        self.labels = tuple(str(names.get(index, index)) for index in range(self._model.config.num_labels))
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"input": self._input.settings, **asdict(self.selection)}
+        return {"input": self._input.settings, "labels": list(self.labels), **asdict(self.selection)}
 
     def __call__(self, frames: Tensor, *, time: Tensor | None = None, name: str = "") -> Regions:
         """Regions of ``[T, H, W, 3]`` uint8 RGB pictures, of each frame the best first."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.video.onnx_config import check_numbers, config_from_file, config_from_mapping
 from graphvtr.video.regions.boxes import from_centre
+from graphvtr.video.regions.coco import COCO
 from graphvtr.video.regions.selection import Candidates
 
 _CHOICES = {
@@ -44,6 +45,7 @@ class DetectorLayout:
     ``background``  index of the class that stands for no object, None if there is none
     ``outputs``     names of the outputs: one for yolo; boxes, scores (and labels) for ssd; by default in
                     the model's order
+    ``labels``      names of the classes, in the order of their numbers; by default COCO's for a model of 80
     ==============  ====================================================================================
 
     Raises:
@@ -61,6 +63,7 @@ class DetectorLayout:
     activation: str = "none"
     background: int | None = None
     outputs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -71,6 +74,8 @@ class DetectorLayout:
                 check_numbers("layout", name, getattr(self, name), length)
         if 0 in self.std or (self.size is not None and min(self.size) < 1):
             raise DataError("layout", "has a std or size of 0", "give positive numbers")
+        if not isinstance(self.labels, tuple) or not all(isinstance(label, str) for label in self.labels):
+            raise DataError("layout.labels", f"are {self.labels!r}", "give the names of the classes as a list")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: object = "layout") -> DetectorLayout:
@@ -94,6 +99,28 @@ class DetectorLayout:
     def settings(self) -> dict[str, Any]:
         """Plain JSON values, for manifests."""
         return asdict(self)
+
+    def num_classes(self, outputs: Mapping[str, Tensor]) -> int | None:
+        """How many classes the outputs have scores of, None where they hold labels."""
+        tensors = [outputs[name] for name in self.outputs or tuple(outputs)]
+        if self.kind == "fastestdet":
+            return tensors[0].size(1) - 5
+        if self.kind == "yolo":
+            return min(tensors[0].shape[1:]) - 4 - self.objectness
+        return tensors[1].size(-1) if tensors[1].dim() == 3 else None
+
+    def names_of(self, outputs: Mapping[str, Tensor], source: object) -> tuple[str, ...]:
+        """Names of the classes; empty where they are not known.
+
+        Raises:
+            DataError: there are more or fewer than the model has.
+        """
+        count = self.num_classes(outputs)
+        if not self.labels:
+            return COCO if count == len(COCO) else ()
+        if count is not None and count != len(self.labels):
+            raise DataError(source, f"has {count} classes", f"layout.labels names {len(self.labels)}")
+        return self.labels
 
     def decode(self, outputs: Mapping[str, Tensor], height: int, width: int, source: object = "outputs") -> Candidates:
         """Boxes, scores and labels of the outputs for a batch of inputs of ``height`` x ``width`` pixels.

@@ -57,11 +57,14 @@ class OnnxDetector:
         self.layout = layout or config_beside(DetectorLayout, self.path) or DetectorLayout()
         self._size = self._input_size()
         self.version = f"{self.path.name} {self._session.digest}"
-        self._candidates(torch.zeros(1, 3, *self._size))  # outputs that do not fit are told now, not clip by clip
+        outputs = self._outputs(torch.zeros(1, 3, *self._size))
+        self.layout.decode(outputs, *self._size, source=self.path)  # what does not fit is told now, not clip by clip
+        self.labels = self.layout.names_of(outputs, self.path)
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"layout": self.layout.settings, **asdict(self.selection)}
+        layout = {key: value for key, value in self.layout.settings.items() if key != "labels"}
+        return {"layout": layout, "labels": list(self.labels), **asdict(self.selection)}
 
     def __call__(self, frames: Tensor, *, time: Tensor | None = None, name: str = "") -> Regions:
         """Regions of ``[T, H, W, 3]`` uint8 RGB pictures, of each frame the best first."""
@@ -75,8 +78,10 @@ class OnnxDetector:
         return onnx_pictures(frames, self._size, layout.colour, layout.mean, layout.std)
 
     def _candidates(self, pictures: Tensor) -> Candidates:
-        outputs = dict(zip(self._session.output_names, self._session.run(pictures), strict=True))
-        return self.layout.decode(outputs, *self._size, source=self.path)
+        return self.layout.decode(self._outputs(pictures), *self._size, source=self.path)
+
+    def _outputs(self, pictures: Tensor) -> dict[str, Tensor]:
+        return dict(zip(self._session.output_names, self._session.run(pictures), strict=True))
 
     def _input_size(self) -> tuple[int, int]:
         shape = self._session.input_shape

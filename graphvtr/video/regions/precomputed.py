@@ -33,6 +33,7 @@ class PrecomputedRegions:
         path: the store, or the folder of ``.npz`` files.
         use_features: take the features that come with the regions; otherwise they are pooled from the backbone.
         num_regions: at most so many regions a frame, the most confident ones.
+        min_score: regions below are left out.
         tolerance: seconds.
 
     Raises:
@@ -47,10 +48,12 @@ class PrecomputedRegions:
         *,
         use_features: bool = False,
         num_regions: int | None = None,
+        min_score: float = 0.0,
         tolerance: float = 0.5,
     ) -> None:
         self.path, self.use_features = Path(path), use_features
-        self.num_regions, self.tolerance = num_regions, tolerance
+        self.num_regions, self.min_score, self.tolerance = num_regions, min_score, tolerance
+        self.labels: tuple[str, ...] | None = None
         if num_regions is not None and num_regions < 1:
             raise DataError("num_regions", f"is {num_regions}", "take at least one region a frame")
         if not tolerance >= 0:
@@ -62,13 +65,20 @@ class PrecomputedRegions:
                 raise DataError(self.path, "holds no regions", "give a store with region_x")
             self.version = self._store.checksum()[:12]
             width: int | None = self._store.widths["region_x"]
+            if all("region_label" in self._store.entry(clip).shapes for clip in self._store) and len(self._store):
+                self.labels = self._store.label_names
         else:
             self.version, width = self._survey()
         self.dim = width if use_features else None
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"use_features": self.use_features, "num_regions": self.num_regions, "tolerance": self.tolerance}
+        settings: dict[str, Any] = {"use_features": self.use_features, "num_regions": self.num_regions}
+        if self.min_score:
+            settings["min_score"] = self.min_score
+        if self.labels is not None:
+            settings["labels"] = list(self.labels)
+        return {**settings, "tolerance": self.tolerance}
 
     def __call__(self, frames: Tensor, *, time: Tensor | None = None, name: str = "") -> Regions:
         """Regions of the clip ``name`` at the times ``[T]``.
@@ -87,6 +97,7 @@ class PrecomputedRegions:
             rows = torch.empty(0, dtype=torch.long)
             if len(near):
                 rows = torch.nonzero(when == near[(near - moment).abs().argmin()])[:, 0]
+            rows = rows[found["score"][rows] >= self.min_score]
             rows = rows[found["score"][rows].argsort(descending=True, stable=True)][: self.num_regions]
             groups.append({key: value[rows] for key, value in found.items() if key != "time"})
         return Regions.from_frames(groups)
@@ -103,6 +114,8 @@ class PrecomputedRegions:
                 "time": fields["frame_time"][fields["region_frame"]],
                 "x": fields["region_x"],
             }
+            if "region_label" in fields:
+                found["label"] = fields["region_label"]
         else:
             found = self._load(self.path / f"{name}.npz")
         found.setdefault("label", torch.full((len(found["box"]),), -1))
@@ -137,5 +150,8 @@ class PrecomputedRegions:
         for file in files:
             status = file.stat()
             digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-        width = int(self._load(files[0])["x"].size(1)) if self.use_features else None
+        first = self._load(files[0])
+        if "label" in first:
+            self.labels = ()
+        width = int(first["x"].size(1)) if self.use_features else None
         return digest.hexdigest()[:12], width

@@ -24,7 +24,7 @@ from graphvtr.video.store.feature_store import FeatureStore
 from graphvtr.video.store.fields import FIELDS
 from graphvtr.video.store.layout import Layout
 
-LONGS = frozenset(("region_frame", "region_track"))
+LONGS = frozenset(("region_frame", "region_track", "region_label"))
 PIECE = 2**20  # bytes read and converted at a time
 
 

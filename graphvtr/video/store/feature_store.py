@@ -131,6 +131,14 @@ class FeatureStore:
         """Names of the clips, sorted."""
         return sorted(self._files.index)
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the classes that ``region_label`` counts; empty where the detector had none."""
+        regions = self.settings.get("regions")
+        settings = regions.get("settings") if isinstance(regions, Mapping) else None
+        names = settings.get("labels") if isinstance(settings, Mapping) else None
+        return tuple(map(str, names)) if isinstance(names, list) else ()
+
     def __len__(self) -> int:
         return len(self._files.index)
 
@@ -209,11 +217,25 @@ class FeatureStore:
         wrong = dict(self.damaged)
         for name in tqdm(self.names, desc="verify", unit="clip", disable=not progress):
             try:
-                if self._files.checksum_of(name) != self.entry(name).crc32:
-                    wrong[name] = "its checksum does not match: the stored values have changed"
+                if problem := self.problem_of(name):
+                    wrong[name] = problem
             except DataError as error:
                 wrong[name] = error.problem
         return wrong
+
+    def problem_of(self, name: str) -> str:
+        """What is wrong with the stored values of a clip, empty for a sound one; they are read for it.
+
+        Raises:
+            DataError: no such clip, or its file is damaged.
+        """
+        shapes = self.entry(name).shapes
+        found = {key: shape[1] for key, shape in shapes.items() if len(shape) > 1 and key != "region_box"}
+        if found != self.widths:
+            return f"is {found} wide, the store says {self.widths}"
+        if self._files.checksum_of(name) != self.entry(name).crc32:
+            return "its checksum does not match: the stored values have changed"
+        return ""
 
     def checksum(self) -> str:
         """SHA-256 of the names and checksums of all clips: the same for the same features, however packed."""
@@ -235,7 +257,8 @@ class FeatureStore:
         Args:
             name: of the clip.
             fields: ``frame_x [T, d]``, ``frame_time [T]`` and, in a store with regions, ``region_x``,
-                ``region_box``, ``region_score``, ``region_frame`` (and ``region_track``).
+                ``region_box``, ``region_score``, ``region_frame`` (and ``region_track``,
+                ``region_label``).
             source: where they come from, plain JSON values.
             note: what was odd about the clip.
 

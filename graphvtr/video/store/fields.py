@@ -24,10 +24,15 @@ FIELDS: dict[str, torch.dtype] = {
     "region_score": torch.float32,
     "region_frame": torch.int32,
     "region_track": torch.int32,
+    "region_label": torch.int32,
 }
 """What is stored of a clip, named as in :meth:`graphvtr.graphs.VideoGraph.build`, and how. Features are half
-precision (relative error below 1/2048); times and boxes are not, as two hours in half precision are two hours
-give or take seconds."""
+precision: the error is at most 1/2048 of a value from 6.1e-5 up, and 3e-8 below that. Features of which more than
+:data:`MOST_LOST` become 0 are refused. Times and boxes are float32, as two hours in half precision are two hours give
+or take seconds."""
+
+MOST_LOST = 0.001
+"""Share of the values of a clip, of those that are not 0, that may round to 0."""
 
 TEXT_FIELDS: dict[str, torch.dtype] = {"token_x": torch.float16}
 """What is stored of a text: features of its tokens, [n, d]."""
@@ -100,7 +105,16 @@ def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]
         if not np.isfinite(arrays[key]).all():
             problem = f"reaches {float(value.abs().max()):.3g}, beyond float16's 65504"
             raise refuse(key, problem, "scale the features down")
+        if STORED_FIELDS[key] is torch.float16 and (lost := _lost(value, arrays[key])) > MOST_LOST:
+            problem = f"has values too small for float16: {lost:.1%} of those that are not 0 would become 0"
+            raise refuse(key, problem, "scale the features up (a softmax by 10000, say), or store its logarithm")
     return arrays
+
+
+def _lost(value: Tensor, stored: npt.NDArray[Any]) -> float:
+    """Share of the values that are not 0 but are stored as 0."""
+    given = int(value.count_nonzero())
+    return 1 - int(np.count_nonzero(stored)) / given if given else 0.0
 
 
 def checksum(arrays: Mapping[str, npt.NDArray[Any]]) -> int:

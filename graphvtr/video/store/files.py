@@ -21,7 +21,8 @@ from graphvtr.errors import DataError
 from graphvtr.reading import parse_json
 from graphvtr.terminal import printable
 from graphvtr.video.store.fields import STORED_FIELDS
-from graphvtr.video.store.tensor_file import Piece, write_tensor_file
+from graphvtr.video.store.seal import EMPTY, SEAL, is_intact
+from graphvtr.video.store.tensor_file import Piece, read_header, write_tensor_file
 
 try:
     import fcntl
@@ -97,7 +98,7 @@ def write_clips(path: Path, clips: Iterable[tuple[ClipEntry, Callable[[str], Ite
         entries.append({key: value for key, value in asdict(entry).items() if value not in ({}, "")})
         for key, shape in entry.shapes.items():
             tensors[f"{entry.name}/{key}"] = (STORED_FIELDS[key], shape, functools.partial(pieces, key))
-    metadata = {"format": FORMAT, "clips": json.dumps(entries)}
+    metadata = {"format": FORMAT, "clips": json.dumps(entries), SEAL: EMPTY}
     with whole(path, error=StoreWriteError, fix=FIX) as partial:
         write_tensor_file(partial, tensors, metadata)
 
@@ -117,6 +118,8 @@ def open_clips(path: Path) -> tuple[Any, list[ClipEntry]]:
         metadata = file.metadata() or {}
         if metadata.get("format") != FORMAT:
             raise DataError(path, f"is not a {FORMAT} file", "remove it from the store")
+        if metadata.keys() != {"format", "clips"} and not is_intact(read_header(path)):  # older files have no seal
+            raise DataError(path, "is damaged (its header's checksum does not match)", REMOVE)
         entries = [ClipEntry(**entry) for entry in parse_json(metadata["clips"], f"{path}: clips", fix=REMOVE)]
         for entry in entries:
             _check_entry(path, entry)

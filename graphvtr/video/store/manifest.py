@@ -12,9 +12,10 @@ import torch
 from graphvtr._version import __version__
 from graphvtr.errors import DataError
 from graphvtr.locks import LOCK
-from graphvtr.reading import need, read_json
+from graphvtr.reading import need, parse_json, read_bytes
 from graphvtr.terminal import printable
 from graphvtr.video.store.files import FORMAT, differences, locked, make_folder, write_store_file
+from graphvtr.video.store.seal import EMPTY, SEAL, is_intact, sealed
 
 MANIFEST = "manifest.json"
 
@@ -35,11 +36,16 @@ def read_manifest(path: Path) -> tuple[dict[str, int], dict[str, Any]]:
         fix = "make one with: graphvtr extract FOLDER --out STORE"
         raise DataError(path, "is not a feature store", fix)
     again = "extract the store again"
-    content = need(read_json(manifest, fix=again), manifest, {"format": str}, again)
+    text = read_bytes(manifest, fix=again)
+    content = need(parse_json(text, manifest, fix=again), manifest, {"format": str}, again)
     if content["format"] != FORMAT:
         raise DataError(manifest, f"has format {printable(content['format'])}", f"this version reads {FORMAT}")
     need(content, manifest, {"widths": dict, "settings": dict}, again)
     need(content["widths"], f"{manifest}: widths", dict.fromkeys(content["widths"], _is_width), again)
+    known = {"format", "widths", "settings", "written_with"}  # stores of earlier versions have no seal
+    if content.keys() != known and not (content.keys() == {*known, SEAL} and is_intact(text)):
+        problem = "was changed after it was written: its checksum does not match"
+        raise DataError(manifest, problem, "restore it, or extract the store again")
     return content["widths"], content["settings"]
 
 
@@ -70,12 +76,13 @@ def write_manifest(path: Path, widths: Mapping[str, int], settings: Mapping[str,
         "widths": dict(widths),
         "settings": dict(settings),
         "written_with": {"graphvtr": __version__, "torch": torch.__version__},
+        SEAL: EMPTY,
     }
     make_folder(path)
     with locked(path, exclusive=True):
         if has_manifest(path) and not replace:  # made by another process just now
             raise taken
-        write_store_file(path / MANIFEST, json.dumps(content, indent=2).encode())
+        write_store_file(path / MANIFEST, sealed(json.dumps(content, indent=2).encode()))
 
 
 def check_same(

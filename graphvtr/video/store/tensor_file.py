@@ -13,6 +13,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.reading import DATA, parse_json
+from graphvtr.video.store.seal import SEAL, sealed
 
 Piece = bytes | memoryview
 Pieces = Callable[[], Iterable[Piece]]
@@ -30,7 +31,7 @@ def write_tensor_file(
     Args:
         path: the file.
         tensors: name -> type, shape, and a function that gives the bytes, row by row, in pieces.
-        metadata: plain text.
+        metadata: plain text; with an empty :data:`~graphvtr.video.store.seal.SEAL` the header gets its checksum.
 
     Raises:
         OSError: the disk is full or the like.
@@ -47,13 +48,26 @@ def write_tensor_file(
         begin = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    text = struct.pack("<Q", len(text)) + text
     with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
+        file.write(sealed(text) if SEAL in metadata else text)
         for name in order:
             dtype, shape, pieces = tensors[name]
             written = sum(file.write(piece) for piece in pieces())
             if written != math.prod(shape) * dtype.itemsize:
                 raise ValueError(f"{name}: {written} bytes for {dtype} {list(shape)}")
+
+
+def read_header(path: Path) -> bytes:
+    """The length and the text before the tensors, as they lie in the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        return head + file.read(min(size, os.fstat(file.fileno()).st_size))
 
 
 def tensor_places(path: Path) -> dict[str, tuple[int, list[int]]]:

@@ -336,7 +336,8 @@ def test_verify_misses_a_field(filled, tmp_path):
     file = next(f for f in store.path.glob("clips/*") if f.name.startswith("clip_4"))
     content = file.read_bytes()
     file.write_bytes(content.replace(b'"clip 4/frame_time"', b'"clip 4/frame_tome"'))
-    assert "has no clip 4/frame_time" in store.verify()["clip 4"]
+    assert "header's checksum does not match" in store.verify()[f"clips/{file.name}"]
+    assert "clip 4" not in store
 
 
 def test_create_refuses_what_is_there(filled, tmp_path):
