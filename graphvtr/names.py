@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def first_repeat(names: Iterable[str]) -> str | None:
@@ -18,3 +19,34 @@ def first_repeat(names: Iterable[str]) -> str | None:
             return name
         seen.add(name)
     return None
+
+
+def lookup(name: str, known: Mapping[str, Sequence[str]]) -> str | None:
+    """The one known name that a name stands for, though it is spelt another way; None if there is none, or several.
+
+    Args:
+        name: as somebody has written it.
+        known: of :func:`spellings`.
+    """
+    found = next((set(known[key]) for key in _keys(name) if key in known), set())
+    return found.pop() if len(found) == 1 else None
+
+
+def spellings(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names by what :func:`lookup` compares: composed letters (NFC), ``/`` for ``\\``, without folders, in one case.
+
+    Example:
+        >>> known = spellings(["beach", "cafe\u0301", "Dog", "dog"])
+        >>> lookup("sub\\\\Beach", known), lookup("caf\u00e9", known) == "cafe\u0301", lookup("DOG", known)
+        ('beach', True, None)
+    """
+    known: dict[str, list[str]] = {}
+    for name in names:
+        for key in _keys(name):
+            known.setdefault(key, []).append(name)
+    return known
+
+
+def _keys(name: str) -> list[str]:
+    path = unicodedata.normalize("NFC", name).replace("\\", "/").casefold().strip("/")
+    return list(dict.fromkeys([path, path.rpartition("/")[2]]))

@@ -76,6 +76,20 @@ def read_text(path: str | Path, *, limit: int = SETTINGS, fix: str = "check the 
         raise DataError(path, f"is not UTF-8 text (byte {problem.start})", "save it as UTF-8") from problem
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, as files mean them: ended by LF, CR LF or CR.
+
+    ``str.splitlines`` also ends lines at vertical tabs, form feeds, U+0085, U+2028 and U+2029, which stand inside
+    captions and words.
+
+    Example:
+        >>> lines_of("a\\nb\\u2028c\\r\\n")
+        ['a', 'b\\u2028c']
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def read_json(
     path: str | Path, *, limit: int = SETTINGS, fix: str = "", missing: str = "check the path", once: bool = False
 ) -> Any:

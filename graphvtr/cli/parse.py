@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.reading import lines_of
 
 NAMES = ("allennlp", "bert-srl", "neural", "precomputed", "spacy")  # of PARSERS, which takes seconds to import
 PARSER_HELP = (
@@ -90,7 +91,7 @@ def _sentences(given: list[str]) -> Iterator[str]:
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file that are not blank."""
     if str(path) == "-":
-        return (line for line in sys.stdin.read().splitlines() if line.strip())
+        return (line for line in lines_of(sys.stdin.read()) if line.strip())
     from graphvtr.text import read_captions
 
     return read_captions(path)

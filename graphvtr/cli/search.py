@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.cli.kernels import add_backend
+from graphvtr.terminal import complain
 
 LEVELS = ("entity", "action", "relationship")
 
@@ -95,13 +96,13 @@ def _quoted(query: str) -> str:
 def _show(results: Any, recall: float | None, as_json: bool) -> None:
     from graphvtr.search.results import format_results
 
+    if results.unknown:
+        complain(f"graphvtr: words the model has never seen: {', '.join(results.unknown)}")
     if as_json:
         print(json.dumps({**results.to_dict(), **({} if recall is None else {"recall": recall})}))
         return
     bold = (lambda text: f"\033[1m{text}\033[0m") if sys.stdout.isatty() else str
     print(f"{results.query}\n{format_results(results, bold) or 'nothing found'}")
-    if results.unknown:
-        print(f"words the model has never seen: {', '.join(results.unknown)}")
     if recall is not None:
         print(f"the candidates alone give {recall:.0%} of these")
     print()

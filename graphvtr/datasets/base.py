@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch_geometric.data import Dataset
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
-from graphvtr.names import first_repeat
+from graphvtr.names import first_repeat, lookup, spellings
 from graphvtr.provenance import Provenance, commit, digest
 from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
@@ -219,6 +220,7 @@ def keep_available(
     where: object,
     default: str,
     example: str = "",
+    names: Iterable[str] = (),
 ) -> list[str]:
     """The listed videos that have features; the others are skipped with a warning, or an error by ``missing``.
 
@@ -230,6 +232,7 @@ def keep_available(
         where: the file or folder of the features.
         default: ``"skip"`` or ``"error"``.
         example: a video that has features, to be told where none of the listed ones has.
+        names: all that have, to find one of nearly the same name among.
 
     Raises:
         DataError: a video has no feature and ``missing`` is ``"error"``, or none has.
@@ -246,13 +249,20 @@ def keep_available(
             f"has no feature ({lacking} of {len(listed)} listed videos lack one)",
             "run graphvtr extract on its clip"
             + (", or pass --missing skip" if kept else "")
-            + (f"; the clips there have names like '{example}'" if example and not kept else ""),
+            + (f"; did you mean '{near}'?" if (near := _near(first, names)) else "")
+            + (f"; the clips there have names like '{example}'" if example and not kept and not near else ""),
         )
     if lacking:
         held = set(kept)
-        share, names = f"{len(kept)} of {len(listed)}", some(video for video in listed if video not in held)
-        logger.warning("%s: %s listed videos have features in %s; not: %s", dataset, share, where, names)
+        share, others = f"{len(kept)} of {len(listed)}", some(video for video in listed if video not in held)
+        logger.warning("%s: %s listed videos have features in %s; not: %s", dataset, share, where, others)
     return kept
+
+
+def _near(video: str, names: Iterable[str]) -> str:
+    """The name that ``video`` may have meant, empty if none is near."""
+    names = list(names)
+    return lookup(video, spellings(names)) or next(iter(get_close_matches(video, names, n=1, cutoff=0.8)), "")
 
 
 def some(names: Iterable[str], most: int = 3) -> str:

@@ -126,12 +126,14 @@ def captioned_dataset(
     captioned = [video for video in listing.videos if listing.captions.get(video)]
     store = open_store(name, source)
     features: Features = store if features_of is None else features_of(store)
-    videos = keep_available(where, captioned, features.__contains__, source, store.path, "skip", next(iter(store), ""))
+    videos = keep_available(
+        where, captioned, features.__contains__, source, store.path, "skip", next(iter(store), ""), store
+    )
     captions, owner, repeated = _chosen(videos, listing.captions, source)
     for line in replace(report, duplicates=repeated).lines():
         logger.warning("%s: %s", where, line)
     graphs = load(store, videos, source) if features is store else features.video_graphs(videos)
-    role_graphs, parsed_by = parse_with(captions, source)
+    role_graphs, parsed_by = parse_with(captions, source, [videos[place] for place in owner])
     dataset = RetrievalDataset(name, split, videos, captions, as_index(owner), graphs, role_graphs)
     dataset.features, dataset.parser = dict(store.settings), parsed_by
     held = set(videos)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -123,20 +124,50 @@ def read_table(
                 if column not in header:
                     found = f"columns {', '.join(header)}" if header else "no lines"
                     raise DataError(path, f"has no column '{column}' but {found}", _columns(columns, delimiter))
+            begin = reader.line_num + 1
             for row in reader:
                 if None in row or None in row.values():
-                    raise DataError(
+                    raise _stray_quote(path, delimiter, begin) or DataError(
                         f"{path}, line {reader.line_num}", f"has not the {len(header)} fields of the header",
                         "quote fields that hold delimiters",
                     )  # fmt: skip
+                if reader.line_num > begin and any(_holds_row(value, len(header), delimiter) for value in row.values()):
+                    raise _stray_quote(path, delimiter, begin) or DataError(
+                        f"{path}, line {begin}", f"has a quoted field that goes on to line {reader.line_num}",
+                        QUOTES,
+                    )  # fmt: skip
                 rows.append(Row(reader.line_num, row))
-        except (csv.Error, UnicodeDecodeError) as error:
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            raise _stray_quote(path, delimiter, begin) or DataError(
+                f"{path}, line {reader.line_num}", f"cannot be read: {error}", QUOTES
+            ) from error
+        except UnicodeDecodeError as error:
             raise DataError(
                 f"{path}, line {reader.line_num}", f"cannot be read: {error}", "save it as UTF-8"
             ) from error
     if not rows:
         raise DataError(path, "has a header and nothing else", "give one row a caption")
     return rows
+
+
+QUOTES = 'quote a field that holds quotes, and write each of them twice: "she says ""hello"""'
+
+
+def _holds_row(value: str, fields: int, delimiter: str) -> bool:
+    """Whether a field goes on over lines that look like rows of their own: as many fields, the first one like the name
+    of a file (digits, ``_`` or ``.`` in it, no spaces) and not like a word."""
+    rows = [line.split(delimiter) for line in value.split("\n")[1:]]
+    return any(len(row) >= fields and re.fullmatch(r"\S*[\d_.]\S*", row[0]) for row in rows)
+
+
+def _stray_quote(path: Path, delimiter: str, begin: int) -> DataError | None:
+    """The error for the first line from ``begin`` on with a quote that cannot be one of csv's, if there is one."""
+    with _open_text(path, "") as file:
+        for number, line in enumerate(file, 1):
+            if number >= begin and line.count('"') % 2:
+                return DataError(f"{path}, line {number}", "has a quote that nothing closes", QUOTES)
+    return None
 
 
 def read_pairs(path: Path, delimiter: str = "\t", fix: str = "check --root") -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from graphvtr.datasets.captioned import Listing, captioned_dataset, check_option
 from graphvtr.datasets.files import delimiter_of, need_file, one_line, read_table
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
+from graphvtr.names import lookup, spellings
 from graphvtr.video import FeatureStore
 from graphvtr.video.clip_files import CLIP_SUFFIXES
 
@@ -65,19 +66,21 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
 
 def names_in_store(videos: Iterable[str], store: FeatureStore, path: Path) -> dict[str, str]:
     """Video of the csv -> clip of the store: of the same name, else of the file's name without its folders, as
-    ``graphvtr extract`` names clips.
+    ``graphvtr extract`` names clips; else the one clip whose name differs in case, in composed letters or in the
+    sign between folders only.
 
     Raises:
         DataError: two videos are the same clip.
     """
     out: dict[str, str] = {}
     video_of: dict[str, str] = {}
+    known = spellings(store)
     for video in videos:
         last = video.rpartition("/")[2]
-        out[video] = last if video not in store and last in store else video
+        out[video] = next((name for name in (video, last) if name in store), lookup(video, known) or video)
         first = video_of.setdefault(out[video], video)
         if first != video:
-            problem = f"and '{first}' are both the clip '{last}' of {store.path}"
+            problem = f"and '{first}' are both the clip '{out[video]}' of {store.path}"
             raise DataError(f"{path}: video '{video}'", problem, "rename one of the files and extract it again")
     return out
 

@@ -189,6 +189,16 @@ def check_text(caption: object, position: int) -> str:
     return caption
 
 
+def first_words(caption: str, max_words: int) -> str:
+    """``caption`` as it is if :func:`check_caption` takes its length, else as many of its first words as it takes."""
+    words = caption.split() if isinstance(caption, str) else []
+    limit = CHARACTERS_A_WORD * max_words
+    if len(words) <= max_words and sum(map(len, words)) + len(words) - 1 <= limit:
+        return caption
+    kept = " ".join(words[:max_words])
+    return kept if len(kept) <= limit else kept[:limit].rpartition(" ")[0] or kept[:limit]
+
+
 def check_caption(caption: object, position: int, max_words: int) -> str:
     """``caption`` with single spaces, fit for a parser.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphvtr.array_files import read_torch
 from graphvtr.errors import DataError
-from graphvtr.reading import parse_json
+from graphvtr.reading import lines_of, parse_json
 from graphvtr.text.parser import shorten
 
 CONFIG, LABELS, WEIGHTS = "config.json", "vocabulary/labels.txt", "weights.th"
@@ -112,7 +112,7 @@ def _config(path: Path, content: bytes) -> dict[str, Any]:
 
 def _labels(path: Path, content: bytes) -> list[str]:
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = lines_of(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {LABELS}", "is not UTF-8", FIX) from error
     labels = [line.strip() for line in lines if line.strip()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from torch import Tensor
 from graphvtr._optional import optional_import
 from graphvtr.array_files import read_npy, read_torch
 from graphvtr.errors import DataError
-from graphvtr.reading import DATA, parse_json, read_text
+from graphvtr.reading import DATA, lines_of, parse_json, read_text
 from graphvtr.text.vocabulary import Vocabulary
 
 PACKAGE = "glove-package"
+APOSTROPHES = str.maketrans(dict.fromkeys("‘’ʼ´", "'"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class WordVectors:
         return int(self.matrix.size(1))
 
     def matrix_for(self, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
-        """The vectors of a vocabulary's words.
+        """The vectors of a vocabulary's words; a word that is not there as it is spelt may be with other apostrophes or
+        in composed letters (:func:`usual`).
 
         Returns:
             The vectors [V, d], zero for words without one, and which words have one [V] (bool); its mean is the
@@ -50,7 +53,8 @@ class WordVectors:
             ([3.0, 4.0], [False, False, False, True, False])
         """
         row = {word: index for index, word in reversed(list(enumerate(self.words)))}
-        index = torch.tensor([row.get(word, -1) for word in vocabulary.words])
+        other = {usual(word): index for word, index in row.items()}
+        index = torch.tensor([row.get(word, other.get(usual(word), -1)) for word in vocabulary.words])
         found = index >= 0
         return self.matrix[index.clamp(min=0)] * found[:, None], found
 
@@ -92,7 +96,24 @@ def load_word_vectors(
     names = _read_words(_find_words(path, words))
     if len(names) != len(matrix):
         raise DataError(path, f"has {len(matrix)} vectors for {len(names)} words", "give the words of this file")
+    wrong = (~torch.isfinite(matrix).all(1)).nonzero()
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"{path}: word '{names[row]}' (row {row})", "has NaN or infinite numbers",
+            f"repair it, or leave it out with its word ({len(wrong)} of {len(names)} rows have such)",
+        )  # fmt: skip
     return WordVectors(names, matrix)
+
+
+def usual(word: str) -> str:
+    """A word in composed letters (NFC) and with straight apostrophes, for comparisons.
+
+    Example:
+        >>> usual("cafe\u0301"), usual("\u2019s")
+        ('café', "'s")
+    """
+    return unicodedata.normalize("NFC", word).translate(APOSTROPHES)
 
 
 def _read_package() -> WordVectors:
@@ -103,7 +124,7 @@ def _read_package() -> WordVectors:
 
 
 def _read_text(path: Path, keep: Collection[str] | None) -> WordVectors:
-    wanted = None if keep is None else frozenset(keep)
+    wanted = None if keep is None else frozenset(usual(word) for word in keep)
     words: list[str] = []
     rows: list[np.ndarray] = []
     width: int | None = None
@@ -115,12 +136,14 @@ def _read_text(path: Path, keep: Collection[str] | None) -> WordVectors:
         word = " ".join(fields[: len(fields) - width])  # a few of GloVe's words have spaces
         if len(fields) <= width or width < 1:
             raise DataError(f"{path}, line {number}", f"has {len(fields)} fields", f"give a word and {width} numbers")
-        if wanted is not None and word not in wanted:
+        if wanted is not None and usual(word) not in wanted:
             continue
         try:
             rows.append(np.array(fields[len(fields) - width :], dtype=np.float32))
         except ValueError:
             raise DataError(f"{path}, line {number}", "has a field that is no number", "repair the line") from None
+        if not np.isfinite(rows[-1]).all():
+            raise DataError(f"{path}, line {number}: word '{word}'", "has NaN or infinite numbers", "repair the line")
         words.append(word)
     if width is None:
         raise DataError(path, "is empty", "give a word and its numbers a line")
@@ -128,7 +151,7 @@ def _read_text(path: Path, keep: Collection[str] | None) -> WordVectors:
 
 
 def _fields(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8", newline="\n") as file:
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
         try:
             for number, line in enumerate(file, start=1):
                 if line.strip():
@@ -170,7 +193,7 @@ def _find_words(path: Path, words: str | Path | None) -> Path:
 def _read_words(path: Path) -> list[str]:
     text = read_text(path, limit=DATA, fix="give one word a line, or json")
     if path.suffix != ".json":
-        return text.splitlines()
+        return lines_of(text)
     content = parse_json(text, path, fix="give a list of words or {word: row}")
     if isinstance(content, dict):
         return list(Vocabulary.from_word2int(content).words)

@@ -36,7 +36,9 @@ def make_store(tmp_path: Path) -> MakeStore:
 def no_parser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Captions become graphs without nodes but their words."""
 
-    def parse(captions: Sequence[str], source: DataSource) -> tuple[GraphStore[RoleGraph], dict[str, str]]:
+    def parse(
+        captions: Sequence[str], source: DataSource, videos: Sequence[str] | None = None
+    ) -> tuple[GraphStore[RoleGraph], dict[str, str]]:
         return GraphStore.from_graphs(RoleGraph.build(caption.split(), [], [], []) for caption in captions), {}
 
     monkeypatch.setattr(captioned, "parse_with", parse)

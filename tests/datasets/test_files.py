@@ -81,7 +81,7 @@ def test_tables_take_quotes_line_ends_and_marks(tmp_path: Path) -> None:
         (b"video;caption\na;b\n", "has no column 'video' but columns video;caption .*with a comma between them"),
         (b"video,caption\na\n", "line 2: has not the 2 fields of the header"),
         (b"video,caption\na,b,c\n", "line 2: has not the 2 fields"),
-        (b'video,caption\na,"b\n', "cannot be read: unexpected end of data"),
+        (b'video,caption\na,"b\n', "line 2: has a quote that nothing closes"),
         (b"video,caption\na,caf\xe9\n", "cannot be read: .*save it as UTF-8"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.reading import parse_json
+from graphvtr.reading import lines_of, parse_json
 
 WIDTH, HEIGHT = 640, 480
 CATEGORIES = (
@@ -110,7 +110,7 @@ class Annotations:
     def clips(self) -> list[LabelledClip]:
         """Every labelled clip, in the order of the file, ``null`` ones too."""
         out = []
-        for number, line in enumerate(self._read("video_clips.txt").splitlines(), 1):
+        for number, line in enumerate(lines_of(self._read("video_clips.txt")), 1):
             fields = [field.strip() for field in line.split(",")]
             if not any(fields):
                 continue

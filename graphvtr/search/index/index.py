@@ -212,8 +212,8 @@ class Index:
             :class:`SearchResults` of each query.
 
         Raises:
-            DataError: a query is empty or too long for the parser, a number is below 1, or the model does not know a
-                concept.
+            DataError: a query is empty or too long for the parser, the model knows none of its words, a number is
+                below 1, or the model does not know a concept.
         """
         begin = time.perf_counter()
         if isinstance(queries, (str, RoleGraph)):
@@ -222,6 +222,11 @@ class Index:
         graphs = self.encoder.graphs(queries)
         if not graphs:
             return []
+        for graph in graphs:
+            if len(self.encoder.unknown(graph)) == len(graph.words):
+                raise DataError(
+                    f"query '{graph.caption}'", "has no word that the model knows", "use words of its training captions"
+                )
         seen = self.encoder.seen(graphs)
         texts = self.encoder.texts(seen)
         found, all_scored = self._rank(texts, "text", top, filters, where, candidates, exhaustive)

@@ -13,7 +13,14 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph
 from graphvtr.video import FeatureStore, PixelDescriptor, extract
-from graphvtr.video.regions import DetectorLayout, GridRegions, OnnxDetector, PrecomputedRegions, Regions, build_detector
+from graphvtr.video.regions import (
+    DetectorLayout,
+    GridRegions,
+    OnnxDetector,
+    PrecomputedRegions,
+    Regions,
+    build_detector,
+)
 from graphvtr.video.regions.coco import COCO
 from graphvtr.video.store import DiskGraphs
 
@@ -86,7 +93,7 @@ def test_names_of_classes() -> None:
 def test_a_graph_refuses_labels_that_do_not_fit() -> None:
     fields = {"region_x": torch.ones(2, 3), "region_frame": torch.tensor([0, 0])}
     for label in (torch.tensor([1]), torch.tensor([0.5, 1.0])):
-        with pytest.raises(DataError, match="region.label: is not one whole number a region"):
+        with pytest.raises(DataError, match=r"region.label: is not one whole number a region"):
             VideoGraph.build(torch.ones(1, 2), region_label=label, **fields)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphvtr.array_files import read_npy
 from graphvtr.errors import DataError
 from graphvtr.names import first_repeat
+from graphvtr.reading import lines_of
 from graphvtr.video.store.convert.base import Array, ConvertOptions
 
 
@@ -100,7 +101,7 @@ def read_names(path: Path) -> list[str]:
             raise DataError(path, f"holds {array.dtype} {list(array.shape)}", "give one row of names")
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()]
     else:
-        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        names = [line.strip() for line in lines_of(path.read_text(encoding="utf-8-sig")) if line.strip()]
     check_distinct(names, path)
     return names
 
