@@ -72,7 +72,7 @@ def test_a_grid_has_no_labels_and_no_scores(make_clip, tmp_path: Path) -> None:
     extract(tmp_path / "clips", tmp_path / "store", PixelDescriptor(16), detector=GridRegions(2), progress=False)
     store = FeatureStore.open(tmp_path / "store")
     assert (store.label_names, "region_label" in store.read("a")) == ((), False)
-    with pytest.raises(DataError, match="min_score: is given for a grid"):
+    with pytest.raises(DataError, match="min_score: is given for 'grid'"):
         build_detector("grid", min_score=0.5)
 
 
