@@ -42,6 +42,21 @@ class Clause:
             for child in self.children
         )
 
+    @property
+    def recipient(self) -> int | None:
+        """The first of two objects: `hands [a man] a book`, where the parser calls both of them direct."""
+        tree = self.tree
+        if self.lemma not in lexicon.RECIPIENT_VERBS or tree.child(self.verb, "dative") is not None:
+            return None
+        objects = [
+            child
+            for child in self.children
+            if child > self.verb and tree.deps[child] == "dobj" and self.path_particle(child) is None
+        ]
+        if len(objects) < 2 or self.passive or tree.words[objects[1]] in lexicon.TIME_NOUNS:
+            return None
+        return objects[0]
+
     def path_particle(self, noun: int) -> int | None:
         """The preposition before a noun that is the path of a motion, where the parser takes the one for a particle
         and the other for an object: `slides [down a slope]`."""

@@ -42,6 +42,8 @@ def object_role(clause: Clause, child: int) -> str:
         return "ARGM-DIR"
     if word in lexicon.TIME_NOUNS and not clause.passive and lemma in ("wait", "last", "live", "stay", "sleep"):
         return "ARGM-TMP"
+    if clause.recipient == child:
+        return indirect_object_role(clause, child)
     if lemma in lexicon.ADDRESSEE_OBJECT and not clause.has_recipient:
         addressed = (
             lemma not in lexicon.ADDRESSEE_OR_MESSAGE

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from graphvtr.text.frames import Argument
-from graphvtr.text.rules import complements, modifiers, prepositions
+from graphvtr.text.rules import complements, lexicon, modifiers, prepositions
 from graphvtr.text.rules.clause import (
+    RELATIVE_PRONOUN_TAGS,
     SUBJECTS,
     Clause,
     Phrase,
@@ -14,8 +15,10 @@ from graphvtr.text.rules.clause import (
     is_means_to,
     is_relative,
     is_semi_auxiliary,
+    is_verb,
     subject,
 )
+from graphvtr.text.rules.modifiers import names_being
 from graphvtr.text.rules.tree import Tree
 
 Rule = Callable[[Clause, int], str | None]
@@ -56,7 +59,9 @@ def label_predicate(tree: Tree, verb: int) -> list[Argument]:
     clause = Clause(tree, verb)
     if is_semi_auxiliary(clause):
         return []
-    found = {*_own_arguments(clause), *_shared_arguments(clause)}
+    objects = list(_objects_of_others(clause))
+    clause.has_object = clause.has_object or bool(objects)
+    found = {*objects, *_own_arguments(clause), *_shared_arguments(clause)}
     return sorted(
         (argument for argument in found if not argument.first <= verb <= argument.last),
         key=lambda argument: (argument.first, argument.last, argument.label),
@@ -74,6 +79,11 @@ def _own_arguments(clause: Clause) -> Iterator[Argument]:
         if clause.dep == "relcl" and is_relative(tree, child, clause.verb):
             yield Argument(f"R-{role}", *tree.span(child))
             yield Argument(role, *_span_outside(tree, antecedent(tree, clause.verb), clause.verb))
+            continue
+        recipient = _recipient_inside(tree, child, clause.verb)
+        if recipient is not None:
+            yield Argument(complements.indirect_object_role(clause, recipient), tree.left[recipient], recipient)
+            yield Argument("ARG1", recipient + 1, tree.span(child)[1])
             continue
         detached = _detached(clause, child)
         particle = clause.path_particle(child) if tree.deps[child] in ("dobj", "npadvmod") else None
@@ -95,6 +105,73 @@ def _detached(clause: Clause, child: int) -> int | None:
     if inside and inside[-1] > child and is_means_to(clause.tree, inside[-1]):
         return inside[-1]
     return prepositions.detached_phrase(clause, child)
+
+
+def _recipient_inside(tree: Tree, child: int, verb: int) -> int | None:
+    """The recipient that the parser took for a part of the object, or for the subject of a clause: `shows [her mother]
+    a picture`, `makes [her] a cake`: what stands before a second article."""
+    if child < verb or tree.tags[child] not in ("NN", "NNS") or tree.deps[child] not in ("dobj", "ccomp"):
+        return None
+    if tree.lemma(verb) not in lexicon.RECIPIENT_VERBS:
+        return None
+    if tree.deps[child] == "ccomp":
+        being = tree.child(child, "nsubj")
+        article = tree.child(child, "det")
+        if being is None or article is None or not names_being(tree, being):
+            return None
+        return being if verb < being and tree.right[being] + 1 == article else None
+    before = [part for part in tree.children[child] if verb < part < child]
+    article = next((part for part in before if tree.words[part] in ("a", "an", "the", "some")), None)
+    if article is None:
+        return None
+    for part in before:
+        pronoun = tree.deps[part] == "poss" and tree.words[part] == "her" and part == article - 1
+        noun = tree.deps[part] in ("compound", "nmod", "dative", "npadvmod", "poss") and tree.tags[part] in (
+            "NN", "NNS", "NNP", "PRP",
+        )  # fmt: skip
+        if part < article and (pronoun or (noun and tree.right[part] == article - 1)) and part + 1 == article:
+            return part
+    return None
+
+
+def _objects_of_others(clause: Clause) -> Iterator[Argument]:
+    """`lifting and pushing [a tyre]`, `peeling, boiling and mashing [potatoes]`: the object of coordinated verbs, which
+    the parser hangs on one of them."""
+    tree, verb = clause.tree, clause.verb
+    if clause.passive or clause.has_object or clause.lemma in lexicon.NO_OBJECT or not is_verb(tree, verb):
+        return
+    if any(child > verb and tree.deps[child] not in BETWEEN for child in clause.children):
+        return
+    owner, noun = verb, None
+    while noun is None:
+        following = next(
+            (child for child in tree.children[owner] if child > owner and tree.deps[child] == "conj"), None
+        )
+        if following is None or not is_verb(tree, following) or tree.child(following, *SUBJECTS) is not None:
+            break
+        if tree.lemma(following) in ("do", "have", "leave", "spend"):  # `waits and has a drink`
+            break
+        owner = following
+        noun = _last_object(tree, owner, verb)
+    if noun is None and clause.dep == "conj" and is_verb(tree, clause.head):  # the first verb has it
+        owner = clause.head
+        while tree.deps[owner] == "conj" and _last_object(tree, owner, verb) is None:
+            owner = tree.heads[owner]
+        noun = _last_object(tree, owner, verb)
+    if noun is None or tree.tags[noun] in RELATIVE_PRONOUN_TAGS:
+        return
+    between = range(verb + 1, tree.left[noun])
+    if all(tree.deps[token] in BETWEEN or is_verb(tree, token) for token in between):
+        yield Argument(complements.object_role(clause, noun), *_span_outside(tree, Phrase(noun), verb))
+
+
+BETWEEN = frozenset(("cc", "punct", "conj", "prt", "preconj"))
+"""What may stand between coordinated verbs and the object that they share."""
+
+
+def _last_object(tree: Tree, owner: int, after: int) -> int | None:
+    """The object of ``owner`` if it stands behind the verb ``after``."""
+    return next((child for child in tree.all_children(owner, "dobj") if child > after), None)
 
 
 def _shared_arguments(clause: Clause) -> Iterator[Argument]:

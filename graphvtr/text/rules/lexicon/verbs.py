@@ -120,10 +120,49 @@ ARRIVAL_VERBS = words("arrive come get go return")
 # `puts the parts together`: the state that results (ARG2)
 JOINING_VERBS = words("add bring come get glue join put sew stick tie")
 
+# a second object is what the first one gets: `shows her mother a picture`
+RECIPIENT_VERBS = words(
+    """
+    bake bring build buy cook draw feed find fix get give hand lend make offer order pass pay pour read sell send serve
+    show sing slip teach tell throw toss write
+    """
+)
+
+# without an object even beside a verb that has one: `sings and plays guitar`, `sits and eats a banana`
+NO_OBJECT = words(
+    """
+    appear arrive bark be bend bow chat cheer chirp clap come compete cough crouch cry dance die dock exercise
+    fall fight frown gather gesture get giggle go grin hide hop jog jump kneel land laugh lean lie listen live
+    look meow nod party perform plan pose practice practise rest rise roll run scream shout sing sit sleep smile
+    sneeze speak squat stand stare stay step study swim talk think travel try turn venture volunteer vomit wait
+    wake walk wander wave work yawn yell
+    """
+)
+
+# nouns in -ing that follow other nouns: `a dog clothing`
+NOUNS_IN_ING = words(
+    """
+    awning bedding being boarding building carving ceiling clothing covering crossing drawing dressing earring evening
+    everything farthing filling frosting icing king landing lettering lighting meeting morning nothing offspring opening
+    painting parking paving pudding railing ring roofing roping setting sibling siding something spring stocking string
+    swing thing topping towing trimming tubing walking-stick wedding wing wiring writing
+    """
+)
+
 # of the verbs of motion, those that move themselves: what follows a particle is their path, not what they move
 SELF_MOTION_VERBS = words(
     """
     climb crawl creep dash dive escape fall float fly gallop glide go hike hop hurry jog jump leap race rise roll run
     rush sail skate ski skip slide slip speed sprint step stroll swim travel wade walk wander
+    """
+)
+
+# verbs that captions have without an auxiliary (`a train passing`, `two dogs bark`)
+CAPTION_VERBS = (
+    NO_OBJECT | MOTION_VERBS | POSITION_VERBS | PLACEMENT_VERBS | RECIPIENT_VERBS | UNDERGOER_SUBJECT
+) | words(
+    """
+    bite braid brush chop clean cut drink eat hit hold hug kick kiss lick mix peel play shake slice smell smoke stir
+    wash
     """
 )
