@@ -97,7 +97,7 @@ def plain_verb_for(tree: Tree, token: int) -> str:
     with_object = after.startswith(("DT", "PRP", "NN", "JJ", "CD"))
     if tree.words[token].endswith("ing"):
         return "making" if with_object else "going"
-    if not tree.words[token].endswith("s"):
+    if token and tree.tags[token] == "NN" and tree.tags[token - 1] in ("NNS", "NNPS"):
         return "make" if with_object else "go"
     return "makes" if with_object else "goes"
 

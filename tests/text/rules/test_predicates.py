@@ -83,6 +83,12 @@ def test_noun_phrases(read_tree: Callable[[str], Tree], text: str, spans: list[t
         ("a/DT/det>2 tennis/NN/compound>2 walks/NNS/nsubj>3 are/VBP/ROOT>3", []),  # a slip of the writer
         ("two/CD/nummod>2 dog/NN/compound>2 barks/NNS/ROOT>2", []),
         ("dog/NN/compound>1 barks/NNS/ROOT>1", []),
+        ("a/DT/det>3 lady/NN/compound>2 cooking/NN/compound>3 meat/NN/ROOT>3", [2]),
+        ("a/DT/det>2 train/NN/compound>2 standing/NN/ROOT>2", [2]),
+        ("a/DT/det>2 dog/NN/compound>2 clothing/NN/ROOT>2", []),  # a noun in -ing
+        ("two/CD/nummod>2 dogs/NNS/compound>2 bark/NN/ROOT>2", [2]),
+        ("two/CD/nummod>2 dogs/NNS/compound>2 collar/NN/ROOT>2", []),  # no verb that we know
+        ("man/NN/nsubj>1 sees/VBZ/ROOT>1 dogs/NNS/compound>3 bark/NN/dobj>1", []),  # there is a verb
     ],
 )
 def test_misread_verbs(read_tree: Callable[[str], Tree], text: str, found: list[int]) -> None:
@@ -94,3 +100,6 @@ def test_a_plain_verb_fits_what_follows(read_tree: Callable[[str], Tree]) -> Non
     assert plain_verb_for(tree, 2) == "makes"
     assert plain_verb_for(tree, 4) == "goes"
     assert plain_verb_for(tree, 5) == "goes"
+    tree = read_tree("dogs/NNS/compound>1 bark/NN/ROOT>1 dog/NN/compound>3 eating/NN/compound>4 meat/NN/ROOT>4")
+    assert [plain_verb_for(tree, token) for token in (1, 3)] == ["make", "making"]
+    assert plain_verb_for(read_tree("dogs/NNS/compound>1 bark/NN/ROOT>1"), 1) == "go"
