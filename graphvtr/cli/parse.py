@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.reading import lines_of
 
 NAMES = ("allennlp", "bert-srl", "neural", "precomputed", "spacy")  # of PARSERS, which takes seconds to import
 PARSER_HELP = (
@@ -91,6 +90,8 @@ def _sentences(given: list[str]) -> Iterator[str]:
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file that are not blank."""
     if str(path) == "-":
+        from graphvtr.reading import lines_of
+
         return (line for line in lines_of(sys.stdin.read()) if line.strip())
     from graphvtr.text import read_captions
 

@@ -179,12 +179,13 @@ def index(tmp_path: Path) -> Path:
 
 
 def test_search_says_what_it_does_not_know(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["search", str(index), "--parser", "spacy"]
-    assert main([*command, "a zebra runs fast"]) == 0
+    command = ["search", str(index)]
+    parser = ["--parser", "spacy"]
+    assert main([*command, "a zebra runs fast", *parser]) == 0
     captured = capsys.readouterr()
     assert "graphvtr: words the model has never seen: zebra, fast" in captured.err
     assert "never seen" not in captured.out
-    assert main([*command, "a dog runs"]) == 0
+    assert main([*command, "a dog runs", *parser]) == 0
     assert "never seen" not in capsys.readouterr().err
-    assert main([*command, "zebras gallop"]) == 2
+    assert main([*command, "zebras gallop", *parser]) == 2
     assert "query 'zebras gallop': has no word that the model knows" in capsys.readouterr().err
