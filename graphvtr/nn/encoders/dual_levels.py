@@ -120,15 +120,18 @@ class CommonSpace(nn.Module):
         nn.init.zeros_(self.linear.bias)
         self.norm.reset_parameters()
 
-    def forward(self, features: Tensor, words: Tensor | None = None, ptr: Tensor | None = None) -> Tensor:
+    def forward(
+        self, features: Tensor, words: Tensor | None = None, ptr: Tensor | None = None, counted: Tensor | None = None
+    ) -> Tensor:
         """Unit vectors [N, D].
 
         Args:
             features: [N, in_channels].
             words: [W], the words of the bags, end to end.
             ptr: [N + 1], where each bag begins.
+            counted: [W], how often each word counts; once when None.
         """
         out = self.linear(features)
         if self.bag is not None and words is not None and ptr is not None:
-            out = out + gather_segment_reduce(self.bag, words, ptr)
+            out = out + gather_segment_reduce(self.bag, words, ptr, "sum", counted)
         return normalize_rows(F.dropout(batch_norm(self.norm, out), self.dropout, self.training))

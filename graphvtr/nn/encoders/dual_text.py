@@ -115,11 +115,11 @@ class DualTextEncoder(nn.Module):
         levels = self.levels(words, node_ptr(graph, "word").to(words.device), padded_windows=not self.packed)
         return self.mapping(torch.cat([sentences, levels], 1))  # type: ignore[no-any-return]
 
-    def _bag(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
-        """The words that the bag counts, from 0 on, and where each caption's begin."""
-        counted = ids >= self.first_bag_word
-        before = torch.cat([ptr[:1], counted.cumsum(0)])  # how many counted words stand before each word
-        return ids[counted] - self.first_bag_word, before[ptr]
+    def _bag(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The words from 0 on, where each caption's begin, and 1 or 0: whether the bag counts a word. Leaving words out
+        would have to wait for the device."""
+        words = ids - self.first_bag_word
+        return words.clamp(min=0), ptr, (words >= 0).to(self.mapping.linear.weight.dtype)
 
     def _bound(self, ids: Tensor, ptr: Tensor) -> tuple[Tensor, Tensor]:
         """Words and pointer with a begin and an end word around every caption."""

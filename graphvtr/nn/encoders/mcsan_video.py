@@ -17,6 +17,7 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import Layout, inverse_order, time_major
 from graphvtr.ops import segment_reduce, segment_softmax
+from graphvtr.ops._segments import host_ptr
 
 Pool = Literal["max", "mean"]
 AttentionAxis = Literal["frames", "channels"]
@@ -134,7 +135,7 @@ class MCSANVideoEncoder(nn.Module):
             order, steps = time_major(ptr, x.device)
             out = run_bidirectional(self.rnn, (weights * x).index_select(0, order), steps)
             place = inverse_order(order)
-            full = (ptr.diff() > 0).nonzero().flatten()
+            full = (host_ptr(ptr).diff() > 0).nonzero().flatten().to(ptr.device)
             last = out[place[ptr[1:][full] - 1], :width]
             first = out[place[ptr[:-1][full]], width:]
             states = states.index_copy(0, full, torch.cat([last, first], 1).to(states.dtype))

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.nn.conv import MessagePassing
 
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.graphs.reasoning import attach_reasoning
 from graphvtr.nn import HGR, MODELS, RetrievalModel
 from graphvtr.ops import backend
 
@@ -37,6 +38,11 @@ SIZES: dict[str, dict[str, Any]] = {
     "vse++": {"video_dim": 6, "hidden": 8, "word_dim": 5},
     "vsrnet": {"video_dim": 6, "region_dim": 6, "hidden": 8, "heads": 2, "num_layers": 1, "text_cache": False},
 }
+
+#: How captions are joined where a model reasons over them.
+REASONS: dict[str, Any] = {"hgr": "both", "hanet": "to_action"}
+#: A frozen language model reads on the CPU or keeps a cache of what it has read.
+WAITS = ("graphvtr", "mcsan", "vsrnet")
 
 
 def table() -> dict[str, tuple[set[str], bool]]:
@@ -160,3 +166,21 @@ def test_roles_on_edges(roles: str) -> None:
         torch.testing.assert_close(step(model)[0], loss)
     assert torch.isfinite(loss)
     assert len(grads) > 0
+
+
+@pytest.mark.parametrize("name", [name for name in SIZES if name not in WAITS])
+def test_a_training_step_never_waits_for_its_device(
+    name: str, build: Callable[[], RetrievalModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On ``meta`` tensors have no values to read: ``.item()``, ``.tolist()``, ``nonzero`` and ``.cpu()`` raise. Lengths of
+    a batch came along from the CPU, the reasoning graph was built where it was packed."""
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)  # it does not know the device
+    model = build().train()
+    videos, captions = inputs()
+    clip = videos.mapped(model.transform_video).batch([0, 1, 2])
+    caption = captions.mapped(model.transform_text).batch([0, 1, 2])
+    if name in REASONS:
+        attach_reasoning(caption, REASONS[name])
+    model, clip, caption = model.to("meta"), clip.to("meta"), caption.to("meta")
+    video, text = model.encode_video(clip), model.encode_text(caption)
+    model.loss(video, text, torch.arange(3, device="meta"))["loss"].backward()
