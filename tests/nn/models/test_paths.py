@@ -172,7 +172,7 @@ def test_roles_on_edges(roles: str) -> None:
 def test_a_training_step_never_waits_for_its_device(
     name: str, build: Callable[[], RetrievalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On ``meta`` tensors have no values to read: ``.item()``, ``.tolist()``, ``nonzero`` and ``.cpu()`` raise. Lengths of
+    """On ``meta`` tensors have no values to read: ``.item()``, ``.tolist()``, ``nonzero``, ``.cpu()`` raise. Lengths of
     a batch came along from the CPU, the reasoning graph was built where it was packed."""
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)  # it does not know the device
     model = build().train()
