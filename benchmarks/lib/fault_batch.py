@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 from benchmarks.lib.fault_material import SHORT
-from benchmarks.lib.fault_runs import Child
+from benchmarks.lib.fault_runs import HANG, Child, allow
 
 
 def in_batch(trials: Callable[[], Iterator[tuple[str, str]]]) -> Iterator[tuple[str, str]]:
@@ -19,6 +19,7 @@ def in_batch(trials: Callable[[], Iterator[tuple[str, str]]]) -> Iterator[tuple[
                 for trial in trials():
                     pickle.dump(trial, out)
                     out.flush()
+                    allow(HANG)  # for the next one
 
         ended = Child(call).wait()
         with open(file.name, "rb") as found:
