@@ -65,7 +65,7 @@ def test_a_released_file_is_a_parser(capsys: pytest.CaptureFixture[str], tmp_pat
         ([""], "caption 0 '': is empty"),
         (["word " * 500], "has 500 words, the limit is 200 words"),
         (["a dog", "--parser", "spacey"], "parser 'spacey': unknown"),
-        (["a dog", "--parser", "none.json"], "none.json: cannot be read"),
+        (["a dog", "--parser", "none.json"], "none.json: no such file"),
         (["--file", "none.txt"], "none.txt: cannot be read"),
     ],
 )
