@@ -20,7 +20,7 @@ from graphvtr.search.items import Item, name_hash
 from graphvtr.search.results import SearchResults
 from graphvtr.video import FeatureStore
 
-SECONDS = 60.0
+SECONDS, START_SECONDS = 60.0, 300.0  # for an answer, and for the first one of a process that has to start
 
 
 class _Shard:
@@ -58,6 +58,7 @@ class ShardedIndex:
         if not self._ray.is_initialized():
             self._ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
         self._actors: list[Any] = [None] * len(self.parts)
+        self._answered = [False] * len(self.parts)
 
     @classmethod
     def open(cls, path: str | Path, *, parser: Any = None) -> Self:
@@ -207,7 +208,9 @@ class ShardedIndex:
         missing: list[str] = []
         for number, reference in enumerate(asked):
             try:
-                answers.append(self._ray.get(reference, timeout=SECONDS))
+                wait = SECONDS if self._answered[number] else START_SECONDS
+                answers.append(self._ray.get(reference, timeout=wait))
+                self._answered[number] = True
             except self._ray.exceptions.RayTaskError as error:
                 if isinstance(error.cause, DataError):
                     raise error.cause from None
@@ -215,7 +218,7 @@ class ShardedIndex:
             except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError):
                 missing.append(self.manifest.shards[number])
                 self._ray.kill(self._actors[number])
-                self._actors[number] = None
+                self._actors[number], self._answered[number] = None, False
         if not answers:
             raise DataError(self.path, f"has lost all {len(missing)} shards", "ask again: they are started anew")
         out: list[SearchResults] = []
