@@ -184,7 +184,9 @@ def writers(material: Material, folder: Path, count: int) -> Iterator[Trial]:
 
 
 def _locks(folder: Path) -> list[str]:
-    return [name for name in leftovers(folder) if name.endswith(".graphvtr.lock")]
+    """Locks that are held: who holds one has written into it."""
+    names = [name for name in leftovers(folder) if name.endswith(".graphvtr.lock")]
+    return [name for name in names if (folder / name).is_file() and (folder / name).read_bytes()]
 
 
 def _remove(folder: Path) -> None:

@@ -160,7 +160,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
                 item == int(dataset.video_of_caption[query]),
                 dataset.videos[item],
             )
-            for item in scores[:, query].topk(CLIPS_SHOWN).indices.tolist()
+            for item in scores[:, query].topk(min(CLIPS_SHOWN, len(dataset))).indices.tolist()
         ]
         for query in chosen
     ]

@@ -54,10 +54,15 @@ class ScoreFile:
         self._held = ExitStack()
         self._held.enter_context(output_lock(self.path))  # also sweeps the folders that killed runs have left
         self._folder = place_beside(self.path)
-        self._folder.mkdir()
         shape = (len(self.videos), len(self.captions))
-        self._scores = self._map("scores", shape)
-        self._level_scores = self._map("level_scores", (len(self.levels), *shape))
+        try:
+            self._folder.mkdir()
+            self._scores = self._map("scores", shape)
+            self._level_scores = self._map("level_scores", (len(self.levels), *shape))
+        except BaseException:  # also an interrupt: __exit__ is not asked then
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._held.close()
+            raise
         return self
 
     def _map(self, name: str, shape: tuple[int, ...]) -> np.memmap:
