@@ -1,0 +1,62 @@
+"""An index in shards: the same answers as a whole one, also when a shard dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from graphvtr.errors import DataError
+from graphvtr.search import ShardedIndex, build_index, describe_index, open_index
+from tests.search.conftest import QUERY, Files, add_clips
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture
+def sharded(files: Files) -> Iterator[ShardedIndex]:
+    build_index(files.checkpoint, files.store, files.folder / "shards", metadata=files.metadata, shards=2)
+    if not ray.is_initialized():
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    index = open_index(files.folder / "shards")
+    yield index
+    index.close()
+
+
+def told(results: Any) -> list[tuple[str, str, float]]:
+    return [(one.name, one.caption, round(one.score, 5)) for one in results]
+
+
+def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: ShardedIndex) -> None:
+    whole = files.build()
+    assert len(sharded) == 7
+    assert sorted(sharded.names) == sorted(whole.names)
+    assert describe_index(sharded.path)["clips"] == 7
+    assert told(sharded.search(QUERY, top=5)) == told(whole.search(QUERY, top=5))
+    assert told(sharded.search([QUERY, "a cat"], where=["tag=even"])[1]) == told(
+        whole.search("a cat", where=["tag=even"])
+    )
+    for find in ("captions", "clips"):
+        ours = sharded.search_videos(["clip 3"], top=4, find=find)[0]  # type: ignore[arg-type]
+        assert told(ours) == told(whole.search_videos(["clip 3"], top=4, find=find)[0])  # type: ignore[arg-type]
+    assert sharded.item("clip 2") == whole.item("clip 2")
+    with pytest.raises(DataError, match="empty"):
+        sharded.search(" ")
+
+    ray.kill(sharded._actors[0])
+    left = sharded.search(QUERY, top=7)
+    assert left.missing == ["shard-000"]
+    assert {one.name for one in left} == set(sharded.parts[1].names)
+    again = sharded.search(QUERY, top=7)
+    assert again.missing == []
+    assert told(again) == told(whole.search(QUERY, top=7))
+
+    add_clips(files.store, ["new"])
+    assert sharded.add(files.store, metadata=files.metadata).added == ["new"]
+    assert sharded.delete(["clip 1", "nobody"]).deleted == ["clip 1"]
+    names = {one.name for one in sharded.search(QUERY, top=9)}
+    assert names == {*files.store.names} - {"clip 1"}
+    assert sharded.verify() == {}
+    with pytest.raises(DataError, match="is in 2 shards"):
+        build_index(files.checkpoint, files.store, sharded.path, shards=3)
