@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph
 from graphvtr.search.opening import open_index
 from graphvtr.serve.limits import LOOPBACK, Limits
 
@@ -34,7 +36,7 @@ def serve(
 
     uvicorn = optional_import("uvicorn", "serve", "the page of an index")
     index = open_index(path, parser=parser)
-    index.search("warm up", top=1)  # so that the first one who asks does not wait for the model
+    warm_up(index)
     hosts = LOOPBACK if host in LOOPBACK else ()
     config = uvicorn.Config(
         create_app(index, limits, hosts), host=host, port=port, log_level="warning", access_log=False,
@@ -49,3 +51,11 @@ def serve(
         raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port") from error
     if not server.started:
         raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port")
+
+
+def warm_up(index: Any) -> None:
+    """Read model and parser and answer once, so that the first one who asks does not wait for them."""
+    index.encoder.parser.parse_one("a dog runs")
+    word = index.encoder.vocabulary.words[-1]  # a query needs a word that the model knows
+    with contextlib.suppress(DataError):  # of a model that knows none
+        index.search(RoleGraph.build([word], [], [("NOUN", [0])], []), top=1)

@@ -16,6 +16,7 @@ import pytest
 
 from graphvtr.search import Index
 from graphvtr.serve import Limits, create_app
+from graphvtr.serve.run import warm_up
 from tests.serve.conftest import QUERY
 
 BROWSER = os.environ.get("GRAPHVTR_CHROMIUM", "/usr/bin/chromium")
@@ -33,7 +34,7 @@ def address(made: SimpleNamespace) -> Iterator[str]:
     import uvicorn
 
     index = Index.open(made.index)
-    index.search("warm up", top=1)
+    warm_up(index)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

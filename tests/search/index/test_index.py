@@ -33,7 +33,8 @@ def test_ranking_is_that_of_the_model(files: Files) -> None:
 def test_phrases_point_to_frames(files: Files) -> None:
     for result in files.build().search(QUERY, top=7):
         clip = files.store.video_graph(result.name)
-        assert {(match.level, match.phrase, match.role) for match in result.phrases} == {
+        # a phrase that attends to all frames alike has no moment, and is not told
+        assert {(match.level, match.phrase, match.role) for match in result.phrases} <= {
             ("action", "chases", "V"), ("entity", "a red dog", "ARG0"), ("entity", "a cat", "ARG1"),
         }  # fmt: skip
         total = torch.zeros(clip.num_frames)
@@ -43,7 +44,7 @@ def test_phrases_point_to_frames(files: Files) -> None:
             assert match.time == float(clip["frame"].time[match.weights.argmax()])
             total += match.weights
         assert result.times == clip["frame"].time.tolist()
-        assert result.moment == result.times[int(total.argmax())]
+        assert result.moment == (result.times[int(total.argmax())] if result.phrases else None)
 
 
 def test_a_batch_is_its_queries_one_by_one(files: Files) -> None:

@@ -1,0 +1,54 @@
+"""``graphvtr serve`` as a command: it answers, ends when told to, and says what is in the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from types import SimpleNamespace
+
+import pytest
+
+from graphvtr.errors import DataError
+from graphvtr.serve import serve
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_serving_until_interrupted(made: SimpleNamespace, port: int) -> None:
+    command = [sys.executable, "-m", "graphvtr", "serve", str(made.index), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert f"6 clips at http://127.0.0.1:{port}/" in process.stdout.readline()
+        told: dict[str, object] = {}
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
+                    told = json.load(answer)
+                break
+            except OSError:
+                time.sleep(0.1)
+        assert told["status"] == "ok"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (0, 130)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_port_that_is_taken_is_named(made: SimpleNamespace, port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(DataError, match="cannot be listened at"):
+            serve(made.index, port=port)
