@@ -275,8 +275,8 @@ def _config_file(model: str, name: str) -> str:
         DataError: neither; the message lists the shipped configurations, those of the model first.
     """
     shipped = SHIPPED / f"{name}.yaml"
-    if Path(name).exists() or shipped.is_file():
-        return name if Path(name).exists() else str(shipped)
+    if Path(name).is_file() or shipped.is_file():
+        return name if Path(name).is_file() else str(shipped)
     near = get_close_matches(name, _shipped_names(), n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     known = sorted(_shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))

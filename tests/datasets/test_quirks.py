@@ -109,6 +109,18 @@ def youcook2(captions: Captions) -> dict[str, str]:
     return {"youcookii_annotations_trainval.json": dump({"database": database})}
 
 
+def charades_sta(captions: Captions) -> dict[str, str]:
+    return {"charades_sta_test.txt": "".join(f"{video} 0.0 9.0##{caption}\n" for video, caption in pairs(captions))}
+
+
+def tvr(captions: Captions) -> dict[str, str]:
+    lines = [
+        {"vid_name": video, "duration": 9.0, "ts": [0.0, 9.0], "desc": caption, "desc_id": number, "type": "v"}
+        for number, (video, caption) in enumerate(pairs(captions))
+    ]
+    return {"tvr_val_release.jsonl": "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)}
+
+
 def folder(captions: Captions) -> dict[str, str]:
     rows = [[video, caption, "test"] for video, caption in pairs(captions)]
     return {"captions.csv": table(["video", "caption", "split"], rows)}
@@ -142,6 +154,8 @@ SCHEMAS = {
     "tgif_qa": Schema(tgif_qa, repeats=False),  # a description stands once for each of its questions
     "activitynet": Schema(activitynet, "train", joined=True),
     "youcook2": Schema(youcook2, "train", (("unit", "video"),), joined=True),
+    "charades_sta": Schema(charades_sta, line_ends=False),
+    "tvr": Schema(tvr),
     "folder": Schema(folder),
     "hgr": Schema(hgr),
 }

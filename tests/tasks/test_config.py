@@ -106,7 +106,7 @@ def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         Configuration("hgr", ["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "captions a batch." in text  # of TrainOptions
+    assert "captions a batch, of all devices together" in text  # of TrainOptions
     assert "width of the joint space." in text  # of the model
     assert "see graphvtr.graphs.truncate.truncate; None for all." in text  # one entry for three arguments
     assert "<class" not in text
