@@ -54,7 +54,9 @@ def test_text_finds_real_video(
         np.testing.assert_allclose(saved["level_scores"].mean(0), saved["scores"], atol=1e-5)
 
     query = "a man is playing a guitar"
-    assert main(["search", str(run / "best.ckpt"), "--store", str(store), "--top", "20", "--json", query]) == 0
+    assert main(["index", str(run / "best.ckpt"), str(store), "--out", str(run / "index")]) == 0
+    capsys.readouterr()
+    assert main(["search", str(run / "index"), query, "--top", "20", "--json"]) == 0
     results = json.loads(capsys.readouterr().out)["results"]
     assert sorted(result["name"] for result in results) == sorted(name for names in chosen.values() for name in names)
     assert [result["score"] for result in results] == sorted((r["score"] for r in results), reverse=True)

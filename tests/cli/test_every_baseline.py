@@ -62,7 +62,10 @@ def test_the_whole_way(name: str, tmp_path: Path, cache: Path, store: Path, caps
     found = json.loads(capsys.readouterr().out)
     assert "t2v" in json.dumps(found)
 
-    assert main(["search", str(saved), "--store", str(store), "a red ball chases a box", "--top", "2", "--json"]) == 0
+    index = str(saved.parent / "index")
+    assert main(["index", str(saved), str(store), "--out", index]) == 0
+    capsys.readouterr()
+    assert main(["search", index, "a red ball chases a box", "--top", "2", "--json"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     results = json.loads(line)["results"]
     assert len(results) == 2

@@ -57,8 +57,8 @@ def test_exit_codes(folder, tmp_path, capsys):
     (["--device", "warp"], "device 'warp'"),
     (["--frames", "0"], "num_frames: is 0"),
     (["--rate", "1e9"], "rate: is 1000000000.0 (give frames a second, more than 0 and up to 1000)"),
-    (["--features", "."], "is a folder without config.json (known: efficientnet_lite0, pixels, an .onnx file, or"),
-    (["--features", "clip.bin"], "unknown (known: efficientnet_lite0, pixels, an .onnx file, or the directory of"),
+    (["--features", "."], "is a folder without config.json (known: efficientnet_lite0, pixels; of your own"),
+    (["--features", "clip.bin"], "unknown (known: efficientnet_lite0, pixels; of your own: FILE.py:NAME, an .onnx"),
     (["--detector", "grid", "--regions", "4", "--gallery", "nowhere/tracks.png"], "nowhere/tracks.png: cannot be"),
     (["--detector", "grid", "--regions", "4", "--gallery", "tracks.doc"], "give a .png, .pdf, .svg in a folder"),
 ])  # fmt: skip

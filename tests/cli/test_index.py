@@ -29,7 +29,7 @@ def test_index_search_and_change(files: Files, table: Path, capsys: pytest.Captu
     assert main(build) == 0
     assert capsys.readouterr().out == f"{index}: 7 there already\n"
 
-    assert main(["search", index, QUERY, "cats", "--top", "2"]) == 0
+    assert main(["search", index, QUERY, "a cat", "--top", "2"]) == 0
     assert capsys.readouterr().out.count(" 1. clip") == 2
     assert main(["search", index, QUERY, "--top", "2", "--json", "--exhaustive", "--where", "tag=even"]) == 0
     answer = json.loads(capsys.readouterr().out)

@@ -79,7 +79,7 @@ def test_ranks(setting: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureF
     assert "two.npz: has scores [1, 15] for [3, 15]" in capsys.readouterr().err
     (tmp_path / "bad.npz").write_bytes(b"x")
     assert main(["plot", "ranks", str(tmp_path / "bad.npz"), *args]) == 2
-    assert "is no score file" in capsys.readouterr().err
+    assert "is not a whole, plain npz file" in capsys.readouterr().err
 
 
 def test_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

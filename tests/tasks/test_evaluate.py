@@ -240,12 +240,12 @@ def registered(monkeypatch: pytest.MonkeyPatch, toy_dataset):
 
 def test_checkpoint_on_a_registered_dataset(registered, toy_model, toy_vocabulary, toy_dataset, tmp_path) -> None:
     model, path = toy_model(), tmp_path / "model.ckpt"
-    save_checkpoint(path, model, toy_vocabulary, CheckpointInfo("hgr", dataset="toy", parser="rules", video_dim=10))
+    save_checkpoint(path, model, toy_vocabulary, CheckpointInfo("hgr", dataset="toy", parser="neural", video_dim=10))
     found = evaluate_checkpoint(path, "toy", "test", DataSource(), EvalOptions(samples=10))
     direct = evaluate(model, prepare(toy_dataset("test"), model, toy_vocabulary), EvalOptions(samples=10))
     assert replace(found, trained_on="", known_words=None) == direct
     assert (found.trained_on, found.known_words) == ("toy", 1.0)
-    assert registered[-1].parser == "rules"  # the parser of training
+    assert registered[-1].parser == "neural"  # the parser of training
     evaluate_checkpoint(path, "toy", "test", DataSource(parser="spacy"), EvalOptions(samples=10))
     assert registered[-1].parser == "spacy"
 
@@ -267,10 +267,6 @@ def test_another_dataset_says_how_many_words_are_known(registered, toy_dataset, 
 
 def test_checkpoint_of_other_features(registered, toy_model, toy_vocabulary, tmp_path) -> None:
     path = tmp_path / "model.ckpt"
-    info = CheckpointInfo("hgr", video_dim=10, featurizer="pixels")
-    save_checkpoint(path, toy_model(), toy_vocabulary, info)
-    with pytest.raises(DataError, match=r"was trained on those of pixels"):
-        evaluate_checkpoint(path, "toy", "test", DataSource(feature="resnet"))
     save_checkpoint(path, toy_model(), toy_vocabulary, CheckpointInfo("hgr", video_dim=12))
     with pytest.raises(DataError, match=r"frame.x: is 10 wide, .* was trained on 12"):
         evaluate_checkpoint(path, "toy", "test", DataSource())

@@ -40,7 +40,7 @@ class PretrainedWords(nn.Module):
         >>> words = PretrainedWords("minilm", cache=False)
         >>> caption = words.tokenize(RoleGraph.build(["dogs", "skateboarding"], [[1]], [("ARG0", [0])], [(0, 0)]))
         >>> caption["word"].pieces.tolist()
-        [1, 3]
+        [1, 2]
         >>> words(caption).shape
         torch.Size([2, 384])
     """

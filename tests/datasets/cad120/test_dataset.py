@@ -178,7 +178,7 @@ def test_by_name_and_from_the_archive(cad_root: Path, tmp_path: Path) -> None:
         ("video_clips.txt", "Subject1, having_meal, 001, 1, 3, pick\n", "'pick' changes nothing"),
         ("video_clips.txt", "Subject1, having_meal, 001, 3, 60, pick\n", "outside the 12 frames"),
         ("video_clips.txt", "Subject1, having_meal, 9, 3, 6, pick\n", "video 'Subject1/having_meal/9': has no boxes"),
-        ("all/Subject1/having_meal/001.json", '{"person_id": ', "001.json: is no CAD-120 annotation"),
+        ("all/Subject1/having_meal/001.json", '{"person_id": ', "001.json: is not json"),
         ("all/Subject1/having_meal/001.json", None, "has 11 labels for 12 frames"),
     ],
 )

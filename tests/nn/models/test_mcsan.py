@@ -296,7 +296,7 @@ def test_config_rebuilds_it_with_its_concepts() -> None:
     again = MODELS["mcsan"](**model.config)
     assert again.concepts == CONCEPTS
     again.load_state_dict(model.state_dict())
-    from_object = MCSAN(VOCAB, VIDEO_DIM, CONCEPTS, **SMALL)
+    from_object = MCSAN(VOCAB, VIDEO_DIM, CONCEPTS.to_dict(), **SMALL)
     assert from_object.config == make().config
 
 

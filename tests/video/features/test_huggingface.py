@@ -125,7 +125,7 @@ def test_no_weights_at_all(tmp_path):
 def test_no_preprocessor(tmp_path):
     save(vit(), tmp_path)
     (tmp_path / "preprocessor_config.json").unlink()
-    with pytest.raises(DataError, match=r"preprocessor_config.json: cannot be read"):
+    with pytest.raises(DataError, match=r"preprocessor_config.json: no such file"):
         build_featurizer(tmp_path)
 
 

@@ -127,7 +127,7 @@ def test_configuration_files(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "is not json"),
         ("[]", "is no JSON object"),
         ('{"sort": "yolo"}', "has 'sort'.*known: kind"),
         ('{"kind": "rcnn"}', "kind: is 'rcnn'.*fastestdet, yolo, ssd"),
@@ -141,5 +141,5 @@ def test_bad_configurations_are_refused(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DataError, match=message):
         DetectorLayout.from_file(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="no such file"):
         DetectorLayout.from_file(tmp_path / "none.json")

@@ -77,7 +77,7 @@ def test_npz_files(tmp_path):
         ({"box": BOX}, "has no 'time'"),
         ({"box": BOX, "time": np.zeros(3)}, r"'time' has shape \[3\]"),
         ({"box": BOX * 2, "time": np.full(2, 2.0)}, "regions.box"),
-        ({"box": np.array([None]), "time": np.zeros(1)}, "is no .npz file of arrays"),
+        ({"box": np.array([None]), "time": np.zeros(1)}, "is not a whole, plain npz file"),
     ],
 )
 def test_bad_files_are_refused(tmp_path, arrays, message):
