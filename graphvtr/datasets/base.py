@@ -196,7 +196,10 @@ def build_dataset(name: str, split: str, source: DataSource | None = None) -> Re
     Raises:
         DataError: unknown dataset or split, a missing file or feature, a malformed entry.
     """
-    dataset = DATASETS.find(name)(split, source or DataSource())
+    source = source or DataSource()
+    dataset = DATASETS.find(name)(split, source)
+    if source.feature and not dataset.features:  # no store says it better
+        dataset.features = {"features": source.feature}
     logger.info("%r", dataset)
     return dataset
 

@@ -161,7 +161,7 @@ def test_a_dataset_in_a_file_of_one_s_own(tmp_path: Path) -> None:
         assert build_dataset(f"{path}:test_mine", split).split == split
     with pytest.raises(DataError, match=r"registers no dataset of that name .*test_mine"):
         build_dataset(f"{path}:test_min", "train")
-    with pytest.raises(DataError, match=r"absent.py: no such file .pass --data FILE.py:NAME"):
+    with pytest.raises(DataError, match=r"absent.py: no such file .give FILE.py:NAME, or a registered name"):
         build_dataset(f"{tmp_path / 'absent.py'}:test_mine", "train")
     (tmp_path / "broken.py").write_text("import graphvtr.no_such_module")
     with pytest.raises(DataError, match=r"broken.py: fails: ModuleNotFoundError: .*no_such_module"):

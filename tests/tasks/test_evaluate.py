@@ -265,11 +265,14 @@ def test_another_dataset_says_how_many_words_are_known(registered, toy_dataset, 
     assert to_json(found)["known_words"] == pytest.approx(expected)
 
 
-def test_checkpoint_of_other_features(registered, toy_vocabulary, tmp_path) -> None:
+def test_checkpoint_of_other_features(registered, toy_model, toy_vocabulary, tmp_path) -> None:
     path = tmp_path / "model.ckpt"
-    model = HGR(len(toy_vocabulary), 12, hidden=8, word_dim=4)
-    save_checkpoint(path, model, toy_vocabulary, CheckpointInfo("hgr", video_dim=12))
-    with pytest.raises(DataError, match=r"10.*12"):
+    info = CheckpointInfo("hgr", video_dim=10, featurizer="pixels")
+    save_checkpoint(path, toy_model(), toy_vocabulary, info)
+    with pytest.raises(DataError, match=r"features.name is resnet, in training it was pixels"):
+        evaluate_checkpoint(path, "toy", "test", DataSource(feature="resnet"))
+    save_checkpoint(path, toy_model(), toy_vocabulary, CheckpointInfo("hgr", video_dim=12))
+    with pytest.raises(DataError, match=r"frame.x: is 10 wide, .* was trained on 12"):
         evaluate_checkpoint(path, "toy", "test", DataSource())
 
 
