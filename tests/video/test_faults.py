@@ -220,7 +220,7 @@ def test_killed_while_it_writes(folder, tmp_path):
             global count
             synced(number)
             count += 1
-            if count == 4:  # the lock, the manifest, the first clip, the second clip
+            if count == 5:  # the manifest and the first clip, each with its folder, then the second clip
                 os.kill(os.getpid(), signal.SIGKILL)
         os.fsync = fsync
         extract(sys.argv[1], sys.argv[2], PixelDescriptor(16), num_frames=4, progress=False)

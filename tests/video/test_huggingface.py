@@ -52,7 +52,7 @@ def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"config.json: no such file"):
         load_model(tmp_path, "AutoModel", "frame features")
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match="is not json"):
         load_model(tmp_path, "AutoModel", "frame features")
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(DataError, match="is no JSON object"):

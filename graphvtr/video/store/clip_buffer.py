@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.video.store.fields import STORED_FIELDS, check_clip_name, to_arrays
+from graphvtr.video.store.fields import STORED_FIELDS, SmallValues, check_clip_name, to_arrays
 from graphvtr.video.store.files import StoreWriteError
 from graphvtr.video.store.tensor_file import PIECE, Piece
 
@@ -52,6 +52,7 @@ class ClipBuffer:
         self.name, self.widths = name, dict(widths)
         self.shapes: dict[str, list[int]] = {}
         self._folder, self._in_memory = folder, in_memory
+        self._lost = SmallValues()
         self._small: dict[str, list[Tensor]] = {}
         self._large: dict[str, tempfile.SpooledTemporaryFile[bytes]] = {}
 
@@ -79,7 +80,7 @@ class ClipBuffer:
                 than they end.
             StoreWriteError: the disk is full or the like.
         """
-        arrays = to_arrays(self.name, fields, self.widths)
+        arrays = to_arrays(self.name, fields, self.widths, self._lost)
         if self.shapes and arrays.keys() != self.shapes.keys():
             differing = ", ".join(sorted(arrays.keys() ^ self.shapes.keys()))
             raise DataError(f"clip '{self.name}'", f"its parts differ in {differing}", "give all parts the same fields")
@@ -113,12 +114,25 @@ class ClipBuffer:
         self._small[key] = [torch.cat(self._small[key])]
         return self._small[key][0]
 
+    def check(self) -> None:
+        """What only the whole clip can tell: whether too many of its values become 0 in the type they are stored in.
+
+        Raises:
+            DataError: they do.
+        """
+        self._lost.check(self.name)
+
     def rows(self, key: str) -> StoredRows:
         """A field of features, to be read a few rows at a time."""
         return StoredRows(self, key)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All fields in memory: floats as float32, integers as int64, as :meth:`FeatureStore.read` gives them."""
+        """All fields in memory: floats as float32, integers as int64, as :meth:`FeatureStore.read` gives them.
+
+        Raises:
+            DataError: see :meth:`check`.
+        """
+        self.check()
         whole = {key: self.rows(key)[:] if key in self.widths else self.small(key) for key in self.shapes}
         return {key: value.float() if value.is_floating_point() else value.long() for key, value in whole.items()}
 

@@ -64,17 +64,53 @@ def check_clip_name(name: str) -> None:
         raise DataError(f"clip {name!r}", "is not a name", "use printable characters, at least one")
 
 
-def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]) -> Arrays:
+class SmallValues:
+    """How many of a clip's float16 values that are not 0 become 0, over all of its parts.
+
+    A part is too little to judge by: a single value of it may be a thousandth.
+    """
+
+    def __init__(self) -> None:
+        self.given: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
+
+    def count(self, key: str, value: Tensor, stored: npt.NDArray[Any]) -> None:
+        """Take a part of a field into account."""
+        # tokens may lose some: a language model's dead channels (two of MiniLM's 384 are 1e-33) say nothing
+        if key != "token_x" and STORED_FIELDS[key] is torch.float16:
+            self.given[key] = self.given.get(key, 0) + int(value.count_nonzero())
+            self.kept[key] = self.kept.get(key, 0) + int(np.count_nonzero(stored))
+
+    def check(self, name: str) -> None:
+        """Refuse a clip of which more than :data:`MOST_LOST` would be lost.
+
+        Raises:
+            DataError: names clip and field.
+        """
+        for key, given in self.given.items():
+            lost = 1 - self.kept[key] / given if given else 0.0
+            if lost > MOST_LOST:
+                raise DataError(
+                    f"clip '{name}': {key}",
+                    f"has values too small for float16: {lost:.1%} of those that are not 0 would become 0",
+                    "scale the features up (a softmax by 10000, say), or store its logarithm",
+                )
+
+
+def to_arrays(
+    name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int], small: SmallValues | None = None
+) -> Arrays:
     """A clip's fields in the types they are stored in.
 
     Args:
         name: of the clip.
         fields: as for :meth:`graphvtr.graphs.VideoGraph.build`.
         widths: feature field -> width; ``fields`` must have exactly these features.
+        small: counts what becomes 0 where the fields are a part of a clip; without it they are the whole and judged.
 
     Raises:
-        DataError: a field is unknown, missing, of another width, not finite, or too large for its type; the
-            message names clip and field.
+        DataError: a field is unknown, missing, of another width, not finite, or too large or too small for its type;
+            the message names clip and field.
     """
     check_clip_name(name)
 
@@ -99,24 +135,16 @@ def to_arrays(name: str, fields: Mapping[str, Tensor], widths: Mapping[str, int]
         raise refuse("frame_x", "has no frames", "leave the clip out")
     else:
         VideoGraph.build(**fields, name=name)
-    arrays = {}
+    arrays, counted = {}, SmallValues() if small is None else small
     for key, value in fields.items():
         arrays[key] = value.detach().cpu().to(STORED_FIELDS[key]).numpy()
         if not np.isfinite(arrays[key]).all():
             problem = f"reaches {float(value.abs().max()):.3g}, beyond float16's 65504"
             raise refuse(key, problem, "scale the features down")
-        # tokens may: a language model's dead channels (two of MiniLM's 384 are 1e-33) say nothing
-        fine = key == "token_x" or STORED_FIELDS[key] is not torch.float16
-        if not fine and (lost := _lost(value, arrays[key])) > MOST_LOST:
-            problem = f"has values too small for float16: {lost:.1%} of those that are not 0 would become 0"
-            raise refuse(key, problem, "scale the features up (a softmax by 10000, say), or store its logarithm")
+        counted.count(key, value, arrays[key])
+    if small is None:
+        counted.check(name)
     return arrays
-
-
-def _lost(value: Tensor, stored: npt.NDArray[Any]) -> float:
-    """Share of the values that are not 0 but are stored as 0."""
-    given = int(value.count_nonzero())
-    return 1 - int(np.count_nonzero(stored)) / given if given else 0.0
 
 
 def checksum(arrays: Mapping[str, npt.NDArray[Any]]) -> int:

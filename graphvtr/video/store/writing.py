@@ -39,6 +39,7 @@ def write_clip(path: Path, clip: ClipBuffer, source: Mapping[str, Any], note: st
     """
     if not clip.shapes:
         raise DataError(f"clip '{clip.name}'", "has no fields", "append some first")
+    clip.check()
     crc = checksum_of_pieces(clip.shapes, {key: numpy_type(key) for key in clip.shapes}, clip.pieces)
     entry = ClipEntry(clip.name, clip.shapes, crc, dict(source), note)
     file = path / "clips" / loose_file_name(clip.name)

@@ -113,3 +113,19 @@ def test_a_full_disk_while_features_are_gathered(random_fields, tmp_path):
         signal.signal(signal.SIGXFSZ, ignored)
     assert [file.name[:5] for file in store.path.glob("clips/*")] == ["first"]
     assert FeatureStore.open(store.path).verify() == {}
+
+
+def test_values_too_small_are_judged_of_the_whole_clip() -> None:
+    """One such value is a thousandth of a small part, and a millionth of the clip."""
+    rows = torch.ones(50, 100)
+    rows[0, 0] = 1e-9
+    with ClipBuffer("clip", {"frame_x": 100}) as clip:
+        for time, row in enumerate(rows):
+            clip.append({"frame_x": row[None], "frame_time": torch.tensor([float(time)])})
+        assert clip.tensors()["frame_x"].count_nonzero() == rows.numel() - 1
+    rows[:, :50] = 1e-9
+    with ClipBuffer("clip", {"frame_x": 100}) as clip:
+        for time, row in enumerate(rows):
+            clip.append({"frame_x": row[None], "frame_time": torch.tensor([float(time)])})
+        with pytest.raises(DataError, match=r"clip 'clip': frame_x: has values too small for float16: 50\.0%"):
+            clip.tensors()
