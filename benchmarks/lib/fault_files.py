@@ -125,7 +125,7 @@ def _(folder: Path) -> Reader:
 
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
-            return os.system, ("touch /tmp/graphvtr-was-here",)
+            return os.system, (f"touch {folder / 'ran'}",)
 
     torch.save({"graphvtr": Evil()}, folder / "m.ckpt")
     return lambda: load_checkpoint(folder / "m.ckpt")
