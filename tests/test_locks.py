@@ -109,7 +109,7 @@ def _count(out, rounds):
 def test_never_two_at_once_though_the_lock_file_comes_and_goes(tmp_path):
     out = tmp_path / "count"
     out.write_text("0")
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_count, args=(out, 50)) for _ in range(4)]
     for process in processes:
         process.start()

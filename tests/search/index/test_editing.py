@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -17,6 +16,7 @@ from graphvtr.search import Index, build_index, verify
 from graphvtr.search.index import arrays, editing
 from graphvtr.search.index.manifest import MANIFEST, SEGMENTS
 from graphvtr.video import FeatureStore
+from tests.processes import clean_context
 from tests.search.conftest import QUERY, WIDTH, Files, add_clips
 
 
@@ -130,7 +130,7 @@ def test_killed_while_adding_the_old_index_is_whole(files: Files, after: int) ->
     index = files.build()
     before = (files.path / MANIFEST).read_bytes()
     add_clips(files.store, ["new"])
-    child = multiprocessing.get_context("fork").Process(target=_killed, args=(files.path, files.store.path, after))
+    child = clean_context().Process(target=_killed, args=(files.path, files.store.path, after))
     child.start()
     child.join(60)
     assert child.exitcode == -signal.SIGKILL

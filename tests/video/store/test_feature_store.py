@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
 from graphvtr.video import FeatureStore, StoreWriteError
 from graphvtr.video.store import writing
+from tests.processes import clean_context
 
 WIDTHS = {"frame_x": 6}
 
@@ -226,7 +226,7 @@ def _add_many(path, start, count):
 
 def test_two_writers_lose_nothing(path):
     FeatureStore.create(path, WIDTHS)
-    context = multiprocessing.get_context("fork")
+    context = clean_context()
     writers = [context.Process(target=_add_many, args=(path, start, 40)) for start in (0, 30)]  # ten are the same
     for writer in writers:
         writer.start()

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,15 +96,20 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
         write_store_file(tmp_path / "file" / "f", b"x")
 
 
-def _try_lock(path, exclusive, result):
-    import fcntl
+TRY = """
+import fcntl, sys
+with open(sys.argv[1], "ab") as file:
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if sys.argv[2] == "True" else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        print("got it")
+    except BlockingIOError:
+        print("busy")
+"""
 
-    with (path / ".lock").open("ab") as file:
-        try:
-            fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-            result.put("got it")
-        except BlockingIOError:
-            result.put("busy")
+
+def _try_lock(path, exclusive):
+    command = [sys.executable, "-c", TRY, str(path / ".lock"), str(exclusive)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.mark.parametrize(("held", "wanted", "outcome"), [
@@ -112,17 +118,9 @@ def _try_lock(path, exclusive, result):
     (True, False, "busy"),
 ])  # fmt: skip
 def test_adding_is_shared_and_packing_alone(tmp_path, held, wanted, outcome):
-    context = multiprocessing.get_context("fork")
-    result = context.Queue()
     with locked(tmp_path, exclusive=held):
-        process = context.Process(target=_try_lock, args=(tmp_path, wanted, result))
-        process.start()
-        assert result.get(timeout=10) == outcome
-        process.join()
-    process = context.Process(target=_try_lock, args=(tmp_path, True, result))
-    process.start()
-    assert result.get(timeout=10) == "got it"
-    process.join()
+        assert _try_lock(tmp_path, wanted) == outcome
+    assert _try_lock(tmp_path, True) == "got it"
 
 
 def test_differences_name_every_leaf():
