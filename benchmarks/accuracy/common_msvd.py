@@ -32,8 +32,7 @@ from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
-from graphvtr.graphs import VideoGraph
-from graphvtr.graphs.truncate import keep_nodes, sample_frames
+from graphvtr.graphs import VideoGraph, keep_nodes, sample_frames
 from graphvtr.nn.models import MODELS
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores

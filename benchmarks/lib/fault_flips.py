@@ -89,7 +89,7 @@ def _graphs(store: Any) -> object:
 
 
 def _kernels(cache: Path) -> tuple[Path, Callable[[], object]] | None:
-    from graphvtr.ops.native import build
+    from graphvtr.ops import native_build as build
 
     os.environ["GRAPHVTR_CACHE"] = str(cache)
     build.library.cache_clear()

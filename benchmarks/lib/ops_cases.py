@@ -18,7 +18,7 @@ from torch_geometric.utils import scatter, softmax
 from benchmarks.lib import ops_rivals as rivals
 from graphvtr import ops
 from graphvtr._optional import is_installed
-from graphvtr.ops.native.build import library
+from graphvtr.ops.native_build import library
 
 ROLES = 16
 

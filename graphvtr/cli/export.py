@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from graphvtr.locks import LOCK
     from graphvtr.nn.model_card import model_card
-    from graphvtr.nn.models.base import registered_name
+    from graphvtr.nn.registered import registered_name
     from graphvtr.reading import read_text
     from graphvtr.tasks.checkpoint import load_checkpoint
 

@@ -3,12 +3,12 @@
 import torch
 
 from graphvtr.graphs.convert import to_networkx
-from graphvtr.graphs.flat import FlatType, node_ptr, num_graphs
+from graphvtr.graphs.flat import FlatType, keep_nodes, node_ptr, num_graphs
 from graphvtr.graphs.packed import GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import EVENT_ROLE, NOUN_ROLE, ROLE_IDS, ROLES, VERB_ROLE, role_id
 from graphvtr.graphs.transforms import AddFrameEdges, AddSpatialEdges, AddTemporalEdges, RemoveIsolatedNodes, SplitRoles
-from graphvtr.graphs.truncate import between, keep_nodes, sample_frames, top_regions, truncate
+from graphvtr.graphs.truncate import between, sample_frames, top_regions, truncate
 from graphvtr.graphs.video_graph import VideoGraph
 
 # what InMemoryDataset and DataLoader save may be read with weights_only=True

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.flat import keep_nodes
+from graphvtr.graphs.packed import GraphStore
 from graphvtr.ops._segments import remember_host
 from graphvtr.values import position
 
@@ -64,8 +66,6 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
         return [store[position(place, len(store), "graph")] for place in places]
 
     def _unpacked(self) -> Any:
-        from graphvtr.graphs.packed import GraphStore  # it holds graphs of this class
-
         if not self.is_packed:
             raise DataError("batch", "is a single graph", "use GraphStore.batch, or the graph itself")
         return GraphStore.from_batch(self)
@@ -92,8 +92,6 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
             subset_dict: node type -> bool mask or positions of the nodes to keep, which keep their order; types left
                 out stay whole.
         """
-        from graphvtr.graphs.truncate import keep_nodes
-
         masks = {}
         for node_type, subset in subset_dict.items():
             mask = torch.zeros(int(self[node_type].num_nodes), dtype=torch.bool, device=subset.device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
 
+G = TypeVar("G", bound=HeteroData)
 TypeKey = str | tuple[str, str, str]
 
 
@@ -149,3 +150,54 @@ def _edges_of(batch: HeteroData, key: tuple[str, str, str]) -> tuple[Tensor, Ten
         return ptr, owner, None
     order = torch.argsort(owner, stable=True)
     return ptr, owner[order], order
+
+
+def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
+    """A part of the nodes of a graph or a packed batch, and the edges among them, renumbered.
+
+    Args:
+        graph: one graph, or a packed batch.
+        keep: node type -> bool [nodes]; node types left out stay whole.
+
+    Example:
+        >>> clip = VideoGraph.build(torch.arange(4.0)[:, None])
+        >>> keep_nodes(clip, {"frame": torch.tensor([True, False, False, True])})["frame"].x.flatten().tolist()
+        [0.0, 3.0]
+    """
+    out = type(graph)()
+    for name, value in graph._global_store.items():
+        if name != "reasoning":  # made for the nodes that were
+            setattr(out, name, value)
+    place = {node_type: mask.cumsum(0) - 1 for node_type, mask in keep.items()}
+    for node_type in graph.node_types:
+        _copy(graph[node_type], out[node_type], keep.get(node_type))
+    if "frame" in keep and "region" in keep:
+        out["region"].frame = place["frame"][out["region"].frame]
+    for edge_type in graph.edge_types:
+        index = graph[edge_type].edge_index
+        ends = [(row, end) for row, end in enumerate((edge_type[0], edge_type[2])) if end in keep]
+        if not ends:
+            _copy(graph[edge_type], out[edge_type], None)
+            continue
+        mask = torch.stack([keep[end][index[row]] for row, end in ends]).all(0)
+        _copy(graph[edge_type], out[edge_type], mask)
+        index = out[edge_type].edge_index.clone()
+        for row, end in ends:
+            index[row] = place[end][index[row]]
+        out[edge_type].edge_index = index
+    return out
+
+
+def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
+    """The fields of one node or edge type for the rows of ``mask``."""
+    for name, value in source.items():
+        if mask is None:
+            target[name] = value
+        elif name == "num_nodes":
+            target.num_nodes = int(mask.sum())
+        elif name == "ptr":
+            target.ptr = torch.cat([value.new_zeros(1), mask.cumsum(0)])[value]
+        elif isinstance(value, Tensor):
+            target[name] = value[..., mask] if name == "edge_index" else value[mask]
+        else:
+            target[name] = [row for row, kept in zip(value, mask.tolist(), strict=True) if kept]

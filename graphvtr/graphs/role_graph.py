@@ -10,6 +10,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.roles import EVENT_ROLE, ROLES, VERB_ROLE, role_id
+from graphvtr.graphs.storage import stored
 from graphvtr.values import shown, whole_number
 
 NODE_TYPES = ("word", "event", "action", "entity")
@@ -19,6 +20,7 @@ IN_EVENT, HOLDS = ("action", "in", "event"), ("event", "holds", "action")
 EDGE_TYPES = (*SPAN_EDGES, FILLS, OF, IN_EVENT, HOLDS)
 
 
+@stored
 class RoleGraph(CheckedGraph):
     """Words, one event, actions and entities (HGR section 3.1). Messages flow along the edges.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,15 +15,18 @@ from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
 from graphvtr.graphs.flat import FlatType, TypeKey
 from graphvtr.graphs.graph_field import GraphField
-from graphvtr.graphs.role_graph import RoleGraph
-from graphvtr.graphs.video_graph import VideoGraph
 from graphvtr.reading import parse_json
 
 FORMAT = "graphvtr.GraphStore/1"
-CLASSES: dict[str, Any] = {"VideoGraph": VideoGraph, "RoleGraph": RoleGraph}
-
-
 EdgeKey = tuple[str, str, str]
+C = TypeVar("C", bound=type[Any])
+_classes: dict[str, type[Any]] = {}
+
+
+def stored(graph_class: C) -> C:
+    """Decorator: graphs of this class may stand in a file, which names the class and never an import."""
+    _classes[graph_class.__name__] = graph_class
+    return graph_class
 
 
 def write_types(
@@ -73,7 +76,7 @@ def read_types(
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT or metadata.get("class") not in CLASSES:
+            if metadata.get("format") != FORMAT or metadata.get("class") not in _classes:
                 raise DataError(path, f"is not a {FORMAT} file", "write it with GraphStore.save")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
     except SafetensorError as error:
@@ -89,7 +92,7 @@ def read_types(
         node_types: list[str] = [str(key) for key in parts["nodes"]]
         edge_types: list[EdgeKey] = [(a, b, c) for a, b, c in parts["edges"]]
         return (
-            CLASSES[metadata["class"]],
+            _classes[metadata["class"]],
             {key: _take_type(tensors, _type_name(key)) for key in node_types},
             {key: _take_type(tensors, _type_name(key)) for key in edge_types},
             _take_strings(tensors, "graph/string/"),

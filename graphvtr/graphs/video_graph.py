@@ -9,8 +9,10 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs.checked import CheckedGraph
+from graphvtr.graphs.storage import stored
 
 
+@stored
 class VideoGraph(CheckedGraph):
     """Frames and the regions inside them; complete graphs between them stay implicit.
 

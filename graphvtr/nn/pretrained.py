@@ -8,7 +8,7 @@ import json
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -19,11 +19,14 @@ from graphvtr._version import __version__
 from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError, system_error
 from graphvtr.nn.model_card import model_card
-from graphvtr.nn.models.base import MODELS, RetrievalModel, registered_name
-from graphvtr.nn.models.rebuild import rebuild
+from graphvtr.nn.rebuild import rebuild
+from graphvtr.nn.registered import MODELS, registered_name
 from graphvtr.reading import need, read_json
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
+
+if TYPE_CHECKING:
+    from graphvtr.nn.models.base import RetrievalModel
 
 FORMAT, FORMAT_VERSION = "graphvtr.model", 1
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"

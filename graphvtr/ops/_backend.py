@@ -109,7 +109,7 @@ def backend(name: str) -> Iterator[None]:
 
 def _native_library() -> Any:
     """The C kernels, compiled when first asked for, or None."""
-    from graphvtr.ops.native.build import library  # not needed, and not imported, before
+    from graphvtr.ops.native_build import library  # not needed, and not imported, before
 
     return library()
 

@@ -6,11 +6,14 @@ import base64
 import html
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graphvtr._optional import is_installed
 from graphvtr.errors import DataError
 from graphvtr.plot.html import role_graph_svg
-from graphvtr.search.results import SearchResult, SearchResults
+
+if TYPE_CHECKING:
+    from graphvtr.search.results import SearchResult, SearchResults
 
 numbers = itertools.count()
 STYLE = """

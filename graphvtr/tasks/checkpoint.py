@@ -14,9 +14,9 @@ from graphvtr.array_files import read_torch
 from graphvtr.atomic import whole
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
-from graphvtr.nn.models.base import registered_name
-from graphvtr.nn.models.rebuild import rebuild
 from graphvtr.nn.pretrained import CONFIG, load_pretrained
+from graphvtr.nn.rebuild import rebuild
+from graphvtr.nn.registered import registered_name
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain, plain_fields
 

@@ -18,7 +18,7 @@ from graphvtr.atomic import write_whole
 from graphvtr.datasets import DataSource, RetrievalDataset
 from graphvtr.locks import output_lock
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.nn.models.base import registered_name
+from graphvtr.nn.registered import registered_name
 from graphvtr.tasks.callbacks import Progress, RunFiles, SafeCheckpoints
 from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData

@@ -40,7 +40,7 @@ def test_what_is_whole_is_still_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_named_by_a_file_is_not_written_to(tmp_path: Path) -> None:
-    from graphvtr.nn.models.rebuild import check_options
+    from graphvtr.nn.rebuild import check_options
 
     options = check_options("config.json", "vsrnet", {"hidden": 8, "text_cache": str(tmp_path / "cache")})
     assert options == {"hidden": 8, "text_cache": True}

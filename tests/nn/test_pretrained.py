@@ -17,7 +17,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import HGR, MODELS, VSE, RetrievalModel
 from graphvtr.nn.hub import hub_class
-from graphvtr.nn.models.base import registered_name
+from graphvtr.nn.registered import registered_name
 from graphvtr.tasks import load_checkpoint
 from graphvtr.text import ConceptVocabulary, Vocabulary
 

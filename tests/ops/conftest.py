@@ -20,7 +20,7 @@ from torch import Tensor
 from graphvtr._optional import is_installed
 from graphvtr.ops import backend
 from graphvtr.ops._backend import KERNELS
-from graphvtr.ops.native.build import library
+from graphvtr.ops.native_build import library
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 

@@ -1,6 +1,6 @@
 """Retrieval models, one file a model."""
 
-from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.models.concept_model import ConceptModel
 from graphvtr.nn.models.corr_ae import CorrAE
 from graphvtr.nn.models.devise import DeViSE
@@ -18,6 +18,7 @@ from graphvtr.nn.models.vse import VSE, VSEPlusPlus
 from graphvtr.nn.models.vsrnet import VSRNet
 from graphvtr.nn.models.w2vv import W2VV, W2VVPlusPlus
 from graphvtr.nn.models.zero_shot import ZeroShot
+from graphvtr.nn.registered import MODELS
 
 __all__ = [
     "HGR",

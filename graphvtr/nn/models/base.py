@@ -20,13 +20,11 @@ from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.feeding import Captions, Clips, Fed, Mismatch, accepting, check_fed
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.pretrained import load_pretrained, save_pretrained
 from graphvtr.provenance import Provenance
-from graphvtr.registry import Registry
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
 from graphvtr.video.pipeline import ClipPipeline
-
-MODELS: Registry[type[RetrievalModel]] = Registry("model", "graphvtr.models")
 
 
 class RetrievalModel(nn.Module, ABC):
@@ -247,8 +245,6 @@ class RetrievalModel(nn.Module, ABC):
         Raises:
             DataError: the model is not registered.
         """
-        from graphvtr.nn.pretrained import save_pretrained  # needs this module
-
         save_pretrained(self, folder, card)
 
     @classmethod
@@ -265,8 +261,6 @@ class RetrievalModel(nn.Module, ABC):
         Raises:
             DataError: see there; or it is a folder of another model.
         """
-        from graphvtr.nn.pretrained import load_pretrained  # needs this module
-
         model = load_pretrained(where, revision=revision, ignore_unknown=ignore_unknown, **overrides)
         if not isinstance(model, cls):
             raise DataError(
@@ -316,16 +310,3 @@ def pair_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
     column = torch.arange(len(video_of_pair), device=scores.device)
     right, wrong = scores.chunk(2, dim=-1)
     return right[..., video_of_pair, column] - wrong[..., video_of_pair, column]
-
-
-def registered_name(model: RetrievalModel) -> str:
-    """The name a model's class is registered under.
-
-    Raises:
-        DataError: it is not registered; a subclass of a registered model is another model.
-    """
-    kind = getattr(type(model), "registered_class", type(model))  # a class of hub_class names the one it wraps
-    for name in MODELS:
-        if MODELS[name] is kind:
-            return name
-    raise DataError(type(model).__name__, "is not a registered model", "decorate it with @MODELS.register(name)")

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.levels import LevelEmbeddings
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.precision import widened
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from graphvtr.graphs import RoleGraph
 from graphvtr.nn.levels import LevelEmbeddings
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 
 

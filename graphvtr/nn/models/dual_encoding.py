@@ -12,9 +12,9 @@ from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.dual_encoding_released import ReleasedState, released_sizes, released_weights
 from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.nn.registered import MODELS
 
 RELEASED: dict[str, Any] = {"packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum"}
 """What the released code does beyond the paper."""

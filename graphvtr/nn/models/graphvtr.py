@@ -23,9 +23,10 @@ from graphvtr.nn.ensemble import Ensemble
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import MODELS, RetrievalModel, pair_margins
+from graphvtr.nn.models.base import RetrievalModel, pair_margins
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import index_to_ptr, segment_reduce
 
 GATE_SCALE = 10.0

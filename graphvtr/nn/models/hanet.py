@@ -15,10 +15,10 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import FocalBCELoss, TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, JaccardMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
 from graphvtr.nn.models.limited import LimitedInputs
 from graphvtr.nn.precision import widened
+from graphvtr.nn.registered import MODELS
 from graphvtr.text.concepts import SIZES, sibling_mask
 
 FEATURE_LEVELS = ("event", "action", "entity", "individual_action", "individual_entity")

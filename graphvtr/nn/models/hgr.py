@@ -18,9 +18,9 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE, TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.hgr_released import released_sizes, released_weights
 from graphvtr.nn.models.limited import LimitedInputs
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
 
 Loss = Literal["triplet", "info_nce"]

@@ -9,8 +9,8 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.match import CosineMatch
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
+from graphvtr.nn.registered import MODELS
 
 
 @MODELS.register("jemc")

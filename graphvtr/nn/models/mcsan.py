@@ -19,8 +19,8 @@ from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, TripletR
 from graphvtr.nn.losses.focal_bce import AttributeNorm, Negatives
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, HolographicMatch
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
+from graphvtr.nn.registered import MODELS
 from graphvtr.text.concepts import SIZES
 
 AttributeLoss = Literal["focal", "bce"]

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import Level, LevelEmbeddings
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.precision import match_in_float32
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops.local_match import normalize_rows
 
 

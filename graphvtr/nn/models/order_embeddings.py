@@ -7,8 +7,8 @@ from torch import nn
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.match.order import OrderMatch
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops.local_match import normalize_rows
 
 

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.levels import Level, LevelEmbeddings
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.precision import match_in_float32
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce, segment_softmax
 from graphvtr.ops.local_match import normalize_rows
 

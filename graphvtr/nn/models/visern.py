@@ -15,11 +15,11 @@ from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.region_attention import attention_map
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 from graphvtr.ops.transition import DEGREE_EPS, Affinity
 

@@ -11,10 +11,10 @@ from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.one_vector import OneVectorModel
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import inverse_order, time_major
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 
 

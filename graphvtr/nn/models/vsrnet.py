@@ -24,9 +24,10 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
-from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import AttentionPool
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import index_to_ptr
 
 Relations = Literal["spatio_temporal", "spatial", "temporal", "mean", "none"]

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
-from graphvtr.nn.models.base import MODELS
 from graphvtr.nn.models.vse import VSE
+from graphvtr.nn.registered import MODELS
 from graphvtr.ops import gather_segment_reduce, segment_reduce
 
 

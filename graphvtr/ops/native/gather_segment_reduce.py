@@ -8,7 +8,7 @@ from torch import Tensor
 from graphvtr.ops._segments import counts_of
 from graphvtr.ops.eager import gather_segment_reduce as eager
 from graphvtr.ops.eager._sparse import transpose
-from graphvtr.ops.native.build import over, ranges
+from graphvtr.ops.native_build import over, ranges
 
 
 def forward(x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, reduce: str) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.ops.eager._sparse import transpose
-from graphvtr.ops.native.build import over, over_each, ranges
+from graphvtr.ops.native_build import over, over_each, ranges
 
 
 def forward(

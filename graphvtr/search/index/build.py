@@ -12,7 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
-from graphvtr.nn.models.base import registered_name
+from graphvtr.nn.registered import registered_name
 from graphvtr.search.encode import Encoder
 from graphvtr.search.index.editing import Change, add_clips
 from graphvtr.search.index.manifest import (

@@ -6,14 +6,17 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.nn.models.base import MODELS, RetrievalModel
+from graphvtr.nn.registered import MODELS
 from graphvtr.terminal import printable
+
+if TYPE_CHECKING:
+    from graphvtr.nn.models.base import RetrievalModel
 
 MOST = 2**24
 """Of a width or a number of words."""

@@ -10,7 +10,7 @@ import torch
 
 from graphvtr.errors import MissingExtraError
 from graphvtr.ops import _backend, backend, role_attention
-from graphvtr.ops.native import build
+from graphvtr.ops import native_build as build
 
 pytestmark = pytest.mark.skipif(build.library() is None, reason="no C compiler")
 CPU = torch.device("cpu")

@@ -25,7 +25,7 @@ from torch import Tensor
 from graphvtr.atomic import place_beside, sweep, write_whole
 from graphvtr.errors import DataError
 
-SOURCES = Path(__file__).parent
+SOURCES = Path(__file__).parent / "native"
 FLAGS = ("-O3", "-march=native", "-std=c11", "-fopenmp-simd", "-fno-math-errno", "-fPIC", "-shared")
 #: Elements of edges' rows from which the work is split, and into how many ranges: neither depends on the threads.
 SPLIT_ELEMENTS, RANGES = 1 << 20, 8
