@@ -48,6 +48,10 @@ def beside(paper: str, table: str, block: Block, found: Found, seeds: int) -> st
             end = f"  rsum [{low:.1f}, {high:.1f}]" if system in found.intervals else ""
             ours = f"ours, {seeds} seed{'s' * (seeds > 1)}" if found.seconds else "ours"
             lines.append(" " * width + _cells(found.values[system], columns, wide) + f"  {ours}{end}")
+    if found.chance:
+        lines.append(
+            f"{'chance':{width}}" + _cells(found.chance, columns, wide) + "  random rankings of the clips here"
+        )
     return "\n".join(lines)
 
 
@@ -89,12 +93,13 @@ def run(paper: str, number: str, place: Place, seeds: int, only: tuple[str, ...]
         for system, seconds in found.seconds.items():
             print(f"{system}: {seconds:.0f} s of training a seed")
         rows[f"{block.dataset} {block.split}"] = {
-            "values": found.values, "rsum intervals": found.intervals, "seconds a seed": found.seconds,
-            "seconds": time.perf_counter() - begin,
+            "values": found.values, "rsum intervals": found.intervals, "chance": found.chance,
+            "seconds a seed": found.seconds, "seconds": time.perf_counter() - begin,
         }  # fmt: skip
-    if rows and not (place.small or place.clips):  # a run that only shows that all works is no result
+    if rows:
+        mark = "_small" * (place.small or bool(place.clips))  # shows that a row trains; never in the place of a table
         deviations = place.deviations or ["none"]
-        write_result(f"paper_{paper}_{number}", rows, seeds=seeds, deviations=deviations, overrides=place.overrides)
+        write_result(f"paper_{paper}_{number}{mark}", rows, seeds=seeds, deviations=deviations)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from benchmarks import paper_tables
 from benchmarks.lib import paper_figures, paper_runs, trials
 from benchmarks.lib.paper_rows import ELSEWHERE, TABLES, Block, Row
 from benchmarks.published import find, load
+from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.errors import DataError
+from graphvtr.tasks import build_model, make_vocabulary
 from graphvtr.tasks.config import SHIPPED
 from graphvtr.video import FeatureStore
 
@@ -63,22 +66,43 @@ def test_a_row_is_trained_beside_the_printed_one_and_kept(
 ) -> None:
     written: list[Any] = []
     monkeypatch.setattr(paper_tables, "write_result", lambda name, rows, **head: written.append((name, rows, head)))
-    assert paper_tables.run("visern", "2", msvd, 2, ("VSE", "VSE++"))
+    few = dataclasses.replace(msvd, clips=10)
+    assert paper_tables.run("visern", "2", few, 2, ("VSE",))
     out = capsys.readouterr().out
-    assert "not the paper's: a subset of the videos" in out
+    assert "not the paper's: a subset of the videos, 10 training videos" in out
     ours = [line for line in out.splitlines() if "ours, 2 seeds" in line]
-    assert len(ours) == 2
-    assert all("rsum [" in line for line in ours)
+    assert len(ours) == 1
+    assert "rsum [" in ours[0]
     ((name, rows, head),) = written
-    assert name == "paper_visern_2"
-    assert set(rows["MSVD test"]["values"]) == {"VSE", "VSE++"}
+    assert name == "paper_visern_2_small"
+    assert set(rows["MSVD test"]["values"]) == {"VSE"}
     assert head["seeds"] == 2
 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
 
     monkeypatch.setattr(trials, "fit", never)  # what is finished is not trained again
-    assert paper_tables.run("visern", "2", msvd, 2, ("VSE",))
+    assert paper_tables.run("visern", "2", few, 2, ("VSE",))
+    assert "chance" in capsys.readouterr().out
+    assert rows["MSVD test"]["chance"]["t2v R@1"] == pytest.approx(100 / 2)
+
+
+@pytest.mark.parametrize(
+    ("paper", "table", "system"),
+    [("visern", "3", "ViSERN"), ("hgr", "1", "HGR"), ("vsrnet", "1", "VSR-Net"), ("mcsan", "3", "MCSAN")],
+)
+def test_small_rows_fit_together(paper: str, table: str, system: str) -> None:
+    """Small sizes of every paper's own row agree with each other, and none is larger than the paper's."""
+    block = TABLES[(paper, table)][0]
+    row = next(row for row in block.rows if row.system == system)
+    full, small = (
+        paper_runs.recipe(row, block, paper_runs.Place(data="moving_scenes", small=one, overrides=more)).trial.options
+        for one, more in ((False, ()), (True, ("epochs=3",)))
+    )
+    assert all(small[key] <= full[key] for key in ("hidden", "heads", "word_dim") if key in full)
+    scenes = build_dataset("moving_scenes", "train", DataSource(options={"num_clips": 20}))
+    model = build_model(paper, scenes, make_vocabulary(scenes), small)
+    assert sum(weight.numel() for weight in model.parameters() if weight.requires_grad) < 5_000_000
 
 
 def test_levels_and_another_dataset(msvd: paper_runs.Place) -> None:
