@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
-from graphvtr.nn.conv.random_walk_gcn import Normalization, RandomWalkGCN
+from graphvtr.nn.conv.complete_walk import Normalization
+from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder
 from graphvtr.nn.levels import LevelEmbeddings
