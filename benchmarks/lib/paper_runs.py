@@ -35,7 +35,7 @@ from graphvtr.text.word_vectors import PACKAGE, WordVectors, load_word_vectors
 SMALL_TRAIN = {"epochs": 2, "batch_size": 64, "lr": 1e-3, "schedule": "none", "warmup_epochs": 1, "clip_grad": 2.0}
 SMALL_MODEL = {
     "hidden": 128, "word_dim": 50, "video_rnn": 64, "text_rnn": 64, "filters": 32, "rnn": 64, "frame_width": 128,
-    "feedforward": 256, "concept_sizes": [256, 128, 256], "heads": 4, "mlp_ratio": 2.0, "language_model": "minilm",
+    "feedforward": 256, "concept_sizes": [256, 128, 256], "heads": 2, "mlp_ratio": 2.0, "language_model": "minilm",
     "key_channels": 64, "attention_channels": 64,
 }  # fmt: skip
 """What ``--small`` sets of the options that a model has: a row within minutes on two cores, and not the paper's."""
