@@ -123,10 +123,23 @@ def main() -> None:
     )
     parser.add_argument("--small", action="store_true", help="small models, two epochs, two captions a video")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="of the configuration, on top")
+    parser.add_argument("--video-files", type=Path, help="folder of the clips, for the pictures of a gallery")
     parser.add_argument("--out", type=Path, default=Path("runs/figures"), help="folder of figures")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    fields = ("root", "store", "data", "test_root", "test_store", "pairs", "parser", "subset", "clips", "small")
+    fields = (
+        "root",
+        "store",
+        "data",
+        "test_root",
+        "test_store",
+        "pairs",
+        "parser",
+        "subset",
+        "clips",
+        "small",
+        "video_files",
+    )
     place = Place(**{name: getattr(arguments, name) for name in fields}, overrides=tuple(arguments.set))
     papers = [arguments.paper] if arguments.paper else list(TRAINED)
     if arguments.figure:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
-from benchmarks.lib.paper_rows import TABLES, Block, Row
-from benchmarks.lib.paper_runs import Place, Table
-from graphvtr.cli.main import main as graphvtr
+import torch
+
+from benchmarks.lib.paper_rows import ON_MSVD, TABLES, Block, Row
+from benchmarks.lib.paper_runs import Place, Table, level_and_fused, recipe
 from graphvtr.datasets import build_dataset
 from graphvtr.errors import DataError
+from graphvtr.plot.retrieved import Retrieved, plot_side_by_side
 from graphvtr.plot.style import plain, pyplot
+from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.tasks.concepts import concepts_of
 
 OF = "--root ROOT --store STORE"
@@ -31,6 +35,15 @@ FIGURES: dict[tuple[str, str], str] = {
 """(paper, figure) -> the command that draws it, or what is drawn here; diagrams of models are not among them."""
 SWEEPS = {"5": ("num_layers", (1, 2, 3, 4, 5, 6)), "6": ("relation_weight", (0.0, 0.25, 0.5, 0.75, 1.0))}
 RELATIONS = ("VSR-Net", "VSR-Net, VG")
+GALLERIES: dict[tuple[str, str], tuple[Block, tuple[str, ...], Literal["t2v", "v2t"]]] = {
+    ("hgr", "4"): (TABLES[("hgr", "1")][0], ("HGR",), "t2v"),
+    ("hgr", "5"): (TABLES[("hgr", "1")][0], ("HGR",), "v2t"),
+    ("mcsan", "8"): (TABLES[("mcsan", "1")][0], ("MCSAN",), "t2v"),
+    ("vsrnet", "3"): (TABLES[("vsrnet", "1")][0], RELATIONS, "t2v"),
+    ("vsrnet", "4"): (ON_MSVD, RELATIONS, "v2t"),
+}
+"""(paper, figure) -> what is trained, the rows that are shown, the direction."""
+QUERIES = 4
 
 
 def draw(paper: str, figure: str, place: Place, out: Path, seeds: int) -> str:
@@ -63,7 +76,9 @@ def frequencies(captions: list[tuple[str, ...]]) -> list[tuple[str, int]]:
 
 def _frequencies(place: Place, path: Path) -> None:
     """MCSAN's Figure 2: how often attributes are named; the figure shows five of them, this all, and five by name."""
-    dataset = build_dataset(place.data or "msrvtt", "train", place.source({}))
+    block = TABLES[("mcsan", "1")][0]
+    row = next(row for row in block.rows if row.system == "MCSAN")
+    dataset = build_dataset(place.data or block.data, "train", place.source(recipe(row, block, place).options))
     counts = frequencies([concepts.entities for concepts in concepts_of(dataset)])
     ranks = [0, *(int(len(counts) ** (step / 4)) - 1 for step in range(1, 5))]
     plt = pyplot()
@@ -102,20 +117,19 @@ def _sweep(figure: str, place: Place, path: Path, seeds: int) -> None:
 
 def _gallery(paper: str, figure: str, place: Place, path: Path) -> None:
     """A gallery of a trained row; for VSR-Net's Figures 3 and 4 of the model with and without relations."""
-    number, systems, direction = {
-        ("hgr", "4"): ("1", ("HGR",), "t2v"), ("hgr", "5"): ("1", ("HGR",), "v2t"),
-        ("mcsan", "8"): ("1", ("MCSAN",), "t2v"), ("vsrnet", "3"): ("1", RELATIONS, "t2v"),
-        ("vsrnet", "4"): ("1", RELATIONS, "v2t"),
-    }[(paper, figure)]  # fmt: skip
-    table = Table(paper, number, TABLES[(paper, number)][0], place, systems)
-    checkpoint = {one.row.system: result.checkpoint for one, result in table.results(range(1))}
-    against = [] if len(systems) == 1 else ["--against", str(checkpoint[systems[1]])]
-    data = place.data or table.block.data
-    given = (("--root", place.root), ("--store", place.store), ("--parser", place.parser))
-    source = [part for flag, value in given if value is not None for part in (flag, str(value))]
-    code = graphvtr([
-        "plot", "gallery", str(checkpoint[systems[0]]), *against, "--data", data, *source, "--direction", direction,
-        "--mismatch", "warn", "--out", str(path),
-    ])  # fmt: skip
-    if code:
-        raise SystemExit(code)
+    block, systems, direction = GALLERIES[(paper, figure)]
+    table, found = Table(paper, "1", block, place, systems), {}
+    for one, result in table.results(range(1)):
+        *levels, fused = level_and_fused(result.checkpoint, table.splits(one)["test"])
+        names = load_checkpoint(result.checkpoint)[0].levels
+        found[one.row.system] = Retrieved(
+            table.splits(one)["test"], fused, torch.stack(levels), names, place.video_files
+        )
+    models = [found[system] for system in systems]
+    count = len(models[0].dataset.captions if direction == "t2v" else models[0].dataset.videos)
+    queries = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:QUERIES].tolist()
+    if len(models) == 1:
+        drawn = models[0].plot(queries, direction)
+    else:
+        drawn = plot_side_by_side(models, systems, queries, direction)
+    drawn.savefig(path, dpi=150)

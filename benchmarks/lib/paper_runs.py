@@ -59,6 +59,7 @@ class Place:
         clips: training videos at most, and a quarter as many to validate and to test on; 0 for all.
         small: small models, two epochs.
         overrides: ``KEY=VALUE`` of the configuration on top.
+        video_files: folder of the clips, for the pictures of a gallery.
     """
 
     root: Path | None = None
@@ -72,6 +73,7 @@ class Place:
     clips: int = 0
     small: bool = False
     overrides: tuple[str, ...] = ()
+    video_files: Path | None = None
 
     def source(self, options: Mapping[str, Any], test: bool = False) -> DataSource:
         """Of the dataset that is trained on, or of the one that is tested on."""
@@ -116,10 +118,12 @@ def recipe(row: Row, block: Block, place: Place) -> Recipe:
     """The configuration of a row, read as ``graphvtr train --config`` reads it."""
     model = max((name for name in MODELS if f"{row.recipe}_".startswith(f"{name}_")), key=len)
     data = place.data or block.data
-    flags = [f"--{override}" for override in place.overrides]
+    given = ["--config", row.recipe, "--data", data, "--out", "unused"]
+    overrides = [f"--{override}" for override in place.overrides]
+    found = Configuration(model, [*given, *overrides])
     if place.small:
-        flags = [*_small_flags(model, row.recipe, data), *flags]
-    found = Configuration(model, ["--config", row.recipe, "--data", data, "--out", "unused", *flags])
+        small = _small_flags(model, row.recipe, data, found.model_options)
+        found = Configuration(model, [*given, *small, *overrides])
     run, train = found.part(RunConfig), dataclasses.asdict(found.part(TrainOptions))
     for name in ("seed", "device", "workers"):
         train.pop(name)
@@ -128,24 +132,21 @@ def recipe(row: Row, block: Block, place: Place) -> Recipe:
     return Recipe(row, Trial(row.system, model, options, train), source.options, run.min_count, run.word_vectors)
 
 
-def _small_flags(model: str, name: str, data: str) -> list[str]:
-    accepted = inspect.signature(MODELS[model]).parameters
+def _small_flags(model: str, name: str, data: str, full: Mapping[str, Any]) -> list[str]:
+    """Flags that make sizes smaller, never larger."""
     flags = [f"--{key}={value}" for key, value in SMALL_TRAIN.items()]
     if data not in FEW_CAPTIONS:
         flags.append("--options.max_captions=2")
     for key, value in SMALL_MODEL.items():
-        default = accepted[key].default if key in accepted else None
-        # smaller, never larger; HGR's `rnn` is a kind of network, VSE's a width
-        if key in accepted and not (isinstance(default, str) and key == "rnn") and not _at_most(default, value):
+        was = full.get(key, value)
+        kind = isinstance(was, str) and key == "rnn"  # HGR's `rnn` is a kind of network, VSE's a width
+        least = isinstance(was, int | float) and isinstance(value, int | float) and was <= value
+        if key in full and not kind and not least:
             flags.append(f"--model.{key}={json.dumps(value) if isinstance(value, list) else value}")
     if model in ONE_LAYER:
         flags.append("--model.num_layers=1")
     starts = MODELS[model].published_vectors or name.startswith("pvse")
     return [*flags, f"--word_vectors={PACKAGE if starts else 'null'}"]
-
-
-def _at_most(default: object, value: object) -> bool:
-    return isinstance(default, int | float) and isinstance(value, int | float) and default <= value
 
 
 class Table:
@@ -250,10 +251,12 @@ class Table:
         elif self.block.kind == "cross":
             test = self.test_set()
             self._runs(
-                found, system, Runs.of([_scores(r.checkpoint, test)[-1] for r in results], test.video_of_caption)
+                found,
+                system,
+                Runs.of([level_and_fused(r.checkpoint, test)[-1] for r in results], test.video_of_caption),
             )
         elif self.block.kind == "levels":
-            scores = [_scores(r.checkpoint, test) for r in results]
+            scores = [level_and_fused(r.checkpoint, test) for r in results]
             levels = load_checkpoint(results[0].checkpoint)[0].levels
             for place, level in enumerate((*levels, "")):
                 name = f"{system}, {level} level" if level else system
@@ -317,12 +320,12 @@ def _load_vectors(source: str) -> WordVectors:
     return load_word_vectors(source)
 
 
-def _scores(checkpoint: Path, dataset: RetrievalDataset) -> Tensor:
+def level_and_fused(checkpoint: Path, dataset: RetrievalDataset) -> Tensor:
     """Scores of each level and, last, the fused ones, [levels + 1, Nv, Nt]."""
     model, vocabulary, _ = load_checkpoint(checkpoint)
     assert vocabulary is not None
     prepared = prepare(dataset, model, vocabulary)
     with torch.inference_mode():
         video, text = encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)
-        levels = model.level_scores(video, text)
+        levels = model.levellevel_and_fused(video, text)
     return torch.cat([levels, model.fuse(levels)[None]])

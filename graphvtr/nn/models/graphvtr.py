@@ -64,6 +64,8 @@ class GraphVTR(RetrievalModel):
         temperature: of InfoNCE on the sum; it is learned.
         level_temperature: of InfoNCE on each level; learned too.
         level_weight: weight of the levels' losses beside that of the sum.
+        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
+        max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
 
     Raises:
         DataError: sizes that do not go together.
@@ -87,6 +89,8 @@ class GraphVTR(RetrievalModel):
         temperature: float = 0.05,
         level_temperature: float = 0.05,
         level_weight: float = 1.0,
+        max_frames: int | None = None,
+        max_regions: int | None = None,
     ) -> None:
         super().__init__()
         self.video_dim, self.dropout = video_dim, dropout

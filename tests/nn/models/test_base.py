@@ -6,9 +6,12 @@ import inspect
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
+from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn import MODELS, VSE, CosineMatch, RetrievalModel
+from tests.every_model import NAMES, collection, small_run
 
 SIZES = {"vocab_size": 12, "video_dim": 8, "region_dim": 6, "sentence": None}
 
@@ -64,3 +67,23 @@ def test_the_arguments_rebuild_every_model(name: str) -> None:
     assert again.config == model.config
     shapes = {key: value.shape for key, value in model.state_dict().items()}
     assert {key: value.shape for key, value in again.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_takes_so_many_frames_and_regions(name: str) -> None:
+    """``max_frames`` is everybody's, ``max_regions`` of those that read regions; the rest of a store is not seen."""
+    accepted = inspect.signature(MODELS[name]).parameters
+    assert "max_frames" in accepted
+    assert ("max_regions" in accepted) == ("region_dim" in accepted)
+    model, prepared, _ = small_run(name, 5, max_frames=2, max_regions=1)
+    seen, whole = prepared.video_graphs.batch(range(5)), collection(5).video_graphs.batch(range(5))
+    assert (seen["frame"].ptr.diff() == 2).all()
+    cut = sample_frames(whole, 2)
+    cut = top_regions(cut, 1) if "max_regions" in accepted else cut
+    torch.testing.assert_close(seen["frame"].x, cut["frame"].x)
+    if "region" in seen.node_types:
+        torch.testing.assert_close(seen["region"].x, cut["region"].x)
+    model.eval()
+    ours, expected = model.encode_video(seen), model.encode_video(cut)
+    for level in model.levels:
+        torch.testing.assert_close(ours[level].x, expected[level].x)
