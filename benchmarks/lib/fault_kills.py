@@ -52,7 +52,7 @@ def kill_kinds(material: Material) -> dict[str, tuple[Callable[[Path], list[obje
     }
     if importlib.util.find_spec("graphvtr.cli.index") is not None:
         kinds["index"] = (
-            lambda out: ["index", material.checkpoint, "--store", material.store, "--out", out],
+            lambda out: ["index", material.checkpoint, material.store, "--out", out],
             lambda out: {
                 path.relative_to(out).as_posix(): path.stat().st_size
                 for path in sorted(out.rglob("*"))
@@ -131,7 +131,7 @@ def writer_kinds(material: Material) -> dict[str, Callable[[Path], list[object]]
         "demo": lambda out: ["demo", "--out", out, "--clips", CLIPS, "--epochs", "1", "--no-progress"],
     }  # fmt: skip
     if importlib.util.find_spec("graphvtr.cli.index") is not None:
-        kinds["index"] = lambda out: ["index", material.checkpoint, "--store", material.store, "--out", out]
+        kinds["index"] = lambda out: ["index", material.checkpoint, material.store, "--out", out]
     return kinds
 
 

@@ -151,7 +151,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
         text = encode_texts(model, prepared.role_graphs)
         scores = model.similarity(video, text)  # [Nv, Nt]
     generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(dataset), generator=generator)[:QUERIES].tolist()
+    chosen = torch.randperm(scores.size(1), generator=generator)[:QUERIES].tolist()
     hits = [
         [
             Hit(
@@ -160,7 +160,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
                 item == int(dataset.video_of_caption[query]),
                 dataset.videos[item],
             )
-            for item in scores[:, query].topk(min(CLIPS_SHOWN, len(dataset))).indices.tolist()
+            for item in scores[:, query].topk(min(CLIPS_SHOWN, len(scores))).indices.tolist()
         ]
         for query in chosen
     ]

@@ -22,6 +22,7 @@ from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, short_digest
 from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.predicates import find_predicates, predicate_tokens
+from graphvtr.text.rules.repeated import once_each
 from graphvtr.text.rules.tree import AUXILIARIES, Tree
 from graphvtr.text.spacy_parser import MAX_WORDS, SpacyRoleParser
 
@@ -181,9 +182,11 @@ def _predicates(tree: Tree, likely: Sequence[bool]) -> list[int]:
 
 
 def _frame(tree: Tree, predicate: int, arguments: Sequence[Argument]) -> Frame:
-    """A frame of a role graph: without relative pronouns (the antecedent has the role), the particle with its verb."""
+    """A frame of a role graph: without relative pronouns (the antecedent has the role), the particle with its verb, no
+    core role twice."""
     if any(argument.label == LIGHT_VERB_NOUN for argument in arguments):
         arguments = label_predicate(tree, predicate)
-    kept = [argument for argument in arguments if not argument.label.startswith("R-")]
+    kept = [one._replace(label=one.label.removeprefix("C-")) for one in arguments if not one.label.startswith("R-")]
     inside = {token for argument in kept for token in range(argument.first, argument.last + 1)}
-    return Frame(tuple(token for token in predicate_tokens(tree, predicate) if token not in inside), kept)
+    own = tuple(token for token in predicate_tokens(tree, predicate) if token not in inside)
+    return Frame(own, once_each(tree, predicate, kept))

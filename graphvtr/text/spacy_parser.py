@@ -6,7 +6,7 @@ import hashlib
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import tee
+from itertools import islice, tee
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,8 @@ from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption,
 from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.lemmas import VerbLemmas
-from graphvtr.text.rules.predicates import (
-    find_predicates,
-    label_sentence,
-    misread_verbs,
-    noun_phrases,
-    plain_verb_for,
-)
+from graphvtr.text.rules.misread import clearer_wording, restored
+from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases
 from graphvtr.text.rules.tree import Tree
 
 MODELS = (
@@ -99,8 +94,9 @@ class SpacyRoleParser(ListParser):
 
     def trees(self, sentences: Iterable[Sequence[str]], *, batch_size: int = BATCH_SIZE) -> Iterator[Tree]:
         """The dependency trees of tokenised sentences."""
-        for doc in self.pipeline.pipe(map(self._document, sentences), batch_size=batch_size):
-            yield self._corrected(self.tree(doc))
+        docs = self.pipeline.pipe(map(self._document, sentences), batch_size=batch_size)
+        while chunk := list(islice(docs, batch_size)):
+            yield from self.corrected([self.tree(doc) for doc in chunk])
 
     def caption_trees(self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE) -> Iterator[tuple[Tree, str]]:
         """The dependency trees of captions, each with its caption.
@@ -108,8 +104,10 @@ class SpacyRoleParser(ListParser):
         Raises:
             DataError: as :meth:`sentences`.
         """
-        for doc, caption in self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size):
-            yield self._corrected(self.tree(doc)), caption
+        docs = self.pipeline.pipe(self._documents(captions), as_tuples=True, batch_size=batch_size)
+        while chunk := list(islice(docs, batch_size)):
+            trees = self.corrected([self.tree(doc) for doc, _ in chunk])
+            yield from zip(trees, (caption for _, caption in chunk), strict=True)
 
     def noun_phrases(self, tokens: Sequence[str]) -> list[Span]:
         """Base noun phrases of tokenised text: first and last token of each."""
@@ -129,16 +127,15 @@ class SpacyRoleParser(ListParser):
                 known[key] = store[key]
         return [known[key] for key in keys]
 
-    def _corrected(self, tree: Tree) -> Tree:
-        """The tree, parsed anew with plain verbs in the place of misread ones (about 1 % of MSVD's captions)."""
-        misread = misread_verbs(tree)
-        if not misread:
-            return tree
-        words = list(tree.words)
-        for token in misread:
-            words[token] = plain_verb_for(tree, token)
-        again = self.tree(self.pipeline(self._document(words)))
-        return Tree(tree.words, again.tags, again.deps, again.heads, self._lemma)
+    def corrected(self, trees: Sequence[Tree]) -> list[Tree]:
+        """The trees, those that look misread after a second parse in a clearer wording
+        (:mod:`graphvtr.text.rules.misread`)."""
+        out = list(trees)
+        found = [(place, wording) for place, tree in enumerate(out) if (wording := clearer_wording(tree)) is not None]
+        docs = self.pipeline.pipe((self._document(wording.words) for _, wording in found), batch_size=BATCH_SIZE)
+        for (place, wording), doc in zip(found, docs, strict=True):
+            out[place] = restored(out[place], self.tree(doc), wording)
+        return out
 
     def _document(self, tokens: Sequence[str]) -> Any:
         return importlib.import_module("spacy.tokens").Doc(self.pipeline.vocab, words=list(tokens))

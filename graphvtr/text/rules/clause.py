@@ -82,7 +82,9 @@ class Clause:
 def is_passive(tree: Tree, verb: int) -> bool:
     """Whether the verb is a passive: by an auxiliary, a passive subject, or as a bare past participle."""
     deps = [tree.deps[child] for child in tree.children[verb]]
-    if "auxpass" in deps or "nsubjpass" in deps or "csubjpass" in deps or "agent" in deps:
+    if "auxpass" in deps or "nsubjpass" in deps or "csubjpass" in deps:
+        return True
+    if "agent" in deps and tree.tags[verb] != "VBG":  # `sitting by the dock`
         return True
     if "aux" in deps or "nsubj" in deps:
         return False
@@ -116,6 +118,21 @@ def is_semi_auxiliary(clause: Clause) -> bool:
         return False
     infinitive = tree.child(clause.verb, "xcomp")
     return infinitive is not None and any(tree.words[child] in ("to", "na") for child in tree.children[infinitive])
+
+
+def stranded(clause: Clause) -> int | None:
+    """The preposition whose noun is the one that the relative clause describes: `the floor the man sits [on]`."""
+    tree = clause.tree
+    if clause.dep != "relcl" or any(is_relative(tree, child, clause.verb) for child in clause.children):
+        return None
+    for child in reversed(clause.children):
+        if child < clause.verb:
+            return None
+        if tree.children[child] or tree.words[child] not in lexicon.SPATIAL | lexicon.PATHS | {"with"}:
+            continue
+        if tree.deps[child] == "prep" or (tree.deps[child] in ("prt", "advmod") and not clause.has_object):
+            return child
+    return None
 
 
 def antecedent(tree: Tree, verb: int) -> Phrase:
@@ -177,10 +194,28 @@ def _adverbial(tree: Tree, verb: int) -> Phrase | None:
 
 def _described(tree: Tree, verb: int) -> Phrase | None:
     """`a man wearing a hat`, `chopped onions`: the noun; `uses a knife to cut`: who uses it."""
-    if tree.tags[verb] != "VB":
-        return antecedent(tree, verb)
     noun = tree.heads[verb]
+    if is_verb(tree, noun) and tree.deps[noun] in FINDERS:
+        return subject(tree, noun)
+    if tree.tags[verb] != "VB":
+        return _wearer(tree, verb) or antecedent(tree, verb)
     return subject(tree, tree.heads[noun]) if is_means_to(tree, verb) else None
+
+
+def _wearer(tree: Tree, verb: int) -> Phrase | None:
+    """`[a man] in a suit standing`, `[a man] wearing a suit standing`: clothes do nothing of their own."""
+    noun = tree.heads[verb]
+    while tree.deps[noun] == "conj":
+        noun = tree.heads[noun]
+    if tree.words[noun] not in lexicon.CLOTHES or tree.tags[verb] != "VBG" or tree.lemma(verb) in lexicon.CLOTHES_DO:
+        return None
+    above = tree.heads[noun]
+    if tree.deps[noun] == "dobj" and tree.lemma(above) == "wear":
+        return subject(tree, above)
+    if tree.deps[noun] == "pobj" and tree.words[above] in ("in", "with") and tree.deps[above] == "prep":
+        wearer = tree.heads[above]
+        return Phrase(wearer) if tree.tags[wearer].startswith(("NN", "PRP")) else None
+    return None
 
 
 def is_means_to(tree: Tree, verb: int) -> bool:

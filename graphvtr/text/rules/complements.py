@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphvtr.text.rules import lexicon
-from graphvtr.text.rules.clause import Clause
-from graphvtr.text.rules.modifiers import names_being
+from graphvtr.text.rules import lexicon, prepositions
+from graphvtr.text.rules.clause import Clause, stranded
+from graphvtr.text.rules.modifiers import names_being, place_role
 
 
 def subject_role(clause: Clause, child: int) -> str:
@@ -25,12 +25,23 @@ def subject_role(clause: Clause, child: int) -> str:
 
 
 def agent_role(clause: Clause, child: int) -> str:
-    """`is chased by a dog`: who acts."""
-    return "ARG0"
+    """`is chased by a dog`: who acts; but `is parked by a wall`: where."""
+    tree, noun = clause.tree, clause.tree.child(child, "pobj")
+    if (
+        noun is not None
+        and not names_being(tree, noun)
+        and clause.lemma in lexicon.POSITION_VERBS | {"dock", "moor", "park"}
+    ):
+        return place_role(clause)
+    return "ARG0" if clause.passive else "ARGM-LOC"
 
 
 def gap_role(clause: Clause) -> str:
-    """Role of the noun before a relative clause without a pronoun: `the ball he throws`, `the day he left`."""
+    """Role of the noun before a relative clause without a pronoun: `the ball he throws`, `the day he left`, `the floor
+    he sits on`."""
+    preposition = stranded(clause)
+    if preposition is not None:
+        return prepositions.preposition_role(clause, preposition)
     return "ARGM-TMP" if clause.has_object else "ARG1"
 
 

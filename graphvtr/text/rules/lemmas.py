@@ -62,5 +62,7 @@ class VerbLemmas:
             return self._exceptions[form][0]
         if form in self._index:
             return form
+        if form.endswith("nging") and form[:-3] in self._index:  # `singing`: of `sing`, as of `singe` is `singeing`
+            return form[:-3]
         guesses = [form[: len(form) - len(old)] + new for old, new in self._rules if form.endswith(old)]
         return next((guess for guess in guesses if guess in self._index), form)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from graphvtr.text.frames import Frame, Span
-from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.clause import Clause, is_semi_auxiliary, is_verb
 from graphvtr.text.rules.labeller import label_predicate
-from graphvtr.text.rules.modifiers import is_particle, names_being, particle_role
+from graphvtr.text.rules.modifiers import is_particle, particle_role
 from graphvtr.text.rules.repeated import once_each
 from graphvtr.text.rules.tree import Tree
 
@@ -48,58 +47,6 @@ def _acts_as_verb(tree: Tree, token: int) -> bool:
         return tree.tags[head] == "VBG" and tree.child(token, "det", "amod", "compound") is None
     deps = [tree.deps[child] for child in tree.children[token]]
     return ("aux" in deps or "nsubj" in deps) and "det" not in deps
-
-
-SINGULAR = frozenset(("a", "an", "another", "each", "every", "this"))
-INSIDE_SINGULAR = frozenset(("NN", "NNP", "JJ", "JJR", "JJS"))
-
-
-def misread_verbs(tree: Tree) -> list[int]:
-    """Verbs that the pipeline takes for nouns: in -s after a singular (`a [woman dances]`, where `a` asks for one), and
-    in captions without a verb those in -ing after a noun (`a lady [cooking] meat`) or plain ones after a plural (`two
-    dogs [bark]`)."""
-    found = [] if any(is_verb(tree, token) for token in range(len(tree))) else _reduced_verbs(tree)
-    for token in range(2, len(tree)):
-        word = tree.words[token]
-        if tree.tags[token] not in ("NNS", "NNPS") or tree.tags[token - 1] not in ("NN", "NNP"):
-            continue
-        if not word.endswith("s") or tree.lemma(token) == word or _next_is_auxiliary(tree, token):
-            continue
-        first = token - 1
-        while first and tree.tags[first - 1] in INSIDE_SINGULAR:
-            first -= 1
-        if first and tree.words[first - 1] in SINGULAR:
-            found.append(token)
-    return found
-
-
-def _reduced_verbs(tree: Tree) -> list[int]:
-    for token in range(1, len(tree)):
-        word, before = tree.words[token], tree.tags[token - 1]
-        if tree.tags[token] not in ("NN", "NNP", "JJ") or before not in ("NN", "NNS", "NNP", "NNPS"):
-            continue
-        being = names_being(tree, token - 1)
-        if word.endswith("ing") and len(word) > 4 and word not in lexicon.NOUNS_IN_ING:
-            if being or tree.lemma(token) in lexicon.CAPTION_VERBS:
-                return [token]
-        elif before in ("NNS", "NNPS") and being and word in lexicon.CAPTION_VERBS:
-            return [token]
-    return []
-
-
-def _next_is_auxiliary(tree: Tree, token: int) -> bool:
-    return token + 1 < len(tree) and tree.words[token + 1] in ("are", "were", "have")
-
-
-def plain_verb_for(tree: Tree, token: int) -> str:
-    """A frequent verb that no parser misreads, to stand for the one at ``token``: with or without an object."""
-    after = tree.tags[token + 1] if token + 1 < len(tree) else ""
-    with_object = after.startswith(("DT", "PRP", "NN", "JJ", "CD"))
-    if tree.words[token].endswith("ing"):
-        return "making" if with_object else "going"
-    if token and tree.tags[token] == "NN" and tree.tags[token - 1] in ("NNS", "NNPS"):
-        return "make" if with_object else "go"
-    return "makes" if with_object else "goes"
 
 
 def predicate_tokens(tree: Tree, verb: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from graphvtr.text.rules import lexicon
 from graphvtr.text.rules.tree import Tree
 
 CORE = ("ARG0", "ARG1", "ARG2", "ARG3", "ARG4", "ARG5")
+ASPECTUAL = frozenset(("begin", "continue", "start", "stop"))  # who begins is ARG0, what is begun ARG1
 RAISING = frozenset(("appear", "seem"))  # the subject is a part of what appears: both are ARG1 in PropBank
 
 
@@ -25,8 +26,9 @@ def once_each(tree: Tree, verb: int, arguments: Sequence[Argument]) -> list[Argu
             continue
         same.sort(key=lambda one: (_opens(tree, one) != "", one.first))
         around = same[0].last < verb < same[1].first and not _opens(tree, same[1])
-        if role == "ARG1" and around and "ARG0" not in {argument.label for argument in out}:
-            same.reverse()  # `someone fried zucchini`, which the parser reads as a passive
+        begins = tree.lemma(verb) in ASPECTUAL and same[0].last < verb < same[1].first
+        if role == "ARG1" and (around or begins) and "ARG0" not in {argument.label for argument in out}:
+            same.reverse()  # `someone fried zucchini`, which the parser reads as a passive; `a baby starts crying`
         for argument in same[1:]:
             taken = {one.label for one in out}
             out[out.index(argument)] = argument._replace(label=_instead(tree, verb, argument, taken))

@@ -25,7 +25,7 @@ class Tree:
         lemma_of: base form of a verb form.
     """
 
-    __slots__ = ("_lemma_of", "children", "deps", "heads", "left", "right", "tags", "words")
+    __slots__ = ("children", "deps", "heads", "left", "lemma_of", "right", "tags", "words")
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Tree:
         heads: Sequence[int],
         lemma_of: Callable[[str], str] = str,
     ) -> None:
-        self.words, self.tags, self.deps, self._lemma_of = words, tags, deps, lemma_of
+        self.words, self.tags, self.deps, self.lemma_of = words, tags, deps, lemma_of
         self.heads = self._lifted(heads)
         size = len(words)
         self.children: list[list[int]] = [[] for _ in range(size)]
@@ -76,7 +76,7 @@ class Tree:
 
     def lemma(self, token: int) -> str:
         """The base form of the token, read as a verb."""
-        return self._lemma_of(self.words[token])
+        return self.lemma_of(self.words[token])
 
     def child(self, token: int, *deps: str) -> int | None:
         """The first child with one of the labels."""

@@ -1,4 +1,4 @@
-"""Which tokens are predicates, their particles, noun phrases, misread verbs."""
+"""Which tokens are predicates, their particles, noun phrases."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from graphvtr.text.rules.predicates import (
-    find_predicates,
-    label_sentence,
-    misread_verbs,
-    noun_phrases,
-    plain_verb_for,
-    predicate_tokens,
-)
+from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases, predicate_tokens
 from graphvtr.text.rules.tree import Tree
 
 
@@ -71,35 +64,3 @@ def test_noun_phrases(read_tree: Callable[[str], Tree], text: str, spans: list[t
     if "'s" in tree.words:  # the head of `his` is `dog`
         tree = Tree(tree.words, tree.tags, tree.deps, [1, 3, 1, 3])
     assert noun_phrases(tree) == spans
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("a/DT/det>2 woman/NN/compound>2 dances/NNS/ROOT>2", [2]),
-        ("a/DT/det>3 big/JJ/amod>3 dog/NN/compound>3 barks/NNS/ROOT>3", [3]),
-        ("the/DT/det>2 dog/NN/compound>2 barks/NNS/ROOT>2", []),  # may be a plural
-        ("a/DT/det>2 sail/NN/compound>2 boats/NNS/ROOT>2", []),  # no verb that we know
-        ("a/DT/det>2 tennis/NN/compound>2 walks/NNS/nsubj>3 are/VBP/ROOT>3", []),  # a slip of the writer
-        ("two/CD/nummod>2 dog/NN/compound>2 barks/NNS/ROOT>2", []),
-        ("dog/NN/compound>1 barks/NNS/ROOT>1", []),
-        ("a/DT/det>3 lady/NN/compound>2 cooking/NN/compound>3 meat/NN/ROOT>3", [2]),
-        ("a/DT/det>2 train/NN/compound>2 standing/NN/ROOT>2", [2]),
-        ("a/DT/det>2 dog/NN/compound>2 clothing/NN/ROOT>2", []),  # a noun in -ing
-        ("two/CD/nummod>2 dogs/NNS/compound>2 bark/NN/ROOT>2", [2]),
-        ("two/CD/nummod>2 dogs/NNS/compound>2 collar/NN/ROOT>2", []),  # no verb that we know
-        ("man/NN/nsubj>1 sees/VBZ/ROOT>1 dogs/NNS/compound>3 bark/NN/dobj>1", []),  # there is a verb
-    ],
-)
-def test_misread_verbs(read_tree: Callable[[str], Tree], text: str, found: list[int]) -> None:
-    assert misread_verbs(read_tree(text)) == found
-
-
-def test_a_plain_verb_fits_what_follows(read_tree: Callable[[str], Tree]) -> None:
-    tree = read_tree("a/DT/det>1 cook/NN/nsubj>2 cuts/VBZ/ROOT>2 onions/NNS/dobj>2 dances/VBZ/conj>2 well/RB/advmod>4")
-    assert plain_verb_for(tree, 2) == "makes"
-    assert plain_verb_for(tree, 4) == "goes"
-    assert plain_verb_for(tree, 5) == "goes"
-    tree = read_tree("dogs/NNS/compound>1 bark/NN/ROOT>1 dog/NN/compound>3 eating/NN/compound>4 meat/NN/ROOT>4")
-    assert [plain_verb_for(tree, token) for token in (1, 3)] == ["make", "making"]
-    assert plain_verb_for(read_tree("dogs/NNS/compound>1 bark/NN/ROOT>1"), 1) == "go"

@@ -149,6 +149,19 @@ NOUNS_IN_ING = words(
     """
 )
 
+# what clothes do on their own; the rest is done by who wears them
+CLOTHES_DO = words("cover drip fall flap flow hang lie match say show stick trail")
+
+# verbs before a form in -ing that is theirs: `keeps running`, `goes shopping`
+TAKES_ING = words(
+    """
+    admit avoid be begin catch come consider continue deny discuss dislike do enjoy feel find finish get go hate have
+    hear imagine include involve keep leave like love mean mention mind miss need notice observe practice practise
+    prefer quit recommend regret remember resist resume risk see send smell spend start stop suggest tolerate try want
+    watch
+    """
+)
+
 # of the verbs of motion, those that move themselves: what follows a particle is their path, not what they move
 SELF_MOTION_VERBS = words(
     """
@@ -162,7 +175,7 @@ CAPTION_VERBS = (
     NO_OBJECT | MOTION_VERBS | POSITION_VERBS | PLACEMENT_VERBS | RECIPIENT_VERBS | UNDERGOER_SUBJECT
 ) | words(
     """
-    bite braid brush chop clean cut drink eat hit hold hug kick kiss lick mix peel play shake slice smell smoke stir
-    wash
+    bite braid brush carry chop clean cover cross cut drink eat face graze hit hold hug kick kiss lick mix nap overlook
+    peel play point pull shake slice smell smoke stir surf surround touch use wash watch wear
     """
 )
