@@ -79,7 +79,7 @@ def _demo(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     write_json(args.out / "results.json", table)
     draw(args.out, model, vocabulary, splits["test"], args.seed)
-    print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('*.*')))}")
+    print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('[!.]*.*')))}")
     print(f"whole demo: {time.perf_counter() - begin:.0f} s")
     return 0
 

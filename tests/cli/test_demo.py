@@ -13,7 +13,7 @@ from graphvtr.cli.main import main
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "out"
-    arguments = ["demo", "--out", str(out), "--clips", "40", "--no-progress"]
+    arguments = ["demo", "--out", str(out), "--clips", "20", "--no-progress"]
     assert main([*arguments, "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
     results = json.loads((out / "results.json").read_text())
