@@ -33,7 +33,7 @@ from benchmarks.lib.tune import tune
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
 WORDS = ("minilm", "glove")
@@ -106,7 +106,7 @@ def tables(closed: dict[str, torch.Tensor], all_trials: dict[str, Trials], rows:
             label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
             found[label] = trials.runs(trial, there)
             results = [trials.result(trial, seed) for seed in there]
-            model = load_checkpoint(results[0].checkpoint)[0]
+            model = load(results[0].checkpoint)
             about[label] = {
                 "seeds": there, "seconds": [result.seconds for result in results],
                 "val_rsum": [max(result.val_rsum) for result in results],

@@ -35,7 +35,7 @@ from graphvtr.metrics import percentiles
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.binary import TIE, binary_margins
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import BinaryPair
 from graphvtr.text.word_vectors import load_word_vectors
@@ -86,7 +86,8 @@ class Pairs:
 
     def of_checkpoint(self, checkpoint: Any) -> Tensor:
         """Margins of a model."""
-        model, vocabulary, _ = load_checkpoint(checkpoint)
+        model = load(checkpoint)
+        vocabulary = model.vocabulary
         assert isinstance(vocabulary, Vocabulary)
         count = len(self.pairs)
         sides = [self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count)]

@@ -37,9 +37,10 @@ from graphvtr.plot import (
     word_attention,
 )
 from graphvtr.plot.clips import frames_of
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.curves import read_curves
 from graphvtr.tasks.embed import encode_texts, encode_videos
-from graphvtr.tasks.open import open_on
+from graphvtr.tasks.open import dataset_for
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text import Vocabulary, get_parser
 
@@ -74,7 +75,9 @@ class Gallery:
     """A trained model on the test split of its dataset, and the figures that show it."""
 
     def __init__(self, checkpoint: Path, data: str, source: DataSource, out: Path, prefix: str) -> None:
-        model, self.vocabulary, self.dataset, _ = open_on(checkpoint, data, "test", source)
+        model = load(checkpoint)
+        self.dataset = dataset_for(model, data, "test", source)
+        self.vocabulary = model.vocabulary
         assert isinstance(model, HGR), f"{checkpoint} is no HGR"
         self.model, self.checkpoint, self.out, self.prefix = model, checkpoint, out, prefix
         prepared = prepare(self.dataset, model, self.vocabulary)

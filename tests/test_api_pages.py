@@ -16,6 +16,7 @@ PAGES = sorted(path for path in (ROOT / "docs" / "api").glob("*.rst") if path.st
 INTERNAL = {
     "header", "write_file", "read_file", "read_header", "read_info", "weights_of", "make_parser",
     "run_lock", "own_share", "first_process", "started",
+    "open_on",  # deprecated
 }  # fmt: skip
 INTERNAL_MODULES = {"callbacks", "run_state"}
 

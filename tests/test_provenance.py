@@ -21,7 +21,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn import MCSAN, MODELS
 from graphvtr.nn.feeding import parser_of
 from graphvtr.provenance import Provenance, digest, listed
-from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load, save_checkpoint
 from graphvtr.tasks.evaluate import EvalOptions, evaluate_checkpoint
 from graphvtr.tasks.prepare import build_model, make_vocabulary
 from graphvtr.video import ClipPipeline, FeatureStore, FrameDifferences, GridRegions, PixelDescriptor, build_featurizer
@@ -274,7 +274,7 @@ def test_tag_describes_a_file_as_in_training(fed: SimpleNamespace, capsys: pytes
     extract_clips(fed.clips, target, PixelDescriptor(), num_frames=3, progress=False)
     fed.stores["pixels"] = target
     checkpoint = trained(fed, "mcsan", "pixels", sentence=None)
-    model = load_checkpoint(checkpoint)[0]
+    model = load(checkpoint)
     assert isinstance(model, MCSAN)
     asked = ["tag", str(checkpoint), "--json"]
     assert main([*asked, str(fed.clips / "red.mp4")]) == 0

@@ -35,7 +35,7 @@ from benchmarks.lib.hgr_setup import (
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import prepare
 
@@ -45,7 +45,8 @@ SPLITS = ("test", "test_unseen")
 
 def level_scores(trials: Trials, trial: Trial, seed: int, split: str) -> Tensor:
     """Scores [levels, Nv, Nt] of a model."""
-    model, vocabulary, _ = load_checkpoint(trials.result(trial, seed).checkpoint)
+    model = load(trials.result(trial, seed).checkpoint)
+    vocabulary = model.vocabulary
     dataset = prepare(trials.splits[split], model, vocabulary or trials.vocabulary)
     with torch.inference_mode():
         return model.level_scores(encode_videos(model, dataset.video_graphs), encode_texts(model, dataset.role_graphs))

@@ -36,7 +36,7 @@ from graphvtr.graphs import VideoGraph
 from graphvtr.nn import ViSERN
 from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.tasks import make_vocabulary
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.prepare import build_model, prepare
 
 SEEDS, TRAIN_CLIPS = 3, 300
@@ -130,7 +130,7 @@ def stability(trials: Trials, name: str, seed: int) -> dict[str, dict[str, float
     """What :func:`look` and the gradients show of a row before and after training, on validation clips."""
     torch.manual_seed(seed)
     fresh = build_model("visern", trials.splits["train"], trials.vocabulary, dict(ROWS[name].options))
-    trained, _, _ = load_checkpoint(trials.result(ROWS[name], seed).checkpoint)
+    trained = load(trials.result(ROWS[name], seed).checkpoint)
     found = {}
     generator = torch.Generator().manual_seed(0)
     dataset = prepare(trials.splits["val"], fresh, trials.vocabulary)
@@ -188,7 +188,7 @@ def attention_on_actors(trials: Trials, seeds: range) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for name, trial in ROWS.items():
         for seed in seeds:
-            model = load_checkpoint(trials.result(trial, seed).checkpoint)[0]
+            model = load(trials.result(trial, seed).checkpoint)
             ratios = []
             for clip, acting in enumerate(actors):
                 graph = dataset.video_graphs[clip]

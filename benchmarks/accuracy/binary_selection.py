@@ -38,7 +38,7 @@ from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.tasks.binary import TIE, BinaryPair, binary_margins, own_pairs
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text import PARSERS
 from graphvtr.text.pairs import KINDS
 from graphvtr.text.perturb import perturb
@@ -73,7 +73,8 @@ def margins_of(trials: Trials, trial: Trial, seeds: Iterable[int], pairs: list[B
     """Of every seed of a row, on the test clips."""
     out = []
     for seed in seeds:
-        model, vocabulary, _ = load_checkpoint(trials.result(trial, seed).checkpoint)
+        model = load(trials.result(trial, seed).checkpoint)
+        vocabulary = model.vocabulary
         videos = [pair.video for pair in pairs]
         out.append(binary_margins(model, trials.splits["test"], videos, *stores, vocabulary or trials.vocabulary))
     return out

@@ -35,7 +35,7 @@ from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.units import Unit
 from graphvtr.metrics import first_of_each, percentiles
 from graphvtr.nn.models.vsrnet import PRESETS
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 from graphvtr.text import pack
@@ -113,7 +113,7 @@ def choose(results: list[TrialResult], test: CAD120Graphs, vocabulary: Any) -> C
     rows = [(test.video_of_caption == clip).nonzero().squeeze(1) for clip in clips]
     right: list[list[float]] = []
     for result in results:
-        model, _, _ = load_checkpoint(result.checkpoint)
+        model = load(result.checkpoint)
         graphs = vocabulary.encode_store(pack(lists for unit in others for lists in captions_of(unit)))
         graphs = graphs.mapped(model.transform_text)
         videos = test.video_graphs.subset(clips).mapped(model.transform_video)

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+import graphvtr
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import CACHE, DATA
@@ -36,7 +37,6 @@ from graphvtr.graphs import VideoGraph, keep_nodes, sample_frames
 from graphvtr.nn.models import MODELS
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
-from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.text.word_vectors import load_word_vectors
 from graphvtr.video import FeatureStore, build_detector, build_featurizer, extract
 
@@ -156,7 +156,7 @@ def tables(trials: Trials, names: list[str], seeds: range) -> dict[str, Any]:
 
 def parameters(trials: Trials, names: list[str]) -> dict[str, int]:
     """Trained parameters of each row; frozen language models do not count."""
-    models = {name: load_checkpoint(trials.result(ROWS[name], 0).checkpoint)[0] for name in names}
+    models = {name: graphvtr.load(trials.result(ROWS[name], 0).checkpoint) for name in names}
     return {name: sum(p.numel() for p in model.parameters() if p.requires_grad) for name, model in models.items()}
 
 

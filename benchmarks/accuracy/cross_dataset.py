@@ -28,7 +28,7 @@ from benchmarks.lib.trials import Trials
 from benchmarks.published import find, table_text
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.open import known_words
 from graphvtr.tasks.prepare import prepare
 
@@ -44,7 +44,7 @@ def scores_on(trials: Trials, name: str, seeds: list[int], world: RetrievalDatas
     if split in ("test", "test_unseen"):
         return trials.runs(ROWS[name], seeds, split)
     trials.splits = {**trials.splits, split: world}
-    models = [load_checkpoint(trials.result(ROWS[name], seed).checkpoint)[0] for seed in seeds]
+    models = [load(trials.result(ROWS[name], seed).checkpoint) for seed in seeds]
     return Runs.of([trials.scores_of(model, split) for model in models], world.video_of_caption)
 
 
@@ -66,7 +66,8 @@ def in_worlds(seeds: range, tiny: bool) -> dict[str, Any]:
             done = trials.finished(ROWS[name], seeds)
             if done:
                 rows[f"{name} ({len(done)})"] = scores_on(trials, name, done, world, split)
-        model, vocabulary, _ = load_checkpoint(trials.result(ROWS[MODELS[-1]], 0).checkpoint)
+        model = load(trials.result(ROWS[MODELS[-1]], 0).checkpoint)
+        vocabulary = model.vocabulary
         share = known_words(prepare(world, model, vocabulary or trials.vocabulary))
         title = f"trained on MovingScenes, ranked on {split}: {len(world.videos)} clips, {len(owner)} captions"
         print_table(f"{title}, {share:.1%} of the words known; in brackets: seeds", rows)

@@ -20,7 +20,7 @@ from torch_geometric.explain import GNNExplainer
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import CLIPS, ROWS, printed_to, scene_trials, scenes
 from graphvtr.nn.explain import deletion_drops, explain_caption
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 
 FULL = "full HGR model"
 
@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--gnn-explainer", type=int, default=10, metavar="N", help="captions also by GNNExplainer")
     arguments = parser.parse_args()
     trials = scene_trials(scenes(CLIPS))
-    model, vocabulary, _ = load_checkpoint(trials.result(ROWS[FULL], 0).checkpoint)
+    model = load(trials.result(ROWS[FULL], 0).checkpoint)
+    vocabulary = model.vocabulary
     test = trials.splits["test"]
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randperm(len(test), generator=generator)[: arguments.captions].tolist()

@@ -34,7 +34,7 @@ from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text.word_vectors import load_word_vectors
 
 SEEDS = 3
@@ -153,7 +153,7 @@ def main() -> None:
 
 
 def _parameters(trials: Trials, trial: Trial) -> int:
-    model = load_checkpoint(trials.result(trial, 0).checkpoint)[0]
+    model = load(trials.result(trial, 0).checkpoint)
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 

@@ -23,7 +23,7 @@ from benchmarks.lib.runs import Runs, chance_runs, print_table
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import HGR, RetrievalModel
 from graphvtr.tasks.baselines import ridge_scores
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary, prepare
 from graphvtr.tasks.trainer import TrainOptions, fit
@@ -57,7 +57,7 @@ def train_hgr(
     with tempfile.TemporaryDirectory() as run:
         options = TrainOptions(seed=seed, device="cpu", **TRAIN)
         result = fit(model, vocabulary, splits["train"], splits["val"], run, options, progress=False)
-        best, _, _ = load_checkpoint(result.best)
+        best = load(result.best)
     return scores_of(best, prepare(splits["test"], best, vocabulary))
 
 

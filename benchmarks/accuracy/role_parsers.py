@@ -30,7 +30,7 @@ from graphvtr.datasets.parsing import parse_captions
 from graphvtr.metrics import percentiles
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.binary import TIE, BinaryPair, binary_margins, own_pairs
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text.perturb import perturb
 from graphvtr.text.word_vectors import load_word_vectors
 
@@ -80,7 +80,8 @@ def _shares(
 ) -> dict[str, Any]:
     hits = []
     for seed in seeds:
-        model, vocabulary, _ = load_checkpoint(trials.result(trial, seed).checkpoint)
+        model = load(trials.result(trial, seed).checkpoint)
+        vocabulary = model.vocabulary
         margins: Tensor = binary_margins(
             model, test, [pair.video for pair in pairs], *graphs, vocabulary or trials.vocabulary
         )

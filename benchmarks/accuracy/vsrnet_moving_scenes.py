@@ -34,7 +34,7 @@ from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.models.vsrnet import PRESETS
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 
@@ -146,7 +146,7 @@ def table(arguments: argparse.Namespace) -> None:
         right[trial.name] = {}
         for name, questions in asked.items():
             answers = [
-                answer(load_checkpoint(result.checkpoint)[0], test, result.scores["test"], questions, vocabulary)
+                answer(load(result.checkpoint), test, result.scores["test"], questions, vocabulary)
                 for result in results
             ]
             right[trial.name][name] = np.mean(answers, axis=0)

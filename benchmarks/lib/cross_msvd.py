@@ -26,7 +26,7 @@ from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.open import known_words
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text.word_vectors import load_word_vectors
@@ -133,7 +133,7 @@ def one_table(
         done = there.finished(trial, seeds)
         if not done:
             continue
-        models = [load_checkpoint(there.result(trial, seed).checkpoint)[0] for seed in done]
+        models = [load(there.result(trial, seed).checkpoint) for seed in done]
         rows[f"{name} ({len(done)})"] = Runs.of([there.scores_of(model, key) for model in models], owner)
         share = known_words(prepare(test, models[0], own.vocabulary))
     return rows, share

@@ -49,14 +49,14 @@ def small_model(**options: Any) -> Any:
 
 def model_folder(folder: Path, change: Callable[[dict[str, Any]], object]) -> Reader:
     """An exported model with another ``config.json``."""
-    from graphvtr.nn.pretrained import load_pretrained
+    from graphvtr import load
 
     small_model().save_pretrained(folder)
     path = folder / "config.json"
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-    return lambda: load_pretrained(folder)
+    return lambda: load(folder)
 
 
 def checkpoint(folder: Path, **info: Any) -> Path:
@@ -83,11 +83,14 @@ PARSERS = {
 def _eval_with(name: str, parser: str) -> None:
     @case(f"checkpoint names {name} as parser")
     def make(folder: Path) -> Reader:
+        from graphvtr import load
         from graphvtr.datasets import DataSource
-        from graphvtr.tasks.open import open_on
+        from graphvtr.tasks.open import dataset_for
 
         path = checkpoint(folder, parser=parser.format(folder=folder))
-        return lambda: open_on(path, "moving_scenes", "val", DataSource(options={"num_clips": 20, "progress": False}))
+        return lambda: dataset_for(
+            load(path), "moving_scenes", "val", DataSource(options={"num_clips": 20, "progress": False})
+        )
 
     @case(f"run configuration names {name} as parser")
     def configure(folder: Path) -> Reader:
@@ -113,22 +116,22 @@ def _(folder: Path) -> Reader:
 @case("checkpoint names a file as features")
 def _(folder: Path) -> Reader:
     from graphvtr.nn.feeding import pipeline_of
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
-    model, _, _ = load_checkpoint(checkpoint(folder, featurizer="/etc/evil.onnx"))
+    model = load(checkpoint(folder, featurizer="/etc/evil.onnx"))
     return lambda: pipeline_of(model)
 
 
 @case("checkpoint holds an object")
 def _(folder: Path) -> Reader:
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.system, (f"touch {folder / 'ran'}",)
 
     torch.save({"graphvtr": Evil()}, folder / "m.ckpt")
-    return lambda: load_checkpoint(folder / "m.ckpt")
+    return lambda: load(folder / "m.ckpt")
 
 
 # sizes ----------------------------------------------------------------------------------------------------------------
@@ -206,7 +209,7 @@ def _(folder: Path) -> Reader:
 
 @case("checkpoint that unpacks to gigabytes")
 def _(folder: Path) -> Reader:
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
     torch.save({"x": torch.zeros(2)}, folder / "a.pt")
     with (
@@ -216,7 +219,7 @@ def _(folder: Path) -> Reader:
         for name in whole.namelist():
             data = whole.read(name)
             new.writestr(name, data if "/data/" not in name else bytes(300 * 2**20))
-    return lambda: load_checkpoint(folder / "m.ckpt")
+    return lambda: load(folder / "m.ckpt")
 
 
 def _tar(path: Path, members: dict[str, bytes]) -> None:
@@ -291,11 +294,11 @@ def _manifest(folder: Path, text: str) -> Reader:
 
 
 def _config(folder: Path, text: str) -> Reader:
-    from graphvtr.nn.pretrained import load_pretrained
+    from graphvtr import load
 
     small_model().save_pretrained(folder)
     (folder / "config.json").write_text(text)
-    return lambda: load_pretrained(folder)
+    return lambda: load(folder)
 
 
 def _vocabulary(folder: Path, text: str) -> Reader:

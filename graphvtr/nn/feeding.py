@@ -142,8 +142,7 @@ def caption_store(model: Any, captions: Captions, parser: RoleParser | None = No
     """
     if isinstance(captions, str):
         raise DataError("captions", "is a string", "give a list of sentences")
-    if model.vocabulary is None:
-        raise DataError(model.loaded_from or "the model", "has no vocabulary", "set model.vocabulary")
+    vocabulary = model.require_vocabulary()
     if isinstance(captions, GraphStore):
         store = captions
     else:
@@ -153,7 +152,7 @@ def caption_store(model: Any, captions: Captions, parser: RoleParser | None = No
         else:
             store = (parser or parser_of(model)).parse_store(items)
     store = store.mapped(lambda batch: batch)  # its own fields: the words' ids stay out of what was given
-    return model.vocabulary.encode_store(store).mapped(model.transform_text)  # type: ignore[no-any-return]
+    return vocabulary.encode_store(store).mapped(model.transform_text)  # type: ignore[no-any-return]
 
 
 def clip_store(model: Any, clips: Clips) -> GraphStore[VideoGraph]:

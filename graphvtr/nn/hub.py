@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from graphvtr._optional import optional_import
 from graphvtr.nn.models.base import RetrievalModel
-from graphvtr.nn.pretrained import download, load_pretrained, save_pretrained
+from graphvtr.nn.pretrained import folder_of, read_folder, save_pretrained
 
 M = TypeVar("M", bound=RetrievalModel)
 
@@ -49,13 +49,11 @@ def hub_class(model_class: type[M]) -> type[M]:
             token: str | bool | None = None,
             **overrides: Any,
         ) -> Any:
-            folder = Path(model_id)
-            if not folder.is_dir():
-                folder = download(
-                    model_id, revision, cache_dir=cache_dir, force_download=force_download,
-                    local_files_only=local_files_only, token=token,
-                )  # fmt: skip
-            loaded = load_pretrained(folder, **overrides)
+            folder = folder_of(
+                model_id, revision, cache_dir=cache_dir, force_download=force_download,
+                local_files_only=local_files_only, token=token,
+            )  # fmt: skip
+            loaded = read_folder(folder, **overrides)
             model = cls(**loaded.config)
             model.load_state_dict(loaded.state_dict())
             model.vocabulary, model.info = loaded.vocabulary, loaded.info

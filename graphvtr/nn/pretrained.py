@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save
 from graphvtr._optional import optional_import
 from graphvtr._version import __version__
 from graphvtr.atomic import write_whole
+from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError, system_error
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.rebuild import rebuild
@@ -67,14 +68,11 @@ def save_pretrained(model: RetrievalModel, folder: str | Path, card: str | None 
     write_whole(folder / CONFIG, header)  # last: a folder that has it is whole
 
 
-def load_pretrained(
-    where: str | Path, *, revision: str | None = None, ignore_unknown: bool = False, **overrides: Any
-) -> RetrievalModel:
-    """A model from its folder, or from a repository of the Hugging Face Hub.
+def read_folder(folder: Path, *, ignore_unknown: bool = False, **overrides: Any) -> RetrievalModel:
+    """A model from its folder; :func:`graphvtr.load` is the way in.
 
     Args:
-        where: a folder of :func:`save_pretrained`, or ``"owner/name"`` of the Hub (extra ``hub``).
-        revision: branch, tag or commit of the Hub.
+        folder: of :func:`save_pretrained`.
         ignore_unknown: leave out options that this version's model does not have, with a warning, instead of
             refusing them.
         overrides: constructor arguments to set anew, none of which may change a weight's shape.
@@ -85,12 +83,8 @@ def load_pretrained(
 
     Raises:
         DataError: a file is missing, damaged, of a newer format, of an unknown model or does not fit the others; an
-            option that the model does not know; no such repository.
-        MissingExtraError: the Hub is asked for and its package is not installed.
+            option that the model does not know.
     """
-    folder = Path(where)
-    if not folder.is_dir():
-        folder = download(str(where), revision)
     header = read_config(folder)
     path = folder / CONFIG
     for name in (WEIGHTS, VOCABULARY):
@@ -108,6 +102,19 @@ def load_pretrained(
     elif header.get("words") is not None:
         raise DataError(folder / VOCABULARY, f"is missing, a file of {header['words']} words", "copy the whole folder")
     return model.eval()
+
+
+@deprecated("graphvtr.load(where)", until="0.4")
+def load_pretrained(
+    where: str | Path, *, revision: str | None = None, ignore_unknown: bool = False, **overrides: Any
+) -> RetrievalModel:
+    """A model from a folder of :func:`save_pretrained`, or from a repository of the Hugging Face Hub."""
+    return read_folder(folder_of(where, revision), ignore_unknown=ignore_unknown, **overrides)
+
+
+def folder_of(where: str | Path, revision: str | None = None, **options: Any) -> Path:
+    """A folder as it is, or that of a repository of the Hub: see :func:`download`."""
+    return Path(where) if Path(where).is_dir() else download(str(where), revision, **options)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.feeding import BATCH, caption_store, parser_of
@@ -28,9 +27,7 @@ class Encoder:
     """
 
     def __init__(self, model: RetrievalModel, parser: RoleParser | str | None = None) -> None:
-        if model.vocabulary is None:
-            raise DataError(model.loaded_from or type(model).__name__, "has no vocabulary", "set model.vocabulary")
-        self.model, self.vocabulary = model.eval(), model.vocabulary
+        self.model, self.vocabulary = model.eval(), model.require_vocabulary()
         self._parser = parser
 
     @property

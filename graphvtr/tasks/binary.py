@@ -20,8 +20,9 @@ from graphvtr.metrics import percentiles
 from graphvtr.metrics.bootstrap import Interval
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.tasks.checkpoint import CheckpointInfo, load
 from graphvtr.tasks.embed import encode_videos
-from graphvtr.tasks.open import open_on
+from graphvtr.tasks.open import dataset_for
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import FIELDS, BinaryPair, read_pairs
 from graphvtr.text.parser import parser_from_file
@@ -168,19 +169,21 @@ def select_checkpoint(
     """Binary selection of a checkpoint on the clips of a split.
 
     Args:
-        checkpoint, data, split, source: see :func:`graphvtr.tasks.open.open_on`.
+        checkpoint: see :func:`graphvtr.load`.
+        data, split, source: see :func:`graphvtr.tasks.open.dataset_for`.
         pairs: a file of :func:`graphvtr.text.pairs.read_pairs`, whose captions are parsed alike; or ``"dataset"``, the
             negatives that come with the dataset, with its own graphs unless ``source.parser`` is given.
         samples, seed: of the bootstrap.
         device: where to compute.
         progress: show progress bars.
-        mismatch: see :func:`graphvtr.tasks.open.open_on`.
+        mismatch: see :func:`graphvtr.tasks.open.dataset_for`.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.open.open_on`, :func:`graphvtr.text.pairs.read_pairs` and
-            :func:`binary_margins`; a dataset without negatives.
+        DataError: see :func:`graphvtr.load`, :func:`graphvtr.tasks.open.dataset_for`,
+            :func:`graphvtr.text.pairs.read_pairs` and :func:`binary_margins`; a dataset without negatives.
     """
-    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source, mismatch=mismatch)
+    model = load(checkpoint)
+    dataset, info = dataset_for(model, data, split, source, mismatch=mismatch), CheckpointInfo.of(model)
     parser = source.parser or (parser_from_file(info.parser, checkpoint) if info.parser else None)
     if str(pairs) == OWN:
         found, positives, negatives = own_pairs(dataset, parsed=parser is not None)
@@ -193,7 +196,9 @@ def select_checkpoint(
         positives = graphs.subset([number[pair.positive] for pair in found])
         negatives = graphs.subset([number[pair.negative] for pair in found])
     videos = [pair.video for pair in found]
-    margins = binary_margins(model, dataset, videos, positives, negatives, vocabulary, device=device, progress=progress)
+    margins = binary_margins(
+        model, dataset, videos, positives, negatives, model.require_vocabulary(), device=device, progress=progress
+    )
     return summarise(margins, [pair.kind for pair in found], videos, samples=samples, seed=seed)
 
 

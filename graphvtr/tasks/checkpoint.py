@@ -12,9 +12,10 @@ import torch
 from graphvtr._version import __version__
 from graphvtr.array_files import read_torch
 from graphvtr.atomic import whole
+from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
-from graphvtr.nn.pretrained import CONFIG, load_pretrained
+from graphvtr.nn.pretrained import CONFIG, download, read_folder
 from graphvtr.nn.rebuild import rebuild
 from graphvtr.nn.registered import registered_name
 from graphvtr.text import Vocabulary
@@ -63,6 +64,13 @@ class CheckpointInfo:
 
     def __post_init__(self) -> None:
         plain_fields(self)
+
+    @classmethod
+    def of(cls, model: RetrievalModel) -> CheckpointInfo:
+        """What a loaded model's :attr:`~graphvtr.nn.RetrievalModel.info` says, with defaults for what it does not."""
+        known = {item.name for item in fields(cls)}
+        said = {key: value for key, value in model.info.items() if key in known}
+        return cls(**{"model": registered_name(model), **said})
 
 
 def header(
@@ -120,11 +128,20 @@ def load(where: str | Path, *, revision: str | None = None, **overrides: Any) ->
         model = graphvtr.load("runs/hgr")
         model.score(["a man rides a horse"], ["a.mp4", "b.mp4"])
     """
-    if not Path(where).exists() and not Path(where).is_absolute() and str(where).count("/") == 1:
-        model = load_pretrained(where, revision=revision, **overrides)
-        model.loaded_from = str(where)
-        return model
-    return load_checkpoint(where, **overrides)[0]
+    path = Path(where)
+    if path.is_dir():
+        path = checkpoint_in(path)
+    elif _is_hub_name(path):
+        path = download(str(where), revision)
+    model = read_folder(path, **overrides) if path.is_dir() else _read_checkpoint(path, overrides)
+    model.loaded_from = str(where if not Path(where).exists() else path)
+    return model
+
+
+def _is_hub_name(path: Path) -> bool:
+    """Whether it is ``owner/name``, and no file that is missing from a folder or has the ending of a checkpoint."""
+    there = path.exists() or path.parent.exists()
+    return not there and not path.is_absolute() and len(path.parts) == 2 and path.suffix not in (".ckpt", ".th", ".pt")
 
 
 def checkpoint_in(folder: Path) -> Path:
@@ -141,47 +158,29 @@ def checkpoint_in(folder: Path) -> Path:
     raise DataError(folder, f"holds no best.ckpt, last.ckpt or {CONFIG}", "give a run of graphvtr train or an export")
 
 
+@deprecated("load(path), whose model has vocabulary, and CheckpointInfo.of(model)", until="0.4")
 def load_checkpoint(
     path: str | Path, *, model_name: str | None = None, **overrides: Any
 ) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
-    """:func:`load` of a local file or folder, with vocabulary and info beside the model.
-
-    Args:
-        path: as for :func:`load`.
-        model_name: insist on this model.
-        overrides: constructor arguments to set anew, none of which may change a weight's shape (``budget_bytes``,
-            ``max_frames``, ``fusion``).
-
-    Returns:
-        The model in evaluation mode on the CPU, its vocabulary (None for a released file), and the file's info.
-
-    Raises:
-        DataError: the file is missing, damaged, of another kind, of a newer version, of another model, or lacks a
-            field.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path = checkpoint_in(path)
-    loaded = (_load_folder if path.is_dir() else _load_file)(path, model_name, overrides)
-    loaded[0].loaded_from = str(path)
-    return loaded
+    """:func:`load` with vocabulary and info beside the model; with ``model_name``, of that model only."""
+    model = load(path, **overrides)
+    info = CheckpointInfo.of(model)
+    _require_model(path, info.model, model_name)
+    return model, model.vocabulary, info
 
 
-def _load_file(
-    path: Path, model_name: str | None, overrides: dict[str, Any]
-) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
+def _read_checkpoint(path: Path, overrides: dict[str, Any]) -> RetrievalModel:
     content = read_file(path)
     if content.keys() >= RELEASED and KEY not in content:
-        return _load_released(path, content, model_name, overrides)
+        return _read_released(path, content, overrides)
     found = read_header(path, content)
-    info = read_info(path, found, model_name)
-    vocabulary = Vocabulary.from_dict(found["vocabulary"], source=f"{path}: vocabulary")
+    info = read_info(path, found)
     if info.model not in MODELS:
         raise DataError(path, f"is of the unknown model '{info.model}'", f"known: {', '.join(MODELS)}")
-    weights = weights_of(path, content)
-    model = rebuild(path, info.model, {**found["config"], **overrides}, weights)
-    model.vocabulary, model.info = vocabulary, asdict(info)
-    return model.eval(), vocabulary, info
+    model = rebuild(path, info.model, {**found["config"], **overrides}, weights_of(path, content))
+    model.vocabulary = Vocabulary.from_dict(found["vocabulary"], source=f"{path}: vocabulary")
+    model.info = asdict(info)
+    return model.eval()
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -249,21 +248,7 @@ def weights_of(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
 
 
-def _load_folder(
-    path: Path, model_name: str | None, overrides: dict[str, Any]
-) -> tuple[RetrievalModel, Vocabulary | None, CheckpointInfo]:
-    model = load_pretrained(path, **overrides)
-    name = registered_name(model)
-    _require_model(path, name, model_name)
-    known = {item.name for item in fields(CheckpointInfo)}
-    info = CheckpointInfo(**{"model": name, **{key: value for key, value in model.info.items() if key in known}})
-    return model, model.vocabulary, info
-
-
-def _load_released(
-    path: Path, content: dict[str, Any], model_name: str | None, overrides: dict[str, Any]
-) -> tuple[RetrievalModel, None, CheckpointInfo]:
-    _require_model(path, "hgr", model_name)
+def _read_released(path: Path, content: dict[str, Any], overrides: dict[str, Any]) -> RetrievalModel:
     try:
         model = HGR.from_released(content, **overrides)
     except DataError as error:
@@ -272,9 +257,9 @@ def _load_released(
         raise DataError(path, f"is no released HGR checkpoint ({error})", "give {part: {name: tensor}}") from error
     info = CheckpointInfo("hgr", dataset="hgr", video_dim=int(model.config["video_dim"]), released=True)
     model.info = asdict(info)
-    return model.eval(), None, info
+    return model.eval()
 
 
-def _require_model(path: Path, found: str, wanted: str | None) -> None:
+def _require_model(path: object, found: str, wanted: str | None) -> None:
     if wanted is not None and found != wanted:
         raise DataError(path, f"is a checkpoint of {found}, not of {wanted}", f"name a checkpoint of {wanted}")

@@ -34,9 +34,10 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.shared_batch import ranks as process_ranks
 from graphvtr.nn.shared_batch import sum_over_ranks
+from graphvtr.tasks.checkpoint import CheckpointInfo, load
 from graphvtr.tasks.embed import encode_texts as encode_texts
 from graphvtr.tasks.embed import encode_videos as encode_videos
-from graphvtr.tasks.open import known_words, open_on
+from graphvtr.tasks.open import dataset_for, known_words
 from graphvtr.tasks.prepare import prepare
 from graphvtr.tasks.score_file import ScoreFile
 from graphvtr.values import plain_fields
@@ -225,14 +226,14 @@ def evaluate_checkpoint(
     HGR file takes the dataset's vocabulary.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.checkpoint.load_checkpoint` and
+        DataError: see :func:`graphvtr.load` and
             :func:`graphvtr.datasets.build_dataset`; features that the model was not trained on, unless
             ``mismatch`` is ``"warn"``.
     """
-    model, vocabulary, dataset, info = open_on(checkpoint, data, split, source, mismatch=mismatch)
-    prepared = prepare(dataset, model, vocabulary)
+    model = load(checkpoint)
+    prepared = prepare(dataset_for(model, data, split, source, mismatch=mismatch), model)
     found = evaluate(model, prepared, options, save_scores=save_scores, device=device, progress=progress)
-    return replace(found, trained_on=info.dataset, known_words=known_words(prepared))
+    return replace(found, trained_on=CheckpointInfo.of(model).dataset, known_words=known_words(prepared))
 
 
 def rank_all(

@@ -231,7 +231,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
                 )  # fmt: skip
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what :func:`graphvtr.tasks.checkpoint.load_checkpoint` needs."""
+        """Add what :func:`graphvtr.load` needs."""
         info = replace(self.info, epoch=self.current_epoch + 1, scores=list(self.scores), losses=list(self.losses))
         checkpoint[KEY] = header(self.model, self.vocabulary, info, self.record)
         if self.average is not None:  # the averaged weights are the model; a resume also needs the others

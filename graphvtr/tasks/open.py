@@ -1,4 +1,4 @@
-"""A trained model and the dataset it is used on, which may be another than the one it was trained on."""
+"""The dataset that a trained model is used on, which may be another than the one it was trained on."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from pathlib import Path
 
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.captioned import CAPTION_OPTIONS
+from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import parser_from_file
 from graphvtr.text.vocabulary import UNK
 
 
-def open_on(
-    checkpoint: str | Path, data: str, split: str, source: DataSource, *, mismatch: Mismatch = "error"
-) -> tuple[RetrievalModel, Vocabulary, RetrievalDataset, CheckpointInfo]:
-    """A model, its vocabulary, a split of a registered dataset, and what the checkpoint says about its training.
+def dataset_for(
+    model: RetrievalModel, data: str, split: str, source: DataSource, *, mismatch: Mismatch = "error"
+) -> RetrievalDataset:
+    """A split of a registered dataset, its captions chosen and parsed as in the model's training.
 
     The vocabulary stays that of the training: words of the dataset that are not in it are unknown words, see
-    :func:`known_words`. A released HGR file takes the dataset's. Captions are parsed as in training unless
+    :func:`known_words`. A released HGR file has none and takes the dataset's. Captions are parsed as in training unless
     ``source.parser`` says otherwise, and of the dataset of the training those are taken that training chose (five a
     video, for instance) unless ``source.options`` says otherwise.
 
     Args:
-        checkpoint: see :func:`graphvtr.tasks.load_checkpoint`.
+        model: of :func:`graphvtr.load`; one without vocabulary gets the dataset's.
         data: name of the dataset.
         split: of the dataset.
         source: where its files are.
@@ -35,23 +36,31 @@ def open_on(
             :meth:`graphvtr.nn.RetrievalModel.check`.
 
     Raises:
-        DataError: see :func:`graphvtr.tasks.load_checkpoint` and :func:`graphvtr.datasets.build_dataset`; features
-            that the model was not trained on; no vocabulary in either.
+        DataError: see :func:`graphvtr.datasets.build_dataset`; features that the model was not trained on; no
+            vocabulary in either.
     """
-    model, vocabulary, info = load_checkpoint(checkpoint)
+    info, where = CheckpointInfo.of(model), model.loaded_from or "the model"
     if source.parser is None and info.parser:
-        source = replace(source, parser=parser_from_file(info.parser, checkpoint))
+        source = replace(source, parser=parser_from_file(info.parser, where))
     if data == info.dataset:
         chosen = {name: value for name, value in info.captions.items() if name in CAPTION_OPTIONS}
         source = replace(source, options={**chosen, **source.options})
     dataset = build_dataset(data, split, source)
-    vocabulary = vocabulary or dataset.vocabulary
-    if vocabulary is None:
-        raise DataError(
-            checkpoint, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr",
-        )  # fmt: skip
+    model.vocabulary = model.vocabulary or dataset.vocabulary
+    if model.vocabulary is None:
+        raise DataError(where, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr")
     model.check(dataset, source.store or source.root or f"dataset '{data}'", mismatch=mismatch)
-    return model, vocabulary, dataset, info
+    return dataset
+
+
+@deprecated("load(checkpoint) and dataset_for(model, ...)", until="0.4")
+def open_on(
+    checkpoint: str | Path, data: str, split: str, source: DataSource, *, mismatch: Mismatch = "error"
+) -> tuple[RetrievalModel, Vocabulary, RetrievalDataset, CheckpointInfo]:
+    """:func:`graphvtr.load` and :func:`dataset_for` in one."""
+    model = load(checkpoint)
+    dataset = dataset_for(model, data, split, source, mismatch=mismatch)
+    return model, model.require_vocabulary(), dataset, CheckpointInfo.of(model)
 
 
 def known_words(prepared: RetrievalDataset) -> float:

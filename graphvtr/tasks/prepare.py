@@ -17,15 +17,21 @@ DATA_ARGUMENTS = ("vocab_size", "video_dim", "region_dim", "concepts")
 """Constructor arguments of models that follow from the data."""
 
 
-def prepare(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary) -> RetrievalDataset:
+def prepare(dataset: RetrievalDataset, model: RetrievalModel, vocabulary: Vocabulary | None = None) -> RetrievalDataset:
     """A copy of the dataset as the model wants it: its graphs through the model's transforms, words encoded, no regions
-    where it looks at frames alone."""
+    where it looks at frames alone.
+
+    Args:
+        dataset: a split.
+        model: its transforms are applied.
+        vocabulary: of the words; the model's own by default.
+    """
     if not model.reads_regions and "region" in dataset.video_graphs.nodes:
         frames = dataset.video_graphs.without("region")
         dataset = copy.copy(dataset)
         dataset.video_graphs = frames
     prepared = dataset.transformed(model.transform_video, model.transform_text)
-    prepared.encode_words(vocabulary)
+    prepared.encode_words(vocabulary or model.require_vocabulary())
     return prepared
 
 

@@ -15,7 +15,7 @@ from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks.checkpoint import load_checkpoint, read_file, write_file
+from graphvtr.tasks.checkpoint import load, read_file, write_file
 from graphvtr.tasks.data import PAIR, PairBatch
 
 REPLAY = "replay"
@@ -83,7 +83,7 @@ def replay(path: str | Path) -> Replay:
     kept = read_file(path).get(REPLAY)
     if not isinstance(kept, dict):
         raise DataError(path, "holds no step to make again", f"give the {FILE} that a failed training names")
-    model, _, _ = load_checkpoint(path)
+    model = load(path)
     kinds = {"video": VideoGraph, "text": RoleGraph, "hard": RoleGraph}
     batch = PairBatch(
         **{name: kinds[name].from_dict(kept[name]) if name in kinds else kept[name] for name in PAIR if name in kept}

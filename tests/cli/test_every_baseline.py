@@ -14,7 +14,7 @@ pytest.importorskip("spacy")
 
 from graphvtr.cli.main import main
 from graphvtr.datasets.moving_scenes import MovingScenes
-from graphvtr.tasks import load_checkpoint
+from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.tasks.prepare import prepare
 from graphvtr.video import FeatureStore
 
@@ -72,7 +72,8 @@ def test_the_whole_way(name: str, tmp_path: Path, cache: Path, store: Path, caps
     assert results[0]["score"] >= results[1]["score"]
     assert set(results[0]["levels"]) == {"event"}
 
-    model, vocabulary, info = load_checkpoint(saved)
+    model = load(saved)
+    vocabulary, info = model.vocabulary, CheckpointInfo.of(model)
     assert info.model == name
     scenes = prepare(MovingScenes(cache, "test", progress=False, **SCENES), model, vocabulary)
     again = type(model)(**model.config)

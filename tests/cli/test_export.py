@@ -7,7 +7,7 @@ import pytest
 
 from graphvtr.cli.main import main
 from graphvtr.nn import HGR
-from graphvtr.tasks import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks import CheckpointInfo, load, save_checkpoint
 from graphvtr.text import Vocabulary
 
 
@@ -32,7 +32,8 @@ def test_a_folder_with_a_card(checkpoint: Path, tmp_path: Path, capsys: pytest.C
     assert "epochs: 2" in card
     assert "| msvd/test | video → text | 12.3 |" in card
     assert "12.3 [10.0, 15.0] |" in card
-    model, vocabulary, info = load_checkpoint(out)
+    model = load(out)
+    vocabulary, info = model.vocabulary, CheckpointInfo.of(model)
     assert isinstance(model, HGR)
     assert vocabulary == Vocabulary(["dog", "cat"])
     assert (info.dataset, info.scores) == ("msvd", [1.0, 7.5])

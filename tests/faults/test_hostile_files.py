@@ -11,7 +11,8 @@ import pytest
 from benchmarks.lib.fault_files import CASES, checkpoint, model_folder
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError, GraphVTRError
-from graphvtr.tasks.open import open_on
+from graphvtr.tasks import load
+from graphvtr.tasks.open import dataset_for
 from graphvtr.text.parser import parser_from_file
 from graphvtr.video.store.convert import ConvertOptions, to_store
 
@@ -31,7 +32,7 @@ def test_it_is_refused_in_a_line(name: str, tmp_path: Path) -> None:
 def test_the_error_says_whose_it_is_to_name_a_parser(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, parser="spacy:model=antigravity")
     with pytest.raises(DataError, match=r"m.ckpt: asks for the parser 'spacy:model=antigravity'.*--parser NAME"):
-        open_on(path, "moving_scenes", "val", DataSource())
+        dataset_for(load(path), "moving_scenes", "val", DataSource())
     assert parser_from_file("spacy", path) == "spacy"
 
 

@@ -13,8 +13,7 @@ from graphvtr.datasets import build_dataset
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
-from graphvtr.nn.pretrained import load_pretrained
-from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load, save_checkpoint
 from graphvtr.tasks.evaluate import EvalOptions
 from graphvtr.tasks.prepare import make_vocabulary
 from graphvtr.tasks.schedule import LearningRate
@@ -41,10 +40,10 @@ def test_a_model_made_with_numpy_numbers_is_the_model_of_plain_ones(tmp_path: Pa
     made.vocabulary = Vocabulary.from_captions([["a", "b"]])
     made.info = {"epoch": np.int64(3), "scores": [np.float32(0.5)]}
     save_checkpoint(tmp_path / "m.ckpt", made, made.vocabulary, CheckpointInfo("hgr", epoch=np.int64(3)))  # type: ignore[arg-type]
-    assert load_checkpoint(tmp_path / "m.ckpt")[0].config == made.config
+    assert load(tmp_path / "m.ckpt").config == made.config
     made.save_pretrained(tmp_path / "m")
-    assert load_pretrained(tmp_path / "m").config == made.config
-    assert load_pretrained(tmp_path / "m").info == {"epoch": 3, "scores": [0.5]}
+    assert load(tmp_path / "m").config == made.config
+    assert load(tmp_path / "m").info == {"epoch": 3, "scores": [0.5]}
 
 
 @pytest.mark.parametrize("wrong", [object(), {1, 2}, lambda: 0.2, 1j])
@@ -76,7 +75,8 @@ def test_a_run_with_numpy_options_is_read_again(tmp_path: Path) -> None:
         str,
     ]
     result = fit(trained, vocabulary, train, val, tmp_path, options, progress=False)
-    loaded, _, info = load_checkpoint(result.last)
+    loaded = load(result.last)
+    info = CheckpointInfo.of(loaded)
     assert (type(loaded.config["margin"]), loaded.config["margin"], info.epoch) == (float, 0.2, 1)
 
 

@@ -18,7 +18,7 @@ from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import HGR, MODELS, VSE, RetrievalModel
 from graphvtr.nn.hub import hub_class
 from graphvtr.nn.registered import registered_name
-from graphvtr.tasks import load_checkpoint
+from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.text import ConceptVocabulary, Vocabulary
 
 WORDS = Vocabulary("a dog chases the cat".split())
@@ -67,7 +67,8 @@ def test_every_model_comes_back_with_identical_scores(name: str, tmp_path: Path)
     assert loaded.vocabulary == WORDS
     assert loaded.info == model.info
     assert torch.equal(scores(loaded), scores(model))
-    again, vocabulary, info = load_checkpoint(tmp_path / "new" / "folder", model_name=name)
+    again = load(tmp_path / "new" / "folder")
+    vocabulary, info = again.vocabulary, CheckpointInfo.of(again)
     assert torch.equal(scores(again), scores(model))
     assert vocabulary == WORDS
     assert (info.model, info.dataset, info.scores) == (name, "toy", [1.0, 2.5])

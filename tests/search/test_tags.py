@@ -14,7 +14,7 @@ from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR, MCSAN, HANet
 from graphvtr.search import ClipTagger, ConceptFilter, Index, Tag, build_index, format_tags, tag_videos
-from graphvtr.tasks.checkpoint import CheckpointInfo, load_checkpoint, save_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load, save_checkpoint
 from graphvtr.text import ConceptVocabulary, RoleParser, Vocabulary, get_parser
 from graphvtr.video import FeatureStore, PixelDescriptor
 
@@ -88,7 +88,7 @@ def test_at_least_and_top(files) -> None:
 
 
 def test_concepts_are_in_the_checkpoint(files) -> None:
-    model, _, _ = load_checkpoint(files.folder / "mcsan.ckpt")
+    model = load(files.folder / "mcsan.ckpt")
     assert model.concepts == CONCEPTS
     model.vocabulary = files.vocabulary
     model.save_pretrained(files.folder / "saved")

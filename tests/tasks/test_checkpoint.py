@@ -33,7 +33,8 @@ def saved(tmp_path: Path, toy_model, toy_vocabulary):
 
 def test_comes_back_without_a_dataset(saved, toy_vocabulary) -> None:
     path, model, _ = saved
-    loaded, vocabulary, info = load_checkpoint(path)
+    loaded = load(path)
+    vocabulary, info = loaded.vocabulary, CheckpointInfo.of(loaded)
     assert isinstance(loaded, HGR)
     assert not loaded.training
     assert loaded.config == model.config
@@ -44,17 +45,33 @@ def test_comes_back_without_a_dataset(saved, toy_vocabulary) -> None:
     assert not path.with_name("model.ckpt.partial").exists()
 
 
-def test_overrides_and_wanted_model(saved) -> None:
+def test_old_names_of_load_work_and_say_so(saved) -> None:
     path, _, _ = saved
-    model, _, _ = load_checkpoint(path, model_name="hgr", max_frames=3, fusion="embed")
+    with pytest.warns(FutureWarning, match=r"load_checkpoint will be gone in graphvtr 0.4; write load\(path\)"):
+        model, vocabulary, info = load_checkpoint(path, model_name="hgr", max_frames=3)
+    assert vocabulary is model.vocabulary
+    assert (info.model, model.config["max_frames"]) == ("hgr", 3)
+    with pytest.warns(FutureWarning), pytest.raises(DataError, match=r"is a checkpoint of hgr, not of visern"):
+        load_checkpoint(path, model_name="visern")
+
+
+@pytest.mark.parametrize("name", ["runs/none.ckpt", "none.ckpt", "{folder}/none", "/none/none"])
+def test_a_file_that_is_missing_is_not_looked_for_on_the_hub(name: str, saved, monkeypatch) -> None:
+    path, _, _ = saved
+    monkeypatch.chdir(path.parent.parent)
+    with pytest.raises(DataError, match="no such file"):
+        load(name.format(folder=path.parent.name))
+
+
+def test_overrides(saved) -> None:
+    path, _, _ = saved
+    model = load(path, max_frames=3, fusion="embed")
     assert isinstance(model, HGR)
     assert (model.config["max_frames"], model.config["fusion"], model.config["margin"]) == (3, "embed", 0.3)
-    with pytest.raises(DataError, match=r"model.ckpt: is a checkpoint of hgr, not of visern"):
-        load_checkpoint(path, model_name="visern")
     with pytest.raises(DataError, match=r"config.colour: is no option of hgr"):
-        load_checkpoint(path, colour="red")
+        load(path, colour="red")
     with pytest.raises(DataError, match=r"has shape|is missing|is no weight"):
-        load_checkpoint(path, hidden=8)
+        load(path, hidden=8)
 
 
 def test_released_file(tmp_path: Path, toy_model) -> None:
@@ -66,21 +83,20 @@ def test_released_file(tmp_path: Path, toy_model) -> None:
         part, _, rest = released_name(name).partition(".")
         state[part][rest] = tensor
     torch.save(state, tmp_path / "epoch.th")
-    loaded, vocabulary, info = load_checkpoint(tmp_path / "epoch.th", max_words=7)
+    loaded = load(tmp_path / "epoch.th", max_words=7)
+    vocabulary, info = loaded.vocabulary, CheckpointInfo.of(loaded)
     assert vocabulary is None
     assert info.released
     assert info.video_dim == 10
     assert isinstance(loaded, HGR)
     assert (loaded.config["rnn"], loaded.config["hidden"], loaded.config["max_words"]) == ("gru", 8, 7)
-    with pytest.raises(DataError, match="checkpoint of hgr, not of vse"):
-        load_checkpoint(tmp_path / "epoch.th", model_name="vse")
     del state["text_encoder"]["rnn.bias_hh_l0"]
     torch.save(state, tmp_path / "epoch.th")
     with pytest.raises(DataError, match=r"epoch.th: checkpoint key 'text_encoder.rnn.bias_hh_l0': is missing"):
-        load_checkpoint(tmp_path / "epoch.th")
+        load(tmp_path / "epoch.th")
     torch.save({"video_encoder": 1, "text_encoder": 2}, tmp_path / "epoch.th")
     with pytest.raises(DataError, match="is no released HGR checkpoint"):
-        load_checkpoint(tmp_path / "epoch.th")
+        load(tmp_path / "epoch.th")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +122,7 @@ def test_released_file(tmp_path: Path, toy_model) -> None:
 def test_damaged_content(saved, edit, message: str) -> None:
     path = saved[2](edit)
     with pytest.raises(DataError, match=f"model.ckpt: .*{message}|model.ckpt: {message}") as error:
-        load_checkpoint(path)
+        load(path)
     assert "\n" not in str(error.value)
 
 
@@ -131,7 +147,7 @@ def test_other_files(tmp_path: Path, content: object, message: str) -> None:
     else:
         torch.save(content, path)
     with pytest.raises(DataError, match=f"x.ckpt: {message}"):
-        load_checkpoint(path)
+        load(path)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.9, 0.999])
@@ -139,12 +155,12 @@ def test_cut_short(saved, share: float) -> None:
     path, _, _ = saved
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(DataError, match="is damaged"):
-        load_checkpoint(path)
+        load(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none.ckpt: no such file"):
-        load_checkpoint(tmp_path / "none.ckpt")
+        load(tmp_path / "none.ckpt")
 
 
 def test_features_of_another_kind(saved) -> None:

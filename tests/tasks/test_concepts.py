@@ -11,7 +11,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import HGR, MCSAN, HANet
 from graphvtr.nn.models.concept_model import LABELS, VIDEO_LABELS
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import CheckpointInfo, load
 from graphvtr.tasks.concepts import concept_vocabulary, concepts_of
 from graphvtr.tasks.evaluate import evaluate
 from graphvtr.tasks.prepare import build_model, make_vocabulary, prepare, prepare_training
@@ -83,7 +83,8 @@ def test_training_evaluation_and_checkpoint(name, options, toy_dataset, tmp_path
     model = build_model(name, train, vocabulary, {**options, "mining": "all"})
     settings = TrainOptions(epochs=2, batch_size=6, lr=0.01, device="cpu")
     result = fit(model, vocabulary, train, val, tmp_path / "run", settings, progress=False)
-    best, again, info = load_checkpoint(result.best)
+    best = load(result.best)
+    again, info = best.vocabulary, CheckpointInfo.of(best)
     assert (again, info.model) == (vocabulary, name)
     assert best.concepts == model.concepts
     found = evaluate(best, prepare(val, best, vocabulary)).fused.metrics["rsum"]

@@ -12,7 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.nn.models import MODELS
 from graphvtr.nn.models.dual_encoding import DualEncoding
-from graphvtr.tasks import load_checkpoint
+from graphvtr.tasks import load
 from graphvtr.tasks.config import SHIPPED, Configuration, RunConfig, start_from_vectors, train
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions
@@ -151,7 +151,7 @@ def test_training_writes_its_configuration(tmp_path: Path) -> None:
     assert yaml.safe_load(written.read_text())["model"]["hidden"] == 8
     again = train(Configuration("hgr", ["--config", str(written), "--out", str(tmp_path / "b")]))
     assert again.scores == first.scores
-    states = [load_checkpoint(result.best)[0].state_dict() for result in (first, again)]
+    states = [load(result.best).state_dict() for result in (first, again)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     more = train(Configuration("hgr", ["--config", str(written), "--epochs", "3", "--resume"]))
     assert more.scores[:2] == first.scores

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 pytest.importorskip("pytorch_lightning")
-from graphvtr.tasks import load_checkpoint
+from graphvtr.tasks import load
 from tests.every_model import NAMES
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +70,6 @@ def test_training(tmp_path: Path) -> None:
         "config.yaml",
         "tensorboard",
     }
-    weights = [load_checkpoint(tmp_path / str(ranks) / "last.ckpt")[0].state_dict() for ranks in (1, 2)]
+    weights = [load(tmp_path / str(ranks) / "last.ckpt").state_dict() for ranks in (1, 2)]
     for name, tensor in weights[0].items():
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-5, atol=1e-5)

@@ -13,7 +13,7 @@ import torch
 
 pytest.importorskip("pytorch_lightning")
 from graphvtr.errors import DataError
-from graphvtr.tasks import CheckpointInfo, load_checkpoint, module
+from graphvtr.tasks import CheckpointInfo, load, module
 from graphvtr.tasks.run_state import out_of_patience
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
 
@@ -44,7 +44,7 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model, monkeypatch: p
 
 
 def info(path: Path) -> CheckpointInfo:
-    return load_checkpoint(path)[2]
+    return CheckpointInfo.of(load(path))
 
 
 def test_best_survives_a_move(train: Train, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 pytest.importorskip("pytorch_lightning")
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks import CheckpointInfo, evaluate, load_checkpoint, prepare
+from graphvtr.tasks import CheckpointInfo, evaluate, load, prepare
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
 
 
@@ -35,7 +35,7 @@ def run(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model) -> Callable[...,
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    return load_checkpoint(path)[0].state_dict()
+    return load(path).state_dict()
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -44,7 +44,8 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_learns_eight_pairs_by_heart(run, toy_dataset, toy_vocabulary) -> None:
     result = run(epochs=25, batch_size=16, lr=2e-2)
-    model, _, info = load_checkpoint(result.last)
+    model = load(result.last)
+    info = CheckpointInfo.of(model)
     found = evaluate(model, prepare(toy_dataset("train"), model, toy_vocabulary))
     assert found.fused.metrics["t2v"]["R@1"] == 100
     assert found.fused.metrics["v2t"]["R@1"] == 100
@@ -97,7 +98,7 @@ def test_longer_training_of_a_finished_run(run) -> None:
 
 def test_best_is_the_epoch_of_the_best_validation(run) -> None:
     result = run(epochs=4)
-    info = load_checkpoint(result.best)[2]
+    info = CheckpointInfo.of(load(result.best))
     assert info.scores[-1] == max(result.scores)
     assert info.epoch == result.scores.index(max(result.scores)) + 1
 

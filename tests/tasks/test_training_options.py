@@ -13,7 +13,7 @@ from torch import Tensor, nn
 pytest.importorskip("pytorch_lightning")
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
-from graphvtr.tasks import CheckpointInfo, load_checkpoint
+from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.tasks.data import PairBatch, PairData
 from graphvtr.tasks.learning_rate_range import learning_rate_range
 from graphvtr.tasks.module import RetrievalModule
@@ -78,7 +78,7 @@ def test_accumulation_says_what_it_does_to_negatives(train: Train, caplog: pytes
 def test_bfloat16_trains(train: Train) -> None:
     result = train(precision="bfloat16", epochs=12)
     assert max(result.scores) > 400
-    assert all(weight.dtype == torch.float32 for weight in load_checkpoint(result.last)[0].parameters())
+    assert all(weight.dtype == torch.float32 for weight in load(result.last).parameters())
 
 
 def test_average_is_validated_saved_and_resumed(train: Train) -> None:
@@ -125,7 +125,7 @@ def test_stretches_lie_end_to_end(distinct: bool) -> None:
 def test_overfit(train: Train, tmp_path: Path) -> None:
     result = train(overfit=4, epochs=30, lr=3e-2)
     assert max(result.scores) > 590
-    assert len(load_checkpoint(result.last)[2].scores) == 30
+    assert len(CheckpointInfo.of(load(result.last)).scores) == 30
 
 
 @pytest.mark.parametrize(("logger", "files"), [("csv", {"csv"}), ("none", set())])

@@ -34,12 +34,14 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.nn.feeding import parser_of
     from graphvtr.plot import phrase_frame_weights, plot_phrase_frames
     from graphvtr.plot.clips import frames_of
-    from graphvtr.tasks.open import open_on
+    from graphvtr.tasks.checkpoint import load
+    from graphvtr.tasks.open import dataset_for
 
     check_out(args.out)
     use_files()
     source = source_of(args)
-    model, vocabulary, dataset, _ = open_on(args.checkpoint, args.data, args.split, source, mismatch=args.mismatch)
+    model = load(args.checkpoint)
+    dataset = dataset_for(model, args.data, args.split, source, mismatch=args.mismatch)
     name = args.video or dataset.videos[0]
     if name not in dataset.videos:
         raise DataError(f"video '{name}'", f"is not in {args.data}/{args.split}", f"for instance {dataset.videos[0]}")
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         graph = dataset.role_graphs[int((dataset.video_of_caption == index).nonzero()[0])]
     else:
         graph = parser_of(model, source.parser).parse_one(args.caption)
-    graph = model.transform_text(vocabulary.encode(graph))
+    graph = model.transform_text(model.require_vocabulary().encode(graph))
     video = model.transform_video(dataset.video_graphs[index])
     weights, phrases = phrase_frame_weights(model, graph, video)
     times = video["frame"].time.tolist()

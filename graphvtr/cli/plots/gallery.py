@@ -43,8 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
     from graphvtr.errors import DataError
     from graphvtr.plot.retrieved import Retrieved, plot_side_by_side
+    from graphvtr.tasks.checkpoint import load
     from graphvtr.tasks.embed import encode_texts, encode_videos
-    from graphvtr.tasks.open import open_on
+    from graphvtr.tasks.open import dataset_for
     from graphvtr.tasks.prepare import prepare
 
     check_out(args.out)
@@ -54,10 +55,9 @@ def run(args: argparse.Namespace) -> int:
     checkpoints = [args.checkpoint] if args.against is None else [args.checkpoint, args.against]
     found = []
     for checkpoint in checkpoints:
-        model, vocabulary, dataset, _ = open_on(
-            checkpoint, args.data, args.split, source_of(args), mismatch=args.mismatch
-        )
-        prepared = prepare(dataset, model, vocabulary)
+        model = load(checkpoint)
+        dataset = dataset_for(model, args.data, args.split, source_of(args), mismatch=args.mismatch)
+        prepared = prepare(dataset, model)
         with torch.inference_mode():
             levels = model.level_scores(
                 encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)

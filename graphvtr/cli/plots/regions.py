@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
 
     from graphvtr.errors import DataError
     from graphvtr.plot import plot_region_attention
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
     check_out(args.out)
     check_clip(args)
-    model, _, _ = load_checkpoint(args.checkpoint)
+    model = load(args.checkpoint)
     if not hasattr(model, "attention_map"):
         raise DataError(
             args.checkpoint, f"is a {type(model).__name__}, which has no map of regions", "use ViSERN or VSR-Net"

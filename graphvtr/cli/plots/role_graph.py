@@ -34,10 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Parse and draw."""
-    from graphvtr.errors import DataError
     from graphvtr.nn.feeding import parser_of
     from graphvtr.plot import plot_role_graph, role_attention, role_graph_html, word_attention
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
     from graphvtr.text import get_parser
 
     check_out(args.out, ".html")
@@ -46,9 +45,8 @@ def run(args: argparse.Namespace) -> int:
     if args.checkpoint is None:
         graph = get_parser(args.parser or "spacy").parse_one(args.caption)
     else:
-        model, vocabulary, _ = load_checkpoint(args.checkpoint)
-        if vocabulary is None:
-            raise DataError(args.checkpoint, "carries no vocabulary", "use a checkpoint of graphvtr train")
+        model = load(args.checkpoint)
+        vocabulary = model.require_vocabulary()
         graph = parser_of(model, args.parser).parse_one(args.caption)
         graph = model.transform_text(vocabulary.encode(graph))
     shown: dict[str, Any] = {"words": args.words}

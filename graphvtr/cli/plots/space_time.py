@@ -30,11 +30,11 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.nn import VSRNet
     from graphvtr.nn.attention_rollout import attention_matrix
     from graphvtr.plot import plot_space_time_attention
-    from graphvtr.tasks.checkpoint import load_checkpoint
+    from graphvtr.tasks.checkpoint import load
 
     check_out(args.out)
     check_clip(args)
-    model, _, _ = load_checkpoint(args.checkpoint)
+    model = load(args.checkpoint)
     if not isinstance(model, VSRNet):
         raise DataError(args.checkpoint, f"is a {type(model).__name__}", "use a checkpoint of VSR-Net")
     use_files()

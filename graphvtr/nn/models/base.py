@@ -20,7 +20,7 @@ from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.feeding import Captions, Clips, Fed, Mismatch, accepting, check_fed
 from graphvtr.nn.levels import LevelEmbeddings
-from graphvtr.nn.pretrained import load_pretrained, save_pretrained
+from graphvtr.nn.pretrained import folder_of, read_folder, save_pretrained
 from graphvtr.provenance import Provenance
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
@@ -133,6 +133,18 @@ class RetrievalModel(nn.Module, ABC):
     def pretrained_words(self) -> PretrainedWords | None:
         """The frozen language model that reads the captions' words in place of :attr:`word_embedding`, if one does."""
         return getattr(getattr(self, "text_encoder", self), "pretrained", None)
+
+    def require_vocabulary(self) -> Vocabulary:
+        """:attr:`vocabulary`.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.vocabulary is None:
+            raise DataError(
+                self.loaded_from or f"this {type(self).__name__}", "has no vocabulary", "set model.vocabulary"
+            )
+        return self.vocabulary
 
     @property
     def reads_regions(self) -> bool:
@@ -256,12 +268,13 @@ class RetrievalModel(nn.Module, ABC):
         ``RetrievalModel.from_pretrained`` loads any registered model, a subclass only its own.
 
         Args:
-            where, revision, ignore_unknown, overrides: see :func:`graphvtr.nn.pretrained.load_pretrained`.
+            where, revision, overrides: see :func:`graphvtr.load`, which also reads runs and checkpoints.
+            ignore_unknown: leave out options that this version's model does not have, with a warning.
 
         Raises:
             DataError: see there; or it is a folder of another model.
         """
-        model = load_pretrained(where, revision=revision, ignore_unknown=ignore_unknown, **overrides)
+        model = read_folder(folder_of(where, revision), ignore_unknown=ignore_unknown, **overrides)
         if not isinstance(model, cls):
             raise DataError(
                 where,

@@ -16,7 +16,7 @@ from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.match.indexed import Side
-from graphvtr.nn.pretrained import load_pretrained
+from graphvtr.nn.pretrained import read_folder
 from graphvtr.search.encode import Encoder
 from graphvtr.search.filters import Where
 from graphvtr.search.index.arrays import Array
@@ -168,7 +168,7 @@ class Index:
     def encoder(self) -> Encoder:
         """The model and its parser, read when first asked for."""
         if self._encoder is None:
-            model = load_pretrained(self.path / MODEL)
+            model = read_folder(self.path / MODEL)
             self._encoder = Encoder(model, self._parser or self.manifest.parser or None)
             self._projection = Projection(model)
         return self._encoder
