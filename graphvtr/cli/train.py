@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.cli.kernels import add_backend
+from graphvtr.static_help import help_text, registered_in
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -41,6 +42,9 @@ def _take_backend(options: list[str]) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoints are."""
+    if args.options in (["--help"], ["-h"]) and registered_in(args.model) is not None:
+        print(help_text(args.model))
+        return 0
     from graphvtr.errors import DataError
     from graphvtr.ops import backend
 

@@ -146,8 +146,10 @@ LISTINGS: dict[str, Callable[[Path, str], Listing]] = {
     "1k-B": _one_k_b,
 }
 PROTOCOLS = {"full": "msrvtt", "1k-A": "msrvtt_1ka", "1k-A-7k": "msrvtt_1ka_7k", "1k-B": "msrvtt_1kb"}
-for _protocol, _name in PROTOCOLS.items():
-    DATASETS.register(_name)(partial(msrvtt, _protocol))
+DATASETS.register("msrvtt")(partial(msrvtt, "full"))
+DATASETS.register("msrvtt_1ka")(partial(msrvtt, "1k-A"))
+DATASETS.register("msrvtt_1ka_7k")(partial(msrvtt, "1k-A-7k"))
+DATASETS.register("msrvtt_1kb")(partial(msrvtt, "1k-B"))
 
 
 def _training_captions(root: Path) -> tuple[Path, dict[str, list[str]]]:

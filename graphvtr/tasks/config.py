@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,6 +21,7 @@ from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.reading import check_yaml
+from graphvtr.static_help import SHIPPED, documented, shipped_names
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.learning_rate_range import RateRange, learning_rate_range
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
@@ -36,7 +36,6 @@ from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
 logger = logging.getLogger(__name__)
 GLOVE = "https://nlp.stanford.edu/data/glove.6B.zip"
 PUBLISHED_WIDTH = 300
-SHIPPED = Path(__file__).parent / "configs"
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def make_parser(model: str) -> Any:
         exit_on_error=False,
         description=f"Train {model}. Every option can stand in a YAML file given with --config; --print_config prints "
         "one. --config also takes the name of a shipped configuration: "
-        f"{', '.join(_shipped_names())}.",
+        f"{', '.join(shipped_names())}.",
     )
     parser.add_argument("--config", action="config")
     parser.add_argument("--data", type=str | None, help=f"name of the dataset: {', '.join(DATASETS)}; or FILE.py:NAME")
@@ -241,7 +240,7 @@ def _explain(parser: Any, classes: dict[str, tuple[type[Any], ...]]) -> None:
         f"{prefix}{name}": text
         for prefix, kinds in classes.items()
         for kind in kinds
-        for name, text in _documented(kind.__doc__ or "").items()
+        for name, text in documented(kind.__doc__ or "").items()
     }
     for action in parser._actions:
         if not action.help:
@@ -250,22 +249,6 @@ def _explain(parser: Any, classes: dict[str, tuple[type[Any], ...]]) -> None:
         for kind in (kind for kinds in classes.values() for kind in kinds):
             if group.title and kind.__qualname__ in group.title:
                 group.title = f"{kind.__name__} ({kind.__module__})"
-
-
-def _documented(docstring: str) -> dict[str, str]:
-    """Argument -> text, of the ``Args`` section of a docstring."""
-    section = re.search(r"^ *Args:\n(.*?)(?:\n *\n|\Z)", docstring, re.DOTALL | re.MULTILINE)
-    entries = re.findall(
-        r"^ {8}(\w[\w, ]*): (.*?)(?=\n {8}\w|\Z)", section.group(1) if section else "", re.DOTALL | re.MULTILINE
-    )
-    return {
-        name: re.sub(r":\w+:`|`", "", " ".join(text.split())) for names, text in entries for name in names.split(", ")
-    }
-
-
-def _shipped_names() -> list[str]:
-    """The names of the shipped configurations."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
 def _config_file(model: str, name: str) -> str:
@@ -277,9 +260,9 @@ def _config_file(model: str, name: str) -> str:
     shipped = SHIPPED / f"{name}.yaml"
     if Path(name).is_file() or shipped.is_file():
         return name if Path(name).is_file() else str(shipped)
-    near = get_close_matches(name, _shipped_names(), n=1)
+    near = get_close_matches(name, shipped_names(), n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
-    known = sorted(_shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))
+    known = sorted(shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))
     raise DataError(
         f"graphvtr train {model}: --config {name}", "no such file and no shipped configuration",
         f"{hint}known: {', '.join(known)}",

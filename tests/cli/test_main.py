@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "jsonargparse", "matplotlib", "networkx", "multiprocessing.pool")
+HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "jsonargparse", "matplotlib", "networkx", "multiprocessing")
 PROGRAM = f"""
 import contextlib, io, sys
-from graphvtr.cli.main import build_parser
+from graphvtr.cli.main import build_parser, main
 
 def walk(parser, path=()):
     yield path
@@ -23,6 +23,10 @@ for path in paths:
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         build_parser().parse_args([*path, "--help"])
     assert "usage: graphvtr" in out.getvalue(), path
+for model in ("hgr", "vse++", "vsrnet"):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["train", model, "--help"]) == 0
+    assert "--model.hidden int" in out.getvalue(), model
 print(len(paths), [name for name in {HEAVY!r} if name in sys.modules])
 """
 

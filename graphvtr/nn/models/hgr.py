@@ -51,40 +51,40 @@ class HGR(LimitedInputs):
         video_dim: width of the frame features.
         hidden: D, width of the joint space.
         word_dim: width of the word embedding; with ``text`` that of the language model counts instead.
-        num_layers: layers of graph reasoning.
+        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
+            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
         rnn: ``"lstm"`` or ``"gru"``.
         rnn_init, word_init: how words and the network over them start, see :class:`graphvtr.nn.encoders.WordEncoder`.
+        word_dropout: of the word embeddings.
+        num_layers: layers of graph reasoning.
         attention: False gives all neighbours the same weight (Table 4, row 1).
         attention_channels: width of queries and keys; ``hidden`` when None.
         attention_bias: whether queries and keys have a bias.
         layer_norm: whether a LayerNorm ends each reasoning layer.
+        graph_dropout: of the context in graph reasoning.
         event_edges: ``"both"``, ``"to_action"`` (actions do not speak to the event) or ``"none"``.
-        role_aware: False leaves nodes as they are (Table 4, row 2).
         event_role: whether the event is multiplied by a role embedding too, as Eq 6 writes.
+        role_aware: False leaves nodes as they are (Table 4, row 2).
         roles_on: ``"nodes"`` (Eq 6), ``"edges"`` (roles modulate messages) or ``"relations"`` (R-GCN, a matrix a role),
             see :class:`RoleGraphEncoder`.
         hierarchical_video: False shares one video map between the levels (Table 4, row 3).
         video_bias: whether the video maps have a bias.
+        video_dropout: after the video maps.
         temperature: :math:`\lambda` of the local match.
         fusion: ``"sim"`` or ``"embed"``: attended similarity, or similarity of the attended frame.
         norm: ``"raw"`` or ``"clipped"``: the norm in Eq 12 over all similarities or the positive ones.
         node_reduce: ``"sum"`` or ``"mean"`` over a caption's nodes.
+        level_fusion: ``"mean"`` of the levels (Eq 13) or ``"learned"``: a weighted mean, weights that sum to 1.
         budget_bytes: bound on the memory of one local match.
+        loss: ``"triplet"`` (the paper, Eq 14) or ``"info_nce"`` (:class:`graphvtr.nn.SymmetricInfoNCE`, beyond it).
+        loss_temperature: :math:`\tau` that ``"info_nce"`` begins with; it is learned.
         margin: :math:`\Delta` of the loss.
         mining: ``"hardest"``, ``"all"`` or the ``"mean"`` of all negatives.
         reduction: ``"mean"`` or ``"sum"`` over the pairs of a batch.
         sibling_negatives: captions of the same video are negatives too, see :class:`graphvtr.nn.TripletRankingLoss`.
         level_weights: weights of further losses on the event, action and entity level; None for the fused score only.
-        word_dropout: of the word embeddings.
-        video_dropout: after the video maps.
-        graph_dropout: of the context in graph reasoning.
         max_words, max_actions, max_entities: see :func:`graphvtr.graphs.truncate.truncate`; None for all.
         max_frames: see :func:`graphvtr.graphs.truncate.sample_frames`; None for all.
-        loss: ``"triplet"`` (the paper, Eq 14) or ``"info_nce"`` (:class:`graphvtr.nn.SymmetricInfoNCE`, beyond it).
-        loss_temperature: :math:`\tau` that ``"info_nce"`` begins with; it is learned.
-        level_fusion: ``"mean"`` of the levels (Eq 13) or ``"learned"``: a weighted mean, weights that sum to 1.
-        text: ``"minilm"`` or the directory of a BERT- or CLIP-like language model, whose frozen features of the words
-            take the place of the learned embedding, see :class:`graphvtr.nn.PretrainedWords`; None learns one.
 
     Raises:
         DataError: an unknown option, or sizes that do not go together.
@@ -108,41 +108,48 @@ class HGR(LimitedInputs):
         video_dim: int,
         hidden: int = 1024,
         word_dim: int = 300,
-        num_layers: int = 2,
+        *,
+        # words
+        text: str | None = None,
         rnn: Recurrent = "lstm",
         rnn_init: RecurrentInit = "uniform",
         word_init: WordInit = "normal",
+        word_dropout: float = 0.0,
+        # reasoning over the role graph
+        num_layers: int = 2,
         attention: bool = True,
         attention_channels: int | None = None,
         attention_bias: bool = False,
         layer_norm: bool = False,
+        graph_dropout: float = 0.0,
         event_edges: EventEdges = "both",
-        role_aware: bool = True,
         event_role: bool = True,
+        role_aware: bool = True,
         roles_on: RolesOn = "nodes",
+        # video
         hierarchical_video: bool = True,
         video_bias: bool = False,
+        video_dropout: float = 0.0,
+        # match
         temperature: float = 4.0,
         fusion: Fusion = "sim",
         norm: Norm = "raw",
         node_reduce: NodeReduce = "sum",
+        level_fusion: LevelFusion = "mean",
         budget_bytes: int = BUDGET_BYTES,
+        # loss
+        loss: Loss = "triplet",
+        loss_temperature: float = 0.07,
         margin: float = 0.2,
         mining: Mining = "hardest",
         reduction: Reduction = "mean",
         sibling_negatives: bool = False,
         level_weights: Sequence[float] | None = None,
-        word_dropout: float = 0.0,
-        video_dropout: float = 0.0,
-        graph_dropout: float = 0.0,
+        # what is read of long captions and clips
         max_words: int | None = None,
-        max_frames: int | None = None,
         max_actions: int | None = None,
         max_entities: int | None = None,
-        loss: Loss = "triplet",
-        loss_temperature: float = 0.07,
-        level_fusion: LevelFusion = "mean",
-        text: str | None = None,
+        max_frames: int | None = None,
     ) -> None:
         super().__init__()
         if level_weights is not None and len(level_weights) != len(self.levels):
