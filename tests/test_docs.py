@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import itertools
 import pkgutil
 import re
+import shlex
 import textwrap
 from pathlib import Path
 
 import pytest
 
 import graphvtr
+from graphvtr.cli.main import build_parser
 from graphvtr.errors import MissingExtraError
+from graphvtr.static_help import options_of, registered_in
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.rst"))]
@@ -25,6 +29,13 @@ def python_blocks(page: Path) -> list[str]:
         return [match.group(1) for match in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)]
     pattern = r"^( *)\.\. code-block:: python\n(?:\1 +:[^\n]*\n)*\n((?:\1 +[^\n]*\n|\n)+)"
     return [textwrap.dedent(match.group(2)) for match in re.finditer(pattern, text + "\n", re.MULTILINE)]
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of every ``$ graphvtr ...`` of a page, up to a pipe or a redirection."""
+    lines = re.findall(r"^ *\$ (graphvtr .*)$", text.replace("\\\n", " "), re.MULTILINE)
+    split = [shlex.split(line, comments=True) for line in lines]
+    return [list(itertools.takewhile(lambda word: word not in (">", "|", "&", "&&", ";"), words)) for words in split]
 
 
 def modules() -> list[str]:
@@ -41,6 +52,23 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     namespace: dict[str, object] = {"__name__": page.stem}
     for number, block in enumerate(python_blocks(page)):
         exec(compile(block, f"{page.name}, block {number}", "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if commands(p.read_text())], ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_commands_of_a_page_are_commands(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are taken by the command as it is today; what they do is in the tests of the commands and stories."""
+    parser = build_parser()
+    for words in commands(page.read_text()):
+        try:
+            found = parser.parse_args(words[1:])
+        except SystemExit as end:
+            if end.code:
+                pytest.fail(f"{' '.join(words)}: {capsys.readouterr().err}")
+            continue
+        if found.verb == "train" and found.model is not None and registered_in(found.model) is not None:
+            known = {option.name for option in options_of(found.model)} | {"config", "print_config", "option"}
+            given = {word[2:].split("=")[0].replace("-", "_") for word in found.options if word.startswith("--")}
+            assert given - {"help", "backend"} <= known, words
 
 
 @pytest.mark.parametrize("name", modules())

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import torch
 
 import graphvtr
+from graphvtr._optional import is_installed
 from graphvtr.cli.main import main
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.errors import DataError
@@ -152,6 +154,35 @@ def test_eval_search_and_check_refuse_what_the_model_was_not_trained_on(fed: Sim
     assert model.check(FeatureStore.open(fed.stores["plain"])) == []
     with pytest.raises(DataError, match="mismatch='maybe'"):
         model.check(FeatureStore.open(fed.stores["plain"]), mismatch="maybe")  # type: ignore[arg-type]
+
+
+REFUSED = {  # what the model was trained on, what it is given, what is said
+    **{store: ("plain", store, message) for store, message in MESSAGES.items()},
+    "regions": ("regions", "cells", r"regions\.settings\.cells is 3, in training it was 2"),
+    "motion": ("motion", "plain", r"is 8 wide"),
+}
+
+
+@pytest.mark.parametrize("difference", REFUSED)
+def test_every_command_refuses_every_difference(fed: SimpleNamespace, difference: str, capsys: Any) -> None:
+    store, other, message = REFUSED[difference]
+    looks = {"video_rnn": 8, "text_rnn": 8, "filters": 8} if difference == "regions" else {}
+    checkpoint, given = str(trained(fed, "visern" if looks else "vse", store, **looks)), str(fed.stores[other])
+    data = ["--data", "folder", "--root", str(fed.clips), "--store", given, "--cache", str(fed.folder / "cache")]
+    out = fed.folder / f"refused-{difference}"
+    commands = [
+        ["eval", checkpoint, *data, "--split", "test"],
+        ["plot", "gallery", checkpoint, *data, "--clips", str(fed.clips), "--out", f"{out}.png"],
+    ]
+    if is_installed("faiss"):  # an index holds its model and what it was built of; a search cannot mix two
+        commands.append(["index", checkpoint, given, "--out", str(out)])
+    if difference != "regions":  # MCSAN, whose tags these are, looks at none
+        commands.append(["tag", str(trained(fed, "mcsan", store, sentence=None)), "red", "--store", given])
+    for command in commands:
+        assert main(command) == 2, command
+        assert re.search(message, capsys.readouterr().err), command
+    assert not out.exists()
+    assert not out.with_suffix(".png").exists()
 
 
 def test_an_index_is_built_of_and_grows_by_the_same_features_only(fed: SimpleNamespace) -> None:
@@ -296,8 +327,9 @@ def test_train_writes_the_record_and_resume_compares_it(fed: SimpleNamespace, ca
     assert model.provenance.vocabulary == digest(model.vocabulary.words)
     assert model.provenance.dataset["split"] == "train"
     again = [part if part != "1" else "2" for part in shared]
-    assert main(["train", "vse", *again, "--store", str(fed.stores["weights"]), "--resume"]) == 2
-    assert "was trained on other features or graphs: features.version is other.onnx" in capsys.readouterr().err
+    for other, message in {**MESSAGES, "motion": "motion is differences 1"}.items():
+        assert main(["train", "vse", *again, "--store", str(fed.stores[other]), "--resume"]) == 2
+        assert re.search(f"was trained on other features or graphs: .*{message}", capsys.readouterr().err), other
     assert main(["train", "vse", *again, "--store", str(fed.stores["plain"]), "--resume"]) == 0
     model.save_pretrained(fed.folder / "exported")
     exported = graphvtr.load(fed.folder / "exported")

@@ -52,16 +52,13 @@ def _demo(args: argparse.Namespace) -> int:
     progress = sys.stderr.isatty() and not args.no_progress
     options = {"num_clips": args.clips, "progress": progress}
     run_dir = args.out / "run"
-    flags = [
-        "--config", args.config, "--data", "moving_scenes", "--out", str(run_dir), "--seed", str(args.seed),
-        "--options", json.dumps(options), "--progress", str(not args.no_progress).lower(),
-    ]  # fmt: skip
-    if args.epochs is not None:
-        flags += ["--epochs", str(args.epochs)]
-    if (run_dir / "last.ckpt").is_file():
-        flags.append("--resume")  # a demo that was stopped goes on; a finished one only evaluates
-    print(f"graphvtr train hgr {' '.join(flags)}", flush=True)
-    result = train(Configuration("hgr", flags))
+    more = {} if args.epochs is None else {"epochs": args.epochs}
+    configuration = Configuration.of(
+        "hgr", config=args.config, data="moving_scenes", out=run_dir, seed=args.seed, options=options,
+        progress=not args.no_progress, resume=(run_dir / "last.ckpt").is_file(), **more,
+    )  # fmt: skip
+    print(f"training HGR on MovingScenes as {args.config} says, into {run_dir}", flush=True)
+    result = train(configuration)  # a demo that was stopped goes on; a finished one only evaluates
     print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")
 
     model = load(result.best)

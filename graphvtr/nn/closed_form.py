@@ -15,7 +15,19 @@ STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.03, 0.1, 0.3, 1.0), (0.3, 1.0, 3.0)
 
 
-class RidgeSolver:
+class Centred:
+    """Captions and their videos less the training means of both, which are kept."""
+
+    text_mean: Tensor
+    video_mean: Tensor
+
+    def _centre(self, text: Tensor, video: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
+        text, video = text.double(), video.double()[owner]
+        self.text_mean, self.video_mean = text.mean(0), video.mean(0)
+        return text - self.text_mean, video - self.video_mean
+
+
+class RidgeSolver(Centred):
     r"""All ridge regressions of one training set: one eigendecomposition serves every strength.
 
     With x a caption's vector and y that of its video, both less their training means, the map of strength
@@ -33,9 +45,7 @@ class RidgeSolver:
     """
 
     def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
-        text, video = text.double(), video.double()
-        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
-        x, y = text - self.text_mean, video[owner] - self.video_mean
+        x, y = self._centre(text, video, owner)
         values, self.basis = torch.linalg.eigh(x.T @ x)
         self.values = values.clamp(min=0)
         self.target = self.basis.T @ (x.T @ y)  # [d, D]
@@ -51,7 +61,7 @@ class RidgeSolver:
         return normalize(video.double() - self.video_mean, dim=1) @ normalize(predicted, dim=1).T
 
 
-class CanonicalSolver:
+class CanonicalSolver(Centred):
     r"""All regularised canonical correlation analyses of one training set.
 
     Both sides are whitened with a ridge of their own, :math:`\tilde C = C + \lambda \tfrac{\operatorname{tr} C}{d} I`,
@@ -72,9 +82,7 @@ class CanonicalSolver:
     """
 
     def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
-        text, video = text.double(), video.double()
-        self.text_mean, self.video_mean = text.mean(0), video[owner].mean(0)
-        x, y = text - self.text_mean, video[owner] - self.video_mean
+        x, y = self._centre(text, video, owner)
         self._sides = [torch.linalg.eigh(side.T @ side / len(side)) for side in (x, y)]
         self._cross = x.T @ y / len(x)
 

@@ -14,11 +14,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from graphvtr._optional import optional_import
 from graphvtr._version import __version__
 from graphvtr.atomic import write_whole
 from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError, system_error
+from graphvtr.nn.download import download
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.rebuild import rebuild
 from graphvtr.nn.registered import MODELS, registered_name
@@ -113,8 +113,18 @@ def load_pretrained(
 
 
 def folder_of(where: str | Path, revision: str | None = None, **options: Any) -> Path:
-    """A folder as it is, or that of a repository of the Hub: see :func:`download`."""
-    return Path(where) if Path(where).is_dir() else download(str(where), revision, **options)
+    """A folder as it is, or that of ``owner/name`` of the Hub; ``options`` as :func:`graphvtr.nn.download.download`.
+
+    Raises:
+        DataError: no folder and no ``owner/name``, or the repository cannot be had.
+        MissingExtraError: huggingface_hub is not installed.
+    """
+    if Path(where).is_dir():
+        return Path(where)
+    owner, _, repository = str(where).partition("/")
+    if not owner or not repository or "/" in repository or owner in (".", ".."):
+        raise DataError(where, "no such folder", "give a folder of save_pretrained, or owner/name of the Hub")
+    return download(str(where), FILES, revision=revision, **options)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -144,32 +154,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise DataError(path, f"is of the unknown model '{content['model']}'", f"known: {', '.join(MODELS)}")
     _warn_unknown(path, "field", set(content) - set(KNOWN), KNOWN)
     return {field: content[field] for field in KNOWN if field in content}
-
-
-def download(name: str, revision: str | None = None, **options: Any) -> Path:
-    """The folder of a Hub repository, downloaded once.
-
-    Args:
-        name: ``owner/name``.
-        revision: branch, tag or commit.
-        options: of ``huggingface_hub.snapshot_download``, such as ``token``.
-
-    Raises:
-        DataError: no folder and no ``owner/name``, or the repository cannot be had.
-        MissingExtraError: huggingface_hub is not installed.
-    """
-    owner, _, repository = name.partition("/")
-    if not owner or not repository or "/" in repository or owner in (".", ".."):
-        raise DataError(name, "no such folder", "give a folder of save_pretrained, or owner/name of the Hub")
-    hub = optional_import("huggingface_hub", "hub", f"'{name}' is no folder, and loading it from the Hub")
-    errors = optional_import("huggingface_hub.errors", "hub", "loading from the Hub")
-    try:
-        return Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(FILES), **options))
-    except (OSError, ValueError, errors.HfHubHTTPError) as error:
-        raise DataError(
-            name, f"is no folder and cannot be had from the Hub: {str(error).splitlines()[0]}",
-            "check the name and the network",
-        ) from error  # fmt: skip
 
 
 def _config_sum(config: Mapping[str, Any]) -> str:

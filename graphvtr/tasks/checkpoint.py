@@ -15,7 +15,7 @@ from graphvtr.atomic import whole
 from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError
 from graphvtr.nn.models import HGR, MODELS, RetrievalModel
-from graphvtr.nn.pretrained import CONFIG, download, read_folder
+from graphvtr.nn.pretrained import CONFIG, folder_of, read_folder
 from graphvtr.nn.rebuild import rebuild
 from graphvtr.nn.registered import registered_name
 from graphvtr.text import Vocabulary
@@ -132,7 +132,7 @@ def load(where: str | Path, *, revision: str | None = None, **overrides: Any) ->
     if path.is_dir():
         path = checkpoint_in(path)
     elif _is_hub_name(path):
-        path = download(str(where), revision)
+        path = folder_of(str(where), revision)
     model = read_folder(path, **overrides) if path.is_dir() else _read_checkpoint(path, overrides)
     model.loaded_from = str(where if not Path(where).exists() else path)
     return model

@@ -97,6 +97,13 @@ class Configuration:
         if files:
             self._check_told_by_file(files[-1], flags)
 
+    @classmethod
+    def of(cls, model: str, *, config: str | Path | None = None, resume: bool = False, **values: Any) -> Configuration:
+        """The same from Python: values by the names of the flags, ``of("hgr", data="msvd", epochs=3)``."""
+        flags = [] if config is None else ["--config", str(config)]
+        flags += [f"--{name}={_flag(value)}" for name, value in values.items()]
+        return cls(model, [*flags, "--resume"] if resume else flags)
+
     def _check_told_by_file(self, file: str, flags: Sequence[str]) -> None:
         """A file of options names no programs: what is run is said on the command line."""
         parser, data = self.values["parser"], self.values["data"]
@@ -300,4 +307,4 @@ def _given(flags: Sequence[str], name: str) -> list[str]:
 
 
 def _flag(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)

@@ -9,6 +9,7 @@ from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.nn.download import download
 from graphvtr.reading import read_json
 
 MINILM = "minilm"
@@ -33,14 +34,7 @@ def pretrained_folder(model: str) -> Path:
     if not folder.is_dir():
         if folder.is_absolute() or model.startswith((".", "~")):
             raise DataError(model, "no such folder", "give a Hugging Face directory, a name, or 'minilm'")
-        hub = optional_import("huggingface_hub", "bert", f"downloading '{model}'")
-        try:
-            folder = Path(hub.snapshot_download(model, allow_patterns=list(FILES)))
-        except Exception as error:  # no network, no such name, no permission: each has a class of its own
-            raise DataError(
-                f"language model '{model}'", f"is no folder and could not be downloaded: {error}",
-                "give a Hugging Face directory, a name, or 'minilm'",
-            ) from error  # fmt: skip
+        folder = download(model, FILES, extra="bert", fix="give a Hugging Face directory, a name, or 'minilm'")
     for pattern in ("config.json", "*.safetensors"):
         if not any(folder.glob(pattern)):
             raise DataError(folder, f"has no {pattern}", "save the model with save_pretrained")
