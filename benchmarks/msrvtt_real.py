@@ -126,8 +126,7 @@ def tables(closed: dict[str, torch.Tensor], all_trials: dict[str, Trials], rows:
     for name, one in differences.items():
         low, high = one["interval"]
         print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
-    return {"rows": {name: runs.summary() for name, runs in found.items()}, "about": about,
-            f"less {best}": differences}  # fmt: skip
+    return {"rows": {name: runs.summary() for name, runs in found.items()}, "about": about, f"less {best}": differences}
 
 
 def curves(arguments: argparse.Namespace, path: Path) -> None:

@@ -80,5 +80,5 @@ def test_all_of_training_and_evaluation_is_documented() -> None:
         for path in (ROOT / "graphvtr" / "tasks").glob("*.py")
         if path.stem not in INTERNAL_MODULES
         for name in defined(f"graphvtr.tasks.{path.stem}")
-    }  # fmt: skip
+    }
     assert public - documented == INTERNAL

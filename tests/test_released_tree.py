@@ -52,9 +52,7 @@ GRAPHS = {
         [("V", (2,)), ("V", (5,)), ("ARG0", (0, 1)), ("ARG1", (0, 1)), ("ARGM-TMP", (3, 4, 5)), ("ARGM-CAU", (3,))],
         [(1, 3), (2, 3), (2, 4), (1, 5), (1, 6), (1, 3)],
     ),
-    "the cat on the table": sentence_graph(
-        "the cat on the table", [("NOUN", (0, 1)), ("NOUN", (3, 4))], []
-    ),
+    "the cat on the table": sentence_graph("the cat on the table", [("NOUN", (0, 1)), ("NOUN", (3, 4))], []),
     "dog": sentence_graph("dog", [("NOUN", (0,))], []),
     "runs": sentence_graph("runs", [("V", (0,))], []),
     "unheard zebra": sentence_graph("unheard zebra", [], []),
@@ -74,7 +72,7 @@ GRAPHS = {
     LONG + " runs": sentence_graph(  # a span cut at word 30 and a node past it
         LONG + " runs", [("V", (40,)), ("V", (1,)), ("ARG0", (28, 29, 30, 31)), ("ARG1", (35, 36))], [(2, 3), (1, 4)]
     ),
-}  # fmt: skip
+}
 
 
 @dataclass

@@ -52,9 +52,7 @@ def level_scores(trials: Trials, trial: Trial, seed: int, split: str) -> Tensor:
         return model.level_scores(encode_videos(model, dataset.video_graphs), encode_texts(model, dataset.role_graphs))
 
 
-def split_tables(
-    trials: Trials, trial_of: dict[str, Trial], dataset: str, split: str, seeds: range
-) -> dict[str, Any]:  # fmt: skip
+def split_tables(trials: Trials, trial_of: dict[str, Trial], dataset: str, split: str, seeds: range) -> dict[str, Any]:
     """Both tables of one split, printed; as plain values."""
     owner = trials.splits[split].video_of_caption
     done = {name: trials.finished(trial_of[name], seeds) for name in (*ABLATIONS, *BEYOND)}

@@ -59,7 +59,7 @@ ROWS = {
         Trial("MCSAN", "mcsan", CONCEPTS, TRAIN),
         Trial("VSR-Net", "vsrnet", {"hidden": 128, "num_layers": 2, "heads": 4, "mlp_ratio": 2.0}, TRAIN),
     )
-}  # fmt: skip
+}
 PAIRS = (
     ("ViSERN", "ViSERN, no_reasoning"), ("ViSERN", "Dual Encoding"), ("HGR", "Dual Encoding"), ("HGR", "VSE++"),
     ("VSR-Net", "ViSERN"), ("MCSAN", "HANet"), ("HANet", "HGR"), ("HGR", "ridge, GloVe"), ("VSE", "VSE++"),

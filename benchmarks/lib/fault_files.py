@@ -363,12 +363,11 @@ def _(folder: Path) -> Reader:
 YAML = {
     "deep": "a: " + DEEP,
     "deep blocks": "".join(" " * depth + "a:\n" for depth in range(1000)),
-    "an alias bomb": "a0: &a0 [1,2,3,4,5,6,7,8,9]\n" + "".join(
-        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
-    ),
+    "an alias bomb": "a0: &a0 [1,2,3,4,5,6,7,8,9]\n"
+    + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
     "an alias of itself": "data: &a [*a]\n",
     "a tag that runs": "data: !!python/object/apply:os.system ['true']\n",
-}  # fmt: skip
+}
 
 
 def _yaml_with(name: str, text: str) -> None:

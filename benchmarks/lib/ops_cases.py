@@ -373,4 +373,4 @@ def cases(device: torch.device, large: bool, compiled: bool) -> list[tuple[str, 
         ("local_match", at(match, 512, 512, 20, "sim", True, device, False)),
         ("local_match", at(match, 512, 512, 20, "embed", gpu, device, False)),
         ("holographic_scores", at(holographic, 512, 512, 1024, device)),
-    ]  # fmt: skip
+    ]

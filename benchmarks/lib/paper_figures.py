@@ -31,7 +31,7 @@ FIGURES: dict[tuple[str, str], str] = {
     ("vsrnet", "7"): f"graphvtr plot regions RUN/best.ckpt --data msvd {CLIPS} --out map.png",
     ("mcsan", "2"): "frequencies of attributes",
     ("mcsan", "8"): f"graphvtr plot gallery RUN/best.ckpt --data msrvtt {CLIPS} --out t2v.png",
-}  # fmt: skip
+}
 """(paper, figure) -> the command that draws it, or what is drawn here; diagrams of models are not among them."""
 SWEEPS = {"5": ("num_layers", (1, 2, 3, 4, 5, 6)), "6": ("relation_weight", (0.0, 0.25, 0.5, 0.75, 1.0))}
 RELATIONS = ("VSR-Net", "VSR-Net, VG")

@@ -211,7 +211,7 @@ def open_features(root: Path, short: str, videos: list[str], feature: str | None
     if not found:
         raise DataError(
             root / "ordered_feature", f"has no {short}_ft.hdf5 or {short}_ft.npy", "put features in SA/NAME or MP/NAME"
-        )  # fmt: skip
+        )
     if feature is None and len(names) > 1:
         raise DataError(root / "ordered_feature", f"has several features: {', '.join(names)}", "pass --feature NAME")
     name = names[0] if feature is None else feature

@@ -83,7 +83,7 @@ class Positives:
             if table.shape != (num_queries, num_items):
                 raise DataError(
                     "relevant", f"has shape {list(table.shape)}", f"give a mask [{num_queries}, {num_items}]"
-                )  # fmt: skip
+                )
             query, item = table.nonzero(as_tuple=True)
             return cls.from_pairs(query, item, num_queries, num_items)
         if table is not None and table.dim() != 1:

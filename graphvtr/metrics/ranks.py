@@ -188,7 +188,7 @@ class RankCounter:
             row, column = (int(index) for index in where.nonzero()[0])
             raise DataError(
                 f"scores[{query_begin + row}, {item_begin + column}]", "is NaN", "check the features and the model"
-            )  # fmt: skip
+            )
         return query, item
 
     def _place(self, pair: Tensor, query_begin: int, item_begin: int) -> tuple[Tensor, Tensor]:

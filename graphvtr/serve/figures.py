@@ -24,9 +24,7 @@ class Figures:
     def __init__(self, index: Any) -> None:
         self._client = optional_import("prometheus_client", "serve", "the figures of a server")
         registry = self._registry = self._client.CollectorRegistry()
-        self.requests = self._client.Counter(
-            "graphvtr_requests", "Requests", ("route", "status"), registry=registry
-        )  # fmt: skip
+        self.requests = self._client.Counter("graphvtr_requests", "Requests", ("route", "status"), registry=registry)
         self.seconds = self._client.Histogram(
             "graphvtr_request_seconds", "Seconds of a request", ("route",), buckets=BUCKETS, registry=registry
         )

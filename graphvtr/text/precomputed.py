@@ -71,7 +71,7 @@ class PrecomputedParser(ListParser):
     def _fail(self, sentence: str, field: str, problem: str) -> NoReturn:
         raise DataError(
             f"{self.path}: sentence '{shorten(sentence)}': {field}", problem, "mend the entry, or parse it anew"
-        )  # fmt: skip
+        )
 
     def _read_graph(self, sentence: str, entry: Any) -> GraphLists:
         if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], dict):

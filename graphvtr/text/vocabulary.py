@@ -52,9 +52,7 @@ class Vocabulary:
         if lower:
             for word in words[len(SPECIAL_WORDS) :]:
                 if word != word.lower():
-                    raise DataError(
-                        f"vocabulary word '{word}'", "is not in lower case", "lower it, or use lower=False"
-                    )  # fmt: skip
+                    raise DataError(f"vocabulary word '{word}'", "is not in lower case", "lower it, or use lower=False")
 
     @classmethod
     def from_captions(cls, captions: Iterable[Sequence[str]], min_count: int = 1, *, lower: bool = True) -> Vocabulary:

@@ -52,7 +52,7 @@ def commands(tmp_path: Path, cache: Path, store: Path) -> dict[str, Callable[[Pa
         "train": lambda out: ["train", "hgr", "--data", "moving_scenes", "--root", str(cache), "--out", str(out)],
         "scenes --sheet": lambda out: ["scenes", "--num-clips", "20", "--cache", str(cache), "--sheet", f"{out}.png"],
         "demo": lambda out: ["demo", "--out", str(out), "--clips", "20", "--no-progress"],
-    }  # fmt: skip
+    }
 
 
 NAMES = ("parse", "export", "perturb", "convert --to", "plot", "train", "scenes --sheet", "demo")
@@ -127,7 +127,7 @@ def test_a_signal_stops_a_command_and_says_how_to_go_on(tmp_path: Path, signum: 
         (KeyboardInterrupt(), 130, "stopped by SIGINT"),
         (GraphVTRError("one\nline \x1b[31m"), 2, "error: one line \\x1b[31m"),
     ],
-)  # fmt: skip
+)
 def test_whatever_stops_a_command_is_one_line(
     error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

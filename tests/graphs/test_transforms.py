@@ -53,9 +53,8 @@ def test_temporal_edges_stay_inside_a_clip(video_graphs: list[VideoGraph], by: s
         (i, j)
         for i in range(len(frame))
         for j in range(len(frame))
-        if frame[j] == frame[i] + 1 and clip[i] == clip[j]
-        and (by == "all" or (track[i] == track[j] and track[i] >= 0))
-    }  # fmt: skip
+        if frame[j] == frame[i] + 1 and clip[i] == clip[j] and (by == "all" or (track[i] == track[j] and track[i] >= 0))
+    }
     assert expected
     expected |= {(j, i) for i, j in expected} if both else set()
     out = AddTemporalEdges(by, both)(batch)

@@ -172,9 +172,7 @@ def test_corner_reductions(compiled, dtype, width) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize(("key", "width"), [(512, 1024), (8192, 8192), (1, 1)])
 def test_corner_role_attention(compiled, dtype, key, width) -> None:
-    (q, k), (v, role_weight) = (
-        [torch.randn(2, 1, size).to(dtype) for _ in range(2)] for size in (key, width)
-    )  # fmt: skip
+    (q, k), (v, role_weight) = ([torch.randn(2, 1, size).to(dtype) for _ in range(2)] for size in (key, width))
     op = kernels("role_attention")
     out, weights = op.forward(q, k, v, PTR, COL, ROLE, role_weight, 0.1)
     op.backward(out, weights, q, k, v, PTR, COL, ROLE, role_weight, weights, 0.1)

@@ -146,7 +146,7 @@ def test_rate_follows_the_validation_loss(toy_model, toy_vocabulary, toy_dataset
     )
     options = TrainOptions(
         epochs=3, batch_size=16, lr=0.1, schedule="plateau", schedule_patience=2, schedule_monitor="loss", device="cpu"
-    )  # fmt: skip
+    )
     data = (toy_vocabulary, toy_dataset(), toy_dataset("val"), tmp_path)
     fit(toy_model(), *data, options, progress=False)
     assert read_header(tmp_path / "last.ckpt", read_file(tmp_path / "last.ckpt"))["info"]["losses"] == [3.0, 2.0, 2.5]

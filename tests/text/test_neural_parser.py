@@ -74,7 +74,7 @@ def test_it_is_a_role_parser(labeller: NeuralRoleParser) -> None:
         ),
         ("!?", [("-", [])]),
     ],
-)  # fmt: skip
+)
 def test_graphs_of_captions(
     labeller: NeuralRoleParser, frames_of: Callable[[RoleGraph], Frames], caption: str, frames: Frames
 ) -> None:

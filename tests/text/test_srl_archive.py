@@ -101,7 +101,7 @@ class Evil:
         (WEIGHTS, saved({"a": 1}), r"weights\.th: is no dictionary of tensors"),
         (WEIGHTS, saved({"a": Evil()}), r"weights\.th: holds no plain tensors"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_part_is_named(
     write_archive: Writer,
     tmp_path: Path,

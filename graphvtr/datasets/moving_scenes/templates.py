@@ -13,7 +13,7 @@ from graphvtr.datasets.moving_scenes.grammar import (
     say_verb_phrase,
     says_modifier,
     subject_of,
-)  # fmt: skip
+)
 from graphvtr.datasets.moving_scenes.script import Event, Script
 from graphvtr.text.frames import Argument
 

@@ -37,9 +37,7 @@ class PolysemousPool(nn.Module):
     def forward(self, whole: Tensor, x: Tensor, ptr: Tensor) -> Tensor:
         """[N, hidden] and a set [W, in_channels] -> [N, K, hidden]."""
         weights = self.score(torch.tanh(self.into(x)))  # [W, K]
-        heads = [
-            segment_reduce(segment_softmax(one, ptr)[:, None] * x, ptr, "sum") for one in weights.unbind(1)
-        ]  # fmt: skip
+        heads = [segment_reduce(segment_softmax(one, ptr)[:, None] * x, ptr, "sum") for one in weights.unbind(1)]
         return self.norm(whole[:, None] + torch.sigmoid(self.out(torch.stack(heads, 1))))  # type: ignore[no-any-return]
 
 

@@ -34,9 +34,7 @@ def forward_kernel(x, ptr, out, width, REDUCE: tl.constexpr, ACC: tl.constexpr, 
 
 
 @triton.jit
-def backward_kernel(
-    grad, x, ptr, out, result, width, REDUCE: tl.constexpr, ACC: tl.constexpr, BLOCK: tl.constexpr
-):  # fmt: skip
+def backward_kernel(grad, x, ptr, out, result, width, REDUCE: tl.constexpr, ACC: tl.constexpr, BLOCK: tl.constexpr):
     segment = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = column < width

@@ -160,9 +160,7 @@ class Index:
     @property
     def names(self) -> list[str]:
         """Names of all clips, in the order they came."""
-        return [
-            segment.item(int(place)).name for segment in self.segments for place in np.flatnonzero(segment.alive)
-        ]  # fmt: skip
+        return [segment.item(int(place)).name for segment in self.segments for place in np.flatnonzero(segment.alive)]
 
     @property
     def encoder(self) -> Encoder:

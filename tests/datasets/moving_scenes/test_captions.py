@@ -18,7 +18,7 @@ from graphvtr.datasets.moving_scenes.captions import (
     outline,
     realise,
     write_captions,
-)  # fmt: skip
+)
 from graphvtr.datasets.moving_scenes.grammar import Wording
 from graphvtr.datasets.moving_scenes.script import sample_script
 from graphvtr.datasets.moving_scenes.templates import FRAGMENTS, TEMPLATES

@@ -16,7 +16,7 @@ from graphvtr.datasets.moving_scenes.features import (
     find_regions,
     frame_features,
     region_crops,
-)  # fmt: skip
+)
 from graphvtr.datasets.moving_scenes.render import Rendering, render
 from graphvtr.datasets.moving_scenes.simulate import stage
 from graphvtr.datasets.moving_scenes.world import IMAGE_SIZE

@@ -11,7 +11,7 @@ from graphvtr.datasets.moving_scenes.generate import (
     make_clips,
     split_sizes,
     write_scripts,
-)  # fmt: skip
+)
 
 
 def same(one: ClipData, other: ClipData) -> bool:

@@ -7,7 +7,7 @@ from graphvtr.datasets.moving_scenes.shapes import (
     distance_tables,
     outline,
     polygon_distance,
-)  # fmt: skip
+)
 from graphvtr.datasets.moving_scenes.world import SHAPES
 
 AXIS = np.linspace(-TABLE_REACH, TABLE_REACH, TABLE_SIDE)

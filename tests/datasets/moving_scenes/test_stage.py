@@ -12,7 +12,7 @@ from graphvtr.datasets.moving_scenes.stage import (
     unit,
     walk,
     zone_point,
-)  # fmt: skip
+)
 from graphvtr.datasets.moving_scenes.world import POSITIONS
 
 

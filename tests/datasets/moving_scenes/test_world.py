@@ -18,7 +18,7 @@ from graphvtr.datasets.moving_scenes.world import (
     SOLID_SHAPES,
     TOWARDS_PHRASES,
     Verb,
-)  # fmt: skip
+)
 
 
 def test_every_action_moves_and_every_motion_is_an_action() -> None:

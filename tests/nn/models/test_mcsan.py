@@ -16,9 +16,7 @@ from graphvtr.nn import MCSAN, MODELS
 from graphvtr.text import ConceptVocabulary
 from graphvtr.text.concepts import multi_hot, with_concepts
 
-CONCEPTS = ConceptVocabulary(
-    [("dog", 5), ("man", 3), ("ball", 1)], [("run", 2), ("throw", 1)], [("man throw ball", 1)]
-)  # fmt: skip
+CONCEPTS = ConceptVocabulary([("dog", 5), ("man", 3), ("ball", 1)], [("run", 2), ("throw", 1)], [("man throw ball", 1)])
 SMALL = {"hidden": 8, "word_dim": 5, "sentence": None}
 VOCAB, VIDEO_DIM = 30, 6
 OWN = [[0, 3], [], [1, 2, 4, 5], [0], [], [2], [0, 1]]

@@ -68,9 +68,7 @@ def test_spans_without_a_child_are_the_unbroken_run_around_the_head() -> None:
 
 
 def test_a_closing_conjunction_is_left_out() -> None:
-    tree = make(
-        ("red", "JJ", "amod", 1), ("cars", "NNS", "dobj", 3), ("and", "CC", "cc", 1), ("see", "VB", "ROOT", 3)
-    )  # fmt: skip
+    tree = make(("red", "JJ", "amod", 1), ("cars", "NNS", "dobj", 3), ("and", "CC", "cc", 1), ("see", "VB", "ROOT", 3))
     assert tree.span(1) == (0, 1)
 
 

@@ -227,7 +227,7 @@ def test_vsrnet_without_anything_but_features(tmp_path: Path) -> None:
         ),
         ({"x": np.ones((1, 2, 1, 2)), "num_frames": np.array([3])}, "num_frames: is 3 .give 1 to 2"),
     ],
-)  # fmt: skip
+)
 def test_vsrnet_faults(tmp_path: Path, content: dict, message: str) -> None:
     path = tmp_path / "r.h5"
     with h5py.File(path, "w") as file:
