@@ -14,7 +14,7 @@ from graphvtr.datasets import build_dataset
 from graphvtr.errors import DataError
 from graphvtr.plot.retrieved import Retrieved, plot_side_by_side
 from graphvtr.plot.style import plain, pyplot
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.concepts import concepts_of
 
 OF = "--root ROOT --store STORE"
@@ -121,7 +121,7 @@ def _gallery(paper: str, figure: str, place: Place, path: Path) -> None:
     table, found = Table(paper, "1", block, place, systems), {}
     for one, result in table.results(range(1)):
         *levels, fused = level_and_fused(result.checkpoint, table.splits(one)["test"])
-        names = load_checkpoint(result.checkpoint)[0].levels
+        names = load(result.checkpoint).levels
         found[one.row.system] = Retrieved(
             table.splits(one)["test"], fused, torch.stack(levels), names, place.video_files
         )
