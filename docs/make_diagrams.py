@@ -97,6 +97,17 @@ MODELS = {
         (("three levels joined, one map", "cosine", "three levels joined, one map"),),
         "cosine in the common space",
     ),
+    "graphvtr": Diagram(
+        ("frames and regions", "mean of frames; frames; regions:\nrandom walk over each frame"),
+        ("role graph; a frozen language model", "sentence; words of each role;\ngraph attention along roles"),
+        (
+            ("mean frame", "start: a closed form", "sentence"),
+            ("K towers", "event: mean cosine", "sentence, words by role"),
+            ("every frame", "action: local attention", "actions"),
+            ("every frame and region", "entity: local attention", "entities"),
+        ),
+        "start + gates x levels",
+    ),
     "vse": Diagram(
         ("frames, 2D features", "mean, linear map"),
         (WORDS, "last state of a GRU"),

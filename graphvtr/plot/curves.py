@@ -17,7 +17,12 @@ MANY = 5  # names that still fit into a corner of the axes
 
 
 def plot_curves(
-    runs: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "validation rsum", best: str | None = "max"
+    runs: Mapping[str, Sequence[float]],
+    ax: Any = None,
+    *,
+    ylabel: str = "validation rsum",
+    best: str | None = "max",
+    chance: float | None = None,
 ) -> Any:
     """One line a run over epochs 1, 2, ...; lines differ in colour, dashes and marker.
 
@@ -26,6 +31,7 @@ def plot_curves(
         ax: a matplotlib Axes; a new figure when not given.
         ylabel: what the values are.
         best: ``"max"`` or ``"min"`` rings the best epoch of each run; None rings none.
+        chance: what guessing gives, a dotted line.
 
     Returns:
         The Axes.
@@ -44,11 +50,13 @@ def plot_curves(
         if best is not None and np.isfinite(numbers).any():
             at = int(np.nanargmax(numbers) if best == "max" else np.nanargmin(numbers))
             ax.plot(epochs[at], numbers[at], "o", markersize=11, fillstyle="none", color="black", markeredgewidth=1)
+    if chance is not None:
+        ax.axhline(chance, color="black", linestyle=":", linewidth=1, label="chance")
     ax.set_xlabel("epoch")
     ax.set_ylabel(ylabel, **plain())
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
-    if len(runs) > 1 or next(iter(runs)):
+    if len(runs) > 1 or next(iter(runs)) or chance is not None:
         _legend(ax)
     return ax
 

@@ -23,7 +23,7 @@ from graphvtr.nn.shared_batch import gather, ranks, shared
 from graphvtr.tasks.averaging import WeightAverage
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.data import EncodeBatch, PairBatch
-from graphvtr.tasks.evaluate import EvalOptions, by_protocol, flat_metrics, rank_all
+from graphvtr.tasks.evaluate import EvalOptions, by_protocol, chance, flat_metrics, rank_all
 from graphvtr.tasks.replay import FILE, save_step
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
@@ -211,11 +211,13 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         (ranked,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
         found = ranked.metrics(ks=self.evaluation.ks, median=self.evaluation.median)
         metrics = flat_metrics(by_protocol(found, self.evaluation))
+        guessed = flat_metrics(chance(ranked, self.evaluation))
         self.scores.append(metrics["rsum"])
         if self.loss_batch is not None:
             self.losses.append(validation_loss(self.model, video, text, self.video_of_caption, self.loss_batch))
             metrics = {**metrics, "loss": self.losses[-1]}
         self.log_dict({f"val/{name}": value for name, value in metrics.items()})
+        self.log_dict({f"chance/{name}": value for name, value in guessed.items()})  # what curves are drawn beside
         if self.average is not None:
             self.average.swap()
 

@@ -89,11 +89,15 @@ def test_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         with tensorboard.SummaryWriter(str(run / "tensorboard")) as writer:
             for step, value in enumerate(part):
                 writer.add_scalar("val/rsum", value, step + (part[0] == 9.0))
-    assert read_curves(run) == {"val/rsum": [1.0, 9.0, 2.0]}
+                writer.add_scalar("chance/rsum", 4.5, step + (part[0] == 9.0))
+    assert read_curves(run) == {"val/rsum": [1.0, 9.0, 2.0], "chance/rsum": [4.5] * 3}
     assert main(["plot", "curves", str(run), "--out", str(tmp_path / "c.svg")]) == 0
     assert "val/rsum" in written(tmp_path / "c.svg")
+    assert "chance" in written(tmp_path / "c.svg")
+    assert main(["plot", "curves", str(run), "--value", "chance/rsum", "--out", str(tmp_path / "d.svg")]) == 0
+    assert ">chance<" not in written(tmp_path / "d.svg")
     assert main(["plot", "curves", str(run), "--value", "loss", "--out", str(tmp_path / "c.svg")]) == 2
-    assert "'loss': was not logged (known: val/rsum)" in capsys.readouterr().err
+    assert "'loss': was not logged (known: chance/rsum, val/rsum)" in capsys.readouterr().err
     with pytest.raises(DataError, match="no such folder"):
         read_curves(tmp_path)
     (tmp_path / "empty" / "tensorboard").mkdir(parents=True)

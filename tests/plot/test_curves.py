@@ -21,6 +21,14 @@ def test_a_line_a_run_with_its_best_epoch_ringed() -> None:
     assert not [r for r in plot_curves({"a": [1.0]}, best=None).lines if r.get_fillstyle() == "none"]
 
 
+def test_what_guessing_gives_is_dotted() -> None:
+    ax = plot_curves({"": [1.0, 3.0]}, chance=2.0)
+    (line,) = [line for line in ax.lines if line.get_label() == "chance"]
+    assert list(line.get_ydata()) == [2.0, 2.0]
+    assert "chance" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert all(line.get_label() != "chance" for line in plot_curves({"one": [1.0]}).lines)
+
+
 @pytest.mark.parametrize("runs", [2, 7])
 def test_names_cover_no_curve(runs: int) -> None:
     ax = plot_curves({f"a run with a name as long as this one {i}": [1.0 * i, 2.0 + i] for i in range(runs)})
