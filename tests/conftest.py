@@ -17,6 +17,19 @@ import pytest
 import torch
 
 from graphvtr.registry import Registry, run_file
+from tests.pairwise import thinned
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--full-product``: nightly, or when a pair of values fails."""
+    parser.addoption("--full-product", action="store_true", help="every combination of parameters, not every pair")
+
+
+@pytest.hookimpl(trylast=True)  # of the tests that -k, -m and the folder left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests with many parameters run every pair of values, see :mod:`tests.pairwise`."""
+    if not config.getoption("full_product"):
+        items[:] = thinned(items)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,44 +1,41 @@
-"""Few rows instead of a full product: every two values of two parameters meet in one of them."""
+"""Few cases instead of a full product: every two values of two parameters meet in one of them."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import pytest
 
+Key = TypeVar("Key", bound=Hashable)
 
-def pairwise(**values: Sequence[Any]) -> pytest.MarkDecorator:
-    """``@pairwise(path=[...], affinity=[...])``: a parametrisation whose rows hold every pair of values.
 
-    A fault that one value shows, or two together, is met as in the full product; greedy, and the same every time.
+def thinned(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of tests with three parameters or more, the cases that hold every pair of values; all others as they are.
+
+    A fault that one value shows, or two of them together, is met as in the full product, which
+    ``pytest --full-product`` runs.
     """
-    names, lists = list(values), list(values.values())
-    return pytest.mark.parametrize(names, [tuple(map(list.__getitem__, map(list, lists), row)) for row in rows(lists)])
+    cases: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
+    for item in items:
+        values = getattr(getattr(item, "callspec", None), "_idlist", ())  # one name a parameter; indices run on
+        if len(values) > 2:
+            cases[str(item.path), item.nodeid.split("[")[0]][item.nodeid] = list(values)
+    dropped = {case for group in cases.values() for case in group.keys() - pairwise(group)}
+    return [item for item in items if item.nodeid not in dropped]
 
 
-def rows(lists: Sequence[Sequence[Any]]) -> list[tuple[int, ...]]:
-    """Positions in each list, a row a case."""
-    sizes = [range(len(values)) for values in lists]
-    open_pairs = {
-        (i, a, j, b) for i, j in itertools.combinations(range(len(sizes)), 2) for a in sizes[i] for b in sizes[j]
-    }
-    found = []
-    while open_pairs:
-        row: list[int | None] = [None] * len(sizes)
-        i, a, j, b = min(open_pairs)
-        row[i], row[j] = a, b
-        for k, size in enumerate(sizes):
-            if row[k] is None:
-                row[k] = max(size, key=lambda value, k=k: (len(_met(row, k, value) & open_pairs), -value))  # type: ignore[misc]
-        case = tuple(value for value in row if value is not None)
-        open_pairs -= {(i, case[i], j, case[j]) for i, j in itertools.combinations(range(len(case)), 2)}
-        found.append(case)
-    return found or [(a,) for a in sizes[0]]
-
-
-def _met(row: Sequence[int | None], k: int, value: int) -> set[tuple[int, int, int, int]]:
-    """The pairs that ``value`` at ``k`` makes with what stands in the row."""
-    pairs = ((j, other) for j, other in enumerate(row) if other is not None and j != k)
-    return {(j, other, k, value) if j < k else (k, value, j, other) for j, other in pairs}
+def pairwise(cases: Mapping[Key, Sequence[str]]) -> set[Key]:
+    """The cases to keep, of which each has a value for every parameter: greedy, and the same in any order."""
+    ordered = sorted(cases, key=lambda case: (*cases[case], str(case)))
+    pairs = {case: set(itertools.combinations(enumerate(cases[case]), 2)) for case in ordered}
+    missing = set().union(*pairs.values())
+    kept: set[Key] = set()
+    for least in range(max(map(len, pairs.values()), default=0), 0, -1):
+        for case in ordered:
+            if len(new := pairs[case] & missing) >= least:
+                kept.add(case)
+                missing -= new
+    return kept

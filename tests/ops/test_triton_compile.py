@@ -155,8 +155,12 @@ def test_segment_attention(compiled) -> None:
 # ---- corners: the widest rows, the largest tiles, the most programs --------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize("width", [1, 1000, 4096])
+FLOAT, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("dtype", "width"), [(FLOAT, 1), (DOUBLE, 1000), (HALF, 1000), (FLOAT, 4096), (DOUBLE, 4096), (HALF, 4096)]
+)
 def test_corner_reductions(compiled, dtype, width) -> None:
     x, weight = torch.randn(5, 1, width).to(dtype), torch.randn(5, 1).to(dtype)
     for reduce in ("sum", "max"):
@@ -169,8 +173,17 @@ def test_corner_reductions(compiled, dtype, width) -> None:
     assert compiled.fits(spills=0)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize(("key", "width"), [(512, 1024), (8192, 8192), (1, 1)])
+@pytest.mark.parametrize(
+    ("dtype", "key", "width"),
+    [
+        (FLOAT, 1, 1),
+        (FLOAT, 512, 1024),
+        (DOUBLE, 512, 1024),
+        (FLOAT, 8192, 8192),
+        (DOUBLE, 8192, 8192),
+        (HALF, 8192, 8192),
+    ],
+)
 def test_corner_role_attention(compiled, dtype, key, width) -> None:
     (q, k), (v, role_weight) = ([torch.randn(2, 1, size).to(dtype) for _ in range(2)] for size in (key, width))
     op = kernels("role_attention")
@@ -196,8 +209,7 @@ def test_more_nodes_than_a_grid_has_rows(compiled) -> None:
     assert compiled.fits()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("nodes", [16, 36, 64])
+@pytest.mark.parametrize(("dtype", "nodes"), [(FLOAT, 16), (FLOAT, 36), (FLOAT, 64), (HALF, 64)])
 def test_corner_complete_graph_walk(compiled, nodes, dtype) -> None:
     ptr, mask = torch.tensor([0, nodes, nodes + 2]), torch.ones(nodes + 2, dtype=torch.bool)
     phi, x = torch.randn(nodes + 2, 2048).to(dtype), torch.randn(nodes + 2, 2048).to(dtype)
@@ -206,8 +218,11 @@ def test_corner_complete_graph_walk(compiled, nodes, dtype) -> None:
     assert compiled.fits()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("rows", "width"), [(16, 16), (64, 64), (64, 128), (128, 64), (128, 128), (65, 65)])
+@pytest.mark.parametrize(
+    ("rows", "width", "dtype"),
+    [(16, 16, HALF), (65, 65, FLOAT), *((rows, width, dtype) for rows, width in ((64, 128), (128, 64), (128, 128))
+                                        for dtype in (FLOAT, HALF))],
+)  # fmt: skip
 def test_corner_segment_attention(compiled, rows, width, dtype) -> None:
     """What does not fit is left to torch, with one word about it."""
     q, ptr = torch.randn(rows + 2, 2, width).to(dtype), torch.tensor([0, rows, rows + 2])

@@ -20,10 +20,11 @@ from tests.nn.conv.walks import (
     pad,
     run,
 )
-from tests.pairwise import pairwise
 
 
-@pairwise(dtype=[torch.float32, torch.float64], affinity=AFFINITIES, normalization=NORMALIZATIONS[:3])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("affinity", AFFINITIES)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS[:3])
 def test_paths_agree_at_width(dtype: torch.dtype, affinity: str, normalization: str) -> None:
     """With more channels than nodes no weights are folded and powers are taken first; with fewer, they are."""
     for channels, graphs in ((64, 2), (8, 16)):
@@ -38,7 +39,9 @@ def test_paths_agree_at_width(dtype: torch.dtype, affinity: str, normalization: 
                 torch.testing.assert_close(value, values[0], atol=TOLERANCE[dtype] * scale, rtol=TOLERANCE[dtype])
 
 
-@pairwise(num_steps=[1, 3], normalization=NORMALIZATIONS[:3], ragged=[False, True])
+@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("normalization", NORMALIZATIONS[:3])
+@pytest.mark.parametrize("ragged", [False, True])
 def test_low_rank_form(normalization: str, num_steps: int, ragged: bool) -> None:
     """Far more nodes than channels: the n x n matrix is never built, the numbers are the same."""
     counts = [40, 25, 0, 31] if ragged else [40, 40]

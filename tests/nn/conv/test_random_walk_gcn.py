@@ -22,12 +22,12 @@ from tests.nn.conv.walks import (
     reference_layer,
     run,
 )
-from tests.pairwise import pairwise
 
 
-@pairwise(
-    path=["edges", "ptr", "batch", "dense"], affinity=AFFINITIES, normalization=NORMALIZATIONS, options=list(OPTIONS)
-)
+@pytest.mark.parametrize("path", ["edges", "ptr", "batch", "dense"])
+@pytest.mark.parametrize("affinity", AFFINITIES)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("options", list(OPTIONS))
 def test_every_path_is_the_definition(path: str, affinity: str, normalization: str, options: str) -> None:
     torch.manual_seed(3)
     gcn = RandomWalkGCN(D, normalization=normalization, affinity=affinity, **OPTIONS[options]).double()
