@@ -6,7 +6,7 @@
     python benchmarks/flagship.py --quick            # minutes: shows that all works, writes to runs/
 
 Rows are compared on validation; test is measured for the table at the end and chooses nothing. Intervals resample seeds
-and videos. VITATECS by aspect stands beside retrieval. About 8 CPU minutes a row and seed.
+and videos. VITATECS by aspect stands beside retrieval. About 5 CPU minutes a row and seed, 15 with role graphs.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.nn import GraphVTR
+from graphvtr.tasks.checkpoint import load_checkpoint
 from graphvtr.text.pairs import write_pairs
 from graphvtr.text.perturb import perturb
 
 FULL = msrvtt.GRAPHVTR
-WITHOUT = {
-    "without graphs": {"graphs": False},
+CHANGED = {
+    "with role graphs": {"graphs": True},
     "without role slots": {"slots": False},
-    "without both": {"graphs": False, "slots": False},
+    "without hub offsets": {"hubs": False},
     "one network": {"members": 1},
     "start: ridge": {"start": "ridge"},
 }
@@ -43,11 +45,11 @@ NEGATIVES = "with hard negatives"
 
 
 def rows(pairs: Path | None) -> dict[str, Trial]:
-    """The model, the model with hard negatives, the model without each part."""
+    """The model, the model with hard negatives, the model with each part taken away, or a further one."""
     made = [FULL]
     if pairs is not None:
         made.append(replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)}))
-    made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in WITHOUT.items()]
+    made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in CHANGED.items()]
     return {trial.name: trial for trial in made}
 
 
@@ -57,6 +59,13 @@ def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
     if not path.is_file():
         write_pairs(path, perturb(train.videos, train.video_of_caption, list(train.role_graphs), seed=0))
     return path
+
+
+def gates_of(checkpoint: Path) -> dict[str, float]:
+    """What the levels of a trained model weigh beside its start."""
+    model = load_checkpoint(checkpoint)[0]
+    assert isinstance(model, GraphVTR)
+    return dict(zip(model.levels[1:], model.gates.tolist(), strict=True))
 
 
 def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
@@ -84,7 +93,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
     parser.add_argument("--no-negatives", action="store_true", help="leave out the row that needs perturbed captions")
     parser.add_argument("--tables-only", action="store_true", help="train nothing")
     parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
@@ -125,6 +134,7 @@ def main() -> None:
             about[name] = {
                 "seeds": seeds, "val_rsum": [max(one.val_rsum) for one in results],
                 "curves": [one.val_rsum for one in results],
+                "gates": [gates_of(one.checkpoint) for one in results],
                 "seconds": [one.seconds for one in results], "commits": [one.commit for one in results],
                 "options": dict(chosen[name].options), "train": dict(chosen[name].train),
             }  # fmt: skip
@@ -144,6 +154,11 @@ def main() -> None:
             print("\nseeds and validation rsum:")
             for name, row in about.items():
                 print(f"  {name:24} {len(row['seeds'])}   {', '.join(f'{value:.0f}' for value in row['val_rsum'])}")
+            print("\ngates, chosen on validation, of each seed:")
+            for name, row in about.items():
+                levels = row["gates"][0]
+                each = (f"{level} {'/'.join(f'{gates[level]:g}' for gates in row['gates'])}" for level in levels)
+                print(f"  {name:24} {', '.join(each)}")
             print()
             vitatecs.show(
                 selection, {name: len(seeds) for name, seeds in there.items()}, "test videos with frames here"

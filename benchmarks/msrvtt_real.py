@@ -190,7 +190,7 @@ def main() -> None:
     )
     parser.add_argument("--words", nargs="*", default=WORDS, choices=WORDS)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
     parser.add_argument("--tune", type=int, default=0, metavar="N", help="settings to try for each row")
     parser.add_argument("--regions", action="store_true", help="the rows that need regions")
     parser.add_argument("--detector", default="yolox_nano", choices=sorted(msrvtt.DETECTORS))

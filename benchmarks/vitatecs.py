@@ -144,7 +144,7 @@ def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--captions", type=int, default=5, help="training captions a video (default: 5)")
+    parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
     parser.add_argument("--quick", action="store_true", help="a few pairs, the regressions only")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)

@@ -133,6 +133,6 @@ VSRNET: dict[str, dict[str, Any]] = {
     "VG+VR_s": {"relations": "spatial"},
 }
 GRAPHVTR = Trial(
-    "GraphVTR", "graphvtr", {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3},
-    {**TRAIN, "epochs": 24, "schedule": "cosine", "batch_size": 256},
+    "GraphVTR", "graphvtr", {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False},
+    {**TRAIN, "epochs": 30, "schedule": "cosine", "batch_size": 256, "patience": None},
 )  # fmt: skip

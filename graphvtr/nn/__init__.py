@@ -25,7 +25,7 @@ from graphvtr.nn.encoders import (
 )
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import DistributionAlignmentLoss, FocalBCELoss, SymmetricInfoNCE, TripletRankingLoss
-from graphvtr.nn.match import CosineMatch, HolographicMatch, JaccardMatch, LocalAttentiveMatch
+from graphvtr.nn.match import CosineMatch, HolographicMatch, InnerProductMatch, JaccardMatch, LocalAttentiveMatch
 from graphvtr.nn.models import (
     HGR,
     MCSAN,
@@ -69,6 +69,7 @@ __all__ = [
     "HANet",
     "HierarchicalVideoEncoder",
     "HolographicMatch",
+    "InnerProductMatch",
     "JaccardMatch",
     "Level",
     "LevelEmbeddings",

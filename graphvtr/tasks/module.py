@@ -208,6 +208,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         video, text = (self._gathered(side) for side in ("video", "text"))
         self._encoded = {"video": [], "text": []}
         self._check_range(video, text)
+        self.model.calibrate(video, text, self.video_of_caption.to(self.device))
         (ranked,) = rank_all(self.model, video, text, self.video_of_caption, self.evaluation)
         found = ranked.metrics(ks=self.evaluation.ks, median=self.evaluation.median)
         metrics = flat_metrics(by_protocol(found, self.evaluation))

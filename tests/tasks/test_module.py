@@ -75,6 +75,20 @@ def test_losses_are_those_of_the_model(mean_pool, toy_dataset, toy_vocabulary) -
     }
 
 
+def test_what_a_model_calibrates_on_validation_is_in_the_checkpoint_of_its_epoch(
+    mean_pool, toy_dataset, toy_vocabulary, tmp_path
+) -> None:
+    model = mean_pool(len(toy_vocabulary), 10)
+    model.register_buffer("seen", torch.zeros(3))
+    model.calibrate = lambda video, text, owner: model.seen.copy_(
+        torch.tensor([len(video), len(text), len(owner)]) + model.seen.sign()
+    )
+    options, train = TrainOptions(epochs=1, batch_size=16, device="cpu"), toy_dataset("train")
+    result = fit(model, toy_vocabulary, train, train, tmp_path, options, progress=False)
+    seen = read_file(result.best)["state_dict"]["model.seen"]
+    assert seen.tolist() == [len(train.videos), len(train.captions), len(train.captions)]
+
+
 def test_validation_equals_the_metrics(mean_pool, toy_dataset, toy_vocabulary) -> None:
     model = mean_pool(len(toy_vocabulary), 10)
     dataset = prepare(toy_dataset(videos=9), model, toy_vocabulary)

@@ -36,9 +36,7 @@ class CosineMatch(nn.Module):
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
-        for name, level in (("video", video), ("text", text)):
-            if level.is_set:
-                raise DataError(f"{name} level", "holds sets of vectors", "match sets with LocalAttentiveMatch")
+        refuse_sets(video, text)
         return normalize_rows(video.x) @ normalize_rows(text.x).T
 
     def item_keys(self, level: Level, side: Side) -> list[Tensor]:
@@ -46,3 +44,10 @@ class CosineMatch(nn.Module):
         return [normalize_rows(level.x)]
 
     query_keys = item_keys
+
+
+def refuse_sets(video: Level, text: Level) -> None:
+    """Both levels have one vector an item, or a :class:`graphvtr.errors.DataError` says which has not."""
+    for name, level in (("video", video), ("text", text)):
+        if level.is_set:
+            raise DataError(f"{name} level", "holds sets of vectors", "match sets with LocalAttentiveMatch")

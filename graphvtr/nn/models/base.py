@@ -112,6 +112,16 @@ class RetrievalModel(nn.Module, ABC):
             val: the validation split, prepared too.
         """
 
+    def calibrate(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> None:
+        """What a model chooses on the validation split at the end of each epoch, before it is ranked there: weights of
+        its levels, for instance. They are buffers, part of the epoch's checkpoint.
+
+        Args:
+            video: all videos of the split.
+            text: all of its captions.
+            video_of_text: [Nt].
+        """
+
     def level_scores(self, video: LevelEmbeddings, text: LevelEmbeddings) -> Tensor:
         """Scores of all pairs on each level, ``[levels, Nv, Nt]``."""
         return torch.stack([self.matchers[level](video[level], text[level]) for level in self.levels])

@@ -20,17 +20,16 @@ from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
 from graphvtr.nn.ensemble import Ensemble
+from graphvtr.nn.hubness import HubOffsets
+from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
-from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
+from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import RetrievalModel, pair_margins
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops import index_to_ptr, segment_reduce
-
-GATE_SCALE = 10.0
-"""Gates are this times a parameter that begins at 0, so that Adam's steps, as large as its rate, move them visibly."""
 
 
 @MODELS.register("graphvtr")
@@ -39,14 +38,17 @@ class GraphVTR(RetrievalModel):
 
     - *start*: canonical correlation of the sentence vector of a frozen language model and the mean frame feature (or
       ridge regression from one to the other), solved before the first step (:meth:`begin`)
+    - *hubs*: offsets that take back what items gain that are near to everything (:class:`HubOffsets`)
     - *event*: an :class:`Ensemble` of two-tower networks over the sentence vector and the words in each role
       (:func:`role_slots`), and over the mean and the maximum of the frames
     - *action*, *entity*: the role graph (:class:`RoleGATConv`, as HGR) over frozen words, matched by local attention
       with frames, and with regions that have walked over space and time (:class:`RandomWalkGCN`, as ViSERN)
 
     The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates :math:`g_l` that begin at 0: at step 0 it is
-    the closed form's, exactly. The loss is InfoNCE on that sum and on each level, over the videos and captions of a
-    batch and, where the batch has them, over negatives made from role graphs (:mod:`graphvtr.text.perturb`).
+    the closed form's, exactly. Each level learns by InfoNCE of its own, over the videos and captions of a batch and,
+    where the batch has them, over negatives made from role graphs (:mod:`graphvtr.text.perturb`). Gates are not learned
+    from training batches, which the networks soon know by heart: they are chosen on the validation split
+    (:meth:`calibrate`), where 0 is always a choice.
 
     Args:
         video_dim: width of the frame features.
@@ -61,9 +63,8 @@ class GraphVTR(RetrievalModel):
         graphs: whether there are the levels *action* and *entity*.
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
-        temperature: of InfoNCE on the sum; it is learned.
-        level_temperature: of InfoNCE on each level; learned too.
-        level_weight: weight of the levels' losses beside that of the sum.
+        hubs: whether there is the level *hubs*.
+        temperature: of InfoNCE on each level; it is learned.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
 
@@ -71,6 +72,8 @@ class GraphVTR(RetrievalModel):
         DataError: sizes that do not go together.
         MissingExtraError: the language model's package is not installed.
     """
+
+    gates: Tensor
 
     def __init__(
         self,
@@ -86,25 +89,28 @@ class GraphVTR(RetrievalModel):
         graphs: bool = True,
         num_layers: int = 1,
         dropout: float = 0.3,
+        hubs: bool = True,
         temperature: float = 0.05,
-        level_temperature: float = 0.05,
-        level_weight: float = 1.0,
         max_frames: int | None = None,
         max_regions: int | None = None,
     ) -> None:
         super().__init__()
         self.video_dim, self.dropout = video_dim, dropout
-        self.levels = ("start", "event", "action", "entity") if graphs else ("start", "event")
+        self.learned_levels = ("event", "action", "entity") if graphs else ("event",)
+        self.levels = ("start", *("hubs",) * hubs, *self.learned_levels)
         self.pretrained = PretrainedWords(text)
         width = self.pretrained.out_channels
         if start not in ("cca", "ridge"):
             raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
         self.start = ClosedFormStart(width, video_dim, components if start == "cca" else None)
+        self.hubs = HubOffsets(self.start.text_map.size(1)) if hubs else None
         read = width * (1 + len(SLOTS) * slots)
         self.text_event = Ensemble(read, inner, hidden, members, dropout)
         self.video_event = Ensemble(2 * video_dim, inner, hidden, members, dropout)
         self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(2 * video_dim)
         self.matchers = nn.ModuleDict({"start": CosineMatch(), "event": CosineMatch()})
+        if hubs:
+            self.matchers["hubs"] = InnerProductMatch()
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
         if graphs:
             self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
@@ -116,9 +122,8 @@ class GraphVTR(RetrievalModel):
                 self.walk = RandomWalkGCN(hidden, zero_init=True, location=True, temporal=True)
             for level in ("action", "entity"):
                 self.matchers[level] = LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean")
-        self.gates = nn.Parameter(torch.zeros(len(self.levels) - 1))
-        self.ranking = SymmetricInfoNCE(temperature)
-        self.level_ranking = nn.ModuleList(SymmetricInfoNCE(level_temperature) for _ in self.levels[1:])
+        self.register_buffer("gates", torch.zeros(len(self.levels) - 1))
+        self.rankings = nn.ModuleDict({level: SymmetricInfoNCE(temperature) for level in self.learned_levels})
 
     @staticmethod
     def zero_shot(directory: str | Path, phrase_weight: float = 0.5) -> ZeroShot:
@@ -132,6 +137,14 @@ class GraphVTR(RetrievalModel):
         self.start.solve(
             text, video, owner, (val_text, val_video), lambda scores: both_directions(scores, val_owner)["rsum"]
         )
+        if self.hubs is not None:
+            self.hubs.fill(self.start.video(video), self.start.text(text))
+
+    def calibrate(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> None:
+        """Choose the gates on the validation split (:func:`graphvtr.nn.level_weights.choose_weights`)."""
+        videos, texts = few_pairs(video_of_text)
+        scores = self.level_scores(video.select(videos), text.select(texts))
+        self.gates.copy_(choose_weights(scores, torch.searchsorted(videos, video_of_text[texts])))
 
     @torch.no_grad()
     def _sentences(self, split: RetrievalDataset, size: int = 256) -> tuple[Tensor, Tensor]:
@@ -155,7 +168,10 @@ class GraphVTR(RetrievalModel):
         mean = segment_reduce(x, ptr, "mean")
         both = self.video_scale(torch.cat([mean, segment_reduce(x, ptr, "max")], 1))
         event = self.video_event(both).flatten(1)
-        levels: dict[str, Level | Tensor] = {"start": self.start.video(mean), "event": event}
+        start = self.start.video(mean)
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        if self.hubs is not None:
+            levels["hubs"] = self.hubs.video(start)
         if self.frame_maps is not None:
             frames = {level: self._drop(linear(x)) for level, linear in self.frame_maps.items()}
             levels["action"] = Level(frames["action"], ptr)
@@ -172,7 +188,10 @@ class GraphVTR(RetrievalModel):
         nodes = [node_words(graph, words, level) for level in ("action", "entity")]
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
         event = self.text_event(self.text_scale(read)).flatten(1)
-        levels: dict[str, Level | Tensor] = {"start": self.start.text(sentence), "event": event}
+        start = self.start.text(sentence)
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        if self.hubs is not None:
+            levels["hubs"] = self.hubs.text(start)
         if self.node_map is not None and self.roles is not None and self.reasoning is not None:
             x, reasoning = self._drop(self.node_map(torch.cat([sentence, *nodes]))), reasoning_graph(graph)
             x = x * self.roles(reasoning.node_role)
@@ -185,26 +204,27 @@ class GraphVTR(RetrievalModel):
 
     def fuse(self, level_scores: Tensor) -> Tensor:
         """The closed form's score and what the gates let through of the levels."""
-        return level_scores[0] + torch.tensordot(GATE_SCALE * self.gates, level_scores[1:], 1)
+        return level_scores[0] + torch.tensordot(self.gates, level_scores[1:], 1)
 
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
-        """InfoNCE on the sum and on each level.
+        """InfoNCE on each level that learns.
 
         Returns:
-            ``loss``, the total, and its parts: ``fused`` and one a level.
+            ``loss``, their mean, and one a level.
         """
-        scores = self.level_scores(video, text)
-        losses = {"fused": self.ranking(self.fuse(scores), video_of_text)}
-        for level, ranking, one in zip(self.levels[1:], self.level_ranking, scores[1:], strict=True):
-            losses[level] = ranking(one, video_of_text)
-        of_levels = torch.stack([losses[level] for level in self.levels[1:]]).mean()
-        return {"loss": losses["fused"] + self.config["level_weight"] * of_levels, **losses}
+        losses = {
+            level: self.rankings[level](self.matchers[level](video[level], text[level]), video_of_text)
+            for level in self.learned_levels
+        }
+        return {"loss": torch.stack(list(losses.values())).mean(), **losses}
 
     def pair_loss(self, video: LevelEmbeddings, pairs: LevelEmbeddings, video_of_pair: Tensor) -> Tensor:
-        """The true caption against the wrong one, a softmax of two, on the sum and on each level."""
-        margins = pair_margins(self.level_scores(video, pairs), video_of_pair)  # [levels, n]
-        every = [(self.ranking, self.fuse(margins)), *zip(self.level_ranking, margins[1:], strict=True)]
-        return torch.stack([F.softplus(-one / ranking.temperature).mean() for ranking, one in every]).mean()
+        """The true caption against the wrong one, a softmax of two on each level that learns."""
+        found = []
+        for level in self.learned_levels:
+            margins = pair_margins(self.matchers[level](video[level], pairs[level]), video_of_pair)
+            found.append(F.softplus(-margins / self.rankings[level].temperature).mean())
+        return torch.stack(found).mean()
 
     def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:
         """Frames of each video, then its regions after their walk."""

@@ -12,6 +12,7 @@ import torch
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.metrics import both_directions
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.nn.models.base import pair_margins
 from graphvtr.tasks.baselines import ridge_scores
@@ -80,7 +81,9 @@ def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: 
         build(folder, scenes, start="pca")
 
 
-@pytest.mark.parametrize("options", [{}, {"start": "ridge"}, {"graphs": False}, {"slots": False}, {"region_dim": None}])
+@pytest.mark.parametrize(
+    "options", [{}, {"start": "ridge", "hubs": False}, {"graphs": False}, {"slots": False}, {"region_dim": None}]
+)
 def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], options: dict[str, Any]) -> None:
     model = build(folder, scenes, **options).eval()
     split = ready(model, scenes)["val"]
@@ -94,7 +97,7 @@ def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], 
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_every_parameter_learns_once_the_gates_are_open(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
+def test_every_parameter_learns_and_gates_do_not(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
     model = build(folder, scenes)
     split = ready(model, scenes)["train"]
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -111,7 +114,24 @@ def test_every_parameter_learns_once_the_gates_are_open(folder: str, scenes: dic
     assert losses[-1] < losses[0]
     assert all(one.grad is not None and one.grad.isfinite().all() for one in model.parameters())
     assert not [name for name, one in model.named_parameters() if one.grad.abs().max() == 0 and "bias" not in name]
-    assert not [name for name, _ in model.named_parameters() if name.startswith(("start", "pretrained"))]
+    assert not [name for name, _ in model.named_parameters() if name.startswith(("start", "pretrained", "gates"))]
+    assert not model.gates.any()
+
+
+def test_calibrated_it_is_never_behind_its_start_on_validation(
+    folder: str, scenes: dict[str, RetrievalDataset]
+) -> None:
+    model = build(folder, scenes, components=3).eval()
+    split = ready(model, scenes)["val"]
+    owner = split.video_of_caption
+    start = both_directions(scores(model, split), owner)["rsum"]
+    with torch.inference_mode():
+        video = model.encode_video(split.video_graphs.batch(range(len(split.videos))))
+        text = model.encode_text(split.role_graphs.batch(range(len(split.captions))))
+        model.calibrate(video, text, owner)
+        found = both_directions(model.similarity(video, text), owner)["rsum"]
+    assert model.gates.any()
+    assert found > start
 
 
 def test_a_pairs_loss_falls_when_the_true_caption_gains(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
