@@ -118,6 +118,8 @@ def main() -> None:
     closed = ridges(splits)
     binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
     margins = vitatecs.closed_forms(splits, binary)
+    if pairs is not None:
+        margins["no video: reads like a true caption"] = vitatecs.blind(pairs, binary)
 
     def write() -> None:
         owner = splits["test"].video_of_caption

@@ -17,6 +17,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,15 @@ from benchmarks.lib.runs import POWER, with_seeds
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.datasets.source import DataSource
+from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
 from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.nn.encoders.role_slots import node_words, role_slots
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.binary import TIE, binary_margins
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import Vocabulary
-from graphvtr.text.pairs import BinaryPair
+from graphvtr.text.pairs import BinaryPair, read_pairs
 from graphvtr.text.word_vectors import load_word_vectors
 
 SEEDS, SAMPLES = 3, 1000
@@ -124,6 +127,43 @@ def closed_forms(splits: dict[str, RetrievalDataset], pairs: Pairs) -> dict[str,
         name: [pairs.of_scores(ridge_scores(splits["train"], splits["val"], pairs.as_split, **option).scores)]
         for name, option in options.items()
     }
+
+
+def blind(path: Path, pairs: Pairs, strength: float = 0.1) -> list[Tensor]:
+    """Margins of what never sees a video: which of two captions reads like a true one.
+
+    Ridge regression without an intercept from differences of true and perturbed training captions (sentence vector and
+    words in each role) to 1. What a model gains on pairs by hard negatives says something of videos only as far as it
+    is ahead of this.
+
+    Args:
+        path: of hard negatives of the training captions.
+        pairs: to tell apart.
+        strength: of the ridge, as a share of the mean eigenvalue.
+    """
+    hard = read_pairs(path)
+    made = parse_captions([pair.positive for pair in hard] + [pair.negative for pair in hard], DataSource())
+    right, wrong = _caption_vectors(made).chunk(2)
+    x = right - wrong
+    gram = x.T @ x
+    gram.diagonal().add_(strength * gram.diagonal().mean())
+    weight = torch.linalg.solve(gram, x.sum(0))
+    right, wrong = _caption_vectors(pairs.graphs).chunk(2)
+    return [(right - wrong) @ weight]
+
+
+def _caption_vectors(graphs: GraphStore[RoleGraph]) -> Tensor:
+    """Sentence vector and the words in each role, [N, 6 d], in double precision."""
+    words = PretrainedWords("minilm")
+    ready = graphs.mapped(words.tokenize)
+    found = []
+    with torch.no_grad():
+        for part in torch.arange(len(ready)).split(256):
+            batch = ready.batch(part)
+            x, sentence = words.read(batch)
+            nodes = (node_words(batch, x, level) for level in ("action", "entity"))
+            found.append(torch.cat([sentence, role_slots(batch, *nodes)], 1).double())
+    return torch.cat(found)
 
 
 def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> None:

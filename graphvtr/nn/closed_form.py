@@ -12,22 +12,10 @@ from torch.nn.functional import normalize
 from graphvtr.nn.precision import full_precision, widened
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))
-TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.03, 0.1, 0.3, 1.0), (0.3, 1.0, 3.0)
+TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.1, 0.3, 1.0, 3.0), (0.3, 1.0, 3.0)
 
 
-class Centred:
-    """Captions and their videos less the training means of both, which are kept."""
-
-    text_mean: Tensor
-    video_mean: Tensor
-
-    def _centre(self, text: Tensor, video: Tensor, owner: Tensor) -> tuple[Tensor, Tensor]:
-        text, video = text.double(), video.double()[owner]
-        self.text_mean, self.video_mean = text.mean(0), video.mean(0)
-        return text - self.text_mean, video - self.video_mean
-
-
-class RidgeSolver(Centred):
+class RidgeSolver:
     r"""All ridge regressions of one training set: one eigendecomposition serves every strength.
 
     With x a caption's vector and y that of its video, both less their training means, the map of strength
@@ -45,7 +33,9 @@ class RidgeSolver(Centred):
     """
 
     def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
-        x, y = self._centre(text, video, owner)
+        text, video = text.double(), video.double()[owner]
+        self.text_mean, self.video_mean = text.mean(0), video.mean(0)
+        x, y = text - self.text_mean, video - self.video_mean
         values, self.basis = torch.linalg.eigh(x.T @ x)
         self.values = values.clamp(min=0)
         self.target = self.basis.T @ (x.T @ y)  # [d, D]
@@ -61,7 +51,7 @@ class RidgeSolver(Centred):
         return normalize(video.double() - self.video_mean, dim=1) @ normalize(predicted, dim=1).T
 
 
-class CanonicalSolver(Centred):
+class CanonicalSolver:
     r"""All regularised canonical correlation analyses of one training set.
 
     Both sides are whitened with a ridge of their own, :math:`\tilde C = C + \lambda \tfrac{\operatorname{tr} C}{d} I`,
@@ -82,19 +72,42 @@ class CanonicalSolver(Centred):
     """
 
     def __init__(self, text: Tensor, video: Tensor, owner: Tensor) -> None:
-        x, y = self._centre(text, video, owner)
-        self._sides = [torch.linalg.eigh(side.T @ side / len(side)) for side in (x, y)]
-        self._cross = x.T @ y / len(x)
+        count, captions = len(text), torch.bincount(owner, minlength=len(video)).double()[:, None]
+        video = video.double()
+        self.text_mean, self.video_mean = text.double().mean(0), (captions * video).sum(0) / count
+        y = video - self.video_mean
+        within = text.new_zeros(text.size(1), text.size(1), dtype=torch.double)
+        of_video = y.new_zeros(len(video), text.size(1))  # sums of the captions of each video
+        for rows in torch.arange(count).split(4096):  # all captions at once, in double precision, fill gigabytes
+            x = text[rows] - self.text_mean.to(text.dtype)
+            within += x.T @ x
+            of_video.index_add_(0, owner[rows], x.double())
+        sides = (within / count, (captions * y).T @ y / count)
+        self._values, bases = zip(*(torch.linalg.eigh(side) for side in sides), strict=True)
+        self._bases = bases
+        self._cross = bases[0].T @ (of_video.T @ y / count) @ bases[1]
 
     def maps(self, text_strength: float, video_strength: float, components: int) -> tuple[Tensor, Tensor]:
         """A and B, [d, k] and [D, k]; k is ``components``, or fewer where a side has no more directions."""
-        white = []
-        for (values, basis), strength in zip(self._sides, (text_strength, video_strength), strict=True):
+        scales = []
+        for values, strength in zip(self._values, (text_strength, video_strength), strict=True):
             values = values.clamp(min=0)
-            white.append(basis * (values + strength * values.mean() + values.new_tensor(1e-12)).rsqrt())
-        left, correlation, right = torch.linalg.svd(white[0].T @ self._cross @ white[1], full_matrices=False)
-        root = correlation[:components].sqrt()
-        return white[0] @ left[:, :components] * root, white[1] @ right.T[:, :components] * root
+            scales.append((values + strength * values.mean() + values.new_tensor(1e-12)).rsqrt())
+        correlation, left, right = _leading(scales[0][:, None] * self._cross * scales[1], components)
+        root = correlation.sqrt()
+        a, b = (basis * scale for basis, scale in zip(self._bases, scales, strict=True))
+        return a @ left * root, b @ right * root
+
+
+def _leading(matrix: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest singular values of a matrix and their vectors in columns: eigenvectors of the smaller Gram matrix,
+    which take a tenth of the time of a full decomposition."""
+    if matrix.size(0) > matrix.size(1):
+        values, right, left = _leading(matrix.T, count)
+        return values, left, right
+    squares, left = torch.linalg.eigh(matrix @ matrix.T)
+    values, left = squares.flip(0)[:count].clamp(min=0).sqrt(), left.flip(1)[:, :count]
+    return values, left, matrix.T @ left / values.clamp(min=1e-12)
 
 
 class ClosedFormStart(nn.Module):

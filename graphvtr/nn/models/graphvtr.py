@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from graphvtr.graphs.reasoning import reasoning_graph
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import ClosedFormStart
 from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
+from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
@@ -36,8 +37,8 @@ from graphvtr.ops import index_to_ptr, segment_reduce
 class GraphVTR(RetrievalModel):
     r"""What four systems proved, on top of a baseline that none of them gave back for free.
 
-    - *start*: canonical correlation of the sentence vector of a frozen language model and the mean frame feature (or
-      ridge regression from one to the other), solved before the first step (:meth:`begin`)
+    - *start*: canonical correlation of a caption's sentence vector from a frozen language model and bag of pieces with
+      the mean frame feature (or ridge regression from one to the other), solved before the first step (:meth:`begin`)
     - *hubs*: offsets that take back what items gain that are near to everything (:class:`HubOffsets`)
     - *event*: an :class:`Ensemble` of two-tower networks over the sentence vector and the words in each role
       (:func:`role_slots`), and over the mean and the maximum of the frames
@@ -58,6 +59,7 @@ class GraphVTR(RetrievalModel):
         inner: width of their hidden layer.
         start: ``"cca"`` or ``"ridge"``, see :class:`graphvtr.nn.closed_form.ClosedFormStart`.
         components: of ``"cca"``.
+        bag: frequent pieces whose bag (:class:`PieceBag`) the start reads beside the sentence vector; 0 for none.
         text: the frozen language model, see :class:`PretrainedWords`.
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
         graphs: whether there are the levels *action* and *entity*.
@@ -84,6 +86,7 @@ class GraphVTR(RetrievalModel):
         inner: int = 768,
         start: Literal["cca", "ridge"] = "cca",
         components: int = 128,
+        bag: int = 1000,
         text: str = MINILM,
         slots: bool = True,
         graphs: bool = True,
@@ -102,7 +105,8 @@ class GraphVTR(RetrievalModel):
         width = self.pretrained.out_channels
         if start not in ("cca", "ridge"):
             raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
-        self.start = ClosedFormStart(width, video_dim, components if start == "cca" else None)
+        self.bag = PieceBag(bag)
+        self.start = ClosedFormStart(width + bag, video_dim, components if start == "cca" else None)
         self.hubs = HubOffsets(self.start.text_map.size(1)) if hubs else None
         read = width * (1 + len(SLOTS) * slots)
         self.text_event = Ensemble(read, inner, hidden, members, dropout)
@@ -132,6 +136,7 @@ class GraphVTR(RetrievalModel):
 
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """Solve the closed form on the training split; its strengths are the best on the validation split."""
+        self.bag.fill(train.role_graphs)
         sides = [(*self._sentences(split), split.video_of_caption) for split in (train, val)]
         (text, video, owner), (val_text, val_video, val_owner) = sides
         self.start.solve(
@@ -148,12 +153,11 @@ class GraphVTR(RetrievalModel):
 
     @torch.no_grad()
     def _sentences(self, split: RetrievalDataset, size: int = 256) -> tuple[Tensor, Tensor]:
-        """Sentence vectors and mean frames of a prepared split."""
-        texts = torch.arange(len(split.captions)).split(size)
-        videos = torch.arange(len(split.videos)).split(size)
-        frames = (split.video_graphs.batch(part)["frame"] for part in videos)
+        """What the closed form reads of a prepared split, and its mean frames."""
+        captions = (split.role_graphs.batch(part) for part in torch.arange(len(split.captions)).split(size))
+        frames = (split.video_graphs.batch(part)["frame"] for part in torch.arange(len(split.videos)).split(size))
         return (
-            torch.cat([self.pretrained.read(split.role_graphs.batch(part))[1] for part in texts]),
+            torch.cat([self.bag(batch, self.pretrained.read(batch)[1]) for batch in captions]),
             torch.cat([segment_reduce(frame.x.float(), frame.ptr, "mean") for frame in frames]),
         )
 
@@ -188,7 +192,7 @@ class GraphVTR(RetrievalModel):
         nodes = [node_words(graph, words, level) for level in ("action", "entity")]
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
         event = self.text_event(self.text_scale(read)).flatten(1)
-        start = self.start.text(sentence)
+        start = self.start.text(self.bag(graph, sentence))
         levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
@@ -223,7 +227,8 @@ class GraphVTR(RetrievalModel):
         found = []
         for level in self.learned_levels:
             margins = pair_margins(self.matchers[level](video[level], pairs[level]), video_of_pair)
-            found.append(F.softplus(-margins / self.rankings[level].temperature).mean())
+            temperature = cast(SymmetricInfoNCE, self.rankings[level]).temperature
+            found.append(F.softplus(-margins / temperature).mean())
         return torch.stack(found).mean()
 
     def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:

@@ -1,0 +1,137 @@
+"""GraphVTR on MovingScenes, where roles decide: retrieval in the seen and the unseen world, and captions that differ in
+one thing, beside HGR.
+
+    python benchmarks/flagship_scenes.py --seeds 5      # trains what is missing, seed by seed
+    python benchmarks/flagship_scenes.py --tables-only
+    python benchmarks/flagship_scenes.py --quick            # a minute: shows that all works, writes to runs/
+
+All 1,400 training clips; 150 clips choose epochs and gates; 225 clips of the seen and 225 of the unseen world are
+measured for the table and choose nothing. Every row reads frozen MiniLM tokens; hard negatives are the data set's own.
+About 10 CPU minutes a row and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks.accuracy.binary_selection import accuracies, print_rows
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
+from benchmarks.lib.paths import CACHE
+from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.trials import Trial, Trials
+from graphvtr.datasets import RetrievalDataset
+from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.tasks import make_vocabulary
+from graphvtr.tasks.baselines import ridge_scores
+from graphvtr.tasks.binary import binary_margins, own_pairs
+from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.text.pairs import write_pairs
+
+WHOLE = {"train": 1400, "val": 150, "test": 225, "test_unseen": 225}
+SMALL = {"train": 30, "val": 8, "test": 12, "test_unseen": 12}
+TRAIN = {"epochs": 30, "batch_size": 128, "lr": 1e-3, "schedule": "cosine", "clip_grad": 2.0,
+         "captions_per_video": "one"}  # fmt: skip
+OURS = {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3}
+TESTS = ("test", "test_unseen")
+
+
+def rows(pairs: Path, quick: bool) -> dict[str, Trial]:
+    """The model, with and without its parts, and HGR on the same words."""
+    hgr, ours = {**HGR, "hidden": 256, "text": "minilm"}, dict(OURS)
+    hgr.pop("word_dim")
+    train: dict[str, Any] = dict(TRAIN)
+    if quick:
+        hgr, ours, train = {**hgr, "hidden": 16}, {**ours, "hidden": 16, "inner": 16}, {**train, "epochs": 1}
+    made = (
+        Trial("GraphVTR", "graphvtr", ours, train),
+        Trial("without graphs", "graphvtr", {**ours, "graphs": False}, train),
+        Trial("with hard negatives", "graphvtr", ours, {**train, "negatives": str(pairs)}),
+        Trial("HGR", "hgr", hgr, train),
+        Trial("HGR, with hard negatives", "hgr", hgr, {**train, "negatives": str(pairs)}),
+    )
+    return {trial.name: trial for trial in made}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--tables-only", action="store_true", help="train nothing")
+    parser.add_argument("--quick", action="store_true", help="few clips, one epoch; shows that all works")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    quick = arguments.quick
+    if quick:
+        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
+    splits = scenes(SMALL if quick else WHOLE, **({"num_clips": 200} if quick else {}))
+    pairs = CACHE / f"scenes_pairs{'_quick' if quick else ''}.jsonl"
+    if not pairs.is_file():
+        write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **({"num_clips": 200} if quick else {}))["train"])[0])
+    data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
+    trials = Trials("flagship_scenes_quick" if quick else "flagship_scenes", splits, make_vocabulary(splits["train"]),
+                    data=data, score=("val", *TESTS))  # fmt: skip
+    words = PretrainedWords("minilm")
+    ridge = {name: ridge_scores(splits["train"], splits["val"], splits[name], text=words).scores for name in TESTS}
+    chosen = {name: trial for name, trial in rows(pairs, quick).items() if not arguments.rows or name in arguments.rows}
+
+    def write() -> None:
+        there = {name: trials.finished(trial, range(arguments.seeds)) for name, trial in chosen.items()}
+        there = {name: seeds for name, seeds in there.items() if seeds}
+        tables: dict[str, dict[str, Runs]] = {}
+        for split in TESTS:
+            owner = splits[split].video_of_caption
+            tables[split] = {"chance": chance_runs(owner, len(splits[split].videos), 3)}
+            tables[split]["ridge, MiniLM"] = Runs.of([ridge[split]], owner)
+            tables[split] |= {name: trials.runs(chosen[name], seeds, split) for name, seeds in there.items()}
+        told = {name: selection(trials, chosen[name], seeds, splits["test"]) for name, seeds in there.items()}
+        differences = {
+            split: {
+                name: runs.difference(table["HGR"]) for name, runs in table.items() if name not in ("chance", "HGR")
+            }
+            for split, table in tables.items()
+            if "HGR" in table
+        }
+        with contextlib.nullcontext() if quick else printed_to("flagship_scenes"):
+            for split, table in tables.items():
+                print_table(f"MovingScenes, {split}: {len(splits[split].videos)} clips", table)
+                for name, one in differences.get(split, {}).items():
+                    low, high = one["interval"]
+                    print(f"  less HGR: {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
+            if told:
+                print_rows("Which of two captions fits, %, 50 is chance (test; equal scores count as wrong)", told)
+            print("\nseeds:", ", ".join(f"{name} {len(seeds)}" for name, seeds in there.items()))
+        if not quick:
+            plain = {split: {name: runs.summary() for name, runs in table.items()} for split, table in tables.items()}
+            write_result("flagship_scenes", {"rows": plain, "less HGR": differences, "binary": told, "seeds": there})
+
+    for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):
+        for trial in chosen.values():
+            if not trials.finished(trial, [seed]):
+                trials.result(trial, seed)
+                if not quick:
+                    write()
+    write()
+
+
+def selection(trials: Trials, trial: Trial, seeds: list[int], test: RetrievalDataset) -> dict[str, Any]:
+    """Accuracies on the test clips' own pairs, by kind."""
+    pairs, right, wrong = own_pairs(test)
+    assert right is not None
+    assert wrong is not None
+    margins = []
+    for seed in seeds:
+        model, vocabulary, _ = load_checkpoint(trials.result(trial, seed).checkpoint)
+        margins.append(
+            binary_margins(model, test, [pair.video for pair in pairs], right, wrong, vocabulary or trials.vocabulary)
+        )
+    return accuracies(margins, pairs)
+
+
+if __name__ == "__main__":
+    main()
