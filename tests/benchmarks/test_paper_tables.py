@@ -45,7 +45,7 @@ def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> paper_runs.Place:
     store = FeatureStore.create(tmp_path / "store", {"frame_x": 12}, {"features": {"name": "made"}})
     for place, name in enumerate(CAPTIONS):
         store.add(name, {"frame_x": torch.eye(12)[[place] * 3], "frame_time": torch.arange(3.0)})
-    sizes = ("model.hidden=16", "model.word_dim=8", "epochs=2", "batch_size=8", "word_vectors=null")
+    sizes = ("model.hidden=16", "model.word_dim=8", "epochs=1", "batch_size=8", "word_vectors=null")
     return paper_runs.Place(root, store.path, subset=True, overrides=sizes)
 
 
