@@ -160,6 +160,7 @@ def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
         keep: node type -> bool [nodes]; node types left out stay whole.
 
     Example:
+        >>> from graphvtr.graphs import VideoGraph
         >>> clip = VideoGraph.build(torch.arange(4.0)[:, None])
         >>> keep_nodes(clip, {"frame": torch.tensor([True, False, False, True])})["frame"].x.flatten().tolist()
         [0.0, 3.0]
