@@ -38,6 +38,7 @@ class RandomWalkGCN(nn.Module):
         DataError: no way or more than one to tell the graphs, shapes that do not go together, an unknown option.
 
     Example:
+        >>> import torch
         >>> gcn = RandomWalkGCN(8, num_layers=2)
         >>> regions = torch.randn(6, 8)
         >>> frames = gcn(regions, ptr=torch.tensor([0, 4, 4, 6]))  # three frames of 4, 0 and 2 regions
