@@ -1,10 +1,11 @@
 """What becomes of a user's work when things go wrong: one table.
 
-    python benchmarks/faults.py [--quick] [--part NAME ...] [--report]
+    python benchmarks/faults.py [--quick] [--part NAME ...] [--kind TEXT] [--report]
 
 Kills (-9) in every long command, two writers on every ``--out``, a flipped bit in every kind of file, mutated clips,
-fuzzed captions for both parsers, hostile files. Parts can be run one by one: each leaves its trials in the cache, for
-this commit, and the table is of all that are there. What falls short is listed trial by trial.
+fuzzed captions for both parsers, hostile files. Parts can be run one by one: each leaves its trials in the cache by
+commit, and the table is of the latest of every kind, with the commit that it was tried on. What falls short is listed
+trial by trial.
 """
 
 from __future__ import annotations
@@ -48,21 +49,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few trials of each part")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; repeatable")
+    parser.add_argument("--kind", default="", metavar="TEXT", help="of kills, writers, flips: those that begin so")
     parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
     args = parser.parse_args()
     preload()
-    commit = environment()["commit"]
-    kept = CACHE / "faults" / f"{commit}{'-quick' if args.quick else ''}"
+    commit, ending = environment()["commit"], "-quick" if args.quick else ""
+    kept = CACHE / "faults" / f"{commit}{ending}"
     kept.mkdir(parents=True, exist_ok=True)
     for name in () if args.report else args.part or PARTS:
-        run_part(name, kept, args.quick)
-    trials = {name: _read(kept / f"{name}.jsonl") for name in PARTS if (kept / f"{name}.jsonl").is_file()}
-    rows = table([trial for part in trials.values() for trial in part])
+        run_part(name, kept, args.quick, args.kind)
+    trials = latest(kept.parent, args.quick)
+    rows = table(trials)
     print_table(rows)
-    short = [trial for part in trials.values() for trial in part if trial[1] in SHORT]
+    short = [trial[:3] for trial in trials if trial[1] in SHORT]
     for name, outcome, detail in short[:40]:
         print(f"{outcome}: {name}: {detail}")
-    write_result("faults", rows, parts=sorted(trials), fell_short=short)
+    write_result("faults", rows, fell_short=short)
+
+
+def latest(folder: Path, quick: bool) -> list[list[str]]:
+    """The newest trials of each kind with their commit: name, outcome, detail, commit. Of changed files none."""
+    files = [
+        (part, path)
+        for part in PARTS
+        for path in folder.glob(f"*/{part}*.jsonl*")
+        if path.parent.name.endswith("-quick") is quick and "+" not in path.parent.name
+    ]
+    found: dict[tuple[str, str], list[list[str]]] = {}
+    for part, path in sorted(files, key=lambda file: file[1].stat().st_mtime):
+        of_file: dict[tuple[str, str], list[list[str]]] = {}
+        for trial in _read(path):
+            of_file.setdefault((part, _kind(part, trial[0])), []).append(
+                [*trial, path.parent.name.removesuffix("-quick")]
+            )
+        found.update(of_file)
+    return [trial for part in PARTS for (of, _), group in found.items() if of == part for trial in group]
+
+
+def _kind(part: str, name: str) -> str:
+    """What is tried again as one: a verb with its kills and how it went on; a kind of file."""
+    return name.split(": ")[0] if part in ("kills", "writers") else name
 
 
 def preload() -> None:
@@ -87,13 +113,15 @@ def preload() -> None:
     make_parser("hgr")
 
 
-def run_part(name: str, kept: Path, quick: bool) -> None:
-    """All trials of a part, into ``kept/NAME.jsonl``, which is there once they are through."""
+def run_part(name: str, kept: Path, quick: bool, kind: str = "") -> None:
+    """All trials of a part, into ``kept/NAME.jsonl``, which is there once they are through (``.new`` until then)."""
     trials, count, few = PARTS[name]
     with tempfile.TemporaryDirectory(prefix="graphvtr-faults-") as folder:
         os.environ["GRAPHVTR_CACHE"] = str(Path(folder) / "home")
         material = Material(kept.parent / "material")
-        out = kept / f"{name}.jsonl.new"
+        material.kind = kind
+        stem = f"{name}-{kind}" if kind else name
+        out = kept / f"{stem}.jsonl.new"
         (Path(folder) / "work").mkdir()
         with out.open("w") as file:
             for done, trial in enumerate(trials(material, Path(folder) / "work", few if quick else count), 1):
@@ -101,7 +129,7 @@ def run_part(name: str, kept: Path, quick: bool) -> None:
                 file.flush()
                 if sys.stderr.isatty() or trial[1] in SHORT:
                     print(f"{name} {done}: {' '.join(trial)[:150]}", file=sys.stderr, flush=True)
-        out.replace(kept / f"{name}.jsonl")
+        out.replace(kept / f"{stem}.jsonl")
 
 
 def _read(path: Path) -> list[list[str]]:
@@ -111,12 +139,17 @@ def _read(path: Path) -> list[list[str]]:
 def table(trials: list[list[str]]) -> list[dict[str, object]]:
     """A row a kind of fault: how many trials ended how."""
     rows: dict[str, Counter[str]] = {}
-    for name, outcome, _ in trials:
+    commits: dict[str, str] = {}
+    for name, outcome, _, commit in trials:
         rows.setdefault(_row(name), Counter())[outcome] += 1
+        commits[_row(name)] = commit
     return [
-        {"fault": name, "trials": found.total(), **{outcome: found[outcome] for outcome in (*RIGHT, *SHORT)}}
+        {
+            "fault": name, "trials": found.total(), **{outcome: found[outcome] for outcome in (*RIGHT, *SHORT)},
+            "commit": commits[name],
+        }
         for name, found in rows.items()
-    ]
+    ]  # fmt: skip
 
 
 def _row(name: str) -> str:

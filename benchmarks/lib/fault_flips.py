@@ -112,6 +112,8 @@ def flips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
     kinds = flip_kinds(material, folder)
     each = -(-count // len(kinds))
     for kind, (path, read) in kinds.items():
+        if not kind.startswith(material.kind):
+            continue
         whole = path.read_bytes()
         wanted = digest(read())
         dice = random.Random(kind)

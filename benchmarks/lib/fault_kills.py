@@ -66,6 +66,8 @@ def kills(material: Material, folder: Path, count: int) -> Iterator[Trial]:
     """Each verb is killed (-9) again and again at random moments, and goes on; its result is that of one run."""
     dice = random.Random(int(time.time()))
     for verb, (arguments, content) in kill_kinds(material).items():
+        if not verb.startswith(material.kind):
+            continue
         reference = folder / f"{verb}-whole"
         whole = Child(command(*arguments(reference))).wait()
         if whole.outcome != "ok":
@@ -146,6 +148,8 @@ def writers(material: Material, folder: Path, count: int) -> Iterator[Trial]:
     """A second run is refused while the first writes; the first, asked to stop, says so with 143; a third goes on.
     And two that start together: one result, whole."""
     for name, arguments in writer_kinds(material).items():
+        if not name.startswith(material.kind):
+            continue
         out = folder / name.replace(" ", "_").replace("-", "")
         first = Child(command(*arguments(out)))
         while not first.ended() and not _locks(folder):

@@ -31,6 +31,7 @@ class Material:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.kind = ""  # only kinds whose name begins so are tried
         self.cache, self.clips, self.captions = folder / "cache", folder / "clips", folder / "captions.txt"
         self.store, self.run, self.checkpoint = folder / "store", folder / "run", folder / "run" / "best.ckpt"
         if (folder / "whole").is_file():

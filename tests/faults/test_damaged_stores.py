@@ -59,6 +59,23 @@ def test_every_flipped_bit_of_a_shard_is_found(store: FeatureStore) -> None:
     assert not is_found(store.path)
 
 
+def test_a_flipped_bit_of_a_value_is_refused_by_read(store: FeatureStore) -> None:
+    (shard,) = store.path.glob("shards/*")
+    data = shard.read_bytes()
+    begin = 8 + struct.unpack("<Q", data[:8])[0]
+    for _, changed in flips(data, begin, len(data), 60, seed=3):
+        shard.write_bytes(changed)
+        opened = FeatureStore.open(store.path)
+        for ask in (lambda opened=opened: [opened.read(name) for name in opened.names], opened.video_graphs,
+                    lambda opened=opened: opened.require_sound(opened.names)):  # fmt: skip
+            with pytest.raises(DataError, match="checksum does not match"):
+                ask()
+    shard.write_bytes(data)
+    sound = FeatureStore.open(store.path)
+    sound.require_sound(sound.names)
+    assert len(sound.video_graphs()) == 2
+
+
 def test_every_flipped_bit_of_a_manifest_is_found(store: FeatureStore) -> None:
     manifest = store.path / "manifest.json"
     data = manifest.read_bytes()
@@ -130,3 +147,13 @@ def test_the_bound_of_the_docs_is_true(tmp_path: Path) -> None:
     normal = values >= 6.1e-5
     assert (error[normal] <= values[normal] / 2048).all()
     assert (error[~normal] <= 3e-8).all()
+
+
+def test_a_clip_that_another_process_wrote_again_is_read(store: FeatureStore) -> None:
+    store.add("loose", {"frame_x": torch.zeros(1, 4), "frame_time": torch.tensor([0.5]), "region_x": torch.zeros(0, 3),
+                        "region_box": torch.zeros(0, 4), "region_score": torch.zeros(0),
+                        "region_frame": torch.zeros(0, dtype=torch.long)})  # fmt: skip
+    other = FeatureStore.open(store.path)
+    fields = {**store.read("loose"), "frame_x": torch.ones(1, 4)}
+    store.add("loose", fields)
+    assert other.read("loose")["frame_x"].tolist() == [[1.0] * 4]

@@ -196,6 +196,7 @@ def _embed(
     done: Callable[[int], object],
 ) -> None:  # fmt: skip
     model = encoder.model
+    store.require_sound(item.name for item in items)
     videos = DiskGraphs(store, [item.name for item in items])
     owners: list[tuple[int, int]] = []
     for chosen in torch.arange(len(items)).split(batch_size):

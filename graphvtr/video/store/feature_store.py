@@ -16,7 +16,7 @@ from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.provenance import Provenance
 from graphvtr.video.store.clip_buffer import ClipBuffer
 from graphvtr.video.store.clip_files import ClipFiles
-from graphvtr.video.store.fields import check_widths
+from graphvtr.video.store.fields import check_widths, checksum
 from graphvtr.video.store.files import ClipEntry, locked, make_folder
 from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
 from graphvtr.video.store.removing import remove_clips, without_files
@@ -57,6 +57,7 @@ class FeatureStore:
     def __init__(self, path: Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> None:
         self.path, self.widths, self.settings = path, dict(widths), dict(settings)
         self._files = ClipFiles(path)
+        self._sound: dict[str, int] = {}  # clips whose values have been compared with their checksum, and that
 
     # -- making one ---------------------------------------------------------------------------------------------
 
@@ -186,9 +187,18 @@ class FeatureStore:
             :class:`graphvtr.graphs.VideoGraph`; of a text ``token_x [n, d]``.
 
         Raises:
-            DataError: no such clip (says which names are near) or its file is damaged.
+            DataError: no such clip (says which names are near), its file is damaged, or its values are not those
+                that were stored: the first time a clip is read its checksum is compared.
         """
-        tensors = {key: torch.from_numpy(array) for key, array in self._files.arrays(name).items()}
+        arrays = self._files.arrays(name)
+        if self._sound.get(name) != self.entry(name).crc32:
+            found = checksum(arrays)
+            if found != self.entry(name).crc32:  # damaged, or written again by another process
+                self.refresh()
+                arrays = self._files.arrays(name)
+                found = checksum(arrays)
+            self._note_sound(name, found)
+        tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
         if raw:
             return tensors
         return {key: value.float() if value.is_floating_point() else value.long() for key, value in tensors.items()}
@@ -222,6 +232,27 @@ class FeatureStore:
             except DataError as error:
                 wrong[name] = error.problem
         return wrong
+
+    def require_sound(self, names: Iterable[str]) -> None:
+        """Read clips once to compare their checksums, those that have been compared before passed over.
+
+        :class:`~graphvtr.video.store.DiskGraphs` reads without a look at checksums.
+
+        Raises:
+            DataError: as :meth:`read`.
+        """
+        self.refresh()
+        for name in names:
+            if self._sound.get(name) != self.entry(name).crc32:
+                self._note_sound(name, self._files.checksum_of(name))
+
+    def _note_sound(self, name: str, found: int) -> None:
+        if found != self.entry(name).crc32:
+            raise DataError(
+                f"clip '{name}'", "its checksum does not match: the stored values have changed",
+                "extract it again; graphvtr store verify lists all such clips",
+            )  # fmt: skip
+        self._sound[name] = found
 
     def problem_of(self, name: str) -> str:
         """What is wrong with the stored values of a clip, empty for a sound one; they are read for it.

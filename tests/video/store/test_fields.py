@@ -35,6 +35,22 @@ def test_half_precision_is_within_its_error(random_fields):
     assert ((torch.from_numpy(stored) - x).abs() <= x.abs() / 2048 + 1e-7).all()
 
 
+def test_the_bound_of_the_guide_is_true():
+    """From 6.1e-5 up within 1/2048, below that within 3e-8; more than a thousandth that become 0 is refused."""
+    exponents = torch.linspace(-24, 15.99, 60_000, dtype=torch.float64)
+    x = ((2.0**exponents) * (1 - 2 * (torch.arange(60_000) % 2))).float().view(-1, 6)
+    stored = torch.from_numpy(to_arrays("clip", {"frame_x": x}, WIDTHS)["frame_x"]).double()
+    error, size = (stored - x.double()).abs(), x.double().abs()
+    assert (error[size >= 6.1e-5] <= size[size >= 6.1e-5] / 2048).all()
+    assert (error[size < 6.1e-5] <= 3e-8).all()
+    few = torch.ones(1000, 6)
+    few[:7, 0] = 1e-9  # 7 of 6,000
+    with pytest.raises(DataError, match=r"too small for float16: 0\.1% of those"):
+        to_arrays("clip", {"frame_x": few}, WIDTHS)
+    few[5:7] = 1.0
+    assert to_arrays("clip", {"frame_x": few}, WIDTHS)["frame_x"][0, 0] == 0
+
+
 def test_times_of_a_film_stay_exact():
     time = torch.tensor([7199.97, 7200.01])
     assert to_arrays("film", {"frame_x": torch.zeros(2, 6), "frame_time": time}, WIDTHS)["frame_time"].tolist() == (
