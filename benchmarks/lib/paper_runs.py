@@ -328,5 +328,5 @@ def level_and_fused(checkpoint: Path, dataset: RetrievalDataset) -> Tensor:
     prepared = prepare(dataset, model, vocabulary)
     with torch.inference_mode():
         video, text = encode_videos(model, prepared.video_graphs), encode_texts(model, prepared.role_graphs)
-        levels = model.levellevel_and_fused(video, text)
+        levels = model.level_scores(video, text)
     return torch.cat([levels, model.fuse(levels)[None]])

@@ -105,18 +105,20 @@ def test_small_rows_fit_together(paper: str, table: str, system: str) -> None:
     assert sum(weight.numel() for weight in model.parameters() if weight.requires_grad) < 5_000_000
 
 
-def test_levels_and_another_dataset(msvd: paper_runs.Place) -> None:
-    """Tables 5 and 2 of HGR: each level alone, and a test on a collection that was not trained on."""
+def test_levels_another_dataset_and_a_gallery(msvd: paper_runs.Place, tmp_path: Path) -> None:
+    """Tables 5 and 2 of HGR: each level alone, and a test on a collection that was not trained on; Figure 5."""
     row = Row("HGR", "hgr_msrvtt")
     overrides = (*msvd.overrides, "model.num_layers=1")
     place = paper_runs.Place(msvd.root, msvd.store, "msvd", msvd.root, msvd.store, subset=True, overrides=overrides)
-    found = paper_runs.Table("hgr", "5", Block("MSR-VTT", "full", "msrvtt", (row,), "levels"), place).measure(range(1))
+    found = paper_runs.Table("hgr", "1", Block("MSR-VTT", "full", "msrvtt", (row,), "levels"), place).measure(range(1))
     assert list(found.values) == ["HGR, event level", "HGR, action level", "HGR, entity level", "HGR"]
     sides = found.values["HGR"]
     assert sides["t2v rsum"] + sides["v2t rsum"] == pytest.approx(sides["rsum"])
-    cross = paper_runs.Table("hgr", "5", Block("MSR-VTT", "full", "msrvtt", (row,), "cross", "msvd"), place)
+    cross = paper_runs.Table("hgr", "1", Block("MSR-VTT", "full", "msrvtt", (row,), "cross", "msvd"), place)
     again = cross.measure(range(1))  # the same run, scored on the other collection: here the same one
     assert again.values["HGR"]["rsum"] == pytest.approx(sides["rsum"])
+    assert "wrote" in paper_figures.draw("hgr", "5", place, tmp_path, 1)  # of that run as well
+    assert (tmp_path / "hgr_figure_5.png").stat().st_size > 5000
 
 
 def test_complexity_needs_no_data() -> None:
