@@ -99,14 +99,19 @@ MODELS = {
     ),
     "graphvtr": Diagram(
         ("frames and regions", "mean of frames; frames; regions:\nrandom walk over each frame"),
-        ("role graph; a frozen language model", "sentence; words of each role;\ngraph attention along roles"),
         (
-            ("mean frame", "start: a closed form", "sentence"),
+            "role graph; a frozen language model",
+            "sentence, bag of pieces; words of each role;\ngraph attention along roles",
+        ),
+        (
+            ("mean frame", "start: a closed form", "sentence, bag of pieces"),
+            ("nearness to training captions", "hubs: taken off again", "nearness to training clips"),
             ("K towers", "event: mean cosine", "sentence, words by role"),
             ("every frame", "action: local attention", "actions"),
             ("every frame and region", "entity: local attention", "entities"),
         ),
         "start + gates x levels",
+        "gates are chosen on validation after every epoch",
     ),
     "vse": Diagram(
         ("frames, 2D features", "mean, linear map"),
