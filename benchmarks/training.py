@@ -1,11 +1,14 @@
 """Training at published sizes: captions a second, memory and share of the matrix products' floor, of every model.
 
-    python benchmarks/training.py [--models hgr vsrnet] [--device cuda] [--quick]
+    python benchmarks/training.py [--models hgr vsrnet] [--minutes 14] [--device cuda] [--quick]
 
-A row is one model in one variant: ``plain`` (float32), ``bfloat16`` encoders, ``compile``, ``chunks`` (gradient
-caching by an eighth of the batch), and ``ranks`` (two processes on the CPU, one thread each, with half of the batch:
-compare with ``plain`` under OMP_NUM_THREADS=1). The floor is the time of one float32 matrix product with as many
-operations as a step has in its matrix products. 128 pairs, 20 frames of 2048, 8 regions of 2048 a frame.
+A row is one model in one variant: ``plain`` (float32), ``bfloat16`` encoders, ``chunks`` (gradient caching by an
+eighth of the batch), ``ranks`` (two processes on the CPU, one thread each, with half of the batch: compare with
+``plain`` under OMP_NUM_THREADS=1) and ``compile``. The floor is the time of one float32 matrix product with as many
+operations as a step has in its matrix products. 20 frames of 2048, 8 regions of 2048 a frame; a batch is the largest
+of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, and each row says which. All models are measured
+plain first, then the other variants of those that are no baselines, ``compile`` last. A row that takes over ten times
+``--seconds`` is cut, rows that would begin after ``--minutes`` are left out; both are said.
 """
 
 from __future__ import annotations
@@ -13,10 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +45,28 @@ from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
 
-VARIANTS = ("plain", "bfloat16", "compile", "chunks", "ranks")
+VARIANTS = ("plain", "bfloat16", "chunks", "ranks", "compile")
+MAIN = ("hgr", "visern", "vsrnet", "mcsan", "hanet", "graphvtr", "dual_encoding", "vse++")
+BATCHES = (128, 32, 8)
 
 
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in what takes longer."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"takes over {seconds:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@cache
 def floor_rate(device: str) -> float:
     """Operations a second of a large float32 product."""
     a, b = torch.randn(2, 2048, 2048, device=device)
@@ -78,6 +104,25 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
     return step
 
 
+@cache
+def operations(name: str, batch: int, device: str) -> int:
+    """Of the matrix products of a step."""
+    with FlopCounterMode(display=False, custom_mapping=flop_formulas()) as counter:
+        step_of(name, "plain", batch, device)()
+    return int(counter.get_total_flops())
+
+
+@cache
+def batch_of(name: str, device: str, seconds: float) -> int:
+    """The largest batch of which three steps fit into ``seconds``, by the time of a step of the smallest."""
+    step = step_of(name, "plain", BATCHES[-1], device)
+    step()
+    begin = time.perf_counter()
+    step()
+    one = (time.perf_counter() - begin) / BATCHES[-1]
+    return next((batch for batch in BATCHES if 3 * batch * one <= seconds), BATCHES[-1])
+
+
 def row(name: str, variant: str, batch: int, device: str, seconds: float) -> dict[str, Any]:
     """One measurement in this process."""
     found: dict[str, Any] = {"model": name, "variant": variant, "batch": batch}
@@ -85,9 +130,7 @@ def row(name: str, variant: str, batch: int, device: str, seconds: float) -> dic
         return {**found, "captions_per_second": batch / _two_ranks(name, batch, seconds)}
     step = step_of(name, variant, batch, device)
     timing = measure(step, seconds=seconds, min_calls=2, warmup=1)
-    with FlopCounterMode(display=False, custom_mapping=flop_formulas()) as counter:
-        step_of(name, "plain", batch, device)()
-    floor = counter.get_total_flops() / floor_rate(device)
+    floor = operations(name, batch, device) / floor_rate(device)
     return {
         **found, "captions_per_second": batch / timing.median, "step": timing, "floor_seconds": floor,
         "share_of_floor": floor / timing.median, "peak_memory_gb": peak_memory(step) / 1e9,
@@ -124,7 +167,9 @@ def _rank(name: str, batch: int, seconds: float, folder: Path, rank: int) -> Non
 def main() -> None:
     """All models in all variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="*", default=list(MODELS), metavar="MODEL")
+    parser.add_argument("--models", nargs="*", metavar="MODEL", help="default: all")
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured a row (default: 5)")
+    parser.add_argument("--minutes", type=float, default=14.0, help="no row begins later (default: 14)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--quick", action="store_true", help="one model, 4 pairs, to see that all works")
     parser.add_argument("--rank-of", nargs=5, help=argparse.SUPPRESS)
@@ -133,16 +178,28 @@ def main() -> None:
         name, batch, seconds, folder, rank = args.rank_of
         _rank(name, int(batch), float(seconds), Path(folder), int(rank))
         return
-    batch, seconds = (4, 0.1) if args.quick else (128, 10.0)
-    rows = []
-    for name in ["vse"] if args.quick else args.models:
-        for variant in VARIANTS:
+    seconds = 0.2 if args.quick else args.seconds
+    models = args.models or (["vse"] if args.quick else [*MAIN, *(name for name in MODELS if name not in MAIN)])
+    wanted = [
+        (variant, name) for variant in VARIANTS for name in models if variant == "plain" or name in MAIN or args.quick
+    ]
+    rows: list[dict[str, Any]] = []
+    begin = time.perf_counter()
+    for variant, name in wanted:
+        found: dict[str, Any] = {"model": name, "variant": variant}
+        if time.perf_counter() - begin > args.minutes * 60:
+            found["left_out"] = f"after {args.minutes:g} minutes"
+        else:
             try:
-                found = row(name, variant, batch, args.device, seconds)
-            except DataError as error:  # chunks of a model with batch normalisation
-                found = {"model": name, "variant": variant, "batch": batch, "refused": str(error)}
-            rows.append(found)
-            print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
+                with within(max(10 * seconds, 60)):
+                    batch = 4 if args.quick else batch_of(name, args.device, seconds)
+                    found = row(name, variant, batch, args.device, seconds)
+            except DataError as error:  # chunks of a model with batch normalisation, for instance
+                found["refused"] = str(error)
+            except Exception as error:  # the compiler wraps what stops it
+                found["cut"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+        rows.append(found)
+        print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
     write_result("training", rows)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 
 
@@ -15,3 +18,17 @@ def clean_context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["graphvtr.search", "graphvtr.tasks.checkpoint", "pytest"])
     return context
+
+
+@contextmanager
+def ray_of_two() -> Iterator[None]:
+    """A Ray cluster of two workers on this machine, unless the test process is connected already."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_worker_niceness", "0")  # 15 by default: its workers starve beside other tests
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    yield
+    ray.shutdown()

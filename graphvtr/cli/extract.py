@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from graphvtr.cli.encode import add_engine
+
 GALLERY_SUFFIXES = (".png", ".pdf", ".svg")
 
 
@@ -60,9 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     sampling = parser.add_mutually_exclusive_group()
     sampling.add_argument("--frames", type=int, default=20, metavar="N", help="at most N frames a clip (default: 20)")
     sampling.add_argument("--rate", type=float, metavar="R", help="R frames a second instead")
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes that share the clips (default: 1)"
-    )
+    add_engine(parser)
     parser.add_argument(
         "--names",
         choices=("file", "path"),
@@ -103,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
         motion=None if args.motion is None else build_motion(args.motion),
         num_frames=args.frames,
         rate=args.rate,
+        engine=args.engine,
+        address=args.address,
         workers=args.workers,
         names=args.names,
         overwrite=args.overwrite,

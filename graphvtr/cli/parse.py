@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from graphvtr.cli.encode import add_engine
 from graphvtr.errors import DataError
 
 NAMES = ("allennlp", "bert-srl", "neural", "precomputed", "spacy")  # of PARSERS, which takes seconds to import
@@ -36,7 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_parser_argument(parser)
     whole = parser.add_argument_group("whole files")
     whole.add_argument("--out", type=Path, metavar="JSONL", help="write a file's graphs here; a killed run resumes")
-    whole.add_argument("--workers", type=int, default=1, metavar="N", help="processes that parse (default: 1)")
+    add_engine(whole)
     whole.add_argument("--overwrite", action="store_true", help="begin anew if the file or a part of it exists")
     whole.add_argument("--no-progress", action="store_true", help="no progress bar")
     parser.set_defaults(run=run)
@@ -58,8 +59,9 @@ def run(args: argparse.Namespace) -> int:
             raise DataError("--out", "needs one file of captions", "graphvtr parse captions.txt --out graphs.jsonl")
         progress = not args.no_progress
         count = parse_file(
-            files[0], args.out, args.parser, workers=args.workers, overwrite=args.overwrite, progress=progress
-        )
+            files[0], args.out, args.parser, engine=args.engine, address=args.address, workers=args.workers,
+            overwrite=args.overwrite, progress=progress,
+        )  # fmt: skip
         print(f"{count} graphs in {args.out}")
         return 0
     captions = [*_sentences(args.captions), *(_lines(args.file) if args.file is not None else ())]

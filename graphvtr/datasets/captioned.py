@@ -213,7 +213,10 @@ def load(store: FeatureStore, videos: Sequence[str], source: DataSource) -> Grap
         raise DataError(f"option 'features={where}'", "unknown", "use 'memory' or 'disk'")
     if where is None:
         where = "disk" if sum(store.entry(video).num_bytes for video in videos) > IN_MEMORY else "memory"
-    return DiskGraphs(store, videos) if where == "disk" else store.video_graphs(videos)
+    if source.regions or "region_x" not in store.widths:
+        return DiskGraphs(store, videos) if where == "disk" else store.video_graphs(videos)
+    frames = DiskGraphs(store, videos).without("region")
+    return frames if where == "disk" else frames.in_memory()
 
 
 def _chosen(

@@ -25,6 +25,7 @@ class DataSource:
         missing: what to do with listed videos that have no feature: ``"skip"`` them with a warning, or ``"error"``;
             None takes the dataset's default.
         cache: folder for parsed captions; ``~/.cache/graphvtr`` (or ``$GRAPHVTR_CACHE``) by default.
+        regions: read the regions of a store; training and evaluation do not for a model of frames alone.
         options: what only one dataset knows (``num_clips`` of MovingScenes, for instance); on the command line
             ``--option NAME=VALUE``, repeatable.
     """
@@ -36,6 +37,7 @@ class DataSource:
     missing: str | None = None
     cache: Path | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    regions: bool = True
 
     def __post_init__(self) -> None:
         plain_fields(self)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from graphvtr._optional import optional_import
+from graphvtr.cluster import connect
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings
@@ -54,9 +54,7 @@ class ShardedIndex:
 
     def __init__(self, path: Path, manifest: Manifest, parts: Sequence[Index], parser: Any = None) -> None:
         self.path, self.manifest, self.parts, self._parser = path, manifest, list(parts), parser
-        self._ray = optional_import("ray", "scale", "an index in shards")
-        if not self._ray.is_initialized():
-            self._ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+        self._ray = connect(purpose="an index in shards")
         self._actors: list[Any] = [None] * len(self.parts)
         self._answered = [False] * len(self.parts)
 

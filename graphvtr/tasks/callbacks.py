@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 pl: Any = optional_import("pytorch_lightning", "train", "training")
+AfterEpoch = Callable[[Sequence[float]], None]
 
 
 class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
@@ -39,10 +40,13 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         folder: of the run.
         patience: epochs without a better score before the run ends; None for no such end.
         epochs: that are behind the run already.
+        after_epoch: called with all scores so far once an epoch's files are written.
     """
 
-    def __init__(self, folder: Path, patience: int | None = None, epochs: int = 0) -> None:
-        self.folder, self.patience, self.epochs = folder, patience, epochs
+    def __init__(
+        self, folder: Path, patience: int | None = None, epochs: int = 0, after_epoch: AfterEpoch | None = None
+    ) -> None:
+        self.folder, self.patience, self.epochs, self.after_epoch = folder, patience, epochs, after_epoch
         self._stopped: BaseException | None = None
 
     def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
@@ -54,6 +58,8 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
             trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
         if out_of_patience(module.scores, self.patience):
             trainer.should_stop = True
+        if self.after_epoch is not None:
+            self.after_epoch(module.scores)
 
     def on_exception(self, trainer: Any, module: RetrievalModule, exception: BaseException) -> None:
         """Remember what stops the run: Lightning makes ``exit(1)`` of Ctrl-C."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import logging
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.reading import check_yaml
 from graphvtr.static_help import SHIPPED, documented, shipped_names
+from graphvtr.tasks.callbacks import AfterEpoch
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.learning_rate_range import RateRange, learning_rate_range
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
@@ -154,21 +156,25 @@ def make_parser(model: str) -> Any:
     return parser
 
 
-def train(configuration: Configuration) -> FitResult:
+def train(configuration: Configuration, *, after_epoch: AfterEpoch | None = None) -> FitResult:
     """Build the datasets, the vocabulary and the model of a configuration, and train.
+
+    Args:
+        configuration: of the run.
+        after_epoch: see :func:`graphvtr.tasks.trainer.fit`.
 
     Raises:
         DataError: see :func:`graphvtr.datasets.build_dataset`, :func:`graphvtr.tasks.prepare.build_model` and
             :func:`graphvtr.tasks.trainer.fit`.
     """
-    run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    run, source, options = _parts(configuration)
     if run.word_vectors is not None and run.word_vectors != PACKAGE and not Path(run.word_vectors).is_file():
         raise DataError(
             f"word vectors '{run.word_vectors}'", "no such file",
             f"get GloVe's from {GLOVE} and pass --word_vectors FILE; --word_vectors null starts from random ones",
         )  # fmt: skip
     with run_lock(run.out):  # refused before anything is read
-        return _train(configuration, run, source, options)
+        return _train(configuration, run, source, options, after_epoch)
 
 
 def find_learning_rate(configuration: Configuration) -> RateRange:
@@ -177,13 +183,26 @@ def find_learning_rate(configuration: Configuration) -> RateRange:
     Raises:
         DataError: as :func:`train`.
     """
-    run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    run, source, options = _parts(configuration)
     train_set = build_dataset(run.data, run.train_split, source)
     vocabulary, model = _build(configuration, run, options, train_set)
     return learning_rate_range(model, vocabulary, train_set, options)
 
 
-def _train(configuration: Configuration, run: RunConfig, source: DataSource, options: TrainOptions) -> FitResult:
+def _parts(configuration: Configuration) -> tuple[RunConfig, DataSource, TrainOptions]:
+    """The parts of a configuration; regions are not read for a model that cannot look at them."""
+    run, source, options = (configuration.part(kind) for kind in (RunConfig, DataSource, TrainOptions))
+    looks = "region_dim" in inspect.signature(MODELS.find(configuration.model)).parameters
+    return run, dataclasses.replace(source, regions=source.regions and looks), options
+
+
+def _train(
+    configuration: Configuration,
+    run: RunConfig,
+    source: DataSource,
+    options: TrainOptions,
+    after_epoch: AfterEpoch | None,
+) -> FitResult:
     if not run.resume:
         check_new(run.out / "last.ckpt")
     train_set = build_dataset(run.data, run.train_split, source)
@@ -203,7 +222,7 @@ def _train(configuration: Configuration, run: RunConfig, source: DataSource, opt
     )
     return fit(
         model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress,
-        config=configuration.yaml(),
+        config=configuration.yaml(), after_epoch=after_epoch,
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def dataset_for(
     if data == info.dataset:
         chosen = {name: value for name, value in info.captions.items() if name in CAPTION_OPTIONS}
         source = replace(source, options={**chosen, **source.options})
-    dataset = build_dataset(data, split, source)
+    dataset = build_dataset(data, split, replace(source, regions=source.regions and model.reads_regions))
     model.vocabulary = model.vocabulary or dataset.vocabulary
     if model.vocabulary is None:
         raise DataError(where, f"carries no vocabulary and neither does the dataset '{data}'", "use --data hgr")

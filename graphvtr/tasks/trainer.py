@@ -19,7 +19,7 @@ from graphvtr.datasets import DataSource, RetrievalDataset
 from graphvtr.locks import output_lock
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.registered import registered_name
-from graphvtr.tasks.callbacks import Progress, RunFiles, SafeCheckpoints
+from graphvtr.tasks.callbacks import AfterEpoch, Progress, RunFiles, SafeCheckpoints
 from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData
 from graphvtr.tasks.evaluate import EvalOptions
@@ -60,6 +60,7 @@ def fit(
     resume: bool = False,
     progress: bool = True,
     config: str | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> FitResult:
     """Train a model; the folder ``out`` gets
 
@@ -85,6 +86,7 @@ def fit(
         resume: continue from ``out/last.ckpt``.
         progress: show a progress bar and a line for every epoch.
         config: the configuration of the run as text.
+        after_epoch: called after every epoch with the validation rsum of all so far.
 
     Raises:
         DataError: ``out`` holds a run already (without ``resume``) or none (with it), or its checkpoint is of
@@ -94,7 +96,7 @@ def fit(
     """
     out = Path(out)
     with run_lock(out):
-        return _fit(model, vocabulary, train, val, out, started(options), info, resume, progress, config)
+        return _fit(model, vocabulary, train, val, out, started(options), info, resume, progress, config, after_epoch)
 
 
 def _fit(
@@ -108,6 +110,7 @@ def _fit(
     resume: bool,
     progress: bool,
     config: str | None,
+    after_epoch: AfterEpoch | None,
 ) -> FitResult:
     last, best = out / "last.ckpt", out / "best.ckpt"
     if options.overfit is not None:
@@ -170,7 +173,7 @@ def _fit(
         restore_best(last, state)
     if config is not None and first_process():
         write_whole(out / "config.yaml", config)
-    files = RunFiles(out, options.patience, state.epoch)
+    files = RunFiles(out, options.patience, state.epoch, after_epoch)
     with _quiet(), files.telling_how_to_go_on(options.epochs):
         trainer = _trainer(out, options, files, progress)
         trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)

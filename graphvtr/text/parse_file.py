@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain, islice, repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,6 +20,7 @@ import torch
 from tqdm import tqdm
 
 from graphvtr.atomic import write_whole
+from graphvtr.cluster import Cluster, Engine, cluster_of
 from graphvtr.ending import begin_worker, end_pool, going_on
 from graphvtr.errors import DataError, GraphVTRError, system_error
 from graphvtr.locks import output_lock
@@ -39,7 +41,9 @@ def parse_file(
     out: str | Path,
     parser: str = "spacy",
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: Engine = "processes",
+    address: str | None = None,
     batch_size: int = BATCH_SIZE,
     overwrite: bool = False,
     progress: bool = False,
@@ -54,7 +58,11 @@ def parse_file(
         captions: UTF-8 text; blank lines are left out.
         out: the file to write; each line is what :func:`~graphvtr.text.graph_to_dict` gives.
         parser: as for :func:`~graphvtr.text.get_parser`.
-        workers: processes that parse; with 1 this process does it.
+        workers: processes that parse; with 1 this process does it. None is 1, or with Ray as many as the cluster has
+            processors.
+        engine: ``"processes"`` of this machine, or ``"ray"``: tasks of a Ray cluster (extra ``scale``); captions whose
+            process dies are given to another one.
+        address: of the cluster, see :func:`graphvtr.cluster.connect`.
         batch_size: captions that are worked on together.
         overwrite: begin anew whatever is there.
         progress: show a progress bar on stderr.
@@ -67,14 +75,15 @@ def parse_file(
             captions, a caption has no graph, or a process was killed.
     """
     captions, out = Path(captions), Path(out)
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise DataError("workers", f"is {workers}", "give 1 or more")
+    cluster = cluster_of(engine, address, workers)
     with output_lock(out):
-        return _parse_alone(captions, out, parser, workers, batch_size, overwrite, progress)
+        return _parse_alone(captions, out, parser, cluster or workers or 1, batch_size, overwrite, progress)
 
 
 def _parse_alone(
-    captions: Path, out: Path, parser: str, workers: int, batch_size: int, overwrite: bool, progress: bool
+    captions: Path, out: Path, parser: str, by: Cluster | int, batch_size: int, overwrite: bool, progress: bool
 ) -> int:
     """:func:`parse_file` by the only run that writes to ``out``."""
     if out.exists() and not overwrite:
@@ -86,7 +95,7 @@ def _parse_alone(
     done = 0
     with ExitStack() as stack:
         stack.enter_context(going_on("the same command goes on", lambda: f"after {done:,} of {total:,} captions"))
-        pool = Workers(parser, workers, batch_size) if workers > 1 else Alone(parser, batch_size)
+        pool = _pool(by, parser, batch_size)
         stack.push(pool)
         _check_note(note, partial, {"format": FORMAT, "parser": pool.parser, "captions": digest})
         done = _whole_lines(partial, captions)
@@ -133,6 +142,12 @@ def read_captions(path: Path) -> Iterator[str]:
         raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
 
 
+def _pool(by: Cluster | int, parser: str, batch_size: int) -> Alone | Workers:
+    if isinstance(by, Cluster):
+        return OnCluster(by, parser, batch_size)
+    return Workers(parser, by, batch_size) if by > 1 else Alone(parser, batch_size)
+
+
 class Alone:
     """Parses in this process."""
 
@@ -149,6 +164,32 @@ class Alone:
 
     def __exit__(self, *problem: object) -> None:
         """Nothing to end."""
+
+
+class OnCluster(Alone):
+    """Parses by the tasks of a Ray cluster.
+
+    Args:
+        cluster: which.
+        name: of the parser; a machine that has another version of it is refused.
+        batch_size: captions that are worked on together.
+    """
+
+    def __init__(self, cluster: Cluster, name: str, batch_size: int) -> None:
+        super().__init__(name, batch_size)
+        self._cluster, self._work = cluster, partial(_parsing, name, batch_size, self.parser)
+
+    def run(self, chunks: Iterable[list[str]]) -> Iterator[list[str]]:
+        """The lines of each chunk, in order."""
+        return self._cluster.run(self._work, chunks)
+
+
+def _parsing(name: str, batch_size: int, wanted: str) -> Callable[[list[str]], list[str]]:
+    parser = get_parser(name)
+    if identity(parser) != wanted:
+        problem = f"is {identity(parser)} on a machine of the cluster, and {wanted} here"
+        raise DataError(f"parser '{name}'", problem, "install the same versions everywhere")
+    return partial(graph_lines, parser, batch_size=batch_size)
 
 
 class Workers:

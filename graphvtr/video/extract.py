@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from graphvtr.cluster import Engine, cluster_of
 from graphvtr.ending import going_on
 from graphvtr.locks import output_lock
 from graphvtr.video.clip_files import Names, find_clips
@@ -99,7 +100,9 @@ def extract(
     num_frames: int = 20,
     rate: float | None = None,
     max_side: int = DEFAULT_MAX_SIDE,
-    workers: int = 1,
+    workers: int | None = None,
+    engine: Engine = "processes",
+    address: str | None = None,
     names: Names = "file",
     overwrite: bool = False,
     progress: bool = True,
@@ -122,7 +125,11 @@ def extract(
         rate: frames a second instead.
         max_side: pictures are decoded no larger than this.
         workers: so many processes share the clips; they get copies of the parts, which must be picklable, and
-            share the threads that torch uses here. A script that uses them needs ``if __name__ == "__main__":``.
+            share the threads that torch uses here. A script that uses them needs ``if __name__ == "__main__":``. None
+            is one, or with Ray as many as the cluster has processors.
+        engine: ``"processes"`` of this machine, or ``"ray"``: tasks of a Ray cluster (extra ``scale``) whose machines
+            see ``folder`` and ``out`` under the same paths; a clip whose process dies is tried again.
+        address: of the cluster, see :func:`graphvtr.cluster.connect`.
         names: clips are called by their ``"file"``, or by their ``"path"`` below ``folder``, where files of several
             folders have the same names.
         overwrite: empty the store first.
@@ -137,6 +144,8 @@ def extract(
     """
     start = time.perf_counter()
     pipeline = ClipPipeline(featurizer, detector, linker, motion, num_frames, rate, max_side)
+    cluster = cluster_of(engine, address, workers)
+    workers = 1 if workers is None else workers
     check_workers(workers)
     clips, duplicates = find_clips(folder, names)
     with (
@@ -151,7 +160,7 @@ def extract(
         task = ClipTask(store.path, Path(folder), pipeline)
         try:
             with tqdm(total=len(clips), desc="extract", unit="clip", disable=not progress) as bar:
-                for outcome in run_tasks(task, list(clips.items()), workers):
+                for outcome in run_tasks(task, list(clips.items()), workers, cluster):
                     report.take(outcome)
                     bar.update()
             store.pack()

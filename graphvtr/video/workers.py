@@ -5,14 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from graphvtr.cluster import Cluster
 from graphvtr.ending import begin_worker, end_pool
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.terminal import printable
@@ -97,17 +99,24 @@ def check_workers(workers: int) -> None:
         raise DataError("workers", f"is {workers}", "at least one process has to do it")
 
 
-def run_tasks(task: ClipTask, clips: list[NamedFile], workers: int) -> Iterator[Outcome]:
+def run_tasks(
+    task: ClipTask, clips: list[NamedFile], workers: int, cluster: Cluster | None = None
+) -> Iterator[Outcome]:
     """Outcomes as they come; with one worker in this process and in order.
 
     A process that dies takes its pool with it. The clips it may have died of are then tried one by one, each in
-    a process of its own, so that only those that kill it again are lost.
+    a process of its own, so that only those that kill it again are lost. In a ``cluster`` a clip is tried again.
 
     Raises:
         StoreWriteError: the store cannot be written.
         MissingExtraError: a package is missing.
         DataError: the parts of the pipeline cannot be sent to other processes.
     """
+    if cluster is not None:
+        paths = replace(task, store=task.store.resolve(), folder=task.folder.resolve())
+        whole = [(name, file.resolve()) for name, file in clips]
+        yield from cluster.run(partial(_here, paths, 1), whole, died=_dead, ordered=False)
+        return
     store = FeatureStore.open(task.store)
     if workers == 1:
         yield from (task(clip, store) for clip in clips)
@@ -128,7 +137,7 @@ def run_tasks(task: ClipTask, clips: list[NamedFile], workers: int) -> Iterator[
             finished.add(suspect[0])
             dead: list[NamedFile] = []
             yield from _pool(task, [suspect], 1, dead)
-            yield from (Outcome(name, failure=_DIED) for name, _ in dead)
+            yield from map(_dead, dead)
         left = [clip for clip in left if clip[0] not in finished]
 
 
@@ -158,20 +167,27 @@ def _pool(task: ClipTask, clips: list[NamedFile], workers: int, suspects: list[N
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-_task: ClipTask | None = None
-_store: FeatureStore | None = None
+def _dead(clip: NamedFile) -> Outcome:
+    return Outcome(clip[0], failure=_DIED)
+
+
+def _here(task: ClipTask, threads: int) -> Callable[[NamedFile], Outcome]:
+    """The work of a process of its own."""
+    own = replace(task, pipeline=replace(task.pipeline, threads=threads))
+    return partial(own, store=FeatureStore.open(task.store))
+
+
+_task: Callable[[NamedFile], Outcome] | None = None
 
 
 def _begin(task: ClipTask, threads: int) -> None:
     """First thing in a worker."""
-    global _task, _store
+    global _task
     begin_worker()
     torch.set_num_threads(threads)
-    _task = replace(task, pipeline=replace(task.pipeline, threads=threads))
-    _store = FeatureStore.open(task.store)
+    _task = _here(task, threads)
 
 
 def _work(clip: NamedFile) -> Outcome:
     assert _task is not None
-    assert _store is not None
-    return _task(clip, _store)
+    return _task(clip)

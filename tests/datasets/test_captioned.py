@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from graphvtr.datasets import DataSource, RetrievalDataset, captioned
 from graphvtr.datasets.captioned import Listing, captioned_dataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, sample_frames
+from graphvtr.video import FeatureStore
 from graphvtr.video.store import DiskGraphs
 
 Source = Callable[..., DataSource]
@@ -100,6 +102,26 @@ def test_large_features_stay_on_disk(
     changed = dataset.transformed(lambda graph: sample_frames(graph, 1), None)
     assert changed.video_graphs.batch([1, 0])["frame"].x.tolist() == [[0.0] * 3, [1.0] * 3]
     assert changed.report is dataset.report
+
+
+@pytest.mark.parametrize("where", ["disk", "memory"])
+def test_regions_of_models_of_frames_are_not_read(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    store = FeatureStore.create(tmp_path / "regions", {"frame_x": 3, "region_x": 5}, {"features": {"name": "x"}})
+    for number, name in enumerate(("a", "d")):
+        frames = {"frame_x": torch.full((2, 3), float(number)), "frame_time": torch.arange(2.0)}
+        regions = {"region_x": torch.ones(4, 5), "region_box": torch.rand(4, 2).repeat(1, 2),
+                   "region_score": torch.ones(4), "region_frame": torch.tensor([0, 0, 1, 1])}  # fmt: skip
+        store.add(name, {**frames, **regions})
+    given = replace(source(["a"], features=where), store=store.path)
+    whole = build(given, ["d", "a"])
+    assert "region" in whole.video_graphs.nodes
+    monkeypatch.setattr(FeatureStore, "read", None)  # which reads a clip with all it has
+    frames_only = build(replace(given, regions=False), ["d", "a"])
+    assert "region" not in frames_only.video_graphs.nodes
+    assert isinstance(frames_only.video_graphs, DiskGraphs) == (where == "disk")
+    assert torch.equal(frames_only.video_graphs.batch([0, 1])["frame"].x, whole.video_graphs.batch([0, 1])["frame"].x)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from graphvtr.errors import DataError
 from graphvtr.search import ShardedIndex, build_index, describe_index, open_index
+from tests.processes import ray_of_two
 from tests.search.conftest import QUERY, Files, add_clips
 
 ray = pytest.importorskip("ray")
@@ -17,11 +18,10 @@ ray = pytest.importorskip("ray")
 @pytest.fixture
 def sharded(files: Files) -> Iterator[ShardedIndex]:
     build_index(files.checkpoint, files.store, files.folder / "shards", metadata=files.metadata, shards=2)
-    if not ray.is_initialized():
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    index = open_index(files.folder / "shards")
-    yield index
-    index.close()
+    with ray_of_two():
+        index = open_index(files.folder / "shards")
+        yield index
+        index.close()
 
 
 def told(results: Any) -> list[tuple[str, str, float]]:

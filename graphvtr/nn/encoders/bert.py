@@ -20,6 +20,21 @@ from graphvtr.nn.precision import full_precision
 from graphvtr.text.cache import default_folder
 
 
+def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
+    """Ids of the word pieces of texts, at most ``most`` of each.
+
+    A tokenizer of transformers makes a dictionary of every text; the compiled one under it gives the ids alone.
+    """
+    if not texts:
+        return []
+    if not getattr(tokenizer, "is_fast", False):
+        return [list(ids) for ids in tokenizer(texts, truncation=True, max_length=most)["input_ids"]]
+    compiled = tokenizer.backend_tokenizer
+    compiled.enable_truncation(most)
+    compiled.no_padding()
+    return [found.ids for found in compiled.encode_batch_fast(texts)]
+
+
 class BertEncoder(nn.Module):
     r"""Features of a caption's word pieces: the last hidden states of a pretrained language model, side by side.
 
@@ -166,8 +181,7 @@ class BertEncoder(nn.Module):
         return flat, torch.tensor([0, *map(len, ids)], device=device).cumsum(0)
 
     def _ids(self, captions: Sequence[str]) -> list[list[int]]:
-        encoded = self.tokenizer(list(captions), truncation=True, max_length=self.max_pieces)
-        return [list(ids) for ids in encoded["input_ids"]]
+        return piece_ids(self.tokenizer, list(captions), self.max_pieces)
 
     @property
     def tokenizer(self) -> Any:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
+from graphvtr.nn.encoders.bert import piece_ids
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.video.huggingface import load_model
 
@@ -103,7 +104,7 @@ class PhraseEncoder(nn.Module):
         return torch.cat(parts)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
-        return list(self._tokenizer(texts, truncation=True, max_length=self.max_pieces)["input_ids"]) if texts else []
+        return piece_ids(self._tokenizer, texts, self.max_pieces)
 
 
 def _runs(ptr: Tensor) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,25 +54,14 @@ class PretrainedWords(nn.Module):
 
     def tokenize(self, graph: RoleGraph) -> RoleGraph:
         """A caption, or a packed batch with its strings, with its pieces; the graph given is left as it is."""
-        flat, word_ptr = list(graph["word"].text), node_ptr(graph, "word").tolist()
-        captions = [flat[begin:end] for begin, end in itertools.pairwise(word_ptr)]
-        encoded = self.encoder.tokenizer(
-            captions, is_split_into_words=True, truncation=True, max_length=self.encoder.max_pieces
-        )
-        ids: list[list[int]] = encoded["input_ids"]
-        owner = [
-            begin + word
-            for caption, begin in enumerate(word_ptr[:-1])
-            for word in encoded.word_ids(caption)
-            if word is not None
-        ]
+        words, word_ptr = list(graph["word"].text), node_ptr(graph, "word").cpu()
+        table = WordPieces.of(self.encoder.tokenizer, words, word_ptr)
+        ids, ptr, pieces = table.packed(word_ptr, self.encoder.max_pieces)
         graph = copy.copy(graph)
-        graph["piece"].id = torch.tensor([piece for caption in ids for piece in caption])
-        graph["piece"].num_nodes = sum(map(len, ids))
-        graph["word"].pieces = torch.bincount(torch.tensor(owner, dtype=torch.long), minlength=len(flat))
+        graph["piece"].id, graph["piece"].num_nodes, graph["word"].pieces = ids, len(ids), pieces
         if "ptr" in graph["word"]:
-            graph["piece"].ptr = torch.tensor([0, *itertools.accumulate(map(len, ids))])
-            graph["piece"].batch = torch.repeat_interleave(graph["piece"].ptr.diff())
+            graph["piece"].ptr = ptr
+            graph["piece"].batch = torch.repeat_interleave(ptr.diff())
         return graph
 
     def forward(self, graph: RoleGraph) -> Tensor:
@@ -91,6 +82,73 @@ class PretrainedWords(nn.Module):
         caption = torch.repeat_interleave(word_ptr.diff(), output_size=len(words))
         first = before[:-1] - before[word_ptr[:-1]][caption] + begin[caption]
         return _means(pieces, first, words), segment_reduce(pieces, ptr, "mean")
+
+
+@dataclass(frozen=True)
+class WordPieces:
+    """The pieces of the words of captions, each distinct word cut once.
+
+    Args:
+        pieces: [P], of all distinct words.
+        ptr: [D + 1], where each distinct word's begin.
+        word: [W], the distinct word that each word is.
+        front, back: the special pieces around a caption.
+    """
+
+    pieces: Tensor
+    ptr: Tensor
+    word: Tensor
+    front: Tensor
+    back: Tensor
+
+    @classmethod
+    def of(cls, tokenizer: Any, words: list[str], word_ptr: Tensor) -> WordPieces:
+        """Cut words; where a tokenizer cuts the words of a caption in another way than one alone, every place counts as
+        a word of its own."""
+        probe = tokenizer([["a", "a"], ["a"]], is_split_into_words=True)
+        special = [word is None for word in probe.word_ids(1)]
+        begin, end = special.index(False), len(special) - special[::-1].index(False)
+        one, two = probe["input_ids"][1], probe["input_ids"][0]
+        around = torch.tensor(one[:begin]), torch.tensor(one[end:])
+        if two == [*one[:end], *one[begin:end], *one[end:]]:
+            number = {word: place for place, word in enumerate(dict.fromkeys(words))}
+            compiled = tokenizer.backend_tokenizer
+            compiled.no_truncation()
+            compiled.no_padding()
+            texts = [[word] for word in number]
+            found = compiled.encode_batch_fast(texts, is_pretokenized=True, add_special_tokens=False)
+            own = [part.ids for part in found]
+            word = torch.tensor([number[text] for text in words], dtype=torch.long)
+        else:
+            own = [[] for _ in words]
+            captions = [words[begin:end] for begin, end in itertools.pairwise(word_ptr.tolist())]
+            encoded = tokenizer(captions, is_split_into_words=True)
+            for caption, first in enumerate(word_ptr[:-1].tolist()):
+                for piece, place in zip(encoded["input_ids"][caption], encoded.word_ids(caption), strict=True):
+                    if place is not None:
+                        own[first + place].append(piece)
+            word = torch.arange(len(words))
+        flat = torch.tensor([piece for part in own for piece in part], dtype=torch.long)
+        return cls(flat, torch.tensor([0, *itertools.accumulate(map(len, own))]), word, *around)
+
+    def packed(self, word_ptr: Tensor, most: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Pieces of all captions end to end, special ones included, at most ``most`` of each; where each caption's
+        begin [N + 1]; and how many each word has [W]."""
+        count = self.ptr.diff()[self.word]
+        caption = torch.repeat_interleave(word_ptr.diff(), output_size=len(count))
+        ends = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        before = ends[:-1] - ends[word_ptr[:-1]][caption]  # pieces of the caption's words before
+        kept = (most - len(self.front) - len(self.back) - before).clamp(min=0).minimum(count)
+        total = torch.zeros(len(word_ptr) - 1, dtype=torch.long).index_add_(0, caption, kept)
+        ptr = torch.cat([total.new_zeros(1), (total + len(self.front) + len(self.back)).cumsum(0)])
+        ids = torch.empty(int(ptr[-1]), dtype=torch.long)
+        inner = torch.ones(len(ids), dtype=torch.bool)
+        for special, place in ((self.front, ptr[:-1]), (self.back, ptr[1:] - len(self.back))):
+            places = place[:, None] + torch.arange(len(special))
+            ids[places], inner[places] = special.long(), False
+        rank = torch.arange(int(kept.sum())) - torch.repeat_interleave(kept.cumsum(0) - kept, kept)
+        ids[inner] = self.pieces[torch.repeat_interleave(self.ptr[self.word], kept) + rank]
+        return ids, ptr, kept
 
 
 def _means(rows: Tensor, first: Tensor, count: Tensor) -> Tensor:

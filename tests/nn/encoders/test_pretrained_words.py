@@ -62,6 +62,30 @@ def test_words_are_the_means_of_their_pieces(folder: Path) -> None:
     torch.testing.assert_close(sentences, torch.stack(whole), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("most", [32, 5])
+@pytest.mark.parametrize("together", [False, True])
+def test_pieces_are_those_of_the_tokenizer(folder: Path, most: int, together: bool, monkeypatch) -> None:
+    words = PretrainedWords(str(folder), cache=False)
+    words.encoder.max_pieces = most
+    tokenizer = words.encoder.tokenizer
+    encoded = tokenizer([text.split() for text in CAPTIONS], is_split_into_words=True, truncation=True, max_length=most)
+    if together:  # as one that cuts a word by what stands before it
+        plain = type(tokenizer).__call__
+
+        def other(self: Any, texts: list[list[str]], **options: Any) -> Any:
+            found = plain(self, texts, **options)
+            if texts == [["a", "a"], ["a"]]:
+                found["input_ids"][0] = found["input_ids"][0] * 2
+            return found
+
+        monkeypatch.setattr(type(tokenizer), "__call__", other)
+    found = pack(words.tokenize)
+    assert found["piece"].id.tolist() == [piece for ids in encoded["input_ids"] for piece in ids]
+    counts = [encoded.word_ids(caption).count(word) for caption, text in enumerate(CAPTIONS)
+              for word in range(len(text.split()))]  # fmt: skip
+    assert found["word"].pieces.tolist() == counts
+
+
 def test_a_packed_batch_is_cut_as_its_captions(folder: Path) -> None:
     words = PretrainedWords(str(folder), cache=False)
     store = GraphStore.from_graphs(map(caption, CAPTIONS))

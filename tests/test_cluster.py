@@ -1,0 +1,146 @@
+"""A Ray cluster of two workers: the files of one process, also when a worker is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphvtr.cli.main import main
+from graphvtr.cluster import Cluster, cluster_of
+from graphvtr.errors import DataError
+from graphvtr.nn import HGR
+from graphvtr.tasks import CheckpointInfo, save_checkpoint
+from graphvtr.text import Vocabulary
+from graphvtr.video import FeatureStore, extract
+from tests.processes import ray_of_two
+from tests.video.conftest import MeanColour, write_clip
+
+ray = pytest.importorskip("ray")
+
+PARSER = """
+import os, signal
+from graphvtr.text import PARSERS, GraphLists, ListParser
+
+@PARSERS.register("once")
+class Once(ListParser):
+    name, version = "once", "1"
+
+    def sentences(self, captions, batch_size):
+        for caption in captions:
+            if caption == "dog 700 barks" and not os.path.exists({marker!r}):
+                open({marker!r}, "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield GraphLists(caption, caption.split(), [[0]], [], [])
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_workers() -> Iterator[None]:
+    with ray_of_two():
+        yield
+
+
+def die(marker: Path) -> None:
+    """The first time, end this process as the system does when memory is short."""
+    try:
+        os.close(os.open(marker, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KilledOnce(MeanColour):
+    """Its first picture kills the process."""
+
+    def __init__(self, marker: Path) -> None:
+        super().__init__()
+        self.marker = marker
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        die(self.marker)
+        return super().__call__(frames)
+
+
+def squares() -> Callable[[int], int]:
+    def work(number: int) -> int:
+        if number == 100:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == 50:
+            raise DataError("number", "is 50")
+        return number**2
+
+    return work
+
+
+def test_tasks() -> None:
+    cluster = Cluster(workers=2, retries=0)
+    assert list(cluster.run(squares, range(8))) == [number**2 for number in range(8)]
+    assert sorted(cluster.run(squares, [2, 100, 4], died=lambda item: -item, ordered=False)) == [-100, 4, 16]
+    with pytest.raises(DataError, match="number: is 50"):
+        list(cluster.run(squares, [1, 50]))
+    with pytest.raises(DataError, match="died 1 times over the same piece of work"):
+        list(cluster.run(squares, [100]))
+    with pytest.raises(DataError, match="cannot be sent to other processes"):
+        list(cluster.run(threading.Lock().acquire, []))
+
+
+def test_extract_after_a_death(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for number in range(5):
+        write_clip(tmp_path / "clips" / f"{number}.mp4", 4 + number)
+    settings = {"num_frames": 4, "progress": False}
+    plain = extract(tmp_path / "clips", tmp_path / "plain", MeanColour(), **settings)
+    found = extract(tmp_path / "clips", tmp_path / "ray", KilledOnce(tmp_path / "died"), engine="ray", **settings)
+    assert (tmp_path / "died").exists()
+    assert (found.extracted, found.failures) == (plain.extracted, {})
+    assert FeatureStore.open(tmp_path / "ray").checksum() == FeatureStore.open(tmp_path / "plain").checksum()
+    flags = ["--frames", "4", "--engine", "ray"]
+    assert main(["extract", str(tmp_path / "clips"), "--out", str(tmp_path / "pixels"), *flags]) == 0
+    assert len(FeatureStore.open(tmp_path / "pixels")) == 5
+
+
+def test_parse_after_a_death(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "parser.py").write_text(PARSER.format(marker=str(tmp_path / "died")))
+    (tmp_path / "captions.txt").write_text("".join(f"dog {number} barks\n" for number in range(1200)))
+    arguments = ["parse", str(tmp_path / "captions.txt"), "--parser", f"{tmp_path / 'parser.py'}:once"]
+    assert main([*arguments, "--out", str(tmp_path / "ray"), "--engine", "ray", "--workers", "2"]) == 0
+    assert (tmp_path / "died").exists()
+    assert main([*arguments, "--out", str(tmp_path / "plain")]) == 0
+    assert (tmp_path / "ray").read_bytes() == (tmp_path / "plain").read_bytes()
+    assert main([*arguments, "--out", str(tmp_path / "x"), "--engine", "ray", "--workers", "0"]) == 2
+    assert "workers: is 0" in capsys.readouterr().err
+
+
+def test_encode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphvtr.tasks.embedding_file.CHUNK", 3)
+    vocabulary = Vocabulary(["a", "dog"])
+    model = HGR(len(vocabulary), 6, hidden=8, word_dim=4)
+    save_checkpoint(tmp_path / "model.ckpt", model, vocabulary, CheckpointInfo("hgr", video_dim=6))
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": 6}, {"features": {"name": "x"}})
+    for number in range(8):
+        store.add(str(number), {"frame_x": torch.randn(3, 6), "frame_time": torch.arange(3.0)})
+    arguments = ["encode", str(tmp_path / "model.ckpt"), str(tmp_path / "store"), "--out"]
+    assert main([*arguments, str(tmp_path / "plain")]) == 0
+    assert main([*arguments, str(tmp_path / "ray"), "--engine", "ray"]) == 0
+    assert (tmp_path / "ray").read_bytes() == (tmp_path / "plain").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("spark", None, 1), "engine 'spark': unknown .known: processes, ray"),
+        (("processes", "auto", 1), "address: is 'auto', and processes need none"),
+        (("ray", None, 0), "workers: is 0"),
+    ],
+)
+def test_who_works(arguments: tuple[str, str | None, int], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        cluster_of(*arguments)
+    assert cluster_of("processes", None, 2) is None
