@@ -32,6 +32,8 @@ class GraphStore(Generic[G]):
     ``store[i]`` is the i-th graph, ``store.batch(index)`` a packed batch: an object of the same class whose
     node types carry ``ptr`` [B + 1] and ``batch`` [nodes], whose edge types carry ``ptr`` too, and whose
     ``num_graphs`` is B. ``to(device)``, ``pin_memory()`` and ``validate()`` work on it as on any HeteroData.
+    It is not :class:`torch_geometric.data.GraphStore`, which holds the edges of one graph; a batch is one, as every
+    HeteroData.
 
     Example:
         >>> from graphvtr.graphs import RoleGraph

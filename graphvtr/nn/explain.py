@@ -61,7 +61,7 @@ class ScoreOfCaption(nn.Module):
             before graph reasoning, [1 + A + E, D] (models with graph reasoning).
 
     Raises:
-        DataError: the model has no such vectors; several captions or clips.
+        DataError: the model has no such vectors; several captions, or (but for :meth:`scores`) clips.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class ScoreOfCaption(nn.Module):
             handle.remove()
         return seen[0], self.edge_index
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        """The score, [1], with ``x`` in place of the vectors of the caption."""
+    def scores(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """The scores with all clips, [N], with ``x`` in place of the vectors of the caption."""
         if self.what == "words":
             handle = self.place.register_forward_hook(lambda module, arguments, output: x)
         else:
@@ -107,11 +107,17 @@ class ScoreOfCaption(nn.Module):
             text = self.model.encode_text(self.graph)
         finally:
             handle.remove()
-        score = self.model.similarity(self.video, text)
+        score: Tensor = self.model.similarity(self.video, text)
+        if score.size(1) != 1:
+            raise _several(*score.shape)
+        return score[:, 0]
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        """The score, [1], with ``x`` in place of the vectors of the caption."""
+        score = self.scores(x, edge_index)
         if score.numel() != 1:
-            videos, captions = score.shape
-            raise DataError("the score", f"is of {captions} captions and {videos} clips", "explain one of each")
-        return score.reshape(1)
+            raise _several(score.numel(), 1)
+        return score
 
 
 def explain_caption(
@@ -224,6 +230,10 @@ def without_word(graph: RoleGraph, word: int) -> RoleGraph:
     if "id" in graph["word"]:
         out["word"].id = graph["word"].id[keep]
     return out
+
+
+def _several(videos: int, captions: int) -> DataError:
+    return DataError("the score", f"is of {captions} captions and {videos} clips", "explain one of each")
 
 
 def _word_embedding(model: RetrievalModel) -> nn.Module:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.provenance import Provenance
+from graphvtr.video.store.as_pyg import StoredClips
 from graphvtr.video.store.clip_buffer import ClipBuffer
 from graphvtr.video.store.clip_files import ClipFiles
 from graphvtr.video.store.fields import check_widths, checksum
@@ -38,7 +39,8 @@ class FeatureStore:
     index to fall out of step. Reading maps a file into memory and copies out the asked fields. Any number of
     processes may read; several may add clips at a time, and of two that add the same clip the later one counts.
 
-    Use :meth:`create`, :meth:`open` or :meth:`resume`, not the constructor.
+    Use :meth:`create`, :meth:`open` or :meth:`resume`, not the constructor. It is not PyG's class of that name, whose
+    tensors are of one graph; :meth:`as_pyg` gives that one.
 
     Attributes:
         path: the folder.
@@ -220,6 +222,10 @@ class FeatureStore:
             DataError: as :meth:`read`, or there are no clips.
         """
         return GraphStore.from_graphs(self.video_graph(name) for name in (self.names if names is None else names))
+
+    def as_pyg(self) -> StoredClips:
+        """The clips behind PyG's ``FeatureStore`` and ``GraphStore``, for its loaders."""
+        return StoredClips(self)
 
     def verify(self, *, progress: bool = False) -> dict[str, str]:
         """Read everything and compare checksums: clip or data file -> what is wrong with it."""
