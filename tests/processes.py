@@ -16,7 +16,9 @@ def clean_context() -> ForkServerContext:
     it. A spawned process would import torch for every test.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["graphvtr.search", "graphvtr.tasks.checkpoint", "pytest"])
+    context.set_forkserver_preload(
+        ["graphvtr.search", "graphvtr.tasks.checkpoint", "graphvtr.video.extract", "graphvtr.cli.main", "pytest"]
+    )
     return context
 
 
@@ -32,3 +34,10 @@ def ray_of_two() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
     ray.shutdown()
+
+
+def run_command(arguments: list[str]) -> None:
+    """``graphvtr ARGUMENTS``, to be the target of a process."""
+    from graphvtr.cli.main import main
+
+    raise SystemExit(main(arguments))

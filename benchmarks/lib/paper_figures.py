@@ -90,6 +90,7 @@ def _frequencies(place: Place, path: Path) -> None:
     bars = right.bar(names, [counts[rank][1] for rank in ranks], color="#4c72b0")
     right.bar_label(bars, fontsize=8)
     right.set_yscale("log")
+    right.set_ylim(top=3 * counts[0][1])  # room for the number above the tallest bar
     right.set_ylabel("captions that name it")
     figure.suptitle(f"{len(counts):,} entities of {len(dataset):,} training captions of {dataset.name}", **plain())
     figure.savefig(path, dpi=150)

@@ -3,10 +3,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import textwrap
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from graphvtr.terminal import printable
 from graphvtr.video import FeatureStore, PixelDescriptor, StoreWriteError, extract, find_clips, sample_clip
 from graphvtr.video.clip_files import describe_source
 from graphvtr.video.extract import ExtractReport
+from tests.processes import clean_context
 
 
 @pytest.fixture
@@ -276,24 +276,23 @@ def test_an_interrupted_run_is_continued(folder, tmp_path, mean_colour):
     assert FeatureStore.open(tmp_path / "store").checksum() == FeatureStore.open(tmp_path / "whole").checksum()
 
 
+class Slow(PixelDescriptor):
+    def __call__(self, frames):
+        time.sleep(0.2)
+        return super().__call__(frames)
+
+
 def test_a_killed_run_is_continued(folder, tmp_path):
     """SIGKILL while it works; what was finished is whole, and the end is the same as without it."""
-    program = textwrap.dedent("""
-        import sys, time
-        from graphvtr.video import PixelDescriptor, extract
-        class Slow(PixelDescriptor):
-            def __call__(self, frames):
-                time.sleep(0.2)
-                return super().__call__(frames)
-        extract(sys.argv[1], sys.argv[2], Slow(16), num_frames=4, progress=False)
-    """)
     out = tmp_path / "store"
-    process = subprocess.Popen([sys.executable, "-c", program, str(folder), str(out)])
+    process = clean_context().Process(target=run, args=(folder, out, Slow(16)))
+    process.start()
     deadline = time.monotonic() + 60
     while len(list(out.glob("clips/*.safetensors"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     finished = FeatureStore.open(out)
     assert 2 <= len(finished) < 6
     assert finished.verify() == {}
@@ -303,28 +302,38 @@ def test_a_killed_run_is_continued(folder, tmp_path):
     assert FeatureStore.open(out).checksum() == FeatureStore.open(tmp_path / "whole").checksum()
 
 
+class Growing(PixelDescriptor):
+    """No file may grow beyond 1,000 bytes from the fourth clip on."""
+
+    calls = 0
+
+    def __call__(self, frames):
+        import resource
+
+        self.calls += 1
+        if self.calls == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        return super().__call__(frames)
+
+
+def _told(folder: Path, out: Path, told: Connection) -> None:
+    """Extract, and tell why that stopped."""
+    try:
+        run(folder, out, Growing(16))
+    except StoreWriteError as error:
+        told.send(str(error))
+
+
 def test_a_full_disk_stops_the_run_and_keeps_what_is_finished(folder, tmp_path):
-    program = textwrap.dedent("""
-        import resource, sys
-        from graphvtr.errors import DataError, MissingExtraError
-        from graphvtr.video import StoreWriteError, PixelDescriptor, extract
-        class Growing(PixelDescriptor):
-            calls = 0
-            def __call__(self, frames):
-                self.calls += 1
-                if self.calls == 4:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
-                return super().__call__(frames)
-        try:
-            extract(sys.argv[1], sys.argv[2], Growing(16), num_frames=4, progress=False)
-        except StoreWriteError as error:
-            sys.exit(f"stopped: {error}")
-    """)
-    result = subprocess.run([sys.executable, "-c", program, str(folder), str(tmp_path / "store")],
-                            capture_output=True, text=True, check=False)  # fmt: skip
-    assert result.stderr.startswith("stopped: ")
-    assert "File too large" in result.stderr
-    assert "finished clips are kept" in result.stderr
+    context = clean_context()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_told, args=(folder, tmp_path / "store", theirs))
+    process.start()
+    assert ours.poll(60)
+    error = ours.recv()
+    process.join(60)
+    assert "File too large" in error
+    assert "finished clips are kept" in error
     store = FeatureStore.open(tmp_path / "store")
     assert store.names == ["clip0", "clip1", "clip2"]
     assert store.verify() == {}

@@ -10,14 +10,16 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
 
 from graphvtr.errors import DataError
-from graphvtr.video import FeatureStore, GridRegions, PixelDescriptor, StoreWriteError, TrackLinker, extract
+from graphvtr.video import FeatureStore, GridRegions, PixelDescriptor, StoreWriteError, TrackLinker, extract, workers
 from graphvtr.video.store import feature_store, manifest
+from tests.processes import clean_context, run_command
 
 SOUND = ["clip0", "clip1", "clip2"]
 
@@ -63,7 +65,7 @@ def faults(folder, make_clip) -> dict[str, str]:
 def odd_clips(make_clip) -> list[str]:
     """Clips that look wrong and are not."""
     make_clip("clips/single.mp4", 1)
-    make_clip("clips/wide.avi", 1, codec="mjpeg", pixels="yuvj420p", width=7680, height=4320)
+    make_clip("clips/wide.avi", 1, codec="mjpeg", pixels="yuvj420p", width=1920, height=1080)
     make_clip("clips/tiny.avi", 3, codec="mjpeg", pixels="yuvj444p", width=9, height=7)
     make_clip("clips/late.mkv", 3, milliseconds=[0, 60_000, 60_100])
     tail = make_clip("clips/tail.avi", 60, codec="mjpeg", pixels="yuvj420p")
@@ -73,7 +75,14 @@ def odd_clips(make_clip) -> list[str]:
     return ["single", "wide", "tiny", "late", "tail"]
 
 
-def test_every_fault_costs_its_clip_only(folder, faults, make_clip, tmp_path):
+@pytest.fixture
+def quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that need not import torch. (``test_workers_end_with_their_parent`` has them as users do.)"""
+    context = clean_context()
+    monkeypatch.setattr(workers, "multiprocessing", SimpleNamespace(get_context=lambda kind: context))
+
+
+def test_every_fault_costs_its_clip_only(folder, faults, make_clip, tmp_path, quick_workers):
     odd = odd_clips(make_clip)
     parts = {"detector": GridRegions(2), "linker": TrackLinker(), "num_frames": 4, "progress": False}
     report = extract(folder, tmp_path / "store", PixelDescriptor(16), **parts)
@@ -153,7 +162,7 @@ class Deadly(GridRegions):
 """
 
 
-def test_a_clip_that_kills_its_process_costs_itself_only(folder, tmp_path, monkeypatch):
+def test_a_clip_that_kills_its_process_costs_itself_only(folder, tmp_path, monkeypatch, quick_workers):
     (tmp_path / "deadly.py").write_text(DEADLY)
     (folder / "clip2.mp4").unlink()
     monkeypatch.syspath_prepend(tmp_path)
@@ -195,10 +204,13 @@ def test_two_processes_on_one_store(make_clip, folder, tmp_path):
     for index in range(3, 9):
         make_clip(f"clips/clip{index}.mp4", 10)
     out = tmp_path / "store"
-    command = ("-m", "graphvtr", "extract", folder, "--out", out, "--frames", "4", "--detector", "grid")
-    processes = [start(*command) for _ in range(2)]
-    printed = [process.communicate(timeout=600) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], printed
+    command = ["extract", str(folder), "--out", str(out), "--frames", "4", "--detector", "grid"]
+    processes = [clean_context().Process(target=run_command, args=(command,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(600)
+    assert [process.exitcode for process in processes] == [0, 0]
     store = FeatureStore.open(out)
     assert len(store) == 9
     assert store.verify() == {}
@@ -210,25 +222,27 @@ def test_two_processes_on_one_store(make_clip, folder, tmp_path):
     assert store.checksum() == FeatureStore.open(whole).checksum()
 
 
+def _killed(folder: Path, out: Path) -> None:
+    """SIGKILL between the first byte of the second clip's file and its renaming."""
+    synced, count = os.fsync, 0
+
+    def fsync(number: int) -> None:
+        nonlocal count
+        synced(number)
+        count += 1
+        if count == 5:  # the manifest and the first clip, each with its folder, then the second clip
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync = fsync
+    extract(folder, out, PixelDescriptor(16), num_frames=4, progress=False)
+
+
 def test_killed_while_it_writes(folder, tmp_path):
-    """SIGKILL between the first byte of a clip's file and its renaming."""
-    program = textwrap.dedent("""
-        import os, signal, sys
-        from graphvtr.video import PixelDescriptor, extract
-        synced, count = os.fsync, 0
-        def fsync(number):
-            global count
-            synced(number)
-            count += 1
-            if count == 5:  # the manifest and the first clip, each with its folder, then the second clip
-                os.kill(os.getpid(), signal.SIGKILL)
-        os.fsync = fsync
-        extract(sys.argv[1], sys.argv[2], PixelDescriptor(16), num_frames=4, progress=False)
-    """)
     out = tmp_path / "store"
-    process = start("-c", program, folder, out)
-    process.communicate(timeout=600)
-    assert process.returncode == -signal.SIGKILL
+    process = clean_context().Process(target=_killed, args=(folder, out))
+    process.start()
+    process.join(600)
+    assert process.exitcode == -signal.SIGKILL
     assert len(list(out.glob("clips/*.partial"))) == 1
     store = FeatureStore.open(out)
     assert (store.names, store.damaged, store.verify()) == (["clip0"], {}, {})
