@@ -107,6 +107,9 @@ def _kernels(cache: Path) -> tuple[Path, Callable[[], object]] | None:
     return path, read
 
 
+BATCH = 10
+
+
 def flips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
     """A bit of a file is turned over: what is read is the same, is made again, or is refused."""
     kinds = flip_kinds(material, folder)
@@ -116,11 +119,11 @@ def flips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
             continue
         whole = path.read_bytes()
         wanted = digest(read())
-        dice = random.Random(kind)
 
-        def trials(path: Path = path, read: Callable[[], object] = read, whole: bytes = whole, wanted: str = wanted,
-                   dice: random.Random = dice) -> Iterator[tuple[str, str]]:  # fmt: skip
-            for _ in range(each):
+        def trials(start: int, path: Path = path, read: Callable[[], object] = read, whole: bytes = whole,
+                   wanted: str = wanted, kind: str = kind) -> Iterator[tuple[str, str]]:  # fmt: skip
+            dice = random.Random(f"{kind} {start}")
+            for _ in range(start, min(start + BATCH, each)):
                 place = dice.randrange(8 * len(whole))
                 damaged = bytearray(whole)
                 damaged[place // 8] ^= 1 << place % 8
@@ -128,8 +131,9 @@ def flips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
                 yield _read_damaged(read, wanted, f"bit {place}")
                 _put(path, whole)
 
-        for outcome, detail in in_batch(trials):
-            yield kind, outcome, detail
+        for start in range(0, each, BATCH):
+            for outcome, detail in in_batch(lambda start=start, trials=trials: trials(start)):
+                yield kind, outcome, detail
         _put(path, whole)
 
 

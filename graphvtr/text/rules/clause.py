@@ -130,7 +130,8 @@ def stranded(clause: Clause) -> int | None:
             return None
         if tree.children[child] or tree.words[child] not in lexicon.SPATIAL | lexicon.PATHS | {"with"}:
             continue
-        if tree.deps[child] == "prep" or (tree.deps[child] in ("prt", "advmod") and not clause.has_object):
+        place = clause.lemma in lexicon.POSITION_VERBS and tree.words[child] in lexicon.SPATIAL
+        if tree.deps[child] == "prep" or (tree.deps[child] in ("prt", "advmod") and place and not clause.has_object):
             return child
     return None
 

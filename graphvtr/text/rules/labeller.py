@@ -16,7 +16,6 @@ from graphvtr.text.rules.clause import (
     is_relative,
     is_semi_auxiliary,
     is_verb,
-    stranded,
     subject,
 )
 from graphvtr.text.rules.modifiers import names_being
@@ -71,11 +70,11 @@ def label_predicate(tree: Tree, verb: int) -> list[Argument]:
 
 def _own_arguments(clause: Clause) -> Iterator[Argument]:
     """What hangs on the predicate itself; in a relative clause also what the relative pronoun stands for."""
-    tree, lone = clause.tree, stranded(clause)
+    tree = clause.tree
     for child in clause.children:
         rule = RULES.get(tree.deps[child])
         role = rule(clause, child) if rule is not None else None
-        if role is None or child == lone or clause.opens_path(child):
+        if role is None or clause.opens_path(child):
             continue
         if clause.dep == "relcl" and is_relative(tree, child, clause.verb):
             yield Argument(f"R-{role}", *tree.span(child))

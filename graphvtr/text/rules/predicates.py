@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphvtr.text.frames import Frame, Span
-from graphvtr.text.rules.clause import Clause, is_semi_auxiliary, is_verb
+from graphvtr.text.frames import Argument, Frame, Span
+from graphvtr.text.rules.clause import Clause, is_semi_auxiliary, is_verb, stranded
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.modifiers import is_particle, particle_role
 from graphvtr.text.rules.repeated import once_each
@@ -60,13 +60,20 @@ def predicate_tokens(tree: Tree, verb: int) -> tuple[int, ...]:
 
 
 def label_sentence(tree: Tree) -> list[Frame]:
-    """The frames of all predicates, without relative pronouns (the antecedent has the role)."""
+    """The frames of all predicates, without relative pronouns and prepositions whose noun stands elsewhere (`the floor
+    he sits [on]`): the antecedent has the role."""
     return [
-        Frame(
-            predicate_tokens(tree, verb),
-            once_each(tree, verb, [found for found in label_predicate(tree, verb) if not found.label.startswith("R-")]),
-        )
+        Frame(predicate_tokens(tree, verb), once_each(tree, verb, _with_words_of_their_own(tree, verb)))
         for verb in find_predicates(tree)
+    ]
+
+
+def _with_words_of_their_own(tree: Tree, verb: int) -> list[Argument]:
+    alone = stranded(Clause(tree, verb))
+    return [
+        argument
+        for argument in label_predicate(tree, verb)
+        if not argument.label.startswith("R-") and (alone is None or (argument.first, argument.last) != (alone, alone))
     ]
 
 

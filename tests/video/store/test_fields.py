@@ -36,7 +36,7 @@ def test_half_precision_is_within_its_error(random_fields):
 
 
 def test_the_bound_of_the_guide_is_true():
-    """From 6.1e-5 up within 1/2048, below that within 3e-8; more than a thousandth that become 0 is refused."""
+    """docs/guides/video.rst: from 6.1e-5 up within 1/2048, below that within 3e-8; no more than a thousandth lost."""
     exponents = torch.linspace(-24, 15.99, 60_000, dtype=torch.float64)
     x = ((2.0**exponents) * (1 - 2 * (torch.arange(60_000) % 2))).float().view(-1, 6)
     stored = torch.from_numpy(to_arrays("clip", {"frame_x": x}, WIDTHS)["frame_x"]).double()
