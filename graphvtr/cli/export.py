@@ -20,6 +20,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--results", type=Path, nargs="*", default=[], metavar="FILE.json", help="outputs of graphvtr eval --json"
     )
+    parser.add_argument(
+        "--format", choices=("folder", "torch-export"), default="folder", help="torch-export: also the encoders as "
+        "video.pt2 and text.pt2, which run without the model's code, where their graph allows it (default: folder)",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
@@ -44,8 +48,20 @@ def _export(args: argparse.Namespace) -> int:
     evaluations = [_read(path) for path in args.results]
     card = model_card(registered_name(model), model.config, model.info, model.vocabulary, evaluations, training)
     model.save_pretrained(args.out, card=card)
+    if args.format == "torch-export":
+        _encoders(model, args.out)
     print(f"wrote {args.out}: {', '.join(sorted(path.name for path in args.out.iterdir() if path.name != LOCK))}")
     return 0
+
+
+def _encoders(model: Any, out: Path) -> None:
+    import torch
+
+    from graphvtr.tasks.exported import example, export_encoders
+
+    exported = export_encoders(model, out, *example(model, torch.Generator().manual_seed(0)))
+    for side, why in exported.failed.items():
+        print(f"the {side} encoder cannot be exported: {why}")
 
 
 def _read(path: Path) -> dict[str, Any]:

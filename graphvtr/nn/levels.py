@@ -28,8 +28,13 @@ class Level:
         """Whether items are ragged sets of vectors."""
         return self.ptr is not None
 
+    @property
+    def num_items(self) -> int:
+        """N; as a number that ``torch.export`` leaves open, which :func:`len` does not."""
+        return self.x.size(0) if self.ptr is None else self.ptr.size(0) - 1
+
     def __len__(self) -> int:
-        return len(self.x) if self.ptr is None else len(self.ptr) - 1
+        return self.num_items
 
     def select(self, index: Positions) -> Level:
         """The items at ``index`` [n], in that order; as :func:`graphvtr.values.positions` reads it."""
@@ -65,10 +70,11 @@ class LevelEmbeddings(Mapping[str, Level]):
 
     def __init__(self, **levels: Level | Tensor) -> None:
         self._levels = {k: v if isinstance(v, Level) else Level(v) for k, v in levels.items()}
-        sizes = {name: len(level) for name, level in self._levels.items()}
-        if len(set(sizes.values())) != 1:
+        sizes = {name: level.num_items for name, level in self._levels.items()}
+        first = next(iter(sizes.values()), None)
+        if first is None or any(size != first for size in sizes.values()):
             raise ValueError(f"levels need the same number of items, got {sizes}")
-        self.num_items = next(iter(sizes.values()))
+        self.num_items = first
 
     def __getitem__(self, level: str) -> Level:
         return self._levels[level]
