@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="2 epochs without dropout alone")
+    parser.add_argument("--kept", type=Path, metavar="DIR", help="the splits as a run before has written them")
     parser.add_argument("--one", nargs=4, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -88,17 +90,20 @@ def main() -> None:
     runs = [(0.0, 0)] if args.quick else [(0.0, 0), (0.2, 0), (0.2, 1)]
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
-        keep(Path(name), VIDEOS)
+        folder = Path(name)
+        if args.kept is None:
+            keep(folder, VIDEOS)
+        else:
+            shutil.copytree(args.kept, folder, dirs_exist_ok=True)
         for dropout, seed in runs:
-            one, two = (
-                curve(Path(name), devices, dropout, seed, 2 if args.quick else args.epochs) for devices in (1, 2)
-            )
+            epochs = 2 if args.quick else args.epochs
+            one, two = (curve(folder, devices, dropout, seed, epochs) for devices in (1, 2))
             apart = max(abs(a - b) for a, b in zip(one, two, strict=True))
             rows.append({"dropout": dropout, "seed": seed, "one": one, "two": two, "largest_difference": apart})
             print(f"dropout {dropout}, seed {seed}: largest difference {apart:.3f} rsum")
             for title, values in (("one", one), ("two", two)):
                 print(f"  {title} {' '.join(f'{value:6.1f}' for value in values)}", flush=True)
-    write_result("ranks", rows, note=msrvtt.NOTE, videos=VIDEOS, batch=BATCH)
+            write_result("ranks", rows, note=msrvtt.NOTE, videos=VIDEOS, batch=BATCH)
 
 
 if __name__ == "__main__":
