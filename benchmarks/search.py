@@ -2,7 +2,6 @@
 
     python benchmarks/search.py                       # 10,000, 100,000 and 1,000,000 items
     python benchmarks/search.py --quick               # 2,000 items: shows that all works
-    python benchmarks/search.py --recall INDEX ...    # what two-stage search of real indexes loses, by their captions
 
 Items are of a model with one vector a clip (VSE++, 128 wide): the vectors of 4,000 made-up captions with noise, so
 that clips lie in clusters as real ones do. The queries are other captions of the same words. graphvtr's times are of
@@ -187,40 +186,14 @@ def measure(name: str, count: int, centres: Array, queries: Array, exact: list[s
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def real_recall(paths: list[Path], most: int) -> list[dict[str, Any]]:
-    """Recall of default two-stage search against all clips, by the captions of the index."""
-    rows = []
-    for path in paths:
-        index = Index.open(path)
-        told = [caption for name in index.names for caption in index.item(name).captions]
-        chosen = [told[place] for place in np.unique(np.linspace(0, len(told) - 1, most).astype(int))]
-        quick, whole = index.search(chosen, TOP), index.search(chosen, TOP, exhaustive=True)
-        shares = [
-            len({one.name for one in a} & {one.name for one in b}) / max(1, len(b))
-            for a, b in zip(quick, whole, strict=True)
-        ]
-        rows.append({
-            "index": path.name, "model": index.manifest.model, "clips": len(index), "queries": len(chosen),
-            "two_stage": not quick[0].exhaustive, "recall_at_10": float(np.mean(shares)),
-            "queries_below_1": int(sum(share < 1 for share in shares)),
-        })  # fmt: skip
-        print(rows[-1], flush=True)
-    return rows
-
-
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--items", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--systems", nargs="+", default=["graphvtr", "faiss flat", "hnswlib", "lancedb"])
-    parser.add_argument("--recall", type=Path, nargs="+", metavar="INDEX")
     parser.add_argument("--queries", type=int, default=200)
     args = parser.parse_args()
-    if args.recall:
-        rows = real_recall(args.recall, args.queries)
-        write_result("search_recall", rows)
-        return
     model = made_model()
     encoder = Encoder(model)
     centres = encoder.texts(captions(CENTRES, 1))["event"].x

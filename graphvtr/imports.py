@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 WAITING = frozenset(
     ("torch._dynamo", "torch_geometric.datasets", "torch_geometric.profile", "torch_geometric.llm",
      "torch_geometric.explain", "torch_geometric.loader", "torch_geometric.transforms", "torch_geometric.sampler",
-     "spacy.cli")
+     "spacy.cli", "networkx")
 )  # fmt: skip
 """Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
 _ASKED_OF_ALL = frozenset(("__wrapped__", "__warningregistry__"))  # by tools that look through all modules
@@ -28,9 +29,26 @@ class _Waiting(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name in _ASKED_OF_ALL:
             raise AttributeError(name)
+        if self.__name__ == "torch._dynamo" and name == "disable":
+            return functools.partial(_disable, self)
         loader: _WaitingLoader = self.__spec__.loader  # type: ignore[assignment,union-attr]
         loader.run(self)
         return getattr(self, name)
+
+
+def _disable(dynamo: Any, function: Any = None, *args: Any, **options: Any) -> Any:
+    """``torch._dynamo.disable`` for as long as nobody compiles: many a module decorates its functions with it."""
+    if function is None:
+        return functools.partial(_disable, dynamo, *args, **options)
+    kept: list[Callable[..., Any]] = []
+
+    @functools.wraps(function)
+    def call(*values: Any, **named: Any) -> Any:
+        if not kept and type(dynamo) is not _Waiting:
+            kept.append(dynamo.disable(function, *args, **options))
+        return (kept[0] if kept else function)(*values, **named)
+
+    return call
 
 
 class _WaitingLoader(Loader):

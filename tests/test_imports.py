@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "faiss", "ray", "fastapi")
-WAITING = ("transformers", "torch_geometric.datasets", "torch_geometric.llm", "spacy.cli")
+WAITING = ("transformers", "torch._dynamo", "torch_geometric.datasets", "torch_geometric.llm", "spacy.cli")
 
 
 def run(code: str) -> str:
@@ -29,9 +29,26 @@ def test_a_search_leaves_out_what_it_does_not_need() -> None:
 import sys
 from graphvtr.imports import lazily
 lazily()
-import graphvtr.search
+import graphvtr.search.opening
 run = [name for name in {WAITING} if name in sys.modules and type(sys.modules[name]).__name__ == "module"]
 import torch_geometric.datasets
 print(run, torch_geometric.datasets.Planetoid.__name__)  # and it is there once it is asked for
 """
     assert run(code) == "[] Planetoid"
+
+
+def test_functions_that_are_not_compiled_wait_for_the_compiler() -> None:
+    code = """
+from graphvtr.imports import lazily
+lazily()
+import sys, torch
+@torch.compiler.disable
+def twice(x):
+    return 2 * x
+@torch.compiler.disable(recursive=False)
+def thrice(x):
+    return 3 * x
+waits = type(sys.modules["torch._dynamo"]).__name__
+print(waits, twice(2), thrice(2), torch._dynamo.config is not None, twice(3), thrice(3))
+"""
+    assert run(code) == "_Waiting 4 6 True 6 9"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,12 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_your_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for package in ("av", "spacy", "efficientnet_lite_pytorch", "pytorch_lightning", "matplotlib"):
+    for package in ("av", "spacy", "efficientnet_lite_pytorch", "pytorch_lightning", "matplotlib", "faiss", "fastapi"):
         pytest.importorskip(package)
+    testclient = pytest.importorskip("starlette.testclient")
+    from graphvtr.search import Index
+    from graphvtr.serve import create_app
+
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
@@ -39,10 +44,22 @@ def test_your_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     for line in story.splitlines():
         program, verb, *rest = shlex.split(line)
         assert program == "graphvtr"
+        if verb == "watch":
+            shutil.copy2(sorted(Path("clips").rglob("*.mp4"))[0], "clips/new.mp4")
         assert main([verb, *rest]) == 0, line
         said[verb] = capsys.readouterr().out
     assert "0 failed" in said["extract"]
     assert "chance" in said["eval"]
     assert said["search"].count(".mp4") >= 3 or said["search"].count("test") + said["search"].count("train") >= 3
-    for picture in ("gallery.png", "reading.png"):
-        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    assert said["watch"] == "added new\n"
+    with testclient.TestClient(create_app(Index.open("index"))) as page:  # what graphvtr serve shows
+        assert "<title>" in page.get("/").text
+        found = page.get("/api/search", params={"q": "a red circle chases a blue square", "top": 30}).json()["results"]
+        assert "new" in [one["name"] for one in found]
+        assert all(one["playable"] and one["moment"] is not None for one in found)
+        media = page.get("/media", params={"clip": found[0]["name"]}, headers={"range": "bytes=0-99"})
+        assert (media.status_code, len(media.content)) == (206, 100)
+        picture = page.get("/thumbnail", params={"clip": found[0]["name"], "t": found[0]["moment"]})
+        assert picture.headers["content-type"] == "image/jpeg"
+    for name in ("gallery.png", "reading.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KINDS = ("auto", "flat", "hnsw", "ivf_pq")
 SHOWN = 20
 USAGE = """graphvtr index CHECKPOINT STORE --out INDEX [options]
+       graphvtr index --zero-shot DIR STORE --out INDEX [options]
        graphvtr index add INDEX STORE [--metadata FILE.csv]
        graphvtr index delete INDEX NAME [NAME ...]
        graphvtr index info|verify|compact INDEX"""
@@ -32,6 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "was killed goes on. verify exits with 1 if something is wrong.",
     )
     parser.add_argument("words", nargs="+", metavar="WORD", help="CHECKPOINT STORE, or what to do with which index")
+    parser.add_argument("--zero-shot", type=Path, metavar="DIR", help="in place of a checkpoint: a local directory of "
+                        "CLIP or SigLIP, from which the store was extracted")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="INDEX", help="folder of the index")
     parser.add_argument("--metadata", "--captions", type=Path, metavar="FILE.csv", help="column video, and any of "
                         "caption, tags (a;b) and fields of your own; captions can be found by clips")  # fmt: skip
@@ -50,21 +53,24 @@ def run(args: argparse.Namespace) -> int:
 
     actions = {"add": add, "delete": delete, "info": info, "verify": verify, "compact": compact}
     action = actions.get(args.words[0])
-    if action is not None and len(args.words) > 1:
+    if action is not None and len(args.words) > 1 and args.zero_shot is None:
         return action(Path(args.words[1]), args)
-    if len(args.words) != 2 or args.out is None:
-        raise DataError("graphvtr index", "needs CHECKPOINT STORE --out INDEX", USAGE.splitlines()[0])
-    return build(Path(args.words[0]), Path(args.words[1]), args)
+    if args.out is None or len(args.words) != (2 if args.zero_shot is None else 1):
+        needs = "CHECKPOINT STORE" if args.zero_shot is None else "--zero-shot DIR STORE"
+        raise DataError("graphvtr index", f"needs {needs} --out INDEX", USAGE.splitlines()[args.zero_shot is not None])
+    return build(None if args.zero_shot else Path(args.words[0]), Path(args.words[-1]), args)
 
 
-def build(checkpoint: Path, store: Path, args: argparse.Namespace) -> int:
+def build(checkpoint: Path | None, store: Path, args: argparse.Namespace) -> int:
     """Build an index, or bring one up to date."""
     from graphvtr.search.index.build import build_index
+    from graphvtr.search.index.model_folder import zero_shot
     from graphvtr.search.items import read_metadata
 
     metadata = None if args.metadata is None else read_metadata(args.metadata)
+    model = zero_shot(args.zero_shot) if checkpoint is None else checkpoint
     change = build_index(
-        checkpoint, store, args.out, metadata=metadata, media=args.clips, parser=args.parser, kind=args.kind or "auto",
+        model, store, args.out, metadata=metadata, media=args.clips, parser=args.parser, kind=args.kind or "auto",
         shards=args.shards, overwrite=args.overwrite, mismatch=args.mismatch, progress=sys.stderr.isatty(),
     )  # fmt: skip
     return _report(args.out, change)
@@ -77,7 +83,7 @@ def add(path: Path, args: argparse.Namespace) -> int:
     from graphvtr.search.opening import open_index
 
     if len(args.words) != 3:
-        raise DataError("graphvtr index add", "needs INDEX STORE", USAGE.splitlines()[1].strip())
+        raise DataError("graphvtr index add", "needs INDEX STORE", USAGE.splitlines()[2].strip())
     metadata = None if args.metadata is None else read_metadata(args.metadata)
     change = open_index(path, parser=args.parser).add(
         args.words[2], metadata=metadata, progress=sys.stderr.isatty(), mismatch=args.mismatch

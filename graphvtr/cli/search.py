@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from graphvtr.cli.kernels import add_backend
 from graphvtr.terminal import complain
 
 LEVELS = ("entity", "action", "relationship")
+Ask = Callable[[bool], list[dict[str, Any]]]
+"""From whether all clips are to be scored, to the results of each query."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
         "each phrase matched. A query may name roles instead: agent=dog action=chase patient=cat. With --video the "
         "captions that describe a clip are ranked, or with --find clips the clips like it.",
     )
-    parser.add_argument("index", type=Path, metavar="INDEX", help="folder of graphvtr index")
+    parser.add_argument("index", nargs="?", metavar="INDEX",
+                        help="folder of graphvtr index; none with --zero-shot")  # fmt: skip
     parser.add_argument("query", nargs="*", help="sentences, each in quotes; or role=phrase pairs, one query together")
     parser.add_argument("--video", action="append", default=[], metavar="CLIP",
                         help="a video file, or a clip of the index; repeatable")  # fmt: skip
@@ -42,6 +48,14 @@ def add_parser(subparsers: Any) -> None:
         "--exhaustive", action="store_true", help="score all clips, and tell what the candidates missed"
     )
     parser.add_argument("--parser", metavar="NAME", help="parser of the sentence (default: the index's)")
+    parser.add_argument("--zero-shot", type=Path, metavar="DIR", help="search a --store without training and index, "
+                        "with a local directory of CLIP or SigLIP")  # fmt: skip
+    parser.add_argument("--store", type=Path, metavar="STORE", help="of graphvtr extract --backbone DIR")
+    parser.add_argument(
+        "--server", metavar="URL", help="ask this graphvtr serve; by default the one that serves the index on this "
+        "machine, if one runs and the query has no --video, --candidates, --parser or --backend",
+    )  # fmt: skip
+    parser.add_argument("--alone", action="store_true", help="ask no server")
     add_backend(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a query")
     parser.set_defaults(run=run)
@@ -49,16 +63,85 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
+    from graphvtr.errors import DataError
+    from graphvtr.search.plain import is_role_query
+
+    if (args.zero_shot is None) != (args.store is None):
+        raise DataError("graphvtr search", "needs --zero-shot and --store together", "give both, or an INDEX")
+    if args.zero_shot is not None and args.index is not None:  # there is no index: this is the first sentence
+        args.query, args.index = [args.index, *args.query], None
+    if args.zero_shot is None and args.index is None:
+        raise DataError("graphvtr search", "needs an INDEX", "give one, or --zero-shot DIR --store STORE")
+    args.index = None if args.index is None else Path(args.index)
+    if bool(args.query) == bool(args.video):
+        raise DataError("graphvtr search", "needs a sentence or --video, one of the two", "give one")
+    queries = args.query
+    if queries and all(is_role_query(query) for query in queries):
+        # the shell has taken the quotes of agent="red dog" away
+        queries = [" ".join(_quoted(query) for query in queries)]
+    with contextlib.ExitStack() as stack:
+        if args.zero_shot is not None:
+            args.index, args.alone = stack.enter_context(_made(args)), True
+        return _answer(args, _by_server(args, queries) or _here(args, queries))
+
+
+@contextlib.contextmanager
+def _made(args: argparse.Namespace) -> Iterator[Path]:
+    """An index for this one call: without training there is little to compute."""
     from graphvtr.imports import lazily
 
     lazily()
+    from graphvtr.search.index.build import build_index
+    from graphvtr.search.index.model_folder import zero_shot
+
+    with tempfile.TemporaryDirectory(prefix="graphvtr-search-") as folder:
+        build_index(zero_shot(args.zero_shot), args.store, folder, progress=sys.stderr.isatty())
+        yield Path(folder)
+
+
+def _answer(args: argparse.Namespace, ask: Ask) -> int:
+    found = ask(args.exhaustive)
+    quick = ask(False) if args.exhaustive else None
+    for number, results in enumerate(found):
+        recall = None
+        if quick is not None:
+            kept = {(one["name"], one["caption"]) for one in quick[number]["results"]}
+            recall = sum((one["name"], one["caption"]) in kept for one in results["results"])
+            recall /= max(1, len(results["results"]))
+        _show(results, recall, args.json)
+    return 0
+
+
+def _by_server(args: argparse.Namespace, queries: list[str]) -> Ask | None:
+    """How a server that runs is asked; None where there is none, or it does not do what is asked for."""
     from graphvtr.errors import DataError
+    from graphvtr.serve.client import ask_server, find_server
+    from graphvtr.serve.limits import Limits
+
+    own = [name for name in ("video", "candidates", "parser", "backend") if getattr(args, name)]
+    if args.server and own:
+        raise DataError("--server", f"does not go with --{own[0]}", "leave one of them out")
+    large = args.top > Limits.top or max(map(len, queries), default=0) > Limits.query
+    if args.alone or own or (large and not args.server):
+        return None
+    url = args.server or find_server(args.index)
+    if url is None:
+        return None
+    options: dict[str, Any] = {level: getattr(args, level) for level in LEVELS}
+    options |= {"top": args.top, "where": args.where, "at_least": args.at_least}
+    return lambda exhaustive: [
+        ask_server(url, query, {**options, "exhaustive": str(exhaustive).lower()}) for query in queries
+    ]
+
+
+def _here(args: argparse.Namespace, queries: list[str]) -> Ask:
+    """How the index is asked by this process."""
+    from graphvtr.imports import lazily
+
+    lazily()
     from graphvtr.search.opening import open_index
-    from graphvtr.search.roles import is_role_query
     from graphvtr.search.tags import ConceptFilter
 
-    if bool(args.query) == bool(args.video):
-        raise DataError("graphvtr search", "needs a sentence or --video, one of the two", "give one")
     index = open_index(args.index, parser=args.parser)
     options: dict[str, Any] = {
         "filters": [
@@ -67,25 +150,15 @@ def run(args: argparse.Namespace) -> int:
         "where": args.where,
         "candidates": args.candidates,
     }
-    queries = args.query
-    if queries and all(is_role_query(query) for query in queries):
-        # the shell has taken the quotes of agent="red dog" away
-        queries = [" ".join(_quoted(query) for query in queries)]
 
-    def ask(exhaustive: bool) -> Any:
+    def ask(exhaustive: bool) -> list[dict[str, Any]]:
         if args.video:
-            return index.search_videos(args.video, args.top, find=args.find, exhaustive=exhaustive, **options)
-        return index.search(queries, args.top, exhaustive=exhaustive, **options)
+            found = index.search_videos(args.video, args.top, find=args.find, exhaustive=exhaustive, **options)
+        else:
+            found = index.search(queries, args.top, exhaustive=exhaustive, **options)
+        return [results.to_dict() for results in found]
 
-    found = ask(args.exhaustive)
-    quick = ask(False) if args.exhaustive else None
-    for number, results in enumerate(found):
-        recall = None
-        if quick is not None:
-            kept = {(one.name, one.caption) for one in quick[number]}
-            recall = sum((one.name, one.caption) in kept for one in results) / max(1, len(results))
-        _show(results, recall, args.json)
-    return 0
+    return ask
 
 
 def _quoted(query: str) -> str:
@@ -93,16 +166,16 @@ def _quoted(query: str) -> str:
     return query if " " not in phrase or '"' in phrase or "=" in phrase else f'{name}="{phrase}"'
 
 
-def _show(results: Any, recall: float | None, as_json: bool) -> None:
-    from graphvtr.search.results import format_results
+def _show(results: dict[str, Any], recall: float | None, as_json: bool) -> None:
+    from graphvtr.search.plain import format_plain
 
-    if results.unknown:
-        complain(f"graphvtr: words the model has never seen: {', '.join(results.unknown)}")
+    if results["unknown"]:
+        complain(f"graphvtr: words the model has never seen: {', '.join(results['unknown'])}")
     if as_json:
-        print(json.dumps({**results.to_dict(), **({} if recall is None else {"recall": recall})}))
+        print(json.dumps({**results, **({} if recall is None else {"recall": recall})}))
         return
     bold = (lambda text: f"\033[1m{text}\033[0m") if sys.stdout.isatty() else str
-    print(f"{results.query}\n{format_results(results, bold) or 'nothing found'}")
+    print(f"{results['query']}\n{format_plain(results['results'], bold) or 'nothing found'}")
     if recall is not None:
         print(f"the candidates alone give {recall:.0%} of these")
     print()

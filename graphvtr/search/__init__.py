@@ -1,15 +1,21 @@
 """Search: a sentence finds clips, and a model says what it sees in them."""
 
-from graphvtr.search.encode import Encoder
-from graphvtr.search.filters import Where
-from graphvtr.search.index import Change, Index, Manifest, build_index, verify
-from graphvtr.search.items import Item, read_metadata
-from graphvtr.search.opening import describe_index, open_index
-from graphvtr.search.projection import Projection
-from graphvtr.search.results import PhraseMatch, SearchResult, SearchResults, format_results
-from graphvtr.search.roles import parse_roles
-from graphvtr.search.shards import ShardedIndex
-from graphvtr.search.tags import ClipTagger, ConceptFilter, Tag, format_tags, tag_videos
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphvtr.search.encode import Encoder
+    from graphvtr.search.filters import Where
+    from graphvtr.search.index import Change, Index, Manifest, build_index, verify, zero_shot
+    from graphvtr.search.items import Item, read_metadata
+    from graphvtr.search.opening import describe_index, open_index
+    from graphvtr.search.projection import Projection
+    from graphvtr.search.results import PhraseMatch, SearchResult, SearchResults, format_results
+    from graphvtr.search.roles import parse_roles
+    from graphvtr.search.shards import ShardedIndex
+    from graphvtr.search.tags import ClipTagger, ConceptFilter, Tag, format_tags, tag_videos
 
 __all__ = [
     "Change",
@@ -35,4 +41,25 @@ __all__ = [
     "read_metadata",
     "tag_videos",
     "verify",
+    "zero_shot",
 ]
+
+_HOMES = {
+    "encode": ("Encoder",),
+    "filters": ("Where",),
+    "index": ("Change", "Index", "Manifest", "build_index", "verify", "zero_shot"),
+    "items": ("Item", "read_metadata"),
+    "opening": ("describe_index", "open_index"),
+    "projection": ("Projection",),
+    "results": ("PhraseMatch", "SearchResult", "SearchResults", "format_results"),
+    "roles": ("parse_roles",),
+    "shards": ("ShardedIndex",),
+    "tags": ("ClipTagger", "ConceptFilter", "Tag", "format_tags", "tag_videos"),
+}
+_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:  # who asks a running server needs none of them, nor torch
+    if name in _OF:
+        return getattr(importlib.import_module(f"graphvtr.search.{_OF[name]}"), name)
+    raise AttributeError(f"module 'graphvtr.search' has no attribute '{name}'")

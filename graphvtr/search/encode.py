@@ -11,7 +11,8 @@ import torch
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.feeding import BATCH, caption_store, parser_of
-from graphvtr.search.roles import is_role_query, parse_roles
+from graphvtr.search.plain import is_role_query
+from graphvtr.search.roles import parse_roles
 from graphvtr.text import UNK, RoleParser
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,18 +11,26 @@ from graphvtr.errors import DataError
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.match.indexed import IndexedMatch, Side
 
-LOW = 0.2  # weight in the fit of what scores below the best quarter
-RIDGE = 1e-6
+RIDGE, FREE = 0.3, 100.0
+"""Strength of the ridge, and variance of the constant, as shares of the sample keys' mean square."""
+LOW = 0.2
+"""Weight in the fit of what scores below the best quarter."""
 
 
 class Projection:
     r"""One key an item, made of all levels, so that an inner product stands for the fused score.
 
-    A model's score is :math:`\sum_l w_l s_l`, and each level's matcher says which keys follow its score
-    (:class:`graphvtr.nn.match.IndexedMatch`). Every block of keys is scaled by :math:`\sqrt{w_l}` on both sides.
+    A model's score is :math:`\sum_l w_l s_l`, and each level's matcher says which keys are or follow its score
+    (:class:`graphvtr.nn.match.IndexedMatch`). Every block of keys is scaled by :math:`\sqrt{|w_l|}` on both sides.
     Cosines are then exact. What only follows a score (sets of vectors by their mean, a sigmoid, a Jaccard similarity)
-    is fitted anew for every query to the matcher's own scores of some items, by least squares in which good items
-    count most.
+    is fitted anew for every query q to the model's own scores s of some items with keys K, by ridge regression that
+    begins at the query's own key:
+
+    .. math:: q' = q + K^\top (K K^\top + \lambda W^{-1})^{-1} (s - K q)
+
+    with K and s centred, and W the items' weights: good ones count most. It costs as much as scoring those items, and
+    an approximate index takes q' as any key (`Yadav et al. 2022 <https://arxiv.org/abs/2210.12579>`_ approximate
+    cross-encoders so, from items scored once).
 
     Args:
         model: its levels, matchers and :meth:`~graphvtr.nn.RetrievalModel.fuse`.
@@ -37,16 +47,12 @@ class Projection:
         self.model = model
         with torch.no_grad():
             weights = model.fuse(torch.eye(len(model.levels))).flatten().tolist()
-        self.weights = dict(zip(model.levels, weights, strict=True))
-        self.levels = [
-            level for level in model.levels
-            if self.weights[level] > 0 and isinstance(model.matchers[level], IndexedMatch)
-        ]  # fmt: skip
+        self.weights = {level: weight for level, weight in zip(model.levels, weights, strict=True) if weight}
+        self.levels = [level for level in self.weights if isinstance(model.matchers[level], IndexedMatch)]
         if not self.levels:
             name = type(model).__name__
             raise DataError(f"model {name}", "has no level that can be indexed", "give a matcher item_keys, query_keys")
-        self.fitted = [level for level in self.levels if not self._match(level).exact_keys]
-        self.exact = not self.fitted and len(self.levels) == len(model.levels)
+        self.exact = len(self.levels) == len(self.weights) and all(self._match(one).exact_keys for one in self.levels)
 
     def _match(self, level: str) -> IndexedMatch:
         return self.model.matchers[level]  # type: ignore[return-value]
@@ -60,7 +66,7 @@ class Projection:
             side: which of the two.
         """
         blocks = [
-            self.weights[level] ** 0.5 * block
+            abs(self.weights[level]) ** 0.5 * block
             for level in self.levels
             for block in self._match(level).item_keys(embeddings[level], side)
         ]
@@ -73,40 +79,31 @@ class Projection:
         Args:
             embeddings: of Q captions or videos.
             side: which of the two; items are of the other.
-            sample: some items, for levels whose keys only follow the score; without them no fit is made.
+            sample: some items, for keys that only follow the score; without them no fit is made.
         """
-        scores = None
-        if sample is not None and self.fitted and sample.num_items > 8:
-            pair = (sample, embeddings) if side == "text" else (embeddings, sample)
-            found = self.model.level_scores(*pair).float()  # [levels, Nv, Nt]
-            scores = found if side == "text" else found.mT  # [levels, S, Q]
-        out: list[Tensor] = []
-        for level in self.levels:
-            match = self._match(level)
-            blocks = [block.float() for block in match.query_keys(embeddings[level], side)]
-            if scores is not None and sample is not None and level in self.fitted:
-                other: Side = "video" if side == "text" else "text"
-                items = [block.float() for block in match.item_keys(sample[level], other)]
-                # [Q, S, blocks]: what each block gives for every item
-                follows = torch.stack([(i @ q.T).T for i, q in zip(items, blocks, strict=True)], dim=-1)
-                wanted = scores[self.model.levels.index(level)].T  # [Q, S]
-                factors = _fit(follows, wanted, self.model.fuse(scores).T)
-                blocks = [block * factor[:, None] for block, factor in zip(blocks, factors.unbind(1), strict=True)]
-            out += [self.weights[level] ** 0.5 * block for block in blocks]
-        return torch.cat(out, dim=1)
+        blocks = [
+            math.copysign(abs(self.weights[level]) ** 0.5, self.weights[level]) * block
+            for level in self.levels
+            for block in self._match(level).query_keys(embeddings[level], side)
+        ]
+        keys = torch.cat([block.float() for block in blocks], dim=1)
+        if self.exact or sample is None or sample.num_items < 2:
+            return keys
+        if side == "text":
+            return _fit(keys, self.items(sample, "video"), self.model.similarity(sample, embeddings).T)
+        return _fit(keys, self.items(sample, "text"), self.model.similarity(embeddings, sample))
 
 
-def _fit(follows: Tensor, wanted: Tensor, fused: Tensor) -> Tensor:
-    """Least squares of ``wanted`` [Q, S] on ``follows`` [Q, S, B] and a constant: factors [Q, B], the first over 0."""
-    best = fused >= fused.quantile(0.75, dim=1, keepdim=True)
-    weight = torch.where(best, 1.0, LOW)[..., None].double()
-    x = follows.double()
-    x = x - (weight * x).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
-    y = wanted.double()[..., None]
-    y = y - (weight * y).sum(1, keepdim=True) / weight.sum(1, keepdim=True)
-    gram = (weight * x).mT @ x  # [Q, B, B]
-    scale = gram.diagonal(dim1=1, dim2=2).mean(1)[:, None, None].clamp(min=1e-12)
-    gram = gram + RIDGE * scale * torch.eye(x.size(2), dtype=x.dtype)
-    factors = torch.linalg.solve(gram, (weight * x).mT @ y).squeeze(2)
-    factors[:, 0] = factors[:, 0].clamp(min=1e-3)
-    return torch.nan_to_num(factors, nan=1.0).float()
+def _fit(queries: Tensor, items: Tensor, scores: Tensor) -> Tensor:
+    """Queries [Q, d] moved so that their inner products with items [S, d] follow scores [Q, S] up to a constant."""
+    x = items.double() - items.double().mean(0)
+    gram = x @ x.T
+    scale = gram.diagonal().mean().clamp(min=1e-12)
+    gram = gram + FREE * scale  # the constant
+    left = scores.double() - queries.double() @ x.T
+    good = scores >= scores.quantile(0.75, dim=1, keepdim=True)
+    moves = []
+    for wanted, best in zip(left, good, strict=True):
+        noise = torch.where(best, RIDGE * scale, RIDGE / LOW * scale)
+        moves.append(torch.linalg.solve(gram + noise.diag(), wanted) @ x)
+    return (queries + torch.stack(moves)).float()

@@ -12,6 +12,7 @@ from torch import Tensor
 from graphvtr.graphs import ROLES, RoleGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
 from graphvtr.search.items import Item
+from graphvtr.search.plain import format_plain
 
 EVEN = 1e-3
 """Largest spread of weights, as a share of their mean, that shows nothing."""
@@ -183,14 +184,4 @@ def match_phrases(
 
 def format_results(results: Sequence[SearchResult], bold: Callable[[str], str] = str) -> str:
     """Results as text: a line a clip with its scores, and under it where each phrase was found."""
-    lines: list[str] = []
-    for rank, result in enumerate(results, start=1):
-        levels = "  ".join(f"{level} {score:.3f}" for level, score in result.levels.items())
-        lines.append(f"{rank:>2}. {bold(result.name)}  {result.score:.3f}   ({levels})")
-        if result.caption:
-            lines.append(f"      {result.caption}")
-        width = max((len(match.phrase) for match in result.phrases), default=0)
-        for match in result.phrases:
-            share = f"{match.weight:.0%} of its attention"
-            lines.append(f"      {match.role:<8} {match.phrase:<{width}}  at {match.time:6.2f} s  ({share})")
-    return "\n".join(lines)
+    return format_plain((result.to_dict() for result in results), bold)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from graphvtr.errors import DataError
@@ -18,17 +17,6 @@ NAMES = {
 """Plain names of roles; PropBank's own (``ARG0``, ``ARGM-LOC``) are taken too."""
 ACTION = ("action", "verb", "v")
 FORMS = ("VBZ", "VBG", "VBN", "VBD")
-_QUERY = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*=")
-
-
-def is_role_query(query: str) -> bool:
-    """Whether a query names roles.
-
-    Example:
-        >>> is_role_query("agent=dog action=chase"), is_role_query("a dog chases")
-        (True, False)
-    """
-    return _QUERY.match(query) is not None
 
 
 def parse_roles(query: str, vocabulary: Vocabulary | None = None) -> RoleGraph:

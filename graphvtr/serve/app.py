@@ -107,7 +107,8 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
             clips = await concurrency.run_in_threadpool(lambda: (index.refresh(), len(index))[1])
         except DataError as error:
             return _problem(503, error)
-        return responses.JSONResponse({"status": "ok", "clips": clips, "waiting": asker.waiting})
+        told = {"status": "ok", "clips": clips, "waiting": asker.waiting}
+        return responses.JSONResponse(told | ({"key": app.state.key} if app.state.key else {}))
 
     @app.get("/metrics", tags=["server"], summary="Figures for Prometheus")
     def metrics() -> Response:
@@ -198,7 +199,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
 
     app.middleware("http")(figures.watch)
     app.add_middleware(Guard, limits=limits, hosts=hosts, refuse=_refusal)
-    app.state.index, app.state.asker, app.state.limits = index, asker, limits
+    app.state.index, app.state.asker, app.state.limits, app.state.key = index, asker, limits, ""
     return app
 
 

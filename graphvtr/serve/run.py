@@ -10,6 +10,7 @@ from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
 from graphvtr.search.opening import open_index
+from graphvtr.serve.client import noted
 from graphvtr.serve.limits import LOOPBACK, Limits
 
 CONNECTIONS = 1000
@@ -38,17 +39,19 @@ def serve(
     index = open_index(path, parser=parser)
     warm_up(index)
     hosts = LOOPBACK if host in LOOPBACK else ()
+    app = create_app(index, limits, hosts)
     config = uvicorn.Config(
-        create_app(index, limits, hosts), host=host, port=port, log_level="warning", access_log=False,
+        app, host=host, port=port, log_level="warning", access_log=False,
         timeout_keep_alive=10, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=LINE, server_header=False,
         timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = uvicorn.Server(config)
     print(f"{path}: {len(index)} clips at http://{host}:{port}/  (Ctrl-C ends)", flush=True)
-    try:
-        server.run()
-    except SystemExit as error:  # what uvicorn makes of a port that is taken
-        raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port") from error
+    with noted(Path(path), port) as app.state.key:  # graphvtr search asks this server then
+        try:
+            server.run()
+        except SystemExit as error:  # what uvicorn makes of a port that is taken
+            raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port") from error
     if not server.started:
         raise DataError(f"{host}:{port}", "cannot be listened at", "choose another --port")
 

@@ -7,8 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.nn import CosineMatch, HolographicMatch, JaccardMatch, Level, LevelEmbeddings, LocalAttentiveMatch
+from graphvtr.nn import (
+    CosineMatch,
+    HolographicMatch,
+    JaccardMatch,
+    Level,
+    LevelEmbeddings,
+    LocalAttentiveMatch,
+)
+from graphvtr.nn.match.order import OrderMatch
 from graphvtr.nn.models.base import RetrievalModel
+from graphvtr.nn.models.pvse import BestPairMatch
 from graphvtr.search import Projection
 from graphvtr.search.projection import _fit
 
@@ -40,6 +49,12 @@ def concepts(count: int, width: int) -> Tensor:
     return torch.sigmoid(4 * torch.randn(count, width) - 4)
 
 
+def pairs(count: int, width: int) -> Level:
+    """Two vectors an item, near each other."""
+    x = torch.randn(count, 1, width) + 0.5 * torch.randn(count, 2, width)
+    return Level(x.flatten(0, 1), 2 * torch.arange(count + 1))
+
+
 def recall(found: Tensor, wanted: Tensor, top: int = 10, candidates: int = 60) -> float:
     """Share of the best by ``wanted`` [N, Q] that are among the candidates of ``found`` [N, Q]."""
     best, near = wanted.topk(top, dim=0).indices.T, found.topk(candidates, dim=0).indices.T
@@ -58,7 +73,7 @@ def test_cosines_are_exact() -> None:
 
 
 @pytest.mark.parametrize("side", ["text", "video"])
-@pytest.mark.parametrize("kind", ["local", "embed", "holographic", "jaccard", "mixed"])
+@pytest.mark.parametrize("kind", ["local", "embed", "holographic", "jaccard", "order", "pairs", "mixed"])
 def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
     width, count = 16, 600
     makers: dict[str, tuple[nn.Module, Level, Level]] = {
@@ -69,6 +84,8 @@ def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
         ),
         "holographic": (HolographicMatch(width), Level(torch.randn(count, width)), Level(torch.randn(20, width))),
         "jaccard": (JaccardMatch(), Level(concepts(count, width)), Level(concepts(20, width))),
+        "order": (OrderMatch(), Level(torch.rand(count, width)), Level(torch.rand(20, width))),
+        "pairs": (BestPairMatch(), pairs(count, width), pairs(20, width)),
     }  # fmt: skip
     chosen = list(makers) if kind == "mixed" else [kind]
     model = Made({name: makers[name][0] for name in chosen}, [1 / len(chosen)] * len(chosen))
@@ -76,7 +93,10 @@ def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
     text = LevelEmbeddings(**{name: makers[name][2] for name in chosen})
     items, queries = video, text
     if side == "video":  # the captions are the many
-        many = {name: sets(count, width, 3) if level.is_set else level for name, level in video.items()}
+        many = {
+            name: sets(count, width, 3) if isinstance(model.matchers[name], LocalAttentiveMatch) else level
+            for name, level in video.items()
+        }
         items, queries = LevelEmbeddings(**many), video.select(torch.arange(20))
     pair = (items, queries) if side == "text" else (queries, items)
     scores = model.similarity(*pair).detach()
@@ -89,11 +109,22 @@ def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
     assert recall(found, scores) >= 0.93
 
 
-def test_the_fit_finds_the_factors() -> None:
-    follows = torch.randn(3, 200, 2)
-    factors = torch.tensor([[2.0, -1.0], [0.5, 3.0], [1.0, 0.0]])
-    wanted = (follows * factors[:, None]).sum(-1) + 7
-    assert torch.allclose(_fit(follows, wanted, wanted), factors, atol=1e-3)
+def test_the_fit_finds_what_is_linear_in_the_keys() -> None:
+    items, wanted = torch.randn(300, 5), torch.randn(3, 5)
+    found = _fit(torch.zeros(3, 5), items, wanted @ items.T + 7)
+    assert torch.allclose(found, wanted, atol=0.2)
+    assert recall(items @ found.T, items @ wanted.T, candidates=12) >= 0.9
+    given = torch.randn(3, 5)
+    assert torch.allclose(_fit(given, items, given @ items.T), given, atol=1e-5)  # right already: nothing moves
+
+
+def test_a_level_that_counts_against_an_item() -> None:
+    model = Made({"a": CosineMatch(), "b": CosineMatch()}, [1.0, -0.5])
+    projection = Projection(model)
+    video, text = (LevelEmbeddings(a=torch.randn(n, 4), b=torch.randn(n, 4)) for n in (7, 3))
+    found = projection.items(video, "video") @ projection.queries(text, "text").T
+    assert projection.exact
+    assert torch.allclose(found, model.similarity(video, text), atol=1e-6)
 
 
 def test_levels_without_keys_are_left_out() -> None:

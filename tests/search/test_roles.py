@@ -7,7 +7,7 @@ import pytest
 from graphvtr.errors import DataError
 from graphvtr.graphs.role_graph import FILLS
 from graphvtr.search import parse_roles
-from graphvtr.search.roles import is_role_query
+from graphvtr.search.plain import is_role_query
 from graphvtr.text import Vocabulary
 
 

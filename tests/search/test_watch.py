@@ -41,10 +41,11 @@ def test_new_changed_broken_and_gone(tmp_path: Path) -> None:
     words = Vocabulary.from_captions([["a", "dog"]])
     model = HGR(len(words), store.widths["frame_x"], hidden=8, word_dim=4)
     model.vocabulary = words
-    build_index(model, store, tmp_path / "index", media=clips)
+    build_index(model, store, tmp_path / "index", media=clips, metadata={"one": {"tags": ["kept"]}})
     watcher = Watcher(clips, Index.open(tmp_path / "index"), delete=True, settled=0)
     watcher.look()
     assert watcher.look().added == []
+    assert Index.open(tmp_path / "index").item("one").tags == ["kept"]  # a store knows no tags
     film(clips / "two.mp4", 90)
     (clips / "broken.mp4").write_bytes(b"no film")
     assert watcher.look().added == ["two"]

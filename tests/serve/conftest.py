@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,6 +73,32 @@ def made(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespa
     }
     build_index(model, store, folder / "index", metadata=metadata, media=clips)
     return SimpleNamespace(folder=folder, index=folder / "index", clips=clips, model=model, store=store)
+
+
+@pytest.fixture(scope="session")
+def served(made: SimpleNamespace) -> Iterator[str]:
+    """The address of a server of the index, noted in its folder."""
+    import uvicorn
+
+    from graphvtr.serve import Limits, create_app
+    from graphvtr.serve.client import noted
+    from graphvtr.serve.run import warm_up
+
+    index = Index.open(made.index)
+    warm_up(index)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    app = create_app(index, Limits(rate=0))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    with noted(made.index, port) as app.state.key:
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(10)
 
 
 @pytest.fixture

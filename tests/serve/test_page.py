@@ -16,7 +16,6 @@ import pytest
 
 from graphvtr.search import Index
 from graphvtr.serve import Limits, create_app
-from graphvtr.serve.run import warm_up
 from tests.serve.conftest import QUERY
 
 BROWSER = os.environ.get("GRAPHVTR_CHROMIUM", "/usr/bin/chromium")
@@ -28,24 +27,10 @@ WAIT = 60_000
 SHOTS = os.environ.get("GRAPHVTR_SHOTS")
 
 
-@pytest.fixture(scope="module")
-def address(made: SimpleNamespace) -> Iterator[str]:
-    """A server of the index, on a port of its own."""
-    import uvicorn
-
-    index = Index.open(made.index)
-    warm_up(index)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(index, Limits(rate=0)), port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join(10)
+@pytest.fixture
+def address(served: str) -> str:
+    """Of the page."""
+    return f"{served}/"
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,13 @@ Side = Literal["video", "text"]
 class IndexedMatch(Protocol):
     r"""A matcher whose level can be indexed.
 
-    For an item i of one side and a query q of the other, the score of the level is
+    For an item i of one side and a query q of the other, the inner product of their keys, the blocks side by side, is
+    the score of the level (:attr:`exact_keys`), or follows it:
 
-    .. math:: s(i, q) \approx c_0 + \sum_b c_b \langle k_b(i), k_b(q) \rangle
+    .. math:: s(i, q) \approx c_0 + \sum_b \langle k_b(i), k_b(q) \rangle
 
-    over the blocks b of keys. With :attr:`exact_keys` there is one block and it is equal with :math:`c_0 = 0, c_1 = 1`;
-    else the coefficients are fitted for each query on some items (:class:`graphvtr.search.Projection`), and only the
-    order matters, because candidates are scored again by the matcher itself.
+    Keys that only follow it are a start, from which the query's are fitted to the scores of some items
+    (:class:`graphvtr.search.Projection`); and candidates are scored again by the matcher itself.
 
     Attributes:
         exact_keys: whether the inner product is the score.

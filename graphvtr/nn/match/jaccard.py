@@ -51,5 +51,7 @@ class JaccardMatch(nn.Module):
         return [level.x, level.x.sum(1, keepdim=True)]
 
     def query_keys(self, level: Level, side: Side) -> list[Tensor]:
-        """See :class:`graphvtr.nn.match.IndexedMatch`."""
-        return [level.x, torch.ones_like(level.x[:, :1])]
+        """See :class:`graphvtr.nn.match.IndexedMatch`: the slopes of the score where both sides are as large and share
+        half."""
+        per_concept = 0.9 / level.x.sum(1, keepdim=True).clamp(min=1e-6)
+        return [per_concept * level.x, -0.25 * per_concept]

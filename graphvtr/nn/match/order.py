@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.nn.levels import Level
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
 
 ROWS = 2**22  # numbers of one block of differences
@@ -24,9 +25,20 @@ class OrderMatch(nn.Module):
         [[-0.0, -1.0]]
     """
 
+    exact_keys = False  # what is not violated has no part in the score, and would have in a distance
+
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs, a few videos at a time."""
         step = max(1, ROWS // max(1, text.x.numel()))
         parts = [(text.x - rows[:, None]).clamp(min=0).square().sum(2) for rows in video.x.split(step)]
         return -torch.cat(parts) if parts else video.x.new_zeros(0, len(text.x))
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`: half the squared distance, as if half of the entries violated
+        the order."""
+        return [level.x, level.x.square().sum(1, keepdim=True)]
+
+    def query_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`."""
+        return [level.x, torch.full_like(level.x[:, :1], -0.5)]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.precision import match_in_float32
 from graphvtr.nn.registered import MODELS
@@ -17,10 +18,18 @@ from graphvtr.ops.local_match import normalize_rows
 class DotMatch(nn.Module):
     """The inner product of all pairs: vectors are weighted, so their length counts."""
 
+    exact_keys = True
+
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """[Nv, Nt]."""
         return video.x @ text.x.T
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`."""
+        return [level.x]
+
+    query_keys = item_keys
 
 
 class GatedUnit(nn.Module):

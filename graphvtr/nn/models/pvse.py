@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.precision import match_in_float32
@@ -18,12 +19,23 @@ from graphvtr.ops.local_match import normalize_rows
 class BestPairMatch(nn.Module):
     """The largest cosine among the K x K pairs of a video's and a caption's vectors (multiple instance learning)."""
 
+    exact_keys = False  # the mean of the pairs stands for the best one
+
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs [Nv, Nt]; every item has K vectors."""
         sides = [normalize_rows(level.x).view(len(level), -1, level.x.size(1)) for level in (video, text)]
         scores = [v @ t.T for v in sides[0].unbind(1) for t in sides[1].unbind(1)]
         return torch.stack(scores).amax(0)
+
+    def item_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`: the K vectors side by side."""
+        return [normalize_rows(level.x).view(len(level), -1)]
+
+    def query_keys(self, level: Level, side: Side) -> list[Tensor]:
+        """See :class:`graphvtr.nn.match.IndexedMatch`: their mean for each of the item's."""
+        x = normalize_rows(level.x).view(len(level), -1, level.x.size(1))
+        return [(x.mean(1, keepdim=True) / x.size(1)).expand_as(x).flatten(1)]
 
 
 class PolysemousPool(nn.Module):

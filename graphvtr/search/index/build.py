@@ -12,7 +12,6 @@ from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
-from graphvtr.nn.registered import registered_name
 from graphvtr.search.encode import Encoder
 from graphvtr.search.index.editing import Change, add_clips
 from graphvtr.search.index.manifest import (
@@ -25,6 +24,7 @@ from graphvtr.search.index.manifest import (
     publish,
     read_manifest,
 )
+from graphvtr.search.index.model_folder import model_name, save_model
 from graphvtr.search.index.nearest import KINDS, faiss
 from graphvtr.search.items import name_hash
 from graphvtr.tasks.checkpoint import load
@@ -52,7 +52,8 @@ def build_index(
     clips whose features or metadata have changed are replaced.
 
     Args:
-        checkpoint: what :func:`graphvtr.load` reads; or a model with its vocabulary.
+        checkpoint: what :func:`graphvtr.load` reads; or a model with its vocabulary, a
+            :func:`~graphvtr.search.zero_shot` one for instance.
         store: of ``graphvtr extract``.
         out: folder of the index.
         metadata: of the clips, see :func:`graphvtr.search.read_metadata`. Captions among it can be searched by clips.
@@ -86,7 +87,7 @@ def build_index(
         model.info = {**model.info, "provenance": opened.provenance.to_dict()}
     named = parser.name if isinstance(parser, RoleParser) else parser or ""
     manifest = Manifest(
-        registered_name(model), "", list(model.levels), named, model.provenance.to_dict(),
+        model_name(model), "", list(model.levels), named, model.provenance.to_dict(),
         "" if media is None else str(Path(media).resolve()), kind,
     )  # fmt: skip
     out = Path(out)
@@ -118,7 +119,7 @@ def prepare_folder(out: Path, model: RetrievalModel, manifest: Manifest, shards:
             prepare_folder(out / name, model, Manifest(**vars(manifest)), [], overwrite)
         with output_lock(out, folder=True):
             if not shards:
-                model.save_pretrained(out / MODEL)
+                save_model(model, out / MODEL)
                 manifest.model_digest = model_digest(out / MODEL)
             else:
                 manifest.model_digest = read_manifest(out / shards[0]).model_digest
@@ -130,7 +131,7 @@ def prepare_folder(out: Path, model: RetrievalModel, manifest: Manifest, shards:
     if found.shards != shards:
         raise DataError(out, f"is in {len(found.shards)} shards", f"give --shards {len(found.shards)} or --overwrite")
     with tempfile.TemporaryDirectory(dir=out, prefix=".") as folder:
-        model.save_pretrained(folder)
+        save_model(model, Path(folder))
         digest = model_digest(Path(folder))
     if digest != found.model_digest:
         raise DataError(out, "was made with another model", "give that one, another --out, or --overwrite")

@@ -61,7 +61,8 @@ def add_clips(
     batch_size: int = BATCH,
     progress: bool = False,
 ) -> Change:
-    """Embed clips of a store into the index at ``path``; those it has as they are are passed over.
+    """Embed clips of a store into the index at ``path``; those it has as they are are passed over. Without ``metadata``
+    clips keep what is known about them.
 
     Every :data:`PUBLISH_EVERY` clips are published on their own and merged in the end.
 
@@ -77,6 +78,9 @@ def add_clips(
         todo: list[Item] = []
         for item in wanted:
             found = _find(segments, item.name)
+            if found is not None and metadata is None:  # what was known about a clip stays known
+                old = segments[found[0]].item(found[1])
+                item = replace(old, path=item.path, digest=item.digest)
             if found is None:
                 change.added.append(item.name)
             elif _same(segments[found[0]].item(found[1]), item):

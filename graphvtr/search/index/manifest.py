@@ -18,6 +18,8 @@ from graphvtr.search.index.segment import SegmentInfo
 
 FORMAT = "graphvtr.Index/1"
 MANIFEST, MODEL, SEGMENTS = "manifest.json", "model", "segments"
+ZERO_SHOT = "zero_shot.json"
+"""File in the folder ``model`` that names the directory of a model without training."""
 FIX = "build it with graphvtr index CHECKPOINT STORE --out INDEX"
 
 
@@ -26,7 +28,7 @@ class Manifest:
     """What an index is.
 
     Args:
-        model: registered name of the model.
+        model: registered name of the model; ``zero_shot`` for one without training.
         model_digest: SHA-256 of its weights and configuration.
         levels: of the model.
         parser: of sentences, by name, where another than the training's was asked for.
@@ -128,7 +130,7 @@ def file_digest(path: Path) -> str:
 def model_digest(folder: Path) -> str:
     """SHA-256 of a saved model: its configuration, weights and vocabulary."""
     digest = hashlib.sha256()
-    for name in ("config.json", "model.safetensors", "vocabulary.json"):
+    for name in ("config.json", "model.safetensors", "vocabulary.json", ZERO_SHOT):
         if (folder / name).is_file():
             digest.update(f"{name} {file_digest(folder / name)}\n".encode())
     return digest.hexdigest()

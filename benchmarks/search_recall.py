@@ -1,0 +1,149 @@
+"""What two-stage search loses of the ten best clips, every registered model, default settings.
+
+    python benchmarks/search_recall.py                                # MovingScenes (5,000 clips), MSR-VTT (4,427)
+    python benchmarks/search_recall.py --data moving_scenes --models hgr hanet
+    python benchmarks/search_recall.py --quick                        # 700 clips, three models: shows that all works
+
+The weights are random: nothing was trained, which is the hard case, as scores of all clips then lie close together.
+GraphVTR's closed form and gates, which are zero before training, are drawn too. Queries are captions, their role graphs
+those of the dataset; the ten best of all clips come from ``model.similarity``. Models that need regions are measured
+on MovingScenes alone. The 98 clips of the MSVD subset are fewer than the candidates: all of them are always scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.lib import msrvtt
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.paths import CACHE
+from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
+from graphvtr.datasets.moving_scenes.dataset import SPLITS
+from graphvtr.errors import DataError
+from graphvtr.graphs import RoleGraph
+from graphvtr.nn import RetrievalModel
+from graphvtr.nn.models import MODELS
+from graphvtr.search import Index, Item
+from graphvtr.search.index.build import prepare_folder
+from graphvtr.search.index.editing import write_segment
+from graphvtr.search.index.manifest import Manifest, publish, read_manifest
+from graphvtr.search.index.writing import SegmentWriter
+from graphvtr.search.projection import Projection
+from graphvtr.tasks import build_model, make_vocabulary
+
+TOP, BLOCK, FOR_CONCEPTS = 10, 256, 1000
+
+
+def load(name: str, clips: int) -> list[RetrievalDataset]:
+    """The splits of a dataset."""
+    if name == "moving_scenes":
+        options = {"num_clips": clips, "progress": False}
+        return [build_dataset(name, split, DataSource(options=options)) for split in SPLITS]
+    source = DataSource(root=msrvtt.root(), store=CACHE / "msrvtt_efficientnet_lite0")
+    return [build_dataset(name, split, source) for split in ("val", "test", "train")]
+
+
+def made(name: str, dataset: RetrievalDataset) -> RetrievalModel:
+    """A model with random weights whose sizes fit."""
+    torch.manual_seed(0)
+    few = dataset[list(range(min(FOR_CONCEPTS, len(dataset.captions))))]  # finding concepts takes a parser
+    vocabulary = make_vocabulary(dataset)
+    model = build_model(name, few, vocabulary).eval()
+    model.vocabulary = vocabulary
+    if name == "graphvtr":
+        with torch.no_grad():
+            for key in ("text_map", "video_map"):
+                getattr(model.start, key).normal_()
+            model.gates.uniform_(0.0, 0.1)
+    return model
+
+
+@torch.inference_mode()
+def indexed(model: RetrievalModel, splits: Sequence[RetrievalDataset], path: Path) -> Index:
+    """An index of all clips."""
+
+    def fill(writer: SegmentWriter) -> None:
+        for split in splits:
+            for part in torch.arange(len(split.videos)).split(BLOCK):
+                embeddings = model.encode_video(model.transform_video(split.video_graphs.batch(part)))
+                named = [Item(split.videos[place]) for place in part.tolist()]
+                writer.add_videos(named, embeddings, [np.zeros(1, np.float32)] * len(part), {})
+
+    prepare_folder(path, model, Manifest("", "", list(model.levels)), [], False)
+    manifest = read_manifest(path)
+    manifest.segments.append(write_segment(path, Projection(model), "auto", fill))
+    publish(path, manifest)
+    return Index.open(path)
+
+
+def asked(splits: Sequence[RetrievalDataset], count: int) -> list[RoleGraph]:
+    """Captions evenly over all splits."""
+    found = []
+    for split in splits:
+        own = max(1, round(count * len(split.captions) / sum(len(one.captions) for one in splits)))
+        found += [split.role_graphs[place] for place in torch.linspace(0, len(split.captions) - 1, own).long().tolist()]
+    return found
+
+
+@torch.inference_mode()
+def best_of_all(index: Index, queries: list[RoleGraph]) -> list[set[str]]:
+    """Names of the best clips, every clip scored."""
+    texts = index.encoder.texts(queries)
+    (segment,) = index.segments
+    blocks = torch.arange(len(segment)).split(BLOCK)
+    scores = torch.cat([index.model.similarity(segment.video.select(block.numpy()), texts) for block in blocks])
+    return [{segment.item(place).name for place in row} for row in scores.topk(TOP, dim=0).indices.T.tolist()]
+
+
+def measure(name: str, splits: Sequence[RetrievalDataset], queries: int) -> dict[str, Any]:
+    """Recall of one model on one dataset."""
+    begin = time.perf_counter()
+    model = made(name, splits[-1] if len(splits) == 3 else splits[0])
+    with tempfile.TemporaryDirectory() as folder:
+        index = indexed(model, splits, Path(folder) / "index")
+        graphs = asked(splits, queries)
+        wanted = best_of_all(index, graphs)
+        found = index.search(graphs, TOP)
+        shares = [len({one.name for one in ours} & best) / TOP for ours, best in zip(found, wanted, strict=True)]
+        row = {
+            "dataset": splits[0].name, "model": name, "clips": len(index), "queries": len(graphs),
+            "keys": "the score" if index.projection.exact else "follow the score",
+            "all_scored": found[0].exhaustive, "recall_at_10": float(np.mean(shares)),
+            "worst_query": float(min(shares)), "seconds": time.perf_counter() - begin,
+        }  # fmt: skip
+    print({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
+    return row
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--data", nargs="+", default=["moving_scenes", "msrvtt"], choices=("moving_scenes", "msrvtt"))
+    parser.add_argument("--models", nargs="+", default=list(MODELS))
+    parser.add_argument("--queries", type=int, default=200)
+    args = parser.parse_args()
+    if args.quick:
+        args.data, args.models, args.queries = ["moving_scenes"], ["vse", "hgr", "order"], 20
+    rows, missing = [], {}
+    for data in args.data:
+        splits = load(data, 700 if args.quick else 5000)
+        for name in args.models:
+            try:
+                rows.append(measure(name, splits, args.queries))
+            except DataError as error:  # of a model that needs regions
+                missing[f"{name}, {data}"] = str(error)
+                print(f"{name}, {data}: {error}", flush=True)
+    write_result("search_recall", rows, not_measured=missing, weights="random")
+
+
+if __name__ == "__main__":
+    main()
