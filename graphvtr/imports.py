@@ -39,7 +39,7 @@ class _Waiting(ModuleType):
 def _disable(dynamo: Any, function: Any = None, *args: Any, **options: Any) -> Any:
     """``torch._dynamo.disable`` for as long as nobody compiles: many a module decorates its functions with it."""
     if function is None:
-        return functools.partial(_disable, dynamo, *args, **options)
+        return lambda given: _disable(dynamo, given, *args, **options)
     kept: list[Callable[..., Any]] = []
 
     @functools.wraps(function)

@@ -106,8 +106,8 @@ def _answer(args: argparse.Namespace, ask: Ask) -> int:
         recall = None
         if quick is not None:
             kept = {(one["name"], one["caption"]) for one in quick[number]["results"]}
-            recall = sum((one["name"], one["caption"]) in kept for one in results["results"])
-            recall /= max(1, len(results["results"]))
+            both = sum((one["name"], one["caption"]) in kept for one in results["results"])
+            recall = both / max(1, len(results["results"]))
         _show(results, recall, args.json)
     return 0
 

@@ -11,7 +11,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
 from graphvtr.nn import HGR
 from graphvtr.search import Index, SearchResults, Where
-from graphvtr.search.index import index as index_module
+from graphvtr.search.index import ranking
 from graphvtr.text import get_parser
 from graphvtr.video import FeatureStore
 from tests.search.conftest import QUERY, SENTENCES, Files, add_clips
@@ -134,7 +134,7 @@ def test_models_that_sample_frames_find_the_moments_of_the_sample(files: Files) 
 def test_equal_scores_come_by_name(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     index = files.build()
     monkeypatch.setattr(index.model, "fuse", lambda level_scores: torch.ones_like(level_scores[0]))
-    monkeypatch.setattr(index_module, "BLOCK", 2)
+    monkeypatch.setattr(ranking, "BLOCK", 2)
     assert names(index.search(QUERY, top=3, exhaustive=True)) == ["clip 0", "clip 1", "clip 2"]
 
 
