@@ -416,6 +416,12 @@ def test_isolated_nodes_go_with_all_that_names_them() -> None:
     graph["word"].text.append("!")
     graph["word"].num_nodes = 6
     assert RemoveIsolatedNodes()(graph)["word"].text == role_graph()["word"].text
+    clip = video_graph()
+    clip["region", "in", "frame"].edge_index = torch.tensor([[3], [int(clip["region"].frame[3])]])
+    with pytest.raises(ValueError, match=r"region.frame: points to frame"):
+        T.RemoveIsolatedNodes()(clip).validate()
+    with pytest.raises(TypeError):  # PyG's own cuts tensors alone
+        T.RemoveIsolatedNodes()(graph)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,8 @@ class SplitRoles(GraphTransform):
 
 class RemoveIsolatedNodes(GraphTransform):
     """Nodes that no edge touches go, as with :class:`torch_geometric.transforms.RemoveIsolatedNodes`; texts and
-    ``region.frame`` follow.
+    ``region.frame`` follow. PyG's own cannot know of them: it stops at texts, and ``validate()`` refuses the frames it
+    leaves behind.
 
     Args:
         node_types: remove nodes of these types only; of all types that have edges when None.

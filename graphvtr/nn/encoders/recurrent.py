@@ -86,6 +86,11 @@ def _previous(state: Tensor, sizes: list[int]) -> Tensor:
     return before
 
 
+def _times_one_minus(x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """x (1 - y), written to ``out``."""
+    return torch.addcmul(x, x, y, value=-1, out=out)
+
+
 class _GRU(torch.autograd.Function):
     """One direction: r, z = σ(x + Wh), n = tanh(x + r (Wh)), h' = n + z (h - n)."""
 
@@ -117,23 +122,22 @@ class _GRU(torch.autograd.Function):
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
         weight, out, reset_update, new, hidden_new = ctx.saved_tensors
-        before = _previous(out, ctx.sizes)
+        before, width = _previous(out, ctx.sizes), weight.size(1)
         reset, update = reset_update.chunk(2, 1)
-        to_new = (1 - update) * (1 - new * new)
-        to_update = (before - new) * update * (1 - update)
-        to_reset = hidden_new * reset * (1 - reset)
-        width = weight.size(1)
         recurrent = grad.new_empty(len(grad), 3 * width)  # gradient of W h + b
-        d_new = torch.empty_like(grad)
-        carry = grad.new_zeros(0, width)
+        d_new, carry = torch.empty_like(grad), grad.new_zeros(0, width)
+        scratch = [grad.new_empty(ctx.sizes[0], width) for _ in range(4)]  # a step at a time stays in the cache
         for begin, end in reversed(_steps(ctx.sizes)):
-            d_out = grad[begin:end].clone()
+            d_out, kept, one, two = (buffer[: end - begin] for buffer in scratch)
+            r, z, n = reset[begin:end], update[begin:end], new[begin:end]
+            d_reset, d_update, d_hidden = recurrent[begin:end].chunk(3, 1)
+            d_out.copy_(grad[begin:end])
             d_out[: len(carry)] += carry
-            torch.mul(d_out, to_new[begin:end], out=d_new[begin:end])
-            torch.mul(d_new[begin:end], to_reset[begin:end], out=recurrent[begin:end, :width])
-            torch.mul(d_out, to_update[begin:end], out=recurrent[begin:end, width : 2 * width])
-            torch.mul(d_new[begin:end], reset[begin:end], out=recurrent[begin:end, 2 * width :])
-            carry = torch.addmm(d_out.mul_(update[begin:end]), recurrent[begin:end], weight)
+            torch.sub(d_out, torch.mul(d_out, z, out=kept), out=one)
+            step = _times_one_minus(one, torch.mul(n, n, out=two), d_new[begin:end])
+            torch.mul(one.mul_(z), torch.sub(before[begin:end], n, out=two), out=d_update)
+            _times_one_minus(torch.mul(torch.mul(step, r, out=d_hidden), hidden_new[begin:end], out=one), r, d_reset)
+            carry = torch.addmm(kept, recurrent[begin:end], weight)
         d_weight, d_bias = recurrent.t() @ before, recurrent.sum(0)
         recurrent[:, 2 * width :] = d_new  # now the gradient of the input's part
         return recurrent, d_weight, d_bias, None
@@ -169,25 +173,23 @@ class _LSTM(torch.autograd.Function):
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
         weight, out, cells, gates = ctx.saved_tensors
-        width = weight.size(1)
-        take, forget, candidate, show = gates.chunk(4, 1)
-        squashed = cells.tanh()
-        to_cell = show * (1 - squashed * squashed)
-        factor = torch.empty_like(gates).view(len(grad), 4, width)  # from the cell's gradient to each gate's
-        factor[:, 0] = candidate * take * (1 - take)
-        factor[:, 1] = _previous(cells, ctx.sizes) * forget * (1 - forget)
-        factor[:, 2] = take * (1 - candidate * candidate)
-        factor[:, 3] = squashed * show * (1 - show)  # from the output's gradient
-        d_gates = torch.empty_like(factor)
-        carry = carry_cell = grad.new_zeros(0, width)
+        width, before = weight.size(1), _previous(cells, ctx.sizes)
+        d_gates, carry = torch.empty_like(gates), grad.new_zeros(0, width)
+        carry_cell = carry
+        scratch = [grad.new_empty(ctx.sizes[0], width) for _ in range(6)]  # a step at a time stays in the cache
         for begin, end in reversed(_steps(ctx.sizes)):
-            d_out = grad[begin:end].clone()
+            d_out, d_cell, kept, shown, one, two = (buffer[: end - begin] for buffer in scratch)
+            i, f, g, o = gates[begin:end].chunk(4, 1)
+            d_i, d_f, d_g, d_o = d_gates[begin:end].chunk(4, 1)
+            d_out.copy_(grad[begin:end])
             d_out[: len(carry)] += carry
-            d_cell = d_out * to_cell[begin:end]
-            d_cell[: len(carry)] += carry_cell
-            torch.mul(d_cell[:, None], factor[begin:end, :3], out=d_gates[begin:end, :3])
-            torch.mul(d_out, factor[begin:end, 3], out=d_gates[begin:end, 3])
-            carry = d_gates[begin:end].view(end - begin, -1) @ weight
-            carry_cell = d_cell.mul_(forget[begin:end])
-        flat = d_gates.view(len(grad), -1)
-        return flat, flat.t() @ _previous(out, ctx.sizes), flat.sum(0), None
+            torch.tanh(cells[begin:end], out=two)
+            _times_one_minus(torch.mul(d_out, two, out=one).mul_(o), o, d_o)
+            _times_one_minus(torch.mul(d_out, o, out=shown), two.mul_(two), d_cell)
+            d_cell[: len(carry_cell)] += carry_cell
+            _times_one_minus(torch.mul(d_cell, i, out=one), torch.mul(g, g, out=two), d_g)
+            _times_one_minus(one.mul_(g), i, d_i)
+            carry_cell = torch.mul(d_cell, f, out=kept)
+            _times_one_minus(torch.mul(kept, before[begin:end], out=one), f, d_f)
+            carry = d_gates[begin:end] @ weight
+        return d_gates, d_gates.t() @ _previous(out, ctx.sizes), d_gates.sum(0), None
