@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.plot.style import CARD_COLOUR, RIGHT_COLOUR, WRONG_COLOUR, plain, pyplot, wrap
+from graphvtr.plot.style import CARD_COLOUR, RIGHT_COLOUR, WRONG_COLOUR, name_end, plain, pyplot, wrap
 
 LEVELS_WIDTH, BESIDE_WIDTH = 46, 90  # letters of level scores below a clip, beside a caption
 
@@ -123,7 +123,7 @@ def plot_caption_gallery(
         picture, text = axes[row]
         _clip(picture, clip, frames_per_clip, captions[row] if captions is not None else "", 46)
         if names is not None:
-            picture.set_title(names[row][:40], fontsize=8, loc="left", **plain())
+            picture.set_title(name_end(names[row], 40), fontsize=8, loc="left", **plain())
         text.set_axis_off()
         for rank, caption in enumerate(best, start=1):
             colour, mark = (RIGHT_COLOUR, "✓") if caption.right else (WRONG_COLOUR, "✗")
@@ -182,6 +182,8 @@ def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:
         spine.set_color(colour)
         spine.set_linewidth(3)
         spine.set_linestyle("-" if hit.right else (0, (4, 2)))
-    ax.set_title(f"{mark} {rank}. {hit.name[:28]}  {hit.score:.3f}", fontsize=8, color=colour, loc="left", **plain())
+    ax.set_title(
+        f"{mark} {rank}. {name_end(hit.name, 28)}  {hit.score:.3f}", fontsize=8, color=colour, loc="left", **plain()
+    )
     if hit.levels:
         ax.set_xlabel(_levels(hit.levels, LEVELS_WIDTH), fontsize=7, **plain())

@@ -60,3 +60,8 @@ def wrap(text: str, width: int, lines: int = 3) -> str:
     """``text`` in lines of at most ``width`` characters, cut with an ellipsis after ``lines`` lines."""
     found = textwrap.wrap(text, width, max_lines=lines, placeholder=" …", break_long_words=True, break_on_hyphens=False)
     return "\n".join(found) or text
+
+
+def name_end(name: str, most: int) -> str:
+    """``name``, or the end of a long one behind an ellipsis: clips of one folder differ there."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph
-from graphvtr.plot.style import plain, pyplot
+from graphvtr.plot.style import name_end, plain, pyplot
 from graphvtr.video.decode import ClipReader
 
 # Okabe-Ito first, then Tol's: distinct for colour-blind readers; numbers tell tracks apart without colours
@@ -104,7 +104,7 @@ def plot_tracks(clips: Sequence[TrackedClip], *, tracks: int = 7, others: bool =
         for column, (axis, index, picture) in enumerate(zip(row, clip.shown, clip.frames, strict=False)):
             axis.imshow(picture.numpy(), interpolation="nearest")
             seconds = f"{float(clip.graph['frame'].time[index]):.1f} s"
-            title = f"{clip.name[:24]}  {seconds}" if column == 0 and clip.name else seconds
+            title = f"{name_end(clip.name, 24)}  {seconds}" if column == 0 and clip.name else seconds
             axis.set_title(title, fontsize=7, loc="left", pad=2, **plain())
             _draw(axis, clip.graph, index, numbers, names, others, tuple(picture.shape[:2]))
     return figure

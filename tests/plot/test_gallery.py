@@ -61,3 +61,11 @@ def test_signs_are_signs() -> None:
 def test_what_does_not_fit_is_refused(queries: list[str], hits: list[list[Hit]]) -> None:
     with pytest.raises(DataError, match="give every query the same number of clips"):
         plot_gallery(queries, hits)
+
+
+def test_long_names_keep_the_end_that_tells_them_apart():
+    names = [f"Subject1/making_cereal/1204142227/{place}-{place + 1}" for place in (10, 11)]
+    figure = plot_gallery(["a person eats"], [[Hit(None, 0.5, False, name, caption="eats") for name in names]])
+    titles = [ax.get_title(loc="left") for ax in figure.axes[1:]]
+    assert [title.split()[2] for title in titles] == [f"…{name[-27:]}" for name in names]
+    assert titles[0] != titles[1]
