@@ -11,7 +11,6 @@ from graphvtr.text import (
     CaptionConcepts,
     ConceptVocabulary,
     SpacyRoleParser,
-    get_parser,
     sibling_mask,
     video_labels,
 )
@@ -28,6 +27,11 @@ def parser() -> SpacyRoleParser:
 @pytest.fixture(scope="module")
 def extractor() -> ConceptExtractor:
     return ConceptExtractor()
+
+
+@pytest.fixture(scope="module")
+def with_prepositions() -> ConceptExtractor:
+    return ConceptExtractor(prepositions=True)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +191,12 @@ def test_concepts_survive_a_store(tmp_path: Path, parser, extractor) -> None:
         ("a ball rolls", ()),
     ],
 )
-def test_prepositions_join_things(caption: str, more: tuple[str, ...]) -> None:
+def test_prepositions_join_things(
+    caption: str, more: tuple[str, ...], parser, extractor: ConceptExtractor, with_prepositions: ConceptExtractor
+) -> None:
     """MCSAN's own example, "dog on grass", beside the triplets of section 3.3."""
-    graph = get_parser("spacy").parse_one(caption)
-    plain, found = ConceptExtractor().extract_one(graph), ConceptExtractor(prepositions=True).extract_one(graph)
+    graph = parser.parse_one(caption)
+    plain, found = extractor.extract_one(graph), with_prepositions.extract_one(graph)
     assert found.relationships == (*plain.relationships, *more)
     assert (found.entities, found.actions) == (plain.entities, plain.actions)
-    assert ConceptExtractor().version != ConceptExtractor(prepositions=True).version
+    assert extractor.version != with_prepositions.version

@@ -362,18 +362,18 @@ def test_a_missing_package_is_not_a_broken_clip(folder, tmp_path, mean_colour, m
 
 @pytest.mark.real
 def test_real_clips(real_data, tmp_path):
-    """Twelve clips of MSVD: read without loss, told apart by their features, the same on a second run."""
+    """Eight clips of MSVD: read without loss, told apart by their features, the same on a second run."""
     clips = tmp_path / "clips"
     clips.mkdir()
-    for path in sorted((real_data / "msvd98" / "video").glob("*.avi"))[:12]:
+    for path in sorted((real_data / "msvd98" / "video").glob("*.avi"))[:8]:
         (clips / path.name).symlink_to(path)
     report = extract(clips, tmp_path / "store", PixelDescriptor(), progress=False)
-    assert (len(report.extracted), report.failures, report.notes) == (12, {}, {})
+    assert (len(report.extracted), report.failures, report.notes) == (8, {}, {})
     store = FeatureStore.open(tmp_path / "store")
-    x = torch.stack([store.read(name)["frame_x"] for name in store])  # [12, 20, 416]
-    halves = torch.nn.functional.normalize(x.view(12, 2, 10, 416).mean(2), dim=-1)
+    x = torch.stack([store.read(name)["frame_x"] for name in store])  # [8, 20, 416]
+    halves = torch.nn.functional.normalize(x.view(8, 2, 10, 416).mean(2), dim=-1)
     nearest = (halves[:, 0] @ halves[:, 1].T).argmax(1)
-    assert (nearest == torch.arange(12)).sum() >= 8  # chance: 1
+    assert (nearest == torch.arange(8)).sum() >= 6  # chance: 1
     for name in store:
         time = store.read(name)["frame_time"]
         gaps = time.diff()

@@ -22,8 +22,8 @@ def canonical(graph: RoleGraph) -> tuple[object, ...]:
 def test_parser_recovers_the_gold_graph_of_99_percent(scripts: dict[str, list[Script]]) -> None:
     pytest.importorskip("spacy")
     parser = get_parser("spacy")
-    captions = [c for s in scripts["test"][:200] for c in write_captions(np.random.default_rng(s.seed), s)]
+    captions = [c for s in scripts["test"][:100] for c in write_captions(np.random.default_rng(s.seed), s)]
     parsed = parser.parse([caption.text for caption in captions])
     equal = [canonical(p) == canonical(c.graph) for p, c in zip(parsed, captions, strict=True)]
-    assert len(equal) == 1000
+    assert len(equal) == 500
     assert np.mean(equal) >= 0.99
