@@ -25,15 +25,10 @@ def subject_role(clause: Clause, child: int) -> str:
 
 
 def agent_role(clause: Clause, child: int) -> str:
-    """`is chased by a dog`: who acts; but `is parked by a wall`: where."""
+    """`is chased by a dog`: who acts; but `sits by a dog`, `is parked by a wall`: where."""
     tree, noun = clause.tree, clause.tree.child(child, "pobj")
-    if (
-        noun is not None
-        and not names_being(tree, noun)
-        and clause.lemma in lexicon.POSITION_VERBS | {"dock", "moor", "park"}
-    ):
-        return place_role(clause)
-    return "ARG0" if clause.passive else "ARGM-LOC"
+    parked = clause.lemma in ("dock", "moor", "park") and noun is not None and not names_being(tree, noun)
+    return "ARG0" if clause.passive and not parked else place_role(clause)
 
 
 def gap_role(clause: Clause) -> str:

@@ -101,6 +101,7 @@ def test_a_second_reading_that_is_no_better_is_left(read_tree: Callable[[str], T
          [("sitting", [("ARG1", "the bear"), ("ARG2", "the sandy beach")])]),
         ("a man washes and cuts potatoes",
          [(verb, [("ARG0", "a man"), ("ARG1", "potatoes")]) for verb in ("cuts", "washes")]),
+        ("a car parked by a wall", [("parked", [("ARG1", "a car"), ("ARG2", "by a wall")])]),
         ("a boat sitting by the dock", [("sitting", [("ARG1", "a boat"), ("ARG2", "by the dock")])]),
     ],
 )  # fmt: skip
