@@ -75,6 +75,11 @@ def run(paper: str, number: str, place: Place, seeds: int, only: tuple[str, ...]
             missing.append(f"{block.dataset} ({block.data}): {error}")
             if place.root is None:
                 missing.append(indent(needed(block.data), "    "))
+                if block.test:
+                    missing.append(f"{block.test}, to test on: pass --test-root and --test-store")
+                    missing.append(indent(needed(block.test), "    "))
+                if block.kind == "binary":
+                    missing.append(f"pairs: make them with graphvtr perturb --data {block.test}, pass --pairs")
     if missing:
         print("\nNot trained, as data are missing:\n" + "\n".join(f"  {line}" for line in missing))
         return False

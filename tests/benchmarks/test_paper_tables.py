@@ -135,6 +135,10 @@ def test_missing_data_say_what_to_put_where(
     out = capsys.readouterr().out
     assert "needs the folder of its files" in out
     assert "captions_msvd.json" in out
+    assert not paper_tables.run("hgr", "6", nowhere, 1, ())
+    out = capsys.readouterr().out
+    assert "youtube2text, to test on: pass --test-root" in out
+    assert "graphvtr perturb --data youtube2text, pass --pairs" in out
     whole = paper_runs.Place(msvd.root, msvd.store, overrides=msvd.overrides)
     assert not paper_tables.run("visern", "2", whole, 1, ("VSE",))  # twelve clips are not MSVD
     assert "lists 12 videos, the official split has 1,200" in capsys.readouterr().out
@@ -145,6 +149,10 @@ def test_missing_data_say_what_to_put_where(
 
 def test_figures(msvd: paper_runs.Place, tmp_path: Path) -> None:
     assert "graphvtr plot role-graph" in paper_figures.draw("hgr", "3", msvd, tmp_path, 1)
+    for paper, figure, file in (("vsrnet", "6", "MSRVTT_JSFUSION_test.csv"), ("vsrnet", "4", "captions_msvd.json")):
+        told = paper_figures.draw(paper, figure, paper_runs.Place(), tmp_path, 1)
+        assert "Not drawn, as data are missing" in told
+        assert file in told
     with pytest.raises(DataError, match=r"figure 1 of hgr: is none that can be drawn .known: 3, 4, 5"):
         paper_figures.draw("hgr", "1", msvd, tmp_path, 1)
     place = paper_runs.Place(msvd.root, msvd.store, "msvd", subset=True)
