@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import ROLES
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def to_networkx(graph: HeteroData, *, words: bool = False) -> nx.MultiDiGraph:
@@ -29,6 +31,8 @@ def to_networkx(graph: HeteroData, *, words: bool = False) -> nx.MultiDiGraph:
         >>> net.nodes["entity", 0]["text"], sorted(data["relation"] for _, _, data in net.edges(data=True))
         ('dogs', ['fills', 'holds', 'in', 'of'])
     """
+    import networkx as nx  # 285 modules, which a layer does without
+
     out = nx.MultiDiGraph()
     for node_type in graph.node_types:
         if node_type == "word" and not words:
