@@ -28,12 +28,16 @@ def lookup(name: str, known: Mapping[str, Sequence[str]]) -> str | None:
         name: as somebody has written it.
         known: of :func:`spellings`.
     """
-    found = next((set(known[key]) for key in _keys(name) if key in known), set())
+    path, *last = _keys(name)
+    found = set(known.get(path, ()))
+    if not found and last:  # of a name in another folder nothing is known: cat/1 is not dog/1
+        found = {one for one in known.get(last[0], ()) if len(_keys(one)) == 1}
     return found.pop() if len(found) == 1 else None
 
 
 def spellings(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names by what :func:`lookup` compares: composed letters (NFC), ``/`` for ``\\``, without folders, in one case.
+    """Names by what :func:`lookup` compares: composed letters (NFC), ``/`` for ``\\``, in one case; where one of the
+    two has no folders, without them.
 
     Example:
         >>> known = spellings(["beach", "cafe\u0301", "Dog", "dog"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
+_ran: list[Path] = []
 
 
 class Registry(Generic[T]):
@@ -143,10 +144,25 @@ def run_file(file: Path) -> None:
     if not file.is_file() or spec is None or spec.loader is None:
         raise DataError(file, "no such file", "give FILE.py:NAME, or a registered name")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # what it defines can then go to another process
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except DataError:
         raise
     except Exception as error:
         raise DataError(file, f"fails: {type(error).__name__}: {error}", "mend it") from error
+    _ran.append(file.resolve())
+
+
+class RanFiles:
+    """The files that this process has run. Where it is unpickled they are run too, so that what is sent to another
+    process after it finds the classes of these files there."""
+
+    def __reduce__(self) -> tuple[Callable[[list[Path]], RanFiles], tuple[list[Path]]]:
+        return _run_too, (list(_ran),)
+
+
+def _run_too(files: list[Path]) -> RanFiles:
+    for file in files:
+        run_file(file)
+    return RanFiles()

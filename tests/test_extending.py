@@ -4,6 +4,8 @@ that an installed package offers."""
 from __future__ import annotations
 
 import json
+import pickle
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import graphvtr
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.nn import MODELS
-from graphvtr.registry import Registry, split_file
+from graphvtr.registry import RanFiles, Registry, split_file
 from graphvtr.text import PARSERS, get_parser
 from graphvtr.video import build_detector, build_featurizer, build_motion
 
@@ -67,6 +69,14 @@ class Flat(ListParser):
     def sentences(self, captions, batch_size):
         for caption in captions:
             yield GraphLists(caption, caption.split(), [], [], [])
+
+
+@FEATURIZERS.register("own")
+class Own(PixelDescriptor):
+    name = "own"
+
+    def __init__(self, device="cpu"):
+        super().__init__()
 
 
 FEATURIZERS.register("mine")(lambda device="cpu": PixelDescriptor())
@@ -128,6 +138,17 @@ def test_parts_of_ones_own(mine: Path, capsys) -> None:
             build("none.py:mine")
     with pytest.raises(DataError, match=r"mine\.py:other: registers no model of that name"):
         MODELS.find(f"{mine}:other")
+
+
+def test_a_backbone_of_ones_own_goes_to_other_processes(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They run the file before they get what is made of its classes."""
+    monkeypatch.setattr("graphvtr.registry._ran", [])  # of this test alone
+    featurizer = build_featurizer(f"{mine}:own")
+    assert type(featurizer).__module__ == "graphvtr_file_mine"
+    sent = pickle.dumps((RanFiles(), featurizer))
+    program = f"import pickle; print(pickle.loads({sent!r})[1].name)"  # a process that has not run the file
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "own\n", done.stderr
 
 
 def test_an_installed_package_offers_by_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
     return captioned_dataset("folder", split, source, Listing([name_of[v] for v in videos], captions, path, path))
 
 
-def names_in_store(videos: Iterable[str], store: FeatureStore, path: Path) -> dict[str, str]:
+def names_in_store(videos: Iterable[str], store: FeatureStore, path: object) -> dict[str, str]:
     """Video of the csv -> clip of the store: of the same name, else of the file's name without its folders, as
     ``graphvtr extract`` names clips; else the one clip whose name differs in case, in composed letters or in the
     sign between folders only.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graphvtr.datasets.files import read_table
-from graphvtr.datasets.folder import clip_name
+from graphvtr.datasets.files import delimiter_of, read_table
+from graphvtr.datasets.folder import clip_name, names_in_store
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore
 
@@ -63,15 +63,16 @@ def name_hash(name: str) -> int:
 def read_metadata(path: str | Path) -> dict[str, dict[str, Any]]:
     """A csv file about clips: video -> captions, tags, fields.
 
-    The column ``video`` names the clip, with or without the ending of its file; ``caption`` is one sentence a row, and
-    a video may have many rows; ``tags`` are separated by ``;``. Other columns become fields, as numbers if they can.
+    The column ``video`` names the clip, with or without the ending of its file and the folders it is in; ``caption`` is
+    one sentence a row, and a video may have many rows; ``tags`` are separated by ``;``. Other columns become fields, as
+    numbers if they can. Columns are separated and spelt as in :func:`graphvtr.datasets.folder.folder`.
 
     Raises:
         DataError: the file cannot be read, or a row names no video.
     """
     out: dict[str, dict[str, Any]] = {}
-    for row in read_table(Path(path), ["video"], fix=FIX):
-        name = clip_name(row["video"]).rpartition("/")[2]
+    for row in read_table(Path(path), ["video"], delimiter_of(Path(path), FIX), FIX, any_case=True):
+        name = clip_name(row["video"])
         if not name:
             raise DataError(f"{path}, line {row.line}", "names no video", FIX)
         found = out.setdefault(name, {"captions": [], "tags": [], "fields": {}})
@@ -98,8 +99,12 @@ def _number(text: str) -> str | float:
 def items_of(
     store: FeatureStore, names: Iterable[str], metadata: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Item]:
-    """The items of clips of a store: their files as the store knows them, and ``metadata`` of :func:`read_metadata`."""
-    told = metadata or {}
+    """The items of clips of a store: their files as the store knows them, and ``metadata`` of :func:`read_metadata`.
+
+    Raises:
+        DataError: two videos of the metadata are the same clip of the store.
+    """
+    told = {name: (metadata or {})[video] for video, name in names_in_store(metadata or {}, store, "captions").items()}
     out: list[Item] = []
     for name in names:
         entry = store.entry(name)

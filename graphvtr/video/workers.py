@@ -17,6 +17,7 @@ import torch
 from graphvtr.cluster import Cluster
 from graphvtr.ending import begin_worker, end_pool
 from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.registry import RanFiles
 from graphvtr.terminal import printable
 from graphvtr.video.clip_files import describe_source
 from graphvtr.video.pipeline import ClipPipeline
@@ -147,7 +148,7 @@ def _pool(task: ClipTask, clips: list[NamedFile], workers: int, suspects: list[N
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     waiting = iter(clips)
     running: dict[Future[Outcome], NamedFile] = {}
-    with ProcessPoolExecutor(workers, context, _begin, (task, threads)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, (RanFiles(), task, threads)) as pool:
         try:
             while True:
                 while len(running) < workers and (clip := next(waiting, None)) is not None:
@@ -180,8 +181,8 @@ def _here(task: ClipTask, threads: int) -> Callable[[NamedFile], Outcome]:
 _task: Callable[[NamedFile], Outcome] | None = None
 
 
-def _begin(task: ClipTask, threads: int) -> None:
-    """First thing in a worker."""
+def _begin(_: RanFiles, task: ClipTask, threads: int) -> None:
+    """First thing in a worker; the user's files come before what may be of them."""
     global _task
     begin_worker()
     torch.set_num_threads(threads)

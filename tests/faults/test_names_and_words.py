@@ -53,6 +53,7 @@ def test_a_caption_file_finds_its_clips(written: str, stored: str, tmp_path: Pat
 def test_names_that_could_be_several_are_not_guessed(tmp_path: Path) -> None:
     known = spellings(["Dog", "dog", "a/cat", "b/cat"])
     assert (lookup("DOG", known), lookup("cat", known), lookup("A/Cat", known)) == (None, None, "a/cat")
+    assert (lookup("c/cat", known), lookup("c/beech", spellings(["beech"]))) == (None, "beech")  # cat/1 is not dog/1
     (tmp_path / "captions.csv").write_text("video,caption,split\nbeech,a dog runs,train\n")
     source = DataSource(tmp_path, store_of(tmp_path / "store", "beach", "other").path, cache=tmp_path / "cache")
     with pytest.raises(DataError, match=r"video 'beech': has no feature .*did you mean 'beach'"):
