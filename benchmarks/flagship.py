@@ -29,7 +29,7 @@ from benchmarks.lib.trials import Trial
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import GraphVTR
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text.pairs import write_pairs
 from graphvtr.text.perturb import perturb
 
@@ -63,7 +63,7 @@ def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
 
 def gates_of(checkpoint: Path) -> dict[str, float]:
     """What the levels of a trained model weigh beside its start."""
-    model = load_checkpoint(checkpoint)[0]
+    model = load(checkpoint)
     assert isinstance(model, GraphVTR)
     return dict(zip(model.levels[1:], model.gates.tolist(), strict=True))
 

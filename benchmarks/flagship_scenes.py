@@ -30,7 +30,7 @@ from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.binary import binary_margins, own_pairs
-from graphvtr.tasks.checkpoint import load_checkpoint
+from graphvtr.tasks.checkpoint import load
 from graphvtr.text.pairs import write_pairs
 
 WHOLE = {"train": 1400, "val": 150, "test": 225, "test_unseen": 225}
@@ -126,7 +126,8 @@ def selection(trials: Trials, trial: Trial, seeds: list[int], test: RetrievalDat
     assert wrong is not None
     margins = []
     for seed in seeds:
-        model, vocabulary, _ = load_checkpoint(trials.result(trial, seed).checkpoint)
+        model = load(trials.result(trial, seed).checkpoint)
+        vocabulary = model.vocabulary
         margins.append(
             binary_margins(model, test, [pair.video for pair in pairs], right, wrong, vocabulary or trials.vocabulary)
         )
