@@ -159,7 +159,7 @@ def _row(name: str) -> str:
 
 def print_table(rows: list[dict[str, object]]) -> None:
     """Columns with nothing in them are left out but for what should be nothing."""
-    columns = ["trials", *RIGHT, *SHORT]
+    columns = ["trials", *RIGHT, *SHORT, "commit"]
     width = max((len(str(row["fault"])) for row in rows), default=0)
     print(" " * width + "".join(f"{column:>10}" for column in columns))
     for row in rows:
