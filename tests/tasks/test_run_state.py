@@ -28,8 +28,8 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model, monkeypatch: p
         folder: str = "run", scores: tuple[float, ...] = (), *, resume=False, val=None, config=None, **options: Any
     ) -> FitResult:
         coming = iter(scores)
-        real = module.flat_metrics
-        monkeypatch.setattr(module, "flat_metrics", lambda found: {**real(found), "rsum": next(coming)})
+        real = module.by_protocol
+        monkeypatch.setattr(module, "by_protocol", lambda *found: {**real(*found), "rsum": next(coming)})
         defaults = {"epochs": len(scores), "batch_size": 6, "lr": 1e-2, "device": "cpu"}
         try:
             return fit(
@@ -38,7 +38,7 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model, monkeypatch: p
                 resume=resume, progress=False, config=config,
             )  # fmt: skip
         finally:
-            monkeypatch.setattr(module, "flat_metrics", real)
+            monkeypatch.setattr(module, "by_protocol", real)
 
     return run
 
