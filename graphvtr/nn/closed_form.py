@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from graphvtr.nn.precision import full_precision, widened
+from graphvtr.ops import gather_segment_reduce, index_to_ptr
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.1, 0.3, 1.0, 3.0), (0.3, 1.0, 3.0)
@@ -77,11 +78,11 @@ class CanonicalSolver:
         self.text_mean, self.video_mean = text.double().mean(0), (captions * video).sum(0) / count
         y = video - self.video_mean
         within = text.new_zeros(text.size(1), text.size(1), dtype=torch.double)
-        of_video = y.new_zeros(len(video), text.size(1))  # sums of the captions of each video
         for rows in torch.arange(count).split(4096):  # all captions at once, in double precision, fill gigabytes
             x = text[rows] - self.text_mean.to(text.dtype)
             within += x.T @ x
-            of_video.index_add_(0, owner[rows], x.double())
+        ptr = index_to_ptr(owner.sort().values, len(video))
+        of_video = gather_segment_reduce(text, owner.argsort(stable=True), ptr).double() - captions * self.text_mean
         sides = (within / count, (captions * y).T @ y / count)
         self._values, bases = zip(*(torch.linalg.eigh(side) for side in sides), strict=True)
         self._bases = bases

@@ -139,7 +139,8 @@ class WordPieces:
         ends = torch.cat([count.new_zeros(1), count.cumsum(0)])
         before = ends[:-1] - ends[word_ptr[:-1]][caption]  # pieces of the caption's words before
         kept = (most - len(self.front) - len(self.back) - before).clamp(min=0).minimum(count)
-        total = torch.zeros(len(word_ptr) - 1, dtype=torch.long).index_add_(0, caption, kept)
+        sums = torch.cat([kept.new_zeros(1), kept.cumsum(0)])
+        total = sums[word_ptr[1:]] - sums[word_ptr[:-1]]
         ptr = torch.cat([total.new_zeros(1), (total + len(self.front) + len(self.back)).cumsum(0)])
         ids = torch.empty(int(ptr[-1]), dtype=torch.long)
         inner = torch.ones(len(ids), dtype=torch.bool)
