@@ -24,7 +24,7 @@ demo: venv
 # in random order, whose seed is printed: `make test ORDER=1234` runs it again
 ORDER ?= default
 test: venv
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -p randomly --randomly-seed=$(ORDER)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -p randomly --randomly-seed=$(ORDER)
 
 # the page in a browser: Debian's Chromium, driven by Playwright, looked over by axe; `make test` skips these without
 test-web: venv

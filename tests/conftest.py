@@ -25,11 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-product", action="store_true", help="every combination of parameters, not every pair")
 
 
+LONG = ("test_triton_interpreter.py", "test_docs.py", "test_stories.py", "test_notebooks.py", "test_cluster.py")
+
+
 @pytest.hookimpl(trylast=True)  # of the tests that -k, -m and the folder left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests with many parameters run every pair of values, see :mod:`tests.pairwise`."""
     if not config.getoption("full_product"):
         items[:] = thinned(items)
+    items.sort(key=lambda item: item.path.name not in LONG)  # else one worker ends with them while the other waits
 
 
 def pytest_configure(config: pytest.Config) -> None:
