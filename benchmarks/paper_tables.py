@@ -72,9 +72,9 @@ def run(paper: str, number: str, place: Place, seeds: int, only: tuple[str, ...]
         try:
             tables.append(Table(paper, number, block, place, only))
         except DataError as error:
-            missing.append(f"{block.dataset} ({block.data}): {error}")
+            missing.append(f"{block.dataset} ({place.data or block.data}): {error}")
             if place.root is None:
-                missing.append(indent(needed(block.data), "    "))
+                missing.append(indent(needed(place.data or block.data), "    "))
                 if block.test:
                     missing.append(f"{block.test}, to test on: pass --test-root and --test-store")
                     missing.append(indent(needed(block.test), "    "))

@@ -135,6 +135,10 @@ def test_missing_data_say_what_to_put_where(
     out = capsys.readouterr().out
     assert "needs the folder of its files" in out
     assert "captions_msvd.json" in out
+    assert not paper_tables.run("visern", "2", paper_runs.Place(data="cad120", overrides=nowhere.overrides), 1, ())
+    out = capsys.readouterr().out
+    assert "(cad120)" in out
+    assert "captions_msvd.json" not in out
     assert not paper_tables.run("hgr", "6", nowhere, 1, ())
     out = capsys.readouterr().out
     assert "youtube2text, to test on: pass --test-root" in out
