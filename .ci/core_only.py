@@ -20,11 +20,13 @@ model = HGR(vocab_size=10, video_dim=32, hidden=16).eval()
 assert set(model.encode_video(clips.batch([0, 1]))) == set(model.levels)
 assert retrieval_metrics(torch.eye(3), torch.arange(3))["R@1"] == 100.0
 
+Path("clips").mkdir()
+Path("clips/a.mp4").write_bytes(b"")
 COMMANDS = {
     ("--version",): (0, graphvtr.__version__),
     ("--help",): (0, "train"),
     ("parse", "a dog chases a cat"): (1, "graphvtr[text]"),
-    ("extract", ".", "--out", "store"): (1, "graphvtr["),
+    ("extract", "clips", "--out", "store"): (1, "graphvtr["),
     ("train", "hgr", "--data", "moving_scenes", "--out", "run"): (1, "graphvtr[train]"),
 }
 command = Path(sys.executable).parent / "graphvtr"
