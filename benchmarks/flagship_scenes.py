@@ -70,10 +70,11 @@ def main() -> None:
     quick = arguments.quick
     if quick:
         os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
-    splits = scenes(SMALL if quick else WHOLE, **({"num_clips": 200} if quick else {}))
+    few = {"num_clips": 200} if quick else {}
+    splits = scenes(SMALL if quick else WHOLE, **few)
     pairs = CACHE / f"scenes_pairs{'_quick' if quick else ''}.jsonl"
     if not pairs.is_file():
-        write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **({"num_clips": 200} if quick else {}))["train"])[0])
+        write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **few)["train"])[0])
     data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
     trials = Trials("flagship_scenes_quick" if quick else "flagship_scenes", splits, make_vocabulary(splits["train"]),
                     data=data, score=("val", *TESTS))  # fmt: skip

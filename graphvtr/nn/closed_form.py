@@ -81,8 +81,9 @@ class CanonicalSolver:
         for rows in torch.arange(count).split(4096):  # all captions at once, in double precision, fill gigabytes
             x = text[rows] - self.text_mean.to(text.dtype)
             within += x.T @ x
-        ptr = index_to_ptr(owner.sort().values, len(video))
-        of_video = gather_segment_reduce(text, owner.argsort(stable=True), ptr).double() - captions * self.text_mean
+        owner, order = owner.sort(stable=True)
+        of_video = gather_segment_reduce(text, order, index_to_ptr(owner, len(video))).double()
+        of_video -= captions * self.text_mean
         sides = (within / count, (captions * y).T @ y / count)
         self._values, bases = zip(*(torch.linalg.eigh(side) for side in sides), strict=True)
         self._bases = bases

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.nn.models import RetrievalModel
 from graphvtr.reading import read_json
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import read_captions
@@ -81,22 +82,25 @@ def encode_file(
         partial_ = out.with_name(out.name + ".partial")
         note = {"format": FORMAT, "model": _digest(model.state_dict()), "source": digest}
         _begin(partial_, note, overwrite)
-        parts = [partial_ / f"{begin:09d}.safetensors" for begin in range(0, len(names), CHUNK)]
-        left = [number for number, part in enumerate(parts) if not part.exists()]
-        done = len(names) - sum(len(names[number * CHUNK : (number + 1) * CHUNK]) for number in left)
+        chunks = {
+            partial_ / f"{begin:09d}.safetensors": names[begin : begin + CHUNK] for begin in range(0, len(names), CHUNK)
+        }
+        left = {part: chunk for part, chunk in chunks.items() if not part.exists()}
+        done = len(names) - sum(map(len, left.values()))
         with (
             going_on("the same command goes on", lambda: f"after {done:,} of {len(names):,} items"),
             tqdm(total=len(names), initial=done, desc="encode", unit="item", disable=not progress) as bar,
         ):
-            chunks = (names[number * CHUNK : (number + 1) * CHUNK] for number in left)
-            prepare = partial(_encoding, checkpoint, source)
-            found = map(prepare(), chunks) if cluster is None else cluster.run(prepare, chunks)
-            for number, tensors in zip(left, found, strict=True):
-                write_tensors(parts[number], tensors)
-                embedded = len(names[number * CHUNK : (number + 1) * CHUNK])
-                done += embedded
-                bar.update(embedded)
-        embeddings = LevelEmbeddings.cat([_levels(load_file(part)) for part in parts])
+            found: Iterator[dict[str, Tensor]] = (
+                map(_encoder(model, source), left.values())
+                if cluster is None
+                else cluster.run(partial(_loaded_encoder, checkpoint, source), left.values())
+            )
+            for (part, chunk), tensors in zip(left.items(), found, strict=True):
+                write_tensors(part, tensors)
+                done += len(chunk)
+                bar.update(len(chunk))
+        embeddings = LevelEmbeddings.cat([_levels(load_file(part)) for part in chunks])
         head = {**note, "side": "video" if source.is_dir() else "text", "names": names}
         write_tensors(out, _tensors(embeddings), {KEY: json.dumps(head)})  # one entry: several have no order
         shutil.rmtree(partial_)
@@ -121,9 +125,17 @@ def read_embeddings(path: str | Path) -> tuple[LevelEmbeddings, list[str]]:
         raise DataError(path, f"cannot be read: {error}", "write it with graphvtr encode") from error
 
 
-def _encoding(checkpoint: Path, source: Path) -> Callable[[Sequence[str]], dict[str, Tensor]]:
-    """The work of a process: names of clips, or captions, to tensors."""
-    model = load(checkpoint).eval()
+Encoder = Callable[[Sequence[str]], dict[str, Tensor]]
+
+
+def _loaded_encoder(checkpoint: Path, source: Path) -> Encoder:
+    """The work of a process of the cluster."""
+    return _encoder(load(checkpoint), source)
+
+
+def _encoder(model: RetrievalModel, source: Path) -> Encoder:
+    """Names of clips, or captions, to tensors."""
+    model.eval()
     store = FeatureStore.open(source) if source.is_dir() else None
 
     @torch.inference_mode()

@@ -61,11 +61,11 @@ def test_clips_and_captions(checkpoint: Path, store: FeatureStore, tmp_path: Pat
 
 def test_a_stopped_run_goes_on(checkpoint: Path, store: FeatureStore, tmp_path: Path, monkeypatch) -> None:
     encode_file(checkpoint, store.path, tmp_path / "whole")
-    made = embedding_file._encoding
+    made = embedding_file._encoder
     calls: list[list[str]] = []
 
-    def stopped(*where: Path):
-        encode = made(*where)
+    def stopped(*given: object):
+        encode = made(*given)
 
         def work(names: list[str]):
             calls.append(list(names))
@@ -75,7 +75,7 @@ def test_a_stopped_run_goes_on(checkpoint: Path, store: FeatureStore, tmp_path: 
 
         return work
 
-    monkeypatch.setattr(embedding_file, "_encoding", stopped)
+    monkeypatch.setattr(embedding_file, "_encoder", stopped)
     with pytest.raises(KeyboardInterrupt, match="stopped after 2 of 5 items; the same command goes on"):
         encode_file(checkpoint, store.path, tmp_path / "parts")
     assert not (tmp_path / "parts").exists()

@@ -147,7 +147,7 @@ class WordPieces:
         for special, place in ((self.front, ptr[:-1]), (self.back, ptr[1:] - len(self.back))):
             places = place[:, None] + torch.arange(len(special))
             ids[places], inner[places] = special.long(), False
-        rank = torch.arange(int(kept.sum())) - torch.repeat_interleave(kept.cumsum(0) - kept, kept)
+        rank = torch.arange(int(sums[-1])) - torch.repeat_interleave(sums[:-1], kept)
         ids[inner] = self.pieces[torch.repeat_interleave(self.ptr[self.word], kept) + rank]
         return ids, ptr, kept
 

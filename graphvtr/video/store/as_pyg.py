@@ -39,7 +39,7 @@ class StoredClips(PyGFeatureStore, PyGGraphStore):  # type: ignore[misc]
         shapes = [store.entry(name).shapes for name in self.names]
         self.fields = sorted({field for shape in shapes for field in shape if field != "region_frame"})
         self.ptr: dict[str, Tensor] = {}
-        for kind in sorted({field.split("_")[0] for field in self.fields}):
+        for kind in sorted(set(map(_kind, self.fields))):
             count = [next((size[0] for field, size in shape.items() if _kind(field) == kind), 0) for shape in shapes]
             self.ptr[kind] = torch.tensor([0, *count]).cumsum(0)
 
@@ -68,8 +68,7 @@ class StoredClips(PyGFeatureStore, PyGGraphStore):  # type: ignore[misc]
             parts.append(self.store.read(self.names[which])[field][rows[place] - ptr[which]])
             places.append(place)
         if not parts:
-            shape = next(shape[field] for name in self.names if field in (shape := self.store.entry(name).shapes))
-            return torch.zeros(0, *shape[1:])
+            return torch.zeros(0, *self._row(field))
         out = torch.cat(parts)
         return out[torch.cat(places).argsort()]
 
@@ -77,8 +76,12 @@ class StoredClips(PyGFeatureStore, PyGGraphStore):  # type: ignore[misc]
         field = f"{attr.group_name}_{attr.attr_name}"
         if field not in self.fields:
             return None
-        shape = next(shape[field] for name in self.names if field in (shape := self.store.entry(name).shapes))
-        return (int(self.ptr[str(attr.group_name)][-1]), *shape[1:])
+        return (int(self.ptr[str(attr.group_name)][-1]), *self._row(field))
+
+    def _row(self, field: str) -> tuple[int, ...]:
+        """Shape of a row of a tensor."""
+        shapes = (self.store.entry(name).shapes for name in self.names)
+        return tuple(next(shape[field] for shape in shapes if field in shape)[1:])
 
     def _get_edge_index(self, edge_attr: EdgeAttr) -> tuple[Tensor, Tensor] | None:
         if edge_attr.edge_type != IN_FRAME or edge_attr.layout != EdgeLayout.COO or "region" not in self.ptr:
