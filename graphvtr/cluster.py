@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
 from graphvtr._optional import optional_import
+from graphvtr.ending import handlers_kept
 from graphvtr.errors import DataError, GraphVTRError
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ def connect(address: str | None = None, purpose: str = "--engine ray") -> Any:
     if not ray.is_initialized():
         here = {"include_dashboard": False} if address is None else {}
         try:
-            ray.init(address=address, log_to_driver=False, configure_logging=False, **here)
+            with handlers_kept():
+                ray.init(address=address, log_to_driver=False, configure_logging=False, **here)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise DataError(
                 f"Ray at '{address}'", f"cannot be reached: {' '.join(str(error).split())}",

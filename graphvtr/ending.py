@@ -112,6 +112,26 @@ def interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+@contextlib.contextmanager
+def handlers_kept() -> Iterator[None]:
+    """For the start of a library that takes SIGTERM over (Ray's driver exits with 15): who handled it still does.
+
+    Example:
+        >>> before = signal.getsignal(signal.SIGTERM)
+        >>> with handlers_kept():
+        ...     _ = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        >>> signal.getsignal(signal.SIGTERM) == before
+        True
+    """
+    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            if signal.getsignal(signum) != handler:  # then this is the main thread, which alone can set one
+                signal.signal(signum, handler)
+
+
 def begin_worker() -> None:
     """First thing in a worker process: Ctrl-C reaches the whole group, and the parent says what happens; when the
     parent is gone, however it went, the worker ends too. Else it would wait for work for ever, with the parent's locks.

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from graphvtr import registry as registration
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
 
@@ -82,12 +83,14 @@ def is_ours(entry: object) -> bool:
 def _registries_as_before() -> Iterator[None]:
     """What a test registers, replaces or removes (a dataset, a parser, a model) is as before after it."""
     before = {id(registry): dict(registry._entries) for registry in registries()}
+    ran = len(registration._ran)
     yield
     for registry in registries():
         kept = {name: entry for name, entry in registry._entries.items() if is_ours(entry)}
         if (wanted := {**kept, **before.get(id(registry), {})}) != registry._entries:
             registry._entries.clear()
             registry._entries.update(wanted)
+    del registration._ran[ran:]  # which processes of later tests would run too
     run_file.cache_clear()  # a file registers its entries again
 
 

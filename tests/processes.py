@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
 
+from graphvtr.ending import handlers_kept
+
 
 def clean_context() -> ForkServerContext:
     """Starts processes from one that has imported everything and runs no thread.
@@ -31,7 +33,8 @@ def ray_of_two() -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_worker_niceness", "0")  # 15 by default: its workers starve beside other tests
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    with handlers_kept():
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
     ray.shutdown()
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from graphvtr.cli.main import main
-from graphvtr.cluster import Cluster, cluster_of
+from graphvtr.cluster import Cluster, cluster_of, connect
+from graphvtr.ending import interruptible
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
@@ -54,6 +55,16 @@ def die(marker: Path) -> None:
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_stop_is_still_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's driver takes SIGTERM over, and would exit with 15 instead of 143."""
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: signal.signal(signal.SIGTERM, lambda *args: None))
+    with interruptible():
+        before = signal.getsignal(signal.SIGTERM)
+        connect()
+        assert signal.getsignal(signal.SIGTERM) is before
 
 
 class KilledOnce(MeanColour):
