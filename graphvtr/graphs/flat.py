@@ -12,6 +12,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.ops.csr import counts_to_ptr
 
 G = TypeVar("G", bound=HeteroData)
 TypeKey = str | tuple[str, str, str]
@@ -197,7 +198,7 @@ def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
         elif name == "num_nodes":
             target.num_nodes = int(mask.sum())
         elif name == "ptr":
-            target.ptr = torch.cat([value.new_zeros(1), mask.cumsum(0)])[value]
+            target.ptr = counts_to_ptr(mask)[value]
         elif isinstance(value, Tensor):
             target[name] = value[..., mask] if name == "edge_index" else value[mask]
         else:

@@ -10,6 +10,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs.role_graph import FILLS, HOLDS, IN_EVENT, OF, RoleGraph
 from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
+from graphvtr.ops.csr import counts_to_ptr
 
 EventEdges = Literal["both", "to_action", "none"]
 EVENT_EDGES = {"both": 4, "to_action": 3, "none": 2}  # how many of FILLS, OF, HOLDS, IN_EVENT
@@ -97,7 +98,7 @@ def _build(graph: RoleGraph, event_edges: EventEdges) -> ReasoningGraph:
         torch.cat(sources), torch.cat(targets), torch.cat(roles), events + actions + entities
     )
     received = torch.bincount(edge_index[1], minlength=events + actions + entities)
-    ptr = torch.cat([received.new_zeros(1), received.cumsum(0)])
+    ptr = counts_to_ptr(received)
     node_role = torch.cat(
         [entity_role.new_full((events,), EVENT_ROLE), entity_role.new_full((actions,), VERB_ROLE), entity_role]
     )

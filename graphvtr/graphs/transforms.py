@@ -12,6 +12,7 @@ from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import FILLS
 from graphvtr.graphs.roles import ROLES
+from graphvtr.ops.csr import counts_to_ptr
 
 SPATIAL = ("region", "spatial", "region")
 TEMPORAL = ("region", "temporal", "region")
@@ -152,7 +153,7 @@ def _need_regions(data: HeteroData) -> None:
 def _bipartite(count: Tensor, following: Tensor, *, same: bool) -> Tensor:
     """All pairs between consecutive groups: group g (``count[g]`` rows) times ``following[g]`` rows, which are
     group g itself (``same``) or the rows right after it. Rows of the groups lie end to end."""
-    begin = torch.cat([count.new_zeros(1), count.cumsum(0)])[:-1]
+    begin = counts_to_ptr(count)[:-1]
     pairs = count * following
     group = torch.repeat_interleave(pairs)
     within = torch.arange(len(group), device=count.device) - (pairs.cumsum(0) - pairs)[group]

@@ -10,6 +10,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs.flat import keep_nodes, node_ptr
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.video_graph import VideoGraph
+from graphvtr.ops.csr import counts_to_ptr
 
 
 def truncate(
@@ -180,6 +181,6 @@ def _first(graph: HeteroData, node_type: str, candidates: Tensor, limit: int | N
     if limit is None:
         return candidates
     ptr = node_ptr(graph, node_type).to(candidates.device)
-    before = torch.cat([ptr.new_zeros(1), candidates.cumsum(0)])  # candidates before each node, all graphs
+    before = counts_to_ptr(candidates)  # candidates before each node, all graphs
     rank = before[:-1] - before[ptr[:-1]].repeat_interleave(ptr.diff())
     return candidates & (rank < limit)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.values import Positions, positions
 
 
@@ -43,7 +44,7 @@ class Level:
             return Level(self.x[index])
         begin = self.ptr[index]
         count = self.ptr[index + 1] - begin
-        ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        ptr = counts_to_ptr(count)
         shift = torch.repeat_interleave(begin - ptr[:-1], count)
         return Level(self.x[torch.arange(len(shift), device=shift.device) + shift], ptr)
 
@@ -109,5 +110,5 @@ class LevelEmbeddings(Mapping[str, Level]):
                 out[name] = Level(x)
                 continue
             counts = torch.cat([level.ptr.diff() for level in levels if level.ptr is not None])
-            out[name] = Level(x, torch.cat([counts.new_zeros(1), counts.cumsum(0)]))
+            out[name] = Level(x, counts_to_ptr(counts))
         return LevelEmbeddings(**out)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.ops import segment_reduce
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.local_match import normalize_rows
 
 
@@ -40,7 +41,7 @@ def attention_map(z: Tensor, frame: Tensor) -> Tensor:
     if frame.device.type == "cpu" and bool((frame.diff() < 0).any()):
         raise DataError("frame", "is not sorted", "sort the regions by frame")
     _, owner, count = torch.unique_consecutive(frame, return_inverse=True, return_counts=True)
-    ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+    ptr = counts_to_ptr(count)
     mean = segment_reduce(z, ptr, "mean")
     cosine = (normalize_rows(z) * normalize_rows(mean)[owner]).sum(-1)
     order = torch.sort(cosine, descending=True, stable=True).indices

@@ -23,6 +23,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from graphvtr.nn.levels import Level, LevelEmbeddings
+from graphvtr.ops.csr import counts_to_ptr
 
 _counts: ContextVar[bool | None] = ContextVar("counts", default=None)  # do the rows of this process count?
 
@@ -113,7 +114,7 @@ def gather(own: LevelEmbeddings, counts: Sequence[int]) -> LevelEmbeddings:
             continue
         sizes = gather_rows(level.ptr.diff(), counts)
         rows = [int(part.sum()) for part in sizes.split(list(counts))]
-        found[name] = Level(gather_rows(level.x, rows), torch.cat([sizes.new_zeros(1), sizes.cumsum(0)]))
+        found[name] = Level(gather_rows(level.x, rows), counts_to_ptr(sizes))
     return LevelEmbeddings(**found)
 
 

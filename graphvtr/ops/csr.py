@@ -9,6 +9,16 @@ from graphvtr.errors import DataError
 from graphvtr.ops._segments import check_index
 
 
+def counts_to_ptr(counts: Tensor) -> Tensor:
+    """Counts ``[S]`` of consecutive segments as row pointers ``[S + 1]``.
+
+    Example:
+        >>> counts_to_ptr(torch.tensor([2, 0, 1]))
+        tensor([0, 2, 2, 3])
+    """
+    return torch.nn.functional.pad(counts.cumsum(0), (1, 0))
+
+
 def index_to_ptr(index: Tensor, size: int) -> Tensor:
     """The pointer of a sorted index: where the elements of each of ``size`` owners begin.
 
@@ -81,6 +91,6 @@ def complete_edges(ptr: Tensor) -> tuple[Tensor, Tensor]:
     count = ptr.diff()
     degree = torch.repeat_interleave(count, count)  # [R] nodes of the node's own graph
     begin = torch.repeat_interleave(ptr[:-1], count)
-    edge_ptr = torch.cat([degree.new_zeros(1), degree.cumsum(0)])
+    edge_ptr = counts_to_ptr(degree)
     shift = torch.repeat_interleave(begin - edge_ptr[:-1], degree)
     return edge_ptr, torch.arange(shift.size(0), device=ptr.device) + shift

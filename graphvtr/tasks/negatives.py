@@ -12,6 +12,7 @@ from graphvtr.datasets.parsing import parse_captions
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import BinaryPair
 
@@ -47,7 +48,7 @@ class HardNegatives:
         graphs: GraphStore[RoleGraph] = parse_captions(texts, source).mapped(model.transform_text)
         self.graphs = vocabulary.encode_store(graphs)
         counts = torch.bincount(torch.tensor([place[pair.video] for pair in mine]), minlength=len(dataset.videos))
-        self.ptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])  # [Nv + 1], where each video's pairs begin
+        self.ptr = counts_to_ptr(counts)  # [Nv + 1], where each video's pairs begin
 
     def __len__(self) -> int:
         return len(self.graphs) // 2

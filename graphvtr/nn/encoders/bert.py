@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,10 @@ from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
 from graphvtr.nn.encoders.token_cache import TokenFeatureCache
 from graphvtr.nn.precision import full_precision
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.text.cache import default_folder
+
+AT_ONCE = 512  # captions that a frozen language model reads at a time
 
 
 def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
@@ -142,16 +145,31 @@ class BertEncoder(nn.Module):
     def _kept_features(self, ids: Tensor, ptr: Tensor) -> Tensor:
         captions = [tuple(part) for part in _split(ids, ptr)]
         if self.cache is None:
-            return self._run(self._language_model(ids.device), ids, ptr)
-        new = [tokens for tokens in dict.fromkeys(captions) if tokens not in self.cache]
-        if new:
-            flat = torch.tensor([token for tokens in new for token in tokens], device=ids.device)
-            ends = torch.tensor([0, *map(len, new)]).cumsum(0)
-            rows = self._run(self._language_model(ids.device), flat, ends.to(ids.device))
-            self.cache.add(new, rows.split(ends.diff().tolist()))
-        parts = self.cache.read(captions)
+            known = {
+                tokens: x
+                for part, rows in self._read(captions, ids.device)
+                for tokens, x in zip(part, rows, strict=True)
+            }
+            parts = [known[tokens] for tokens in captions]
+        else:
+            for part, rows in self._read([tokens for tokens in captions if tokens not in self.cache], ids.device):
+                self.cache.add(part, rows)
+            parts = self.cache.read(captions)
         rows = torch.cat(parts) if parts else torch.empty(0, self.out_channels)
         return rows.to(ids.device).float()
+
+    def _read(
+        self, captions: list[tuple[int, ...]], device: torch.device
+    ) -> Iterator[tuple[list[tuple[int, ...]], tuple[Tensor, ...]]]:
+        """Some distinct captions of like length at a time, and the hidden states of their word pieces: one padded batch
+        of a whole dataset would take gigabytes."""
+        distinct = sorted(dict.fromkeys(captions), key=len)
+        for begin in range(0, len(distinct), AT_ONCE):
+            part = distinct[begin : begin + AT_ONCE]
+            flat = torch.tensor([token for tokens in part for token in tokens], dtype=torch.long, device=device)
+            count = torch.tensor([len(tokens) for tokens in part], device=device)
+            rows = self._run(self._language_model(device), flat, counts_to_ptr(count))
+            yield part, rows.split(count.tolist())
 
     def _run(self, model: nn.Module, ids: Tensor, ptr: Tensor) -> Tensor:
         """The last hidden states of every word piece, [P, out_channels]."""
@@ -178,7 +196,7 @@ class BertEncoder(nn.Module):
         ids = self._ids([captions] if isinstance(captions, str) else captions)
         device = graph["word", "in", "event"].edge_index.device
         flat = torch.tensor([token for part in ids for token in part], device=device)
-        return flat, torch.tensor([0, *map(len, ids)], device=device).cumsum(0)
+        return flat, counts_to_ptr(torch.tensor([len(part) for part in ids], dtype=torch.long, device=device))
 
     def _ids(self, captions: Sequence[str]) -> list[list[int]]:
         return piece_ids(self.tokenizer, list(captions), self.max_pieces)

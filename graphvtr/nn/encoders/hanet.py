@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
@@ -12,6 +11,7 @@ from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool.concept_pool import ConceptPool
 from graphvtr.nn.ragged import Layout
+from graphvtr.ops.csr import counts_to_ptr
 
 FRAMES_OF_A_CONCEPT = 3
 
@@ -147,4 +147,4 @@ def concept_nodes(x: Tensor, ptr: Tensor, of_videos: Tensor, of_frames: Tensor, 
     rows = (best.indices + ptr[:-1, None, None]).clamp(max=x.size(0) - 1)
     nodes = (weight[..., None] * x[rows]).sum(1)  # [N, top, D]
     full = count > 0
-    return Level(nodes[full].flatten(0, 1), torch.cat([ptr.new_zeros(1), (full * top).cumsum(0)]))
+    return Level(nodes[full].flatten(0, 1), counts_to_ptr(full * top))

@@ -15,6 +15,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.bert import BertEncoder
 from graphvtr.ops import segment_reduce
+from graphvtr.ops.csr import counts_to_ptr
 
 
 class PretrainedWords(nn.Module):
@@ -136,12 +137,12 @@ class WordPieces:
         begin [N + 1]; and how many each word has [W]."""
         count = self.ptr.diff()[self.word]
         caption = torch.repeat_interleave(word_ptr.diff(), output_size=len(count))
-        ends = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        ends = counts_to_ptr(count)
         before = ends[:-1] - ends[word_ptr[:-1]][caption]  # pieces of the caption's words before
         kept = (most - len(self.front) - len(self.back) - before).clamp(min=0).minimum(count)
-        sums = torch.cat([kept.new_zeros(1), kept.cumsum(0)])
+        sums = counts_to_ptr(kept)
         total = sums[word_ptr[1:]] - sums[word_ptr[:-1]]
-        ptr = torch.cat([total.new_zeros(1), (total + len(self.front) + len(self.back)).cumsum(0)])
+        ptr = counts_to_ptr(total + len(self.front) + len(self.back))
         ids = torch.empty(int(ptr[-1]), dtype=torch.long)
         inner = torch.ones(len(ids), dtype=torch.bool)
         for special, place in ((self.front, ptr[:-1]), (self.back, ptr[1:] - len(self.back))):
@@ -156,6 +157,6 @@ def _means(rows: Tensor, first: Tensor, count: Tensor) -> Tensor:
     """Means of runs of rows, [runs, D]; 0 for an empty one."""
     total = int(count.sum())
     run = torch.repeat_interleave(count, output_size=total)
-    ptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+    ptr = counts_to_ptr(count)
     index = torch.arange(total, device=rows.device) - ptr[:-1][run] + first[run]
     return segment_reduce(rows[index], ptr, "mean")

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
+from graphvtr.ops.csr import counts_to_ptr
+
 
 def run_bidirectional(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor:
     """Outputs of both directions, [W, 2 D], of a network with one layer.
@@ -53,7 +55,7 @@ def _run_on_cpu(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor
 
 def _flip_in_time(batch_sizes: Tensor) -> Tensor:
     """The permutation of the rows that reverses every sequence (its own inverse)."""
-    begin = torch.cat([batch_sizes.new_zeros(1), batch_sizes.cumsum(0)])
+    begin = counts_to_ptr(batch_sizes)
     length = (torch.arange(int(batch_sizes[0])) < batch_sizes[:, None]).sum(0)  # [N]
     step = torch.repeat_interleave(batch_sizes)  # [W]
     sequence = torch.arange(int(begin[-1])) - begin[step]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.ops._segments import accumulate_dtype
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.eager._groups import Group, groups
 from graphvtr.ops.eager._walk_math import Walk, low_rank_backward, low_rank_walk
 
@@ -74,7 +75,7 @@ def _existing(ptr: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor]:
     """The rows that the mask keeps, and the pointer over them; None for all rows."""
     if mask is None:
         return None, ptr.long()
-    before = torch.cat([ptr.new_zeros(1), mask.cumsum(0)])
+    before = counts_to_ptr(mask)
     return mask.nonzero().squeeze(1), before[ptr.long()]
 
 
