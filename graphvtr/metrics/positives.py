@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.values import Positions, as_integers, positions
 
 Relevant = Tensor | np.ndarray | Sequence[int] | Sequence[Positions]
@@ -62,7 +61,7 @@ class Positives:
         if num_queries == 0 or bool((count == 0).any()):
             where = f"query {int((count == 0).nonzero()[0])}" if num_queries else "relevant"
             raise DataError(where, "has no relevant item", "leave such queries out, or name one item at least")
-        return cls(counts_to_ptr(count), pair % num_items, num_items)
+        return cls(torch.cat([count.new_zeros(1), count.cumsum(0)]), pair % num_items, num_items)
 
     @classmethod
     def build(cls, relevant: Relevant, num_queries: int, num_items: int) -> Positives:
