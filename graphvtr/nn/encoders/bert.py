@@ -147,13 +147,13 @@ class BertEncoder(nn.Module):
         if self.cache is None:
             known = {
                 tokens: x
-                for part, rows in self._read(captions, ids.device)
-                for tokens, x in zip(part, rows, strict=True)
+                for part, states in self._read(captions, ids.device)
+                for tokens, x in zip(part, states, strict=True)
             }
             parts = [known[tokens] for tokens in captions]
         else:
-            for part, rows in self._read([tokens for tokens in captions if tokens not in self.cache], ids.device):
-                self.cache.add(part, rows)
+            for part, states in self._read([tokens for tokens in captions if tokens not in self.cache], ids.device):
+                self.cache.add(part, states)
             parts = self.cache.read(captions)
         rows = torch.cat(parts) if parts else torch.empty(0, self.out_channels)
         return rows.to(ids.device).float()
