@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.search.index.editing import open_segments
-from graphvtr.search.index.manifest import MANIFEST, Manifest, read_manifest
-from graphvtr.search.index.segment import Segment
+from graphvtr.search.index.manifest import MANIFEST, Manifest, open_segments, read_manifest
+from graphvtr.search.index.segment import Segment, find_clip
 from graphvtr.search.items import Item
 
 OPEN_AGAIN = 5
@@ -37,7 +36,7 @@ class Collection:
         return self.manifest.clips
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and any(segment.find(name) is not None for segment in self.segments)
+        return isinstance(name, str) and find_clip(self.segments, name) is not None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}('{self.path}', {len(self)} clips, {self.manifest.model})"
@@ -88,11 +87,10 @@ class Collection:
         return [segment.item(int(place)).name for segment in self.segments for place in np.flatnonzero(segment.alive)]
 
     def _place(self, name: str) -> tuple[int, int]:
-        for number, segment in enumerate(self.segments):
-            position = segment.find(name)
-            if position is not None:
-                return number, position
-        raise DataError(f"clip '{name[:80]}'", f"is not in {self.path}", "graphvtr index info lists what is there")
+        found = find_clip(self.segments, name)
+        if found is None:
+            raise DataError(f"clip '{name[:80]}'", f"is not in {self.path}", "graphvtr index info lists what is there")
+        return found
 
 
 def stamp(path: Path) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from graphvtr._version import __version__
 from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 from graphvtr.reading import DATA, read_json
-from graphvtr.search.index.segment import SegmentInfo
+from graphvtr.search.index.segment import Segment, SegmentInfo
 
 FORMAT = "graphvtr.Index/1"
 MANIFEST, MODEL, SEGMENTS = "manifest.json", "model", "segments"
@@ -93,6 +93,16 @@ def read_manifest(path: Path) -> Manifest:
         return Manifest(**values)
     except (TypeError, KeyError) as error:
         raise DataError(file, f"has a wrong or missing field ({error})", FIX) from error
+
+
+def open_segments(path: Path, manifest: Manifest) -> list[Segment]:
+    """The segments of the index at ``path``, mapped into memory.
+
+    Raises:
+        FileNotFoundError: one is gone, as after another process has merged it.
+        DataError: a file is damaged.
+    """
+    return [Segment(path / SEGMENTS / info.name, info, manifest.levels) for info in manifest.segments]
 
 
 def _segment(file: Path, values: Mapping[str, Any]) -> SegmentInfo:

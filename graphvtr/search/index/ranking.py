@@ -15,8 +15,7 @@ from graphvtr.nn import LevelEmbeddings
 from graphvtr.nn.match.indexed import Side
 from graphvtr.search.filters import Where
 from graphvtr.search.index.arrays import Array
-from graphvtr.search.index.editing import embeddings_of
-from graphvtr.search.index.segment import Segment
+from graphvtr.search.index.segment import Segment, embeddings_of
 from graphvtr.search.projection import Projection
 from graphvtr.search.tags import ConceptFilter, concept_model
 

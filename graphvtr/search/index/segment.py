@@ -111,7 +111,6 @@ class Segment:
         self._regions = folder / "region.ptr.npy"
         self.alive = np.ones(info.items, dtype=bool)
         self.alive[info.deleted] = False
-        self.some_deleted = bool(info.deleted)
 
     def __len__(self) -> int:
         return self.info.items
@@ -155,3 +154,29 @@ class Segment:
         rows = slice(int(ptr[position]), int(ptr[position + 1]))
         found = (self.regions[key][rows].tolist() for key in ("frame", "box", "weight"))
         return list(zip(*found, strict=True))
+
+
+def find_clip(segments: Sequence[Segment], name: str) -> tuple[int, int] | None:
+    """Number of the segment that has a clip, and the clip's position in it; None where none has it."""
+    for number, segment in enumerate(segments):
+        position = segment.find(name)
+        if position is not None:
+            return number, position
+    return None
+
+
+def embeddings_of(segments: Sequence[Segment], places: Sequence[tuple[int, int]], side: str) -> LevelEmbeddings:
+    """Embeddings of items of several segments, given as (segment, position), in that order."""
+    by_segment: dict[int, list[int]] = {}
+    for place, (number, _) in enumerate(places):
+        by_segment.setdefault(number, []).append(place)
+    parts, order = [], []
+    for number, members in by_segment.items():
+        found = segments[number].video if side == "video" else segments[number].text
+        assert found is not None
+        parts.append(found.select([places[place][1] for place in members]))
+        order += members
+    whole_set = LevelEmbeddings.cat(parts)
+    if order == list(range(len(places))):
+        return whole_set
+    return whole_set.select(torch.from_numpy(np.argsort(np.array(order))))

@@ -89,7 +89,7 @@ def test_large_stores_are_published_in_parts(files: Files, monkeypatch: pytest.M
 
 def test_a_run_goes_on_where_it_was_stopped(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(editing, "PUBLISH_EVERY", 3)
-    embed, calls = editing._embed, []
+    embed, calls = editing.embed_clips, []
 
     def stopped(*args: Any) -> None:
         calls.append(1)
@@ -97,11 +97,11 @@ def test_a_run_goes_on_where_it_was_stopped(files: Files, monkeypatch: pytest.Mo
             raise KeyboardInterrupt
         embed(*args)
 
-    monkeypatch.setattr(editing, "_embed", stopped)
+    monkeypatch.setattr(editing, "embed_clips", stopped)
     with pytest.raises(KeyboardInterrupt):
         files.build()
     assert len(Index.open(files.path)) == 3
-    monkeypatch.setattr(editing, "_embed", embed)
+    monkeypatch.setattr(editing, "embed_clips", embed)
     change = build_index(files.checkpoint, files.store, files.path, metadata=files.metadata)
     assert (len(change.added), len(change.skipped)) == (4, 3)
     assert Index.open(files.path).names == files.store.names
