@@ -100,9 +100,15 @@ def _made(args: argparse.Namespace) -> Iterator[Path]:
 
 
 def _answer(args: argparse.Namespace, ask: Ask) -> int:
+    from graphvtr.search.plain import media_folder
+
     found = ask(args.exhaustive)
     quick = ask(False) if args.exhaustive else None
+    media = media_folder(args.index)
     for number, results in enumerate(found):
+        for result in results["results"]:
+            if media and result.get("path"):
+                result["file"] = str(Path(media) / result["path"])
         recall = None
         if quick is not None:
             kept = {(one["name"], one["caption"]) for one in quick[number]["results"]}

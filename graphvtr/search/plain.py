@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+MANIFEST = "manifest.json"
+"""File of an index that says what it is."""
 _QUERY = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*=")
 
 
@@ -19,17 +23,28 @@ def is_role_query(query: str) -> bool:
     return _QUERY.match(query) is not None
 
 
+def media_folder(index: Path) -> str:
+    """Where the video files of an index lie; nothing where that is not known, or there is no index."""
+    try:
+        told = json.loads((index / MANIFEST).read_bytes())
+        return str(told.get("media") or "")
+    except (OSError, ValueError, AttributeError):  # opening the index says what is wrong with it
+        return ""
+
+
 def format_plain(results: Iterable[Mapping[str, Any]], bold: Callable[[str], str] = str) -> str:
     """Results as text: a line a clip with its scores, and under it where each phrase was found.
 
     Args:
-        results: of :meth:`graphvtr.search.SearchResult.to_dict`.
+        results: of :meth:`graphvtr.search.SearchResult.to_dict`; a field ``file`` goes before its ``path``.
         bold: what is done to names.
     """
     lines: list[str] = []
     for rank, result in enumerate(results, start=1):
         levels = "  ".join(f"{level} {score:.3f}" for level, score in result["levels"].items())
         lines.append(f"{rank:>2}. {bold(result['name'])}  {result['score']:.3f}   ({levels})")
+        if result.get("file") or result.get("path"):
+            lines.append(f"      {result.get('file') or result['path']}")
         if result["caption"]:
             lines.append(f"      {result['caption']}")
         width = max((len(match["phrase"]) for match in result["phrases"]), default=0)

@@ -51,7 +51,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     """
     limits = limits or Limits()
     asker, figures, thumbnails = Asker(index), Figures(index), Thumbnails()
-    decoder = Decoder(limits)
+    decoder, turns = Decoder(limits), asyncio.Semaphore(limits.uploads)
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -150,12 +150,16 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
         find: Literal["captions", "clips"] = "captions", top: int = 12,
     ) -> dict[str, Any]:  # fmt: skip
         check("clip", top)
-        with tempfile.TemporaryDirectory(prefix="graphvtr-upload-") as folder:
-            file = Path(folder) / "clip"  # no name of a stranger becomes a name of a file
-            await _receive(request, file, limits.upload)
-            features = index.manifest.provenance.get("features", {})
-            regions = index.model.config.get("region_dim") is not None
-            video = await concurrency.run_in_threadpool(decoder.read, file, features, regions, name)
+        if turns.locked():  # each takes a thread, which others need
+            raise BusyError("server", "is busy with other clips", "send it again in a moment")
+        async with turns:
+            with tempfile.TemporaryDirectory(prefix="graphvtr-upload-") as folder:
+                file = Path(folder) / "clip"  # no name of a stranger becomes a name of a file
+                await _receive(request, file, limits.upload)
+                features = index.manifest.provenance.get("features", {})
+                video = await concurrency.run_in_threadpool(
+                    decoder.read, file, features, index.model.reads_regions, name
+                )
         (results,) = await ask("search_videos", [video], top, find=find)
         figures.uploads.inc()
         return await concurrency.run_in_threadpool(results_json, index, results)
@@ -200,6 +204,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     app.middleware("http")(figures.watch)
     app.add_middleware(Guard, limits=limits, hosts=hosts, refuse=_refusal)
     app.state.index, app.state.asker, app.state.limits, app.state.key = index, asker, limits, ""
+    app.state.decoder = decoder
     return app
 
 

@@ -1,7 +1,8 @@
 """Clips that strangers send are decoded in a process of their own, with limits of time and memory.
 
 The process imports what is needed once and forks for every clip, so that a decoder that
-crashes, hangs or fills the memory takes nothing with it.
+crashes, hangs or fills the memory takes nothing with it. A small file may decode to very much: pictures of more pixels
+than the limit are refused before one is decoded, and too many pictures take too long.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from safetensors.torch import load_file, save_file
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph
+from graphvtr.serve.asking import BusyError
 from graphvtr.serve.limits import Limits
+from graphvtr.video.container import OpenVideo
 
 FIX = "send a video file that plays elsewhere"
 START = "from graphvtr.imports import lazily; lazily(); from graphvtr.serve.decoding import main; main()"
 GRACE = 5.0  # seconds beyond the limit after which a process that sleeps is ended
+TURN = 20.0  # seconds that a clip waits for the one before it
 
 
 class Decoder:
@@ -64,24 +68,33 @@ class Decoder:
             name: of the clip.
 
         Raises:
-            DataError: it cannot be decoded, or takes too long or too much memory.
+            DataError: it cannot be decoded, its pictures are too large, or it takes too long or too much memory.
+            BusyError: other clips are decoded, one after another.
         """
-        with self._lock, tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / "fields.safetensors"
-            job = {"file": str(file), "settings": dict(settings), "regions": regions, "out": str(out),
-                   "limits": asdict(self.limits)}  # fmt: skip
-            process = self.start()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                process.stdin.write(json.dumps(job).encode() + b"\n")
-                process.stdin.flush()
-                problem = json.loads(process.stdout.readline() or b'"is gone"')
-            except (OSError, ValueError):
-                problem = "cannot be decoded: the decoder is gone"
-            if problem:
-                raise DataError(name, problem, FIX)
-            return VideoGraph.build(**load_file(out), name=name)
+        if not self._lock.acquire(timeout=TURN):
+            raise BusyError("server", "is busy with other clips", "send it again in a moment")
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder) / "fields.safetensors"
+                problem = self._told({"file": str(file), "settings": dict(settings), "regions": regions,
+                                      "out": str(out), "limits": asdict(self.limits)})  # fmt: skip
+                if problem:
+                    raise DataError(name, problem, FIX)
+                return VideoGraph.build(**load_file(out), name=name)
+        finally:
+            self._lock.release()
+
+    def _told(self, job: Mapping[str, Any]) -> str:
+        """What the process says is wrong with a job, nothing if all went well."""
+        process = self.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+            process.stdin.flush()
+            return str(json.loads(process.stdout.readline() or b'"is gone"'))
+        except (OSError, ValueError):
+            return "cannot be decoded: the decoder is gone"
 
     def close(self) -> None:
         """End the process."""
@@ -139,8 +152,10 @@ def _decode(job: dict[str, Any], limits: Limits, rebuild: Any) -> str:
         (resource.RLIMIT_AS, size + limits.decode_memory), (resource.RLIMIT_CPU, limits.decode_seconds),
         (resource.RLIMIT_FSIZE, limits.decode_memory), (resource.RLIMIT_CORE, 0),
     ):  # fmt: skip
-        resource.setrlimit(kind, (limit, limit))
+        # at the first limit of time the process is told so, at the second it is killed without a word
+        resource.setrlimit(kind, (limit, limit + (kind == resource.RLIMIT_CPU)))
     try:
+        _check_picture(Path(job["file"]), limits.picture)
         fields, _ = rebuild.pipeline_from(job["settings"], "the index", regions=job["regions"])(job["file"])
         plain = {key: value.float() if value.is_floating_point() else value.long() for key, value in fields.items()}
         save_file({key: value.contiguous() for key, value in plain.items()}, job["out"])
@@ -150,3 +165,18 @@ def _decode(job: dict[str, Any], limits: Limits, rebuild: Any) -> str:
         memory = isinstance(error, MemoryError) or "alloc" in str(error) or "memory" in str(error).lower()
         return "takes too much memory to decode" if memory else "cannot be decoded"
     return ""
+
+
+def _check_picture(file: Path, most: int) -> None:
+    """Refuse pictures that the file itself says are too large; of those that it lies about the memory is limited.
+
+    Raises:
+        DataError: they are; or there are none.
+    """
+    video = OpenVideo(file, threads=1)
+    try:
+        width, height = video.stream.codec_context.width, video.stream.codec_context.height
+    finally:
+        video.close()
+    if width * height > most:
+        raise DataError(file, f"has pictures of {width} x {height} pixels, {most:,} are the limit", FIX)

@@ -38,6 +38,8 @@ class Limits:
         query: letters of a query.
         top: results of a query.
         upload: bytes of a clip.
+        picture: pixels of a picture of a clip that is sent; the default is a little more than 8K.
+        uploads: clips that may be sent at a time; more are told to come again.
         seconds: that a request may take; one that sends a clip, those of decoding besides.
         decode_seconds: of processor time that an uploaded clip may take.
         decode_memory: bytes that decoding it may take.
@@ -48,6 +50,8 @@ class Limits:
     query: int = 2000
     top: int = 100
     upload: int = 128 * 2**20
+    picture: int = 2**25
+    uploads: int = 4
     seconds: float = 30.0
     decode_seconds: int = 60
     decode_memory: int = 4 * 2**30

@@ -6,15 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
 from graphvtr.search.opening import open_index
 from graphvtr.serve.client import noted
 from graphvtr.serve.limits import LOOPBACK, Limits
-
-CONNECTIONS = 1000
-LINE = 64 * 2**10  # bytes of a request's first line and headers
 
 
 def serve(
@@ -34,18 +30,13 @@ def serve(
         MissingExtraError: FastAPI or uvicorn is not installed.
     """
     from graphvtr.serve.app import create_app
+    from graphvtr.serve.listening import make_server
 
-    uvicorn = optional_import("uvicorn", "serve", "the page of an index")
     index = open_index(path, parser=parser)
     warm_up(index)
     hosts = LOOPBACK if host in LOOPBACK else ()
     app = create_app(index, limits, hosts)
-    config = uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False,
-        timeout_keep_alive=10, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=LINE, server_header=False,
-        timeout_graceful_shutdown=5,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = make_server(app, host, port)
     print(f"{path}: {len(index)} clips at http://{host}:{port}/  (Ctrl-C ends)", flush=True)
     with noted(Path(path), port) as app.state.key:  # graphvtr search asks this server then
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +11,14 @@ import pytest
 
 from graphvtr.errors import DataError
 from graphvtr.search import ShardedIndex, build_index, describe_index, open_index
+from graphvtr.serve import Limits, create_app
 from tests.processes import ray_of_two
 from tests.search.conftest import QUERY, Files, add_clips
 
 ray = pytest.importorskip("ray")
+testclient = pytest.importorskip("starlette.testclient")
+for package in ("fastapi", "prometheus_client"):
+    pytest.importorskip(package)
 
 
 @pytest.fixture
@@ -44,13 +50,22 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
     with pytest.raises(DataError, match="empty"):
         sharded.search(" ")
 
-    ray.kill(sharded._actors[0])
+    os.kill(ray.get(sharded._actors[0].pid.remote()), signal.SIGKILL)
     left = sharded.search(QUERY, top=7)
     assert left.missing == ["shard-000"]
     assert {one.name for one in left} == set(sharded.parts[1].names)
     again = sharded.search(QUERY, top=7)
     assert again.missing == []
     assert told(again) == told(whole.search(QUERY, top=7))
+
+    with testclient.TestClient(create_app(sharded, Limits(rate=0))) as page:  # graphvtr serve
+        found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
+        assert [one["name"] for one in found["results"]] == [one.name for one in again]
+        os.kill(ray.get(sharded._actors[1].pid.remote()), signal.SIGKILL)
+        found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
+        assert found["missing"] == ["shard-001"]
+        assert {one["name"] for one in found["results"]} == set(sharded.parts[0].names)
+        assert page.get("/api/info").json()["clips"] == 7
 
     add_clips(files.store, ["new"])
     assert sharded.add(files.store, metadata=files.metadata).added == ["new"]

@@ -106,6 +106,8 @@ def test_search_keeps_what_the_filters_ask_for(files, index_of) -> None:
     wanted = {f"clip {i}" for i in range(5) if float(p["entity"][i, 1]) >= limit}
     assert len(wanted) == 3
     assert [r.name for r in found] == [r.name for r in everything if r.name in wanted]  # the order stays
+    one_less = index.search(QUERY, filters=[ConceptFilter("entity", "man", limit)], where=[f"name!={found[1].name}"])
+    assert [r.name for r in one_less] == [found[0].name, found[2].name]  # what is seen and what is known together
     both = [ConceptFilter("entity", "man", limit), ConceptFilter("action", "sit", 1.0)]
     assert list(index.search(QUERY, filters=both)) == []
     assert [r.name for r in index.search(QUERY, 1, filters=[ConceptFilter("relationship", "dog chase cat", 0.0)])] == [

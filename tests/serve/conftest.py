@@ -78,10 +78,9 @@ def made(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespa
 @pytest.fixture(scope="session")
 def served(made: SimpleNamespace) -> Iterator[str]:
     """The address of a server of the index, noted in its folder."""
-    import uvicorn
-
     from graphvtr.serve import Limits, create_app
     from graphvtr.serve.client import noted
+    from graphvtr.serve.listening import make_server
     from graphvtr.serve.run import warm_up
 
     index = Index.open(made.index)
@@ -90,7 +89,7 @@ def served(made: SimpleNamespace) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     app = create_app(index, Limits(rate=0))
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    server = make_server(app, port=port)
     with noted(made.index, port) as app.state.key:
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

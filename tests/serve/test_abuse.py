@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-import torch
 
 from graphvtr.errors import DataError
 from graphvtr.search import Index
-from graphvtr.serve import Limits
+from graphvtr.serve import Limits, decoding, listening
 from graphvtr.serve.client import ask_server, find_server
 from graphvtr.serve.decoding import Decoder
 from tests.serve.conftest import QUERY
@@ -74,6 +74,19 @@ def test_a_slow_client_holds_nobody_up(line: socket.socket, served: str) -> None
     assert ask_server(served, QUERY, {"top": 1})["results"]
 
 
+@pytest.mark.parametrize("sent", [b"", b"GET /api/info HT", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /"])
+def test_a_request_that_does_not_come_is_sent_away(
+    line: socket.socket, sent: bytes, monkeypatch: pytest.MonkeyPatch, served: str
+) -> None:
+    monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
+    parts = urlsplit(served)
+    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)) as impatient:
+        told = answer(impatient, sent)
+    assert b"HTTP/1.1 408" in told
+    assert b"to arrive" in told
+    assert (b"HTTP/1.1 200" in told) == (b"healthz" in sent)
+
+
 def test_a_reader_that_goes_away(line: socket.socket) -> None:
     line.sendall(b"GET /media?clip=scene-1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 
@@ -89,29 +102,80 @@ def test_an_upload_that_lies_about_its_size(line: socket.socket) -> None:
     assert told.startswith(b"HTTP/1.1 413")
 
 
-def test_a_small_file_of_large_pictures_beyond_the_memory_limit(made: SimpleNamespace, tmp_path: Path) -> None:
+def bomb(path: Path, side: int, pictures: int) -> Path:
+    """A small file that decodes to much: black pictures, all after the second one the same packet again."""
     import av
 
-    bomb = tmp_path / "bomb.mp4"
-    with av.open(str(bomb), "w") as out:
-        stream = out.add_stream("mpeg4", rate=4)
-        stream.width = stream.height = 2048
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = side
         stream.pix_fmt = "yuv420p"
-        picture = av.VideoFrame.from_ndarray(torch.zeros(2048, 2048, 3, dtype=torch.uint8).numpy(), format="rgb24")
-        for packet in [*stream.encode(picture), *stream.encode(None)]:
+        stream.codec_context.gop_size = 600
+        picture = av.VideoFrame(side, side, "yuv420p")
+        for plane, shade in zip(picture.planes, (16, 128, 128), strict=True):
+            plane.update(bytes([shade]) * plane.buffer_size)
+        packets = [packet for _ in range(2) for packet in stream.encode(picture)] + stream.encode(None)
+        out.mux(packets[0])
+        content = bytes(packets[1])
+        for place in range(1, pictures):
+            packet = av.Packet(content)
+            packet.stream, packet.pts, packet.dts, packet.time_base = stream, place, place, packets[1].time_base
             out.mux(packet)
-    assert bomb.stat().st_size < 1_000_000
-    decoder = Decoder(Limits(decode_memory=2**26))
+    assert path.stat().st_size < 2**23
+    return path
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    decoder = Decoder(Limits())
+    yield decoder
+    decoder.close()
+
+
+@pytest.mark.parametrize(
+    ("side", "pictures", "limits", "problem"),
+    [
+        (8000, 1, Limits(), "has pictures of 8000 x 8000 pixels, 33,554,432 are the limit"),
+        (2048, 1, Limits(picture=2**22 - 1), "has pictures of 2048 x 2048 pixels"),
+        (2048, 1, Limits(decode_memory=2**24), "takes too much memory|cannot be|no frame of it decodes|ended the proc"),
+        (640, 20_000, Limits(decode_seconds=1), "takes over 1 s to decode"),
+    ],
+    ids=["large pictures", "a lower limit", "memory", "many pictures"],
+)  # fmt: skip
+def test_a_small_file_that_decodes_to_much(
+    made: SimpleNamespace, tmp_path: Path, decoder: Decoder, side: int, pictures: int, limits: Limits, problem: str
+) -> None:
     features = Index.open(made.index).manifest.provenance["features"]
-    try:
-        with pytest.raises(
-            DataError, match=r"takes too much memory|cannot be decoded|no frame of it decodes|ended the process"
-        ):
-            decoder.read(bomb, features, regions=True)
-        decoder.limits = Limits()  # the process that forks for each clip is still there
-        assert len(decoder.read(made.clips / "scene-1.mp4", features, regions=True)["frame"].x) == 6
-    finally:
-        decoder.close()
+    decoder.limits = limits
+    with pytest.raises(DataError, match=problem):
+        decoder.read(bomb(tmp_path / "bomb.avi", side, pictures), features, regions=True)
+    decoder.limits = Limits()  # the process that forks for each clip is still there
+    assert len(decoder.read(made.clips / "scene-1.mp4", features, regions=True)["frame"].x) == 6
+
+
+def test_a_bomb_that_is_sent_is_explained(line: socket.socket, tmp_path: Path) -> None:
+    content = bomb(tmp_path / "bomb.avi", 8000, 1).read_bytes()
+    told = answer(line, b"POST /api/upload HTTP/1.1\r\nContent-Length: %d\r\n%s%s" % (len(content), HEAD, content))
+    assert told.startswith(b"HTTP/1.1 400")
+    assert b"8000 x 8000 pixels" in told
+
+
+def test_clips_that_come_together_take_no_threads_from_others(
+    index: Index, made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    testclient = pytest.importorskip("starlette.testclient")
+    from graphvtr.serve import create_app
+
+    monkeypatch.setattr(decoding, "TURN", 1.0)
+    content = (made.clips / "scene-2.mp4").read_bytes()
+    with testclient.TestClient(create_app(index, Limits(rate=0, uploads=2))) as client:
+        with client.app.state.decoder._lock, ThreadPoolExecutor(8) as people:  # as if a clip took long
+            asked = [people.submit(client.post, "/api/upload", content=content) for _ in range(5)]
+            assert client.get("/healthz").status_code == 200
+            told = [one.result() for one in asked]
+        assert [one.status_code for one in told] == [503] * 5
+        assert {one.json()["problem"] for one in told} == {"is busy with other clips"}
+        assert client.post("/api/upload", content=content).status_code == 200
 
 
 def test_an_index_that_is_replaced_by_another(index: Index, made: SimpleNamespace, tmp_path: Path) -> None:

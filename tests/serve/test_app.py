@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from graphvtr.search import Index
+from graphvtr.nn import MCSAN
+from graphvtr.search import Index, build_index
 from graphvtr.serve import Limits, create_app
+from graphvtr.text import ConceptVocabulary
 from tests.serve.conftest import EVIL, QUERY
 
 TestClient = pytest.importorskip("starlette.testclient").TestClient
@@ -39,6 +41,27 @@ def test_searching(client: Any, index: Index) -> None:
     assert sorted(one["name"] for one in only["results"]) == ["<b onclick=evil()>5", "scene-3", "scene-4"]
     by_role = client.get("/api/search", params={"q": "agent=circle action=chase"}).json()
     assert {phrase["role"] for phrase in by_role["results"][0]["phrases"]} == {"ARG0", "V"}
+
+
+def test_what_the_model_sees_and_what_is_known_filter_together(made: SimpleNamespace, tmp_path: Path) -> None:
+    words, width = made.model.vocabulary, made.store.widths["frame_x"]
+    concepts = ConceptVocabulary([("circle", 2), ("square", 1)], [("chase", 2)], [("circle chase square", 1)])
+    model = MCSAN(len(words), width, concepts.to_dict(), sentence=None, hidden=8, word_dim=4)
+    model.vocabulary = words
+    even = {name: {"tags": ["even"]} for name in made.store.names[::2]}
+    build_index(model, made.store, tmp_path / "seen", metadata=even)
+    index = Index.open(tmp_path / "seen")
+    seen = dict(zip(index.names, index.segments[0].concepts["entity"][:, 0].tolist(), strict=True))
+    limit = sorted(seen.values())[2]
+    with TestClient(create_app(index, Limits(rate=0))) as client:
+        info = client.get("/api/info").json()
+        assert info["concepts"]["entity"] == ["circle", "square"]
+        asked = {"q": QUERY, "entity": "circle", "at_least": limit}
+        names = {one["name"] for one in client.get("/api/search", params=asked).json()["results"]}
+        assert names == {name for name, p in seen.items() if p >= limit}
+        both = client.get("/api/search", params={**asked, "where": "tag=even"}).json()["results"]
+        assert {one["name"] for one in both} == names & even.keys()
+        assert 0 < len(both) < 4
 
 
 def test_graph_why_and_like(client: Any) -> None:

@@ -35,6 +35,10 @@ def test_the_command_asks_it(served: str, made: SimpleNamespace, capsys: pytest.
         told.append(capsys.readouterr().out)
     assert told[0] == told[1] == told[2]
     assert "at" in told[0]
+    assert f"      {made.clips / 'scene-'}" in told[0]  # the file to look at
+    assert main(["search", str(path), QUERY, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)["results"][0]
+    assert first["file"] == str(made.clips / first["path"])
     assert main(["search", str(path), QUERY, "--server", url, "--video", "x.mp4"]) == 2
     assert main(["search", str(path), QUERY, "--server", url, "--candidates", "5"]) == 2
     assert "does not go with --candidates" in capsys.readouterr().err

@@ -95,6 +95,13 @@ def test_a_clip_plays_from_its_moment(page: Any) -> None:
     button.click()
     until(page, "document.querySelector('video') && document.querySelector('video').readyState >= 1")
     until(page, f"document.querySelector('video').currentTime >= {start} - 0.6")
+    page.evaluate("document.querySelector('video').pause()")
+    phrase = page.locator(".card").first.locator(".phrases button").last
+    moment = float(phrase.get_attribute("aria-label").split()[-2])
+    page.evaluate(f"document.querySelector('video').currentTime = {2.5 if moment < 1.2 else 0}")
+    phrase.click()  # the film that plays goes to the phrase's moment
+    until(page, f"Math.abs(document.querySelector('video').currentTime - {moment}) < 1")
+    assert page.locator("video").count() == 1
     assert page.wrong == []
 
 
@@ -227,14 +234,14 @@ def test_accessible_on_every_screen(browser: Any, address: str, scheme: str, wid
 
 
 def test_the_index_goes_while_the_page_is_open(browser: Any, made: SimpleNamespace, tmp_path: Path) -> None:
-    import uvicorn
+    from graphvtr.serve.listening import make_server
 
     shutil.copytree(made.index, tmp_path / "index")
     index = Index.open(tmp_path / "index")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(index, Limits(rate=0)), port=port, log_level="error"))
+    server = make_server(create_app(index, Limits(rate=0)), port=port)
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
         time.sleep(0.05)

@@ -15,7 +15,6 @@ from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
 from graphvtr.search.index.editing import Change, add_clips
 from graphvtr.search.index.manifest import (
-    MANIFEST,
     MODEL,
     SEGMENTS,
     Manifest,
@@ -27,6 +26,7 @@ from graphvtr.search.index.manifest import (
 from graphvtr.search.index.model_folder import model_name, save_model
 from graphvtr.search.index.nearest import KINDS, faiss
 from graphvtr.search.items import name_hash
+from graphvtr.search.plain import MANIFEST
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import RoleParser
 from graphvtr.video import FeatureStore

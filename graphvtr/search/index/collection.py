@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.search.index.manifest import MANIFEST, Manifest, open_segments, read_manifest
+from graphvtr.search.index.manifest import Manifest, open_segments, read_manifest
 from graphvtr.search.index.segment import Segment, find_clip
 from graphvtr.search.items import Item
+from graphvtr.search.plain import MANIFEST
 
 OPEN_AGAIN = 5
 
@@ -89,7 +90,7 @@ class Collection:
     def _place(self, name: str) -> tuple[int, int]:
         found = find_clip(self.segments, name)
         if found is None:
-            raise DataError(f"clip '{name[:80]}'", f"is not in {self.path}", "graphvtr index info lists what is there")
+            raise DataError(f"clip '{name[:80]}'", f"is not in {self.path}", "names are those of the feature store")
         return found
 
 

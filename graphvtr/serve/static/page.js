@@ -129,7 +129,7 @@ function card(result, rank) {
       bar.classList.toggle('hot', Boolean(phrase) && weights[i] >= 0.75 * most);
     });
     boxes.replaceChildren();
-    if (result.playable && !screen.querySelector('video')) image.src = picture(result.name, phrase ? phrase.time : start);
+    if (result.playable && !screen.video) image.src = picture(result.name, phrase ? phrase.time : start);
     if (!phrase) return;
     for (const [x0, y0, x1, y1, weight] of phrase.boxes || []) {
       const box = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
@@ -163,7 +163,6 @@ function card(result, rank) {
     Object.keys(result.levels).length ? levels : null, buttons);
   image.addEventListener('load', () => fit(image, boxes));
   image.addEventListener('error', () => { sign.textContent = 'no picture'; });
-  [...frames.children].forEach(() => 0);
   light(null);
   return element;
 }
@@ -180,20 +179,17 @@ function fit(image, boxes) {
 
 function play(screen, result, start) {
   if (!result.playable) return;
-  let video = screen.querySelector('video');
-  if (!video) {
-    video = make('video', {playsinline: true, controls: true, preload: 'auto', 'aria-label': result.name});
-    video.muted = true;
-    const back = make('div', {class: 'screen'});
-    video.addEventListener('error', () => { back.replaceWith(screen); screen.querySelector('.sign').textContent = 'this browser cannot play the file'; });
-    video.addEventListener('loadedmetadata', () => { video.currentTime = Math.min(start, Math.max(0, (video.duration || start) - 0.2)); video.play().catch(() => 0); });
-    video.src = media(result.name);
-    back.append(video);
-    screen.replaceWith(back);
-    screen.shown = video;
-    video.focus();
-    return;
-  }
+  const go = video => { video.currentTime = Math.min(start, Math.max(0, (video.duration || start) - 0.2)); video.play().catch(() => 0); };
+  if (screen.video) { go(screen.video); return; }
+  const video = screen.video = make('video', {playsinline: true, controls: true, preload: 'auto', 'aria-label': result.name});
+  video.muted = true;
+  const back = make('div', {class: 'screen'});
+  video.addEventListener('error', () => { back.replaceWith(screen); screen.video = null; screen.querySelector('.sign').textContent = 'this browser cannot play the file'; });
+  video.addEventListener('loadedmetadata', () => go(video), {once: true});
+  video.src = media(result.name);
+  back.append(video);
+  screen.replaceWith(back);
+  video.focus();
 }
 
 function mark(key, on) {

@@ -14,7 +14,8 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.search import Index, build_index, verify
 from graphvtr.search.index import arrays, editing
-from graphvtr.search.index.manifest import MANIFEST, SEGMENTS
+from graphvtr.search.index.manifest import SEGMENTS
+from graphvtr.search.plain import MANIFEST
 from graphvtr.video import FeatureStore
 from tests.processes import clean_context
 from tests.search.conftest import QUERY, WIDTH, Files, add_clips
