@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,10 +28,6 @@ class _Shard:
 
     def __init__(self, path: str, parser: Any) -> None:
         self.index = Index.open(path, parser=parser)
-
-    def pid(self) -> int:
-        """Of the process."""
-        return os.getpid()
 
     def ask(self, method: str, *args: Any, **options: Any) -> Any:
         """Call a method of the index, as it is on disk now."""

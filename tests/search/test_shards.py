@@ -30,6 +30,10 @@ def sharded(files: Files) -> Iterator[ShardedIndex]:
         index.close()
 
 
+def kill(actor: Any) -> None:
+    os.kill(ray.get(actor.__ray_call__.remote(lambda _: os.getpid())), signal.SIGKILL)
+
+
 def told(results: Any) -> list[tuple[str, str, float]]:
     return [(one.name, one.caption, round(one.score, 5)) for one in results]
 
@@ -50,7 +54,7 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
     with pytest.raises(DataError, match="empty"):
         sharded.search(" ")
 
-    os.kill(ray.get(sharded._actors[0].pid.remote()), signal.SIGKILL)
+    kill(sharded._actors[0])
     left = sharded.search(QUERY, top=7)
     assert left.missing == ["shard-000"]
     assert {one.name for one in left} == set(sharded.parts[1].names)
@@ -61,7 +65,7 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
     with testclient.TestClient(create_app(sharded, Limits(rate=0))) as page:  # graphvtr serve
         found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
         assert [one["name"] for one in found["results"]] == [one.name for one in again]
-        os.kill(ray.get(sharded._actors[1].pid.remote()), signal.SIGKILL)
+        kill(sharded._actors[1])
         found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
         assert found["missing"] == ["shard-001"]
         assert {one["name"] for one in found["results"]} == set(sharded.parts[0].names)
