@@ -1,18 +1,23 @@
 """What two-stage search loses of the ten best clips, every registered model, default settings.
 
-    python benchmarks/search_recall.py                                # MovingScenes (5,000 clips), MSR-VTT (4,427)
+    python benchmarks/search_recall.py                    # MovingScenes (5,000 clips), MSR-VTT (4,427), MSVD (98)
     python benchmarks/search_recall.py --data moving_scenes --models hgr hanet
-    python benchmarks/search_recall.py --quick                        # 700 clips, three models: shows that all works
+    python benchmarks/search_recall.py --resume           # go on where a run was stopped
+    python benchmarks/search_recall.py --quick            # 700 clips, three models: shows that all works
+
+A row is written as soon as it is there, with its commit; rows of other models and data stay in the file.
 
 The weights are random: nothing was trained, which is the hard case, as scores of all clips then lie close together.
 GraphVTR's closed form and gates, which are zero before training, are drawn too. Queries are captions, their role graphs
 those of the dataset; the ten best of all clips come from ``model.similarity``. Models that need regions are measured
-on MovingScenes alone. The 98 clips of the MSVD subset are fewer than the candidates: all of them are always scored.
+on MovingScenes alone. The 98 clips of the MSVD subset are fewer than the candidates: all of them are always scored, so
+that nothing can be lost (``all_scored`` in the row).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,8 +28,8 @@ import numpy as np
 import torch
 
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.paths import CACHE
+from benchmarks.lib.harness import environment, write_result
+from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.moving_scenes.dataset import SPLITS
 from graphvtr.errors import DataError
@@ -38,7 +43,9 @@ from graphvtr.search.index.manifest import Manifest, publish, read_manifest
 from graphvtr.search.index.writing import SegmentWriter
 from graphvtr.search.projection import Projection
 from graphvtr.tasks import build_model, make_vocabulary
+from graphvtr.video import build_featurizer, extract
 
+DATASETS = ("moving_scenes", "msrvtt", "msvd")
 TOP, BLOCK, FOR_CONCEPTS = 10, 256, 1000
 
 
@@ -47,7 +54,12 @@ def load(name: str, clips: int) -> list[RetrievalDataset]:
     if name == "moving_scenes":
         options = {"num_clips": clips, "progress": False}
         return [build_dataset(name, split, DataSource(options=options)) for split in SPLITS]
-    source = DataSource(root=msrvtt.root(), store=CACHE / "msrvtt_efficientnet_lite0")
+    if name == "msvd":
+        store = CACHE / "msvd98_efficientnet_lite0"
+        extract(DATA / "msvd98" / "video", store, build_featurizer("efficientnet_lite0"), num_frames=20)
+        source = DataSource(root=DATA / "msvd98", store=store)
+    else:
+        source = DataSource(root=msrvtt.root(), store=CACHE / "msrvtt_efficientnet_lite0")
     return [build_dataset(name, split, source) for split in ("val", "test", "train")]
 
 
@@ -127,22 +139,30 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--data", nargs="+", default=["moving_scenes", "msrvtt"], choices=("moving_scenes", "msrvtt"))
+    parser.add_argument("--data", nargs="+", default=list(DATASETS), choices=DATASETS)
     parser.add_argument("--models", nargs="+", default=list(MODELS))
     parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--resume", action="store_true", help="keep rows that the file has")
     args = parser.parse_args()
     if args.quick:
         args.data, args.models, args.queries = ["moving_scenes"], ["vse", "hgr", "order"], 20
-    rows, missing = [], {}
+    name = "search_recall_quick" if args.quick else "search_recall"
+    file = RESULTS / f"{name}.json"
+    told = json.loads(file.read_text()) if file.is_file() else {"rows": [], "not_measured": {}}
+    rows = {(row["dataset"], row["model"]): row for row in told["rows"]}
+    missing: dict[str, str] = told["not_measured"]
+    commit = environment()["commit"]
     for data in args.data:
-        splits = load(data, 700 if args.quick else 5000)
-        for name in args.models:
+        todo = [model for model in args.models if not (args.resume and (data, model) in rows)]
+        splits = load(data, 700 if args.quick else 5000) if todo else []
+        for model in todo:
             try:
-                rows.append(measure(name, splits, args.queries))
+                rows[data, model] = {**measure(model, splits, args.queries), "dataset": data, "commit": commit}
             except DataError as error:  # of a model that needs regions
-                missing[f"{name}, {data}"] = str(error)
-                print(f"{name}, {data}: {error}", flush=True)
-    write_result("search_recall", rows, not_measured=missing, weights="random")
+                missing[f"{model}, {data}"] = str(error)
+                print(f"{model}, {data}: {error}", flush=True)
+            order = sorted(rows, key=lambda key: (DATASETS.index(key[0]), list(MODELS).index(key[1])))
+            write_result(name, [rows[key] for key in order], not_measured=missing, weights="random")
 
 
 if __name__ == "__main__":
