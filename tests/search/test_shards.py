@@ -76,6 +76,9 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
     assert sharded.delete(["clip 1", "nobody"]).deleted == ["clip 1"]
     names = {one.name for one in sharded.search(QUERY, top=9)}
     assert names == {*files.store.names} - {"clip 1"}
+    sharded.compact()
+    assert {one.name for one in sharded.search(QUERY, top=9)} == names
+    assert describe_index(sharded.path)["deleted"] == 0
     assert sharded.verify() == {}
     with pytest.raises(DataError, match="is in 2 shards"):
         build_index(files.checkpoint, files.store, sharded.path, shards=3)

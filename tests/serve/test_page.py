@@ -75,6 +75,7 @@ def shoot(page: Any, name: str) -> None:
 
 
 def test_typing_draws_the_graph_and_enter_finds(page: Any) -> None:
+    shoot(page, "empty")
     page.fill("#query", "a red circle chases a zebra")
     page.wait_for_selector("#picture svg")
     assert "never seen: zebra" in page.text_content("#unknown")
@@ -178,9 +179,15 @@ def test_errors_and_slow_answers_are_said(page: Any, address: str) -> None:
     page.press("#query", "Enter")
     page.wait_for_selector("#problem:not([hidden])")
     assert "role=phrase" in page.text_content("#problem")
-    page.route("**/api/search*", lambda route: (time.sleep(3.2), route.abort())[1])
+    shoot(page, "error")
+    held: list[Any] = []
+    page.route("**/api/search*", held.append)
     page.fill("#query", "a dog")
     page.press("#query", "Enter")
+    assert page.locator(".skeleton").count() == 6
+    until(page, "document.querySelector('#status').textContent.startsWith('Still searching')")
+    shoot(page, "slow")
+    held[0].abort()
     page.wait_for_selector("#problem:not([hidden])")
     assert "does not answer" in page.text_content("#problem")
     page.unroute("**/api/search*")

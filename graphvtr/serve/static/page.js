@@ -98,8 +98,19 @@ function blank() {
   $('grid').replaceChildren(); $('grid').classList.remove('wait');
 }
 
+// bars of a level go from the lowest score shown, or 0, to the highest: scores of models have no common scale
+function scales(results) {
+  const out = {};
+  for (const result of results) for (const [level, score] of Object.entries(result.levels)) {
+    const [low, high] = out[level] || [0, 1e-9];
+    out[level] = [Math.min(low, score), Math.max(high, score)];
+  }
+  return out;
+}
+
 function show(found, title) {
-  const cards = found.results.map((result, rank) => card(result, rank));
+  const scale = scales(found.results);
+  const cards = found.results.map((result, rank) => card(result, rank, scale));
   $('grid').replaceChildren(...cards);
   const missing = found.missing && found.missing.length ? ` Parts of the index did not answer: ${found.missing.join(', ')}.` : '';
   if (!cards.length) { say(`Nothing found ${title}. Take filters away, or use other words.${missing}`); return; }
@@ -108,7 +119,7 @@ function show(found, title) {
 
 // -- one result ---------------------------------------------------------------
 
-function card(result, rank) {
+function card(result, rank, scale) {
   const start = result.moment == null ? 0 : result.moment;
   const screen = make('button', {class: 'screen', type: 'button', 'aria-label': `Play ${result.name} from ${start.toFixed(1)} seconds`, disabled: !result.playable});
   const image = make('img', {alt: '', loading: 'lazy', decoding: 'async'});
@@ -150,7 +161,7 @@ function card(result, rank) {
     return button;
   });
   const levels = make('div', {class: 'levels'}, ...Object.entries(result.levels).flatMap(([level, score]) => [
-    make('span', {}, level), make('meter', {min: -1, max: 1, value: Math.max(-1, Math.min(1, score)), 'aria-label': `${level} score`}), make('span', {}, score.toFixed(2))]));
+    make('span', {}, level), make('meter', {min: scale[level][0], max: scale[level][1], value: score, 'aria-label': `${level} score`}), make('span', {}, score.toFixed(2))]));
   const caption = result.caption || (result.captions || [])[0] || '';
   const tags = (result.tags || []).join(', ');
   const buttons = make('div', {class: 'row'},
@@ -231,14 +242,14 @@ async function why(name) {
   $('why').showModal();
   try {
     const found = await ask(url('/api/why', {q: state.query, clip: name}));
-    const clip = found.clip, parts = [make('p', {}, `“${found.query}” scores ${clip.score.toFixed(3)}, the mean or weighted mean of its levels.`)];
+    const clip = found.clip, parts = [make('p', {}, `“${found.query}” scores ${clip.score.toFixed(3)}, the weighted mean of its levels.`)];
     parts.push(make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'level'), make('th', {scope: 'col'}, 'score'))),
       make('tbody', {}, ...Object.entries(clip.levels).map(([level, score]) => make('tr', {}, make('th', {scope: 'row'}, level), make('td', {}, score.toFixed(3)))))));
     if (clip.phrases.length) {
       parts.push(make('h3', {}, 'Where each phrase looks, in % of its attention'));
       const head = make('tr', {}, make('th', {scope: 'col'}, 'phrase'), ...clip.times.map(time => make('th', {scope: 'col'}, `${time.toFixed(1)} s`)));
+      const most = Math.max(...clip.phrases.flatMap(phrase => phrase.weights));
       const rows = clip.phrases.map(phrase => {
-        const most = Math.max(...phrase.weights);
         return make('tr', {}, make('th', {scope: 'row'}, `${phrase.phrase} (${phrase.role})`), ...phrase.weights.map(weight => {
           const cell = make('td', {class: 'cell'}, String(Math.round(100 * weight)));
           const share = weight / most;

@@ -143,6 +143,32 @@ def test_killed_while_adding_the_old_index_is_whole(files: Files, after: int) ->
     assert len(list((files.path / SEGMENTS).iterdir())) == 2  # and what it left is swept
 
 
+def _killed_merging(path: Path, step: str) -> None:
+    """Merge an index, and be killed before or after the new manifest is there."""
+    setattr(editing, step, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    Index.open(path).compact()
+
+
+@pytest.mark.parametrize(("step", "segments"), [("copy_clips", 2), ("publish", 2), ("sweep", 1)])
+def test_killed_while_merging_the_index_is_whole(files: Files, step: str, segments: int) -> None:
+    index = files.build()
+    add_clips(files.store, ["new"])
+    index.add(files.store, ["new"])
+    index.delete(["clip 1"])
+    before = [(one.name, one.score) for one in index.search(QUERY)]
+    child = clean_context().Process(target=_killed_merging, args=(files.path, step))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    assert verify(files.path) == {}
+    left = Index.open(files.path)
+    assert len(left.segments) == segments
+    assert [(one.name, one.score) for one in left.search(QUERY)] == before
+    left.compact()
+    assert [(one.name, one.score) for one in Index.open(files.path).search(QUERY)] == before
+    assert len(list((files.path / SEGMENTS).iterdir())) == 1
+
+
 def test_other_features_are_refused(files: Files, tmp_path: Path) -> None:
     index = files.build()
     other = FeatureStore.create(tmp_path / "other", {"frame_x": WIDTH}, {"frames": {"num_frames": 3}})
