@@ -22,7 +22,8 @@ STYLE = """
 .g .clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:10px;margin-top:8px}
 .g figure{margin:0;border:1px solid #8886;border-radius:6px;padding:6px;overflow:hidden}
 .g img{width:100%;display:block;border-radius:4px}.g figcaption{overflow-wrap:anywhere}
-.g .bar{height:5px;background:#56b4e9;border-radius:2px}.g small{opacity:.8}
+.g .bar{height:5px;background:#56b4e9;border-radius:2px;min-width:1px}.g small{opacity:.8}
+.g .at{display:inline-block;border:1px solid #8886;border-radius:9px;padding:0 6px;margin:2px 3px 0 0;font-size:11px}
 """
 
 
@@ -35,7 +36,8 @@ def results_html(results: SearchResults) -> str:
     scope = f"g{next(numbers)}"
     style = STYLE.replace(".g", f".{scope}")
     graph = "" if results.graph is None else role_graph_svg(results.graph, words=False)
-    clips = "".join(_clip(result, rank, results.media) for rank, result in enumerate(results, start=1))
+    scales = _scales(results)
+    clips = "".join(_clip(result, rank, results.media, scales) for rank, result in enumerate(results, start=1))
     said = html.escape(results.query)
     note = "".join(
         f"<p>{html.escape(text)}</p>"
@@ -50,22 +52,35 @@ def results_html(results: SearchResults) -> str:
     return f'{head}<div class="clips">{clips}</div></div>'
 
 
-def _clip(result: SearchResult, rank: int, media: str) -> str:
+def _scales(results: SearchResults) -> dict[str, tuple[float, float]]:
+    """Where the bars of a level begin and end: at the lowest score shown, or 0, and the highest."""
+    scales: dict[str, tuple[float, float]] = {}
+    for result in results:
+        for level, score in result.levels.items():
+            low, high = scales.get(level, (0.0, 1e-9))
+            scales[level] = min(low, score), max(high, score)
+    return scales
+
+
+def _clip(result: SearchResult, rank: int, media: str, scales: dict[str, tuple[float, float]]) -> str:
     moment = "" if result.moment is None else f" at {result.moment:.1f} s"
     levels = "".join(
         f"<small>{html.escape(level)} {score:.2f}</small>"
-        f'<div class="bar" style="width:{100 * _share(score):.0f}%"></div>'
+        f'<div class="bar" style="width:{100 * _share(score, scales[level]):.0f}%"></div>'
         for level, score in result.levels.items()
+    )
+    phrases = "".join(
+        f'<span class="at">{html.escape(match.phrase)} · {match.time:.1f} s</span>' for match in result.phrases
     )
     caption = html.escape(result.caption or (result.item.captions[0] if result.item.captions else ""))
     return (
         f"<figure>{_picture(result, media)}<figcaption><b>{rank}. {html.escape(result.name)}</b> {result.score:.3f}"
-        f"{moment}<br><i>{caption}</i>{levels}</figcaption></figure>"
+        f"{moment}<br><i>{caption}</i><div>{phrases}</div>{levels}</figcaption></figure>"
     )
 
 
-def _share(score: float) -> float:
-    return min(1.0, max(0.0, score))
+def _share(score: float, scale: tuple[float, float]) -> float:
+    return (score - scale[0]) / (scale[1] - scale[0])
 
 
 def _picture(result: SearchResult, media: str) -> str:
