@@ -240,6 +240,22 @@ def test_accessible_on_every_screen(browser: Any, address: str, scheme: str, wid
     context.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_results_in_a_notebook(browser: Any, made: SimpleNamespace, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": 900, "height": 700}, color_scheme=scheme)
+    wrong: list[str] = []
+    page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith("data:") else None)
+    ground = "#111;color:#eee" if scheme == "dark" else "#fff"
+    text = Index.open(made.index).search(QUERY)._repr_html_()
+    page.set_content(f'<!doctype html><body style="background:{ground}">{text}')
+    until(page, "[...document.querySelectorAll('figure img')].filter(one => one.naturalWidth > 0).length === 6")
+    assert page.evaluate("window.evil === undefined")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    assert wrong == []
+    shoot(page, f"notebook-{scheme}")
+    page.close()
+
+
 def test_the_index_goes_while_the_page_is_open(browser: Any, made: SimpleNamespace, tmp_path: Path) -> None:
     from graphvtr.serve.listening import make_server
 
