@@ -51,7 +51,7 @@ def check_fed(model: Any, fed: Fed | Provenance, where: object = "", *, mismatch
         made_by = trained.made_by or model.info.get("featurizer") or ""
         wanted = f"features of {made_by}, as in training" if made_by else "the features of the training"
         raise DataError(f"{where}: frame.x", f"is {found} wide, {name} was trained on {width}", f"extract {wanted}")
-    differing = trained.differences(other, regions=reads_regions(model))
+    differing = trained.differences(other, regions=model.reads_regions)
     if not trained.features:
         differing += _old(model, other, name)
     if differing and mismatch == "error":
@@ -75,11 +75,6 @@ def _old(model: Any, other: Provenance, name: object) -> list[str]:
         logger.warning("%s %s: only their width and name are compared", name, OLD)
     was, now = str(model.info.get("featurizer") or ""), other.made_by
     return [f"features.name is {now}, in training it was {was}"] if was and now and was != now else []
-
-
-def reads_regions(model: Any) -> bool:
-    """Whether a model looks at regions."""
-    return model.config.get("region_dim") is not None
 
 
 def parser_of(model: Any, name: str | None = None) -> RoleParser:
@@ -131,7 +126,7 @@ def pipeline_of(model: Any) -> ClipPipeline:
         pipeline = ClipPipeline(build_featurizer(told))
         check_fed(model, pipeline, f"the pipeline of {told}")
         return pipeline
-    return pipeline_from(record, where, regions=reads_regions(model))
+    return pipeline_from(record, where, regions=model.reads_regions)
 
 
 def caption_store(model: Any, captions: Captions, parser: RoleParser | None = None) -> GraphStore[RoleGraph]:
