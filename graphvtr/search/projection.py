@@ -73,13 +73,13 @@ class Projection:
         return torch.cat([block.float() for block in blocks], dim=1)
 
     @torch.no_grad()
-    def queries(self, embeddings: LevelEmbeddings, side: Side, sample: LevelEmbeddings | None = None) -> Tensor:
+    def queries(self, embeddings: LevelEmbeddings, side: Side, sample: Sample | None = None) -> Tensor:
         """Keys of queries, [Q, d], float32.
 
         Args:
             embeddings: of Q captions or videos.
             side: which of the two; items are of the other.
-            sample: some items, for keys that only follow the score; without them no fit is made.
+            sample: some items of :meth:`sample`, for keys that only follow the score; without them no fit is made.
         """
         blocks = [
             math.copysign(abs(self.weights[level]) ** 0.5, self.weights[level]) * block
@@ -87,23 +87,51 @@ class Projection:
             for block in self._match(level).query_keys(embeddings[level], side)
         ]
         keys = torch.cat([block.float() for block in blocks], dim=1)
-        if self.exact or sample is None or sample.num_items < 2:
+        if self.exact or sample is None:
             return keys
         if side == "text":
-            return _fit(keys, self.items(sample, "video"), self.model.similarity(sample, embeddings).T)
-        return _fit(keys, self.items(sample, "text"), self.model.similarity(embeddings, sample))
+            return sample.fit(keys, self.model.similarity(sample.embeddings, embeddings).T)
+        return sample.fit(keys, self.model.similarity(embeddings, sample.embeddings))
+
+    def sample(self, embeddings: LevelEmbeddings, side: Side) -> Sample:
+        """Items that queries are fitted to, two or more.
+
+        Args:
+            embeddings: of the items.
+            side: which side they are.
+        """
+        return Sample(embeddings, self.items(embeddings, side))
 
 
-def _fit(queries: Tensor, items: Tensor, scores: Tensor) -> Tensor:
-    """Queries [Q, d] moved so that their inner products with items [S, d] follow scores [Q, S] up to a constant."""
-    x = items.double() - items.double().mean(0)
-    gram = x @ x.T
-    scale = gram.diagonal().mean().clamp(min=1e-12)
-    gram = gram + FREE * scale  # the constant
-    left = scores.double() - queries.double() @ x.T
-    good = scores >= scores.quantile(0.75, dim=1, keepdim=True)
-    moves = []
-    for wanted, best in zip(left, good, strict=True):
-        noise = torch.where(best, RIDGE * scale, RIDGE / LOW * scale)
-        moves.append(torch.linalg.solve(gram + noise.diag(), wanted) @ x)
-    return (queries + torch.stack(moves)).float()
+class Sample:
+    r"""Some items, with what the fit of every query needs of them.
+
+    The matrix :math:`K K^\top + \lambda W^{-1}` differs from query to query in the weights of the good items alone: it is
+    inverted once for low weights, and each query solves for as many unknowns as it has good items (Woodbury).
+
+    Args:
+        embeddings: of S items.
+        keys: theirs, [S, d].
+    """
+
+    def __init__(self, embeddings: LevelEmbeddings, keys: Tensor) -> None:
+        self.embeddings = embeddings
+        self.x = keys.double() - keys.double().mean(0)
+        gram = self.x @ self.x.T
+        self.scale = gram.diagonal().mean().clamp(min=1e-12)
+        gram = gram + FREE * self.scale  # the constant
+        noise = RIDGE / LOW * self.scale
+        self.inverse = torch.linalg.inv(gram + noise * torch.eye(len(gram), dtype=gram.dtype))
+        self._less = 1 / (noise - RIDGE * self.scale)
+
+    def fit(self, queries: Tensor, scores: Tensor) -> Tensor:
+        """Queries [Q, d] moved so that their inner products with the items follow scores [Q, S] up to a constant."""
+        left = scores.double() - queries.double() @ self.x.T
+        good = scores >= scores.quantile(0.75, dim=1, keepdim=True)
+        solved = left @ self.inverse
+        for row, best in zip(solved, good, strict=True):
+            places = best.nonzero().flatten()
+            columns = self.inverse[:, places]
+            inner = self._less * torch.eye(len(places), dtype=row.dtype) - columns[places]
+            row += columns @ torch.linalg.solve(inner, row[places])
+        return (queries + solved @ self.x).float()

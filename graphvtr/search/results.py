@@ -149,36 +149,40 @@ class SearchResults(Sequence[SearchResult]):
 
 
 def match_phrases(
-    model: RetrievalModel, graph: RoleGraph, text: LevelEmbeddings, video: LevelEmbeddings, times: Sequence[float]
-) -> list[PhraseMatch]:
-    """Which frame of a clip each action and entity of a sentence attended to, for levels that attend over frames; a
+    model: RetrievalModel, graph: RoleGraph, text: LevelEmbeddings, video: LevelEmbeddings,
+    times: Sequence[Sequence[float]],
+) -> list[list[PhraseMatch]]:  # fmt: skip
+    """Which frame of each clip each action and entity of a sentence attended to, for levels that attend over frames; a
     phrase that attends to all frames alike has none.
 
     Args:
         model: scores them.
         graph: the sentence, as the model sees it (:meth:`~graphvtr.nn.RetrievalModel.transform_text`).
         text: its embedding.
-        video: embedding of the one clip.
-        times: seconds of its frames.
+        video: embeddings of the clips.
+        times: seconds of their frames.
     """
-    out: list[PhraseMatch] = []
+    out: list[list[PhraseMatch]] = [[] for _ in times]
     told: set[str] = set()
     for level in model.levels:
         matcher, node_type = model.matchers[level], NODE_LEVELS.get(level)
-        if node_type is None or node_type in told or level not in model.frame_levels or not times:
+        if node_type is None or node_type in told or level not in model.frame_levels:
             continue
         if not isinstance(matcher, LocalAttentiveMatch):
             continue
         told.add(node_type)
         with torch.inference_mode():
-            weights = matcher.frame_weights(video[level], text[level])
-        for node, row in enumerate(weights):
-            if len(row) > 1 and float(row.max() - row.min()) <= EVEN / len(row):
-                continue  # it attends to nothing in particular: no frame is its moment
-            frame = int(row.argmax())
-            role = "V" if node_type == "action" else ROLES[int(graph["entity"].role[node])]
-            phrase = graph.phrase(node_type, node)
-            out.append(PhraseMatch(node_type, phrase, role, float(times[frame]), float(row[frame]), row, node))
+            weights = matcher.frame_weights_each(video[level], text[level])
+        count = len(text[level].x)
+        phrases = [graph.phrase(node_type, node) for node in range(count)]
+        roles = ["V"] * count if node_type == "action" else [ROLES[role] for role in graph["entity"].role.tolist()]
+        for found, seconds, own in zip(out, times, weights, strict=True):
+            for node, (row, values) in enumerate(zip(own, own.tolist(), strict=True)):
+                most = max(values, default=0.0)
+                if not seconds or (len(values) > 1 and most - min(values) <= EVEN / len(values)):
+                    continue  # it attends to nothing in particular: no frame is its moment
+                frame = values.index(most)
+                found.append(PhraseMatch(node_type, phrases[node], roles[node], seconds[frame], most, row, node))
     return out
 
 

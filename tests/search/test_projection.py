@@ -19,7 +19,7 @@ from graphvtr.nn.match.order import OrderMatch
 from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.models.pvse import BestPairMatch
 from graphvtr.search import Projection
-from graphvtr.search.projection import _fit
+from graphvtr.search.projection import FREE, LOW, RIDGE, Sample
 
 
 class Made(nn.Module):
@@ -104,18 +104,32 @@ def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
     other = "video" if side == "text" else "text"
     projection = Projection(model)
     assert not projection.exact
-    sample = items.select(torch.arange(0, count, 3))
+    sample = projection.sample(items.select(torch.arange(0, count, 3)), other)  # type: ignore[arg-type]
     found = projection.items(items, other) @ projection.queries(queries, side, sample).T  # type: ignore[arg-type]
     assert recall(found, scores) >= 0.93
 
 
 def test_the_fit_finds_what_is_linear_in_the_keys() -> None:
     items, wanted = torch.randn(300, 5), torch.randn(3, 5)
-    found = _fit(torch.zeros(3, 5), items, wanted @ items.T + 7)
+    sample = Sample(LevelEmbeddings(a=items), items)
+    found = sample.fit(torch.zeros(3, 5), wanted @ items.T + 7)
     assert torch.allclose(found, wanted, atol=0.2)
     assert recall(items @ found.T, items @ wanted.T, candidates=12) >= 0.9
     given = torch.randn(3, 5)
-    assert torch.allclose(_fit(given, items, given @ items.T), given, atol=1e-5)  # right already: nothing moves
+    assert torch.allclose(sample.fit(given, given @ items.T), given, atol=1e-5)  # right already: nothing moves
+
+
+def test_the_fit_is_the_ridge_regression_as_printed() -> None:
+    keys, queries, scores = torch.randn(40, 7).double(), torch.randn(3, 7).double(), torch.randn(3, 40).double()
+    found = Sample(LevelEmbeddings(a=keys), keys).fit(queries, scores)
+    x = keys - keys.mean(0)
+    gram = x @ x.T
+    scale = gram.diagonal().mean()
+    good = scores >= scores.quantile(0.75, dim=1, keepdim=True)
+    for query, wanted, best, key in zip(queries, scores, good, found, strict=True):
+        noise = torch.where(best, RIDGE * scale, RIDGE / LOW * scale).diag()
+        moved = query + torch.linalg.solve(gram + FREE * scale + noise, wanted - x @ query) @ x
+        torch.testing.assert_close(key, moved.float())
 
 
 def test_a_level_that_counts_against_an_item() -> None:

@@ -17,7 +17,8 @@ def matches(frames: torch.Tensor) -> list:
     graph = Vocabulary(["a", "dog", "runs", "b", "c"]).encode(graph)
     with torch.inference_mode():
         video, text = model.encode_video(VideoGraph.build(frames)), model.encode_text(graph)
-    return match_phrases(model, graph, text, video, [float(second) for second in range(len(frames))])
+    (found,) = match_phrases(model, graph, text, video, [[float(second) for second in range(len(frames))]])
+    return found
 
 
 def test_a_phrase_that_attends_to_all_frames_alike_has_no_moment() -> None:

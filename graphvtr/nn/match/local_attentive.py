@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
@@ -98,7 +99,25 @@ class LocalAttentiveMatch(nn.Module):
                 raise DataError(
                     f"{name} level", f"has {len(level)} items", "select one: level.select(torch.tensor([i]))"
                 )
-        return local_match_weights(text.x, video.x, self.temperature, self.norm)
+        return self.frame_weights_each(video, text)[0]
+
+    def frame_weights_each(self, video: Level, text: Level) -> list[Tensor]:
+        """:meth:`frame_weights` of every video and one caption; those of equally many frames are computed at once.
+
+        Args:
+            video: a level with N videos.
+            text: a level with one caption.
+        """
+        counts = [1] * len(video.x) if video.ptr is None else video.ptr.diff().tolist()
+        frames = video.x.split(counts)
+        out = [text.x] * len(counts)
+        for count in set(counts):
+            places = [place for place, one in enumerate(counts) if one == count]
+            alike = torch.stack([frames[place] for place in places])  # [N, T, D]
+            weights = local_match_weights(text.x, alike, self.temperature, self.norm)
+            for place, own in zip(places, weights, strict=True):
+                out[place] = own
+        return out
 
     def item_keys(self, level: Level, side: Side) -> list[Tensor]:
         """See :class:`graphvtr.nn.match.IndexedMatch`: the score with all frames attended alike."""

@@ -20,7 +20,7 @@ from graphvtr.search.index.editing import Change, add_clips, compact, delete_cli
 from graphvtr.search.index.manifest import MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
-from graphvtr.search.index.ranking import Ranker
+from graphvtr.search.index.ranking import Found, Ranker
 from graphvtr.search.index.segment import Segment, embeddings_of
 from graphvtr.search.index.verify import verify
 from graphvtr.search.projection import Projection
@@ -168,7 +168,7 @@ class Index(Collection):
         for number, (graph, places) in enumerate(zip(graphs, found, strict=True)):
             text = texts.select(torch.tensor([number]))
             own = seen[number]
-            results = [self._result(score, levels, place, own, text) for score, levels, place in places]
+            results = self._results(places, own, text)
             query = queries[number]
             said = query if isinstance(query, str) else str(query.caption)
             out.append(SearchResults(results, said, graph, self.encoder.unknown(graph), 0.0, all_scored,
@@ -303,16 +303,20 @@ class Index(Collection):
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _result(
-        self, score: float, levels: list[float], place: tuple[int, int], graph: RoleGraph, text: LevelEmbeddings
-    ) -> SearchResult:
-        number, position = place
-        times = [float(one) for one in self.segments[number].times(position)]
-        video = self.segments[number].video.select([position])
-        return SearchResult(
-            self.segments[number].item(position), score, dict(zip(self.model.levels, levels, strict=True)),
-            match_phrases(self.model, graph, text, video, times), times=times,
-        )  # fmt: skip
+    def _results(self, found: Sequence[Found], graph: RoleGraph, text: LevelEmbeddings) -> list[SearchResult]:
+        """Clips that one sentence found."""
+        places = [place for _, _, place in found]
+        if not places:
+            return []
+        times = [self.segments[number].times(position).tolist() for number, position in places]
+        phrases = match_phrases(self.model, graph, text, embeddings_of(self.segments, places, "video"), times)
+        return [
+            SearchResult(
+                self.segments[number].item(position), score, dict(zip(self.model.levels, levels, strict=True)), own,
+                times=seconds,
+            )
+            for (score, levels, (number, position)), own, seconds in zip(found, phrases, times, strict=True)
+        ]  # fmt: skip
 
     def _caption(self, score: float, levels: list[float], place: tuple[int, int]) -> SearchResult:
         segment = self.segments[place[0]]

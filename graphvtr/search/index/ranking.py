@@ -16,7 +16,7 @@ from graphvtr.nn.match.indexed import Side
 from graphvtr.search.filters import Where
 from graphvtr.search.index.arrays import Array
 from graphvtr.search.index.segment import Segment, embeddings_of
-from graphvtr.search.projection import Projection
+from graphvtr.search.projection import Projection, Sample
 from graphvtr.search.tags import ConceptFilter, concept_model
 
 Place = tuple[int, int]
@@ -40,7 +40,7 @@ class Ranker:
 
     def __init__(self, path: Path, segments: Sequence[Segment], projection: Projection) -> None:
         self.path, self.segments, self.projection, self.model = path, segments, projection, projection.model
-        self._samples: dict[str, LevelEmbeddings | None] = {}
+        self._samples: dict[str, Sample | None] = {}
         self._where: dict[Where, list[Array]] = {}
 
     def allowed(self, filters: Sequence[ConceptFilter], where: Sequence[Where | str]) -> list[Array]:
@@ -53,6 +53,9 @@ class Ranker:
                 out[number] = out[number] & (np.asarray(segment.concepts[wanted.level][:, column]) >= wanted.at_least)
         for condition in where:
             test = condition if isinstance(condition, Where) else Where.parse(condition)
+            if (test.field, test.sign) == ("name", "="):  # no need to look at all of them
+                out = [kept & _only(segment, test.value) for kept, segment in zip(out, self.segments, strict=True)]
+                continue
             if test not in self._where:
                 if len(self._where) > 64:
                     self._where.clear()
@@ -63,7 +66,7 @@ class Ranker:
             out = [kept & met for kept, met in zip(out, self._where[test], strict=True)]
         return out
 
-    def _sample(self, side: Side) -> LevelEmbeddings | None:
+    def _sample(self, side: Side) -> Sample | None:
         """Some items of one side, evenly over the index."""
         if side not in self._samples:
             sizes = [self._size(segment, side) for segment in self.segments]
@@ -71,7 +74,9 @@ class Ranker:
             places = np.unique(np.linspace(0, max(starts[-1] - 1, 0), min(SAMPLE, starts[-1])).astype(np.int64))
             numbers = np.searchsorted(starts, places, side="right") - 1
             chosen = [(int(n), int(p - starts[n])) for n, p in zip(numbers, places, strict=True)]
-            self._samples[side] = embeddings_of(self.segments, chosen, side) if chosen else None
+            self._samples[side] = (
+                self.projection.sample(embeddings_of(self.segments, chosen, side), side) if len(chosen) > 1 else None
+            )
         return self._samples[side]
 
     @staticmethod
@@ -167,3 +172,12 @@ class Ranker:
                     best[query] += [(score, (number, int(part[at]))) for score, at in zip(ours, found, strict=True)]
                     best[query] = sorted(best[query], key=lambda entry: (-entry[0], entry[1]))[:top]
         return best
+
+
+def _only(segment: Segment, name: str) -> Array:
+    """Which clip of a segment has a name."""
+    out = np.zeros(len(segment), dtype=bool)
+    position = segment.find(name)
+    if position is not None:
+        out[position] = True
+    return out

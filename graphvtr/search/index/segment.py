@@ -167,6 +167,11 @@ def find_clip(segments: Sequence[Segment], name: str) -> tuple[int, int] | None:
 
 def embeddings_of(segments: Sequence[Segment], places: Sequence[tuple[int, int]], side: str) -> LevelEmbeddings:
     """Embeddings of items of several segments, given as (segment, position), in that order."""
+    if places and all(number == places[0][0] for number, _ in places):
+        segment = segments[places[0][0]]
+        found = segment.video if side == "video" else segment.text
+        assert found is not None
+        return found.select([position for _, position in places])
     by_segment: dict[int, list[int]] = {}
     for place, (number, _) in enumerate(places):
         by_segment.setdefault(number, []).append(place)

@@ -85,6 +85,9 @@ def test_frame_weights_of_one_pair(norm: Any) -> None:
     video, text = levels([3, 4], [2, 3])
     match = LocalAttentiveMatch(2.0, norm=norm)
     weights = match.frame_weights(video.select(torch.tensor([1])), text.select(torch.tensor([0])))
+    for place, own in enumerate(match.frame_weights_each(video, text.select(torch.tensor([0])))):
+        one = match.frame_weights(video.select(torch.tensor([place])), text.select(torch.tensor([0])))
+        torch.testing.assert_close(own, one)
     assert weights.shape == (2, 4)
     for node, row in zip(text.x[:2], weights, strict=True):
         torch.testing.assert_close(row, plain_weights(video.x[3:], node, 2.0, norm)[0])
