@@ -24,7 +24,7 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
     Args:
         model: with graph attention.
         graph: a single caption, its words encoded.
-        into: the level whose nodes listen: ``"action"`` as in Figure 3, ``"entity"`` or ``"event"``.
+        into: the level whose nodes listen: ``"action"`` as in Figure 3, ``"entity"``, ``"event"``, or ``"all"``.
 
     Returns:
         (source, destination) -> a number a layer; the numbers of a destination sum to 1.
@@ -32,8 +32,8 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
     Raises:
         DataError: an unknown level, or a model without attention over graphs.
     """
-    if into not in LEVELS:
-        raise DataError("into", f"is '{into}'", f"use one of {', '.join(LEVELS)}")
+    if into not in (*LEVELS, "all"):
+        raise DataError("into", f"is '{into}'", f"use one of {', '.join(LEVELS)}, all")
     if not hasattr(model, "attention_weights"):
         raise DataError(type(model).__name__, "has no attention over role graphs", "use an HGR model")
     with torch.inference_mode():
@@ -46,7 +46,7 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
     return {
         (names[source], names[target]): row
         for (source, target), row in zip(reasoning.edge_index.t().tolist(), weights.tolist(), strict=True)
-        if names[target][0] == into
+        if into in ("all", names[target][0])
     }
 
 

@@ -106,7 +106,7 @@ class Projection:
 class Sample:
     r"""Some items, with what the fit of every query needs of them.
 
-    The matrix :math:`K K^\top + \lambda W^{-1}` differs from query to query in the weights of the good items alone: it is
+    The matrix :math:`K K^\top + \lambda W^{-1}` differs between queries in the weights of the good items alone: it is
     inverted once for low weights, and each query solves for as many unknowns as it has good items (Woodbury).
 
     Args:

@@ -110,6 +110,10 @@ class ShardedIndex:
         """See :meth:`Index.file_of`."""
         return self._part(name).file_of(name)
 
+    def file_at(self, item: Item) -> Path | None:
+        """See :meth:`Index.file_at`."""
+        return self.parts[0].file_at(item)
+
     @property
     def model(self) -> Any:
         """The model, which every shard has."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import torch
-
 from graphvtr.errors import DataError
 from graphvtr.plot import role_attention
 from graphvtr.plot.html import role_graph_svg
@@ -19,7 +17,7 @@ def results_json(index: Any, results: SearchResults) -> dict[str, Any]:
     """Results with the regions of each phrase's frame, the heaviest first."""
     out = results.to_dict()
     for entry, result in zip(out["results"], results, strict=True):
-        entry["playable"] = index.file_of(result.name) is not None
+        entry["playable"] = index.file_at(result.item) is not None
         regions = index.regions(result.name) if result.phrases else []
         for phrase, match in zip(entry["phrases"], result.phrases, strict=True):
             frame = int(match.weights.argmax())
@@ -60,12 +58,10 @@ def why_json(index: Any, results: SearchResults, name: str) -> dict[str, Any]:
     told = results_json(index, results)
     clip, graph, svg, layers = told["results"][0], results.graph, "", 0
     if graph is not None:
-        attention: dict[Any, Any] = {}
+        attention: Any = {}
         with suppress(DataError):  # of a model without attention over role graphs
             seen = index.encoder.seen([graph])[0]
-            with torch.inference_mode():
-                for into in ("event", "action", "entity"):
-                    attention |= role_attention(index.model, seen, into)
+            attention = role_attention(index.model, seen, "all")
         layers = max((len(weights) for weights in attention.values()), default=0)
         svg = role_graph_svg(graph, attention=attention or None, words=False)
     return {"query": results.query, "clip": clip, "svg": svg, "layers": layers}

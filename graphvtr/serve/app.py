@@ -7,7 +7,7 @@ import contextlib
 import html
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ from graphvtr._optional import optional_import
 from graphvtr._version import __version__
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.search.filters import Where
+from graphvtr.search.index.collection import stamp
 from graphvtr.search.tags import ConceptFilter
 from graphvtr.serve.answers import graph_json, results_json, why_json
 from graphvtr.serve.asking import Asker, BusyError
@@ -75,8 +76,15 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
             raise DataError("top", f"is {top}", f"give 1 to {limits.top}")
         return query
 
-    async def ask(method: str, *args: Any, **options: Any) -> Any:
-        return await asyncio.wrap_future(asker.ask(method, *args, **options))
+    async def ask(method: str, *args: Any, finish: Callable[[Any], Any], **options: Any) -> Response:
+        """What a question's answer is made to, as json, all in the thread that searches."""
+        body = await asyncio.wrap_future(
+            asker.ask(method, *args, finish=lambda found: json.dumps(finish(found), allow_nan=False), **options)
+        )
+        return Response(body, media_type="application/json")
+
+    def shown(results: Any) -> Any:
+        return results_json(index, results[0] if isinstance(results, list) else results)
 
     def conditions(where: list[str], entity: list[str], action: list[str], relationship: list[str], at_least: float,
                    ) -> dict[str, Any]:  # fmt: skip
@@ -104,10 +112,11 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     @app.get("/healthz", tags=["server"], summary="Whether the index can be searched")
     async def health() -> Response:
         try:
-            clips = await concurrency.run_in_threadpool(lambda: (index.refresh(), len(index))[1])
+            for part in getattr(index, "parts", [index]):
+                stamp(part.path)
         except DataError as error:
             return _problem(503, error)
-        told = {"status": "ok", "clips": clips, "waiting": asker.waiting}
+        told = {"status": "ok", "clips": len(index), "waiting": asker.waiting}
         return responses.JSONResponse(told | ({"key": app.state.key} if app.state.key else {}))
 
     @app.get("/metrics", tags=["server"], summary="Figures for Prometheus")
@@ -123,32 +132,31 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     async def search(
         q: Text, top: int = 12, where: Conditions = [], entity: Concepts = [], action: Concepts = [],  # noqa: B006
         relationship: Concepts = [], at_least: float = 0.5, exhaustive: bool = False,  # noqa: B006
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         options = conditions(where, entity, action, relationship, at_least)
-        results = await ask("search", check(q, top), top, exhaustive=exhaustive, **options)
-        return await concurrency.run_in_threadpool(results_json, index, results)
+        return await ask("search", check(q, top), top, finish=shown, exhaustive=exhaustive, **options)
 
     @app.get("/api/graph", tags=["search"], summary="The role graph of a sentence, as a picture")
-    async def graph(q: Text) -> dict[str, Any]:
-        return await concurrency.run_in_threadpool(graph_json, index.encoder, check(q, 1))
+    async def graph(q: Text) -> Response:
+        query = check(q, 1)
+        return await ask("", finish=lambda _: graph_json(index.encoder, query))
 
     @app.get("/api/why", tags=["search"], summary="Why a clip was found")
-    async def why(q: Text, clip: Name) -> dict[str, Any]:
-        results = await ask("search", check(q, 1), 1, where=[Where("name", "=", index.item(clip).name)])
-        return await concurrency.run_in_threadpool(why_json, index, results, clip)
+    async def why(q: Text, clip: Name) -> Response:
+        named = [Where("name", "=", index.item(clip).name)]
+        return await ask("search", check(q, 1), 1, finish=lambda found: why_json(index, found, clip), where=named)
 
     @app.get("/api/like", tags=["search"], summary="What a clip of the index finds")
-    async def like(clip: Name, find: Literal["captions", "clips"] = "clips", top: int = 12) -> dict[str, Any]:
+    async def like(clip: Name, find: Literal["captions", "clips"] = "clips", top: int = 12) -> Response:
         check("clip", top)
         index.item(clip)  # names of the index only, never files of this machine
-        (results,) = await ask("search_videos", [clip], top, find=find)
-        return await concurrency.run_in_threadpool(results_json, index, results)
+        return await ask("search_videos", [clip], top, finish=shown, find=find)
 
     @app.post("/api/upload", tags=["search"], summary="What a clip that is sent finds; the body is the file")
     async def upload(
         request: Request, name: Annotated[str, Query(max_length=300)] = "clip",
         find: Literal["captions", "clips"] = "captions", top: int = 12,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         check("clip", top)
         if turns.locked():  # each takes a thread, which others need
             raise BusyError("server", "is busy with other clips", "send it again in a moment")
@@ -160,9 +168,9 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
                 video = await concurrency.run_in_threadpool(
                     decoder.read, file, features, index.model.reads_regions, name
                 )
-        (results,) = await ask("search_videos", [video], top, find=find)
+        answer = await ask("search_videos", [video], top, finish=shown, find=find)
         figures.uploads.inc()
-        return await concurrency.run_in_threadpool(results_json, index, results)
+        return answer
 
     @app.api_route("/media", methods=["GET", "HEAD"], tags=["media"], summary="The video file of a clip")
     def media(clip: Name) -> Response:

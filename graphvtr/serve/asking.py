@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphvtr.errors import DataError
 
 MOST = 32
 WAITING = 1000
+KEPT = 512
 
 
 class BusyError(DataError):
     """More wait than can be answered in time."""
 
 
-class Asker:
-    """A thread that owns an index.
+@dataclass
+class _Question:
+    """What is to be done, and who waits for it."""
 
-    Sentences that wait are searched in batches; anything else is called one by one. The index is looked at anew before
-    each batch, so that a change on disk is taken up, and an index that is gone is an error of the query, not of the
-    server.
+    method: str
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    finish: Callable[[Any], Any]
+    future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def kind(self) -> str:
+        """What questions must have in common to be searched together."""
+        return repr((self.args[1:], self.options))
+
+
+class Asker:
+    """A thread that owns an index, and does all that takes long: threads beside each other would wait for the
+    interpreter at every step of a model.
+
+    Sentences that wait are searched in batches, and a sentence whose answer is known is not searched again; anything
+    else is called one by one, what a person who types waits for first. The index is looked at anew before each batch,
+    so that a change on disk is taken up, and an index that is gone is an error of the query, not of the server.
 
     Args:
         index: of :func:`graphvtr.search.open_index`.
@@ -30,22 +52,30 @@ class Asker:
 
     def __init__(self, index: Any) -> None:
         self.index = index
-        self._queue: queue.Queue[tuple[str, tuple[Any, ...], dict[str, Any], Future[Any]] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[_Question | None] = queue.Queue(WAITING)
+        self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._thread = threading.Thread(target=self._run, name="search", daemon=True)
         self._thread.start()
 
-    def ask(self, method: str, *args: Any, **options: Any) -> Future[Any]:
+    def ask(
+        self, method: str, *args: Any, finish: Callable[[Any], Any] = lambda found: found, **options: Any
+    ) -> Future[Any]:
         """Call a method of the index; ``search`` of one sentence is put together with others of the same options.
+
+        Args:
+            method: its name; with ``""`` there is only ``finish``.
+            args, options: its arguments.
+            finish: what becomes of the result, in the thread too.
 
         Raises:
             BusyError: too many wait.
         """
-        future: Future[Any] = Future()
+        question = _Question(method, args, options, finish)
         try:
-            self._queue.put_nowait((method, args, options, future))
+            self._queue.put_nowait(question)
         except queue.Full:
             raise BusyError("server", "is busy", "ask again in a moment") from None
-        return future
+        return question.future
 
     @property
     def waiting(self) -> int:
@@ -59,52 +89,54 @@ class Asker:
 
     def _run(self) -> None:
         while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            batch, last = [first], False
-            while len(batch) < MOST:
-                try:
-                    more = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    last = True
-                    break
-                batch.append(more)
-            groups: dict[Any, list[Any]] = {}
-            for entry in batch:
-                if entry[3].cancelled():  # who asked has given up
-                    continue
-                key = repr((entry[1][1:], entry[2])) if entry[0] == "search" else id(entry)
-                groups.setdefault(key, []).append(entry)
+            batch = [self._queue.get()]
+            with suppress(queue.Empty):
+                while len(batch) < MOST and batch[-1] is not None:
+                    batch.append(self._queue.get_nowait())
+            waiting = [one for one in batch if one is not None and one.future.set_running_or_notify_cancel()]
+            groups: dict[str, list[_Question]] = {}
+            for number, question in enumerate(sorted(waiting, key=lambda one: bool(one.method))):
+                key = question.kind if question.method == "search" else str(number)
+                groups.setdefault(key, []).append(question)
             for group in groups.values():
                 self._answer(group)
-            if last:
+            if batch[-1] is None:
                 return
 
-    def _answer(self, group: list[Any]) -> None:
-        method, args, options, _ = group[0]
+    def _answer(self, group: list[_Question]) -> None:
+        first = group[0]
         try:
-            self.index.refresh()
-            if method != "search":
-                found = [getattr(self.index, method)(*args, **options)]
+            if first.method and self.index.refresh():
+                self._known.clear()
+            if first.method == "search":
+                found = self._search(group)
             else:
-                found = self.index.search([entry[1][0] for entry in group], *args[1:], **options)
+                found = [getattr(self.index, first.method)(*first.args, **first.options) if first.method else None]
         except Exception as error:
             if len(group) > 1:  # one of them is at fault: the others shall not suffer
-                for entry in group:
-                    self._answer([entry])
+                for question in group:
+                    self._answer([question])
                 return
-            _settle(group[0][3], error=error)
+            first.future.set_exception(error)
             return
-        for entry, result in zip(group, found, strict=True):
-            _settle(entry[3], result)
+        for question, result in zip(group, found, strict=True):
+            try:
+                question.future.set_result(question.finish(result))
+            except Exception as error:
+                question.future.set_exception(error)
 
-
-def _settle(future: Future[Any], result: Any = None, error: Exception | None = None) -> None:
-    if future.set_running_or_notify_cancel():
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+    def _search(self, group: list[_Question]) -> list[Any]:
+        """Results of sentences of the same options; those that were asked before are known."""
+        kind = group[0].kind
+        new = list(dict.fromkeys(one.args[0] for one in group if (one.args[0], kind) not in self._known))
+        if new:
+            answers = self.index.search(new, *group[0].args[1:], **group[0].options)
+            self._known |= {(query, kind): results for query, results in zip(new, answers, strict=True)}
+        found = [self._known[one.args[0], kind] for one in group]
+        for one, results in zip(group, found, strict=True):
+            self._known.move_to_end((one.args[0], kind))
+            if results.missing:  # of an index in shards: next time they may answer
+                self._known.pop((one.args[0], kind), None)
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        return found

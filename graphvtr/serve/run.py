@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
 from graphvtr.search.opening import open_index
 from graphvtr.serve.client import noted
 from graphvtr.serve.limits import LOOPBACK, Limits
+
+SWITCH = 5e-4  # seconds after which the thread that searches lets the one that answers go on; 0.005 is Python's own
 
 
 def serve(
@@ -32,6 +38,8 @@ def serve(
     from graphvtr.serve.app import create_app
     from graphvtr.serve.listening import make_server
 
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))  # a core is left for connections
+    sys.setswitchinterval(SWITCH)
     index = open_index(path, parser=parser)
     warm_up(index)
     hosts = LOOPBACK if host in LOOPBACK else ()

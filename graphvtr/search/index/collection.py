@@ -75,7 +75,10 @@ class Collection:
         Raises:
             DataError: there is no such clip.
         """
-        item = self.item(name)
+        return self.file_at(self.item(name))
+
+    def file_at(self, item: Item) -> Path | None:
+        """:meth:`file_of` for what is known about a clip."""
         if not item.path or not self.manifest.media:
             return None
         root = Path(self.manifest.media).resolve()
