@@ -16,6 +16,7 @@ from graphvtr._version import __version__
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import stamp
+from graphvtr.search.index.manifest import read_manifest
 from graphvtr.search.tags import ConceptFilter
 from graphvtr.serve.answers import graph_json, results_json, why_json
 from graphvtr.serve.asking import Asker, BusyError
@@ -110,13 +111,15 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
         return Response(docs_page(app.openapi()), media_type="text/html; charset=utf-8")
 
     @app.get("/healthz", tags=["server"], summary="Whether the index can be searched")
-    async def health() -> Response:
+    def health() -> Response:
+        parts, clips = getattr(index, "parts", [index]), 0
         try:
-            for part in getattr(index, "parts", [index]):
+            for part in parts:
                 stamp(part.path)
+                clips += read_manifest(part.path).clips
         except DataError as error:
             return _problem(503, error)
-        told = {"status": "ok", "clips": len(index), "waiting": asker.waiting}
+        told = {"status": "ok", "clips": clips, "waiting": asker.waiting}
         return responses.JSONResponse(told | ({"key": app.state.key} if app.state.key else {}))
 
     @app.get("/metrics", tags=["server"], summary="Figures for Prometheus")
