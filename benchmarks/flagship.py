@@ -37,7 +37,9 @@ FULL = msrvtt.GRAPHVTR
 CHANGED = {
     "with role graphs": {"graphs": True},
     "without role slots": {"slots": False},
+    "without neighbours": {"memory": 0},
     "without hub offsets": {"hubs": False},
+    "without the bag": {"bag": 0},
     "one network": {"members": 1},
     "start: ridge": {"start": "ridge"},
 }

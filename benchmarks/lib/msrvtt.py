@@ -133,6 +133,7 @@ VSRNET: dict[str, dict[str, Any]] = {
     "VG+VR_s": {"relations": "spatial"},
 }
 GRAPHVTR = Trial(
-    "GraphVTR", "graphvtr", {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False},
+    "GraphVTR", "graphvtr",
+    {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False, "bag": 3000, "memory": 65536},
     {**TRAIN, "epochs": 30, "schedule": "cosine", "batch_size": 256, "patience": None},
 )  # fmt: skip

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from graphvtr.graphs import GraphStore, RoleGraph, node_ptr
 
 NO_PIECE = 2**31 - 1
-SHARE = 0.5
+SHARE = 1.0
 """Length of a bag beside that of a sentence vector."""
 
 
