@@ -55,7 +55,7 @@ ATTENTION = {
     "many": "a man and a woman are holding each other and gently rocking as she sings a song and he whistles a tune",
     "long": "a man is basting and seasoning a roast prior to placing it in the oven and then preparing another sauce "
     "for the roast",
-}  # fmt: skip
+}
 FRAMES = "a young man opens a package containing headphones that he received in the mail for free"
 QUERIES, TOP = 4, 3
 

@@ -169,7 +169,6 @@ TABLES: dict[tuple[str, str], tuple[Block, ...]] = {
 }  # fmt: skip
 """(paper, table) -> what it is made of."""
 ON_MSVD = Block(
-    "MSVD", "test", "msvd",
-    _variants("vsrnet_msvd", {name: OF_VSRNET[name] for name in ("VSR-Net", "VSR-Net, VG")}),
-)  # fmt: skip
+    "MSVD", "test", "msvd", _variants("vsrnet_msvd", {name: OF_VSRNET[name] for name in ("VSR-Net", "VSR-Net, VG")})
+)
 """Figure 4 of VSR-Net: what relations change on MSVD, of which Table 3 has the full model alone."""

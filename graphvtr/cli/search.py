@@ -28,8 +28,7 @@ def add_parser(subparsers: Any) -> None:
         "each phrase matched. A query may name roles instead: agent=dog action=chase patient=cat. With --video the "
         "captions that describe a clip are ranked, or with --find clips the clips like it.",
     )
-    parser.add_argument("index", nargs="?", metavar="INDEX",
-                        help="folder of graphvtr index; none with --zero-shot")  # fmt: skip
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="folder of graphvtr index; none with --zero-shot")
     parser.add_argument("query", nargs="*", help="sentences, each in quotes; or role=phrase pairs, one query together")
     parser.add_argument("--video", action="append", default=[], metavar="CLIP",
                         help="a video file, or a clip of the index; repeatable")  # fmt: skip

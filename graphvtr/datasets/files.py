@@ -133,9 +133,8 @@ def read_table(
                     )  # fmt: skip
                 if reader.line_num > begin and any(_holds_row(value, len(header), delimiter) for value in row.values()):
                     raise _stray_quote(path, delimiter, begin) or DataError(
-                        f"{path}, line {begin}", f"has a quoted field that goes on to line {reader.line_num}",
-                        QUOTES,
-                    )  # fmt: skip
+                        f"{path}, line {begin}", f"has a quoted field that goes on to line {reader.line_num}", QUOTES
+                    )
                 rows.append(Row(reader.line_num, row))
                 begin = reader.line_num + 1
         except csv.Error as error:

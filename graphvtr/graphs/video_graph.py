@@ -100,9 +100,8 @@ class VideoGraph(CheckedGraph):
     def check_fields(self) -> None:
         """See :meth:`CheckedGraph.validate`."""
         self.require(
-            "frame" in self.node_types and "x" in self["frame"],
-            "frame.x", "missing", "give frame features [T, d]",
-        )  # fmt: skip
+            "frame" in self.node_types and "x" in self["frame"], "frame.x", "missing", "give frame features [T, d]"
+        )
         x, time = self["frame"].x, self["frame"].get("time")
         self.require(x.dim() == 2, "frame.x", f"has shape {list(x.shape)}", "give [T, d]")
         self.require(torch.isfinite(x).all(), "frame.x", "has NaN or infinite values", "extract the features again")
@@ -134,9 +133,8 @@ class VideoGraph(CheckedGraph):
         box, frame = region.box, region.frame
         in_range = ((box >= -1e-4) & (box <= 1 + 1e-4)).all() and (box[:, :2] <= box[:, 2:]).all()
         self.require(
-            in_range, "region.box", "is not x0 y0 x1 y1 with 0 <= x0 <= x1 <= 1",
-            "divide pixels by width and height",
-        )  # fmt: skip
+            in_range, "region.box", "is not x0 y0 x1 y1 with 0 <= x0 <= x1 <= 1", "divide pixels by width and height"
+        )
         self.require(not frame.is_floating_point(), "region.frame", f"has dtype {frame.dtype}", "give integers")
         self.require((frame.diff() >= 0).all(), "region.frame", "is not sorted", "sort the regions by frame")
         if frame.numel():

@@ -23,9 +23,7 @@ from graphvtr.locks import output_lock
 from graphvtr.reading import read_json, read_text
 from graphvtr.tasks.config import Configuration, train
 
-SPACES = {
-    "uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "choice": None, "grid": None,
-}  # fmt: skip
+SPACES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "choice": None, "grid": None}
 """Kinds of spaces, and how many values they take."""
 
 

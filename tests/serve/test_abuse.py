@@ -54,13 +54,13 @@ HEAD = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
         (b"\x00\xff\xfe garbage\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\x00\x01", b"400"),
         (b"GET /static/../../../../etc/passwd HTTP/1.1\r\n", b"404"),
-        (b"GET /static/%2e%2e/%2e%2e/app.py HTTP/1.1\r\n", b"404"), (b"GET //etc/passwd HTTP/1.1\r\n", b"404"),
+        (b"GET /static/%2e%2e/%2e%2e/app.py HTTP/1.1\r\n", b"404"),
+        (b"GET //etc/passwd HTTP/1.1\r\n", b"404"),
         (b"GET /media?clip=%2Fetc%2Fpasswd HTTP/1.1\r\n", b"404"),
         (b"GET /media?clip=..%252f..%252fmanifest.json HTTP/1.1\r\n", b"404"),
     ],
-    ids=["10,000 words", "a million letters", "bytes", "tls", "dots", "encoded", "absolute", "clip",
-         "twice"],
-)  # fmt: skip
+    ids=["10,000 words", "a million letters", "bytes", "tls", "dots", "encoded", "absolute", "clip", "twice"],
+)
 def test_a_clear_answer(line: socket.socket, request_line: bytes, status: bytes) -> None:
     told = answer(line, request_line + HEAD)
     assert told.startswith(b"HTTP/1.1 " + status), told[:200]

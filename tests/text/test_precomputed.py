@@ -149,10 +149,10 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 # --- labels -------------------------------------------------------------------------------------------------------
 
-LABELLED = {"words": ["the", "man", "who", "sings", "plays", "it"], "verbs": [
-    tags("B-ARG0 I-ARG0 B-R-ARG0 B-V O O"),
-    tags("B-ARG0 I-ARG0 I-ARG0 I-ARG0 B-V B-ARG1"),
-]}  # fmt: skip
+LABELLED = {
+    "words": ["the", "man", "who", "sings", "plays", "it"],
+    "verbs": [tags("B-ARG0 I-ARG0 B-R-ARG0 B-V O O"), tags("B-ARG0 I-ARG0 I-ARG0 I-ARG0 B-V B-ARG1")],
+}
 
 
 def test_labels_make_the_graph_of_the_specification(tmp_path: Path, frames_of: Callable[[RoleGraph], Frames]) -> None:

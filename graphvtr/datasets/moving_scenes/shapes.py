@@ -27,9 +27,9 @@ def outline(shape: str) -> NDArray[np.float64]:
         return radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
     if shape == "cross":
         a, b = 0.34, 0.97
-        return np.array([
-            [-a, -b], [a, -b], [a, -a], [b, -a], [b, a], [a, a], [a, b], [-a, b], [-a, a], [-b, a], [-b, -a], [-a, -a],
-        ])  # fmt: skip
+        return np.array(
+            [[-a, -b], [a, -b], [a, -a], [b, -a], [b, a], [a, a], [a, b], [-a, b], [-a, a], [-b, a], [-b, -a], [-a, -a]]
+        )
     if shape == "heart":
         t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         x = 16 * np.sin(t) ** 3

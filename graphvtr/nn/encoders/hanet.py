@@ -50,9 +50,9 @@ class HANetVideoEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.frames = HierarchicalVideoEncoder(video_dim, hidden, bias=True, dropout=dropout)
-        self.concepts = nn.ModuleDict({
-            "action": ConceptPool(hidden, actions, kernel=5), "entity": ConceptPool(hidden, entities),
-        })  # fmt: skip
+        self.concepts = nn.ModuleDict(
+            {"action": ConceptPool(hidden, actions, kernel=5), "entity": ConceptPool(hidden, entities)}
+        )
         self.top = {"action": min(top_actions, actions), "entity": min(top_entities, entities)}
 
     def forward(self, graph: VideoGraph) -> LevelEmbeddings:

@@ -40,9 +40,8 @@ def weights_of(query, key, n, scale, ROWS: tl.constexpr):
 
 @triton.jit
 def forward_kernel(
-    q, k, v, ptr, out, scale, heads, key_width, width,
-    ROWS: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_V: tl.constexpr,
-):  # fmt: skip
+    q, k, v, ptr, out, scale, heads, key_width, width, ROWS: tl.constexpr, BLOCK_K: tl.constexpr, BLOCK_V: tl.constexpr
+):
     segment, head = tl.program_id(0).to(tl.int64), tl.program_id(1)
     begin = tl.load(ptr + segment).to(tl.int64)
     n = (tl.load(ptr + segment + 1).to(tl.int64) - begin).to(tl.int32)

@@ -112,11 +112,9 @@ def _try_lock(path, exclusive):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize(("held", "wanted", "outcome"), [
-    (False, False, "got it"),
-    (False, True, "busy"),
-    (True, False, "busy"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("held", "wanted", "outcome"), [(False, False, "got it"), (False, True, "busy"), (True, False, "busy")]
+)
 def test_adding_is_shared_and_packing_alone(tmp_path, held, wanted, outcome):
     with locked(tmp_path, exclusive=held):
         assert _try_lock(tmp_path, wanted) == outcome
