@@ -23,7 +23,7 @@ from graphvtr.values import plain, plain_fields
 
 FORMAT, FORMAT_VERSION = "graphvtr.checkpoint", 1
 KEY = "graphvtr"  # of the header in the file, beside Lightning's own keys
-RELEASED = {"video_encoder", "text_encoder"}
+PARTS_OF_RELEASED = {"video_encoder", "text_encoder"}
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def load_checkpoint(
 
 def _read_checkpoint(path: Path, overrides: dict[str, Any]) -> RetrievalModel:
     content = read_file(path)
-    if content.keys() >= RELEASED and KEY not in content:
+    if content.keys() >= PARTS_OF_RELEASED and KEY not in content:
         return _read_released(path, content, overrides)
     found = read_header(path, content)
     info = read_info(path, found)

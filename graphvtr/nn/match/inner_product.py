@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
-from graphvtr.nn.match.cosine import refuse_sets
 from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
 
@@ -36,11 +36,17 @@ class InnerProductMatch(nn.Module):
     @match_in_float32
     def forward(self, video: Level, text: Level) -> Tensor:
         """Scores of all pairs."""
-        refuse_sets(video, text)
-        return video.x @ text.x.T
+        for name, level in (("video", video), ("text", text)):
+            if level.is_set:
+                raise DataError(f"{name} level", "holds sets of vectors", "match sets with LocalAttentiveMatch")
+        return self.vectors(video.x) @ self.vectors(text.x).T
 
     def item_keys(self, level: Level, side: Side) -> list[Tensor]:
         """See :class:`graphvtr.nn.match.IndexedMatch`; exact."""
-        return [level.x]
+        return [self.vectors(level.x)]
 
     query_keys = item_keys
+
+    def vectors(self, x: Tensor) -> Tensor:
+        """The vectors [N, D] whose inner products are the scores."""
+        return x

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -14,14 +14,12 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.dual_encoding_released import ReleasedState, released_sizes, released_weights
 from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.nn.models.released import Released
 from graphvtr.nn.registered import MODELS
-
-RELEASED: dict[str, Any] = {"packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum"}
-"""What the released code does beyond the paper."""
 
 
 @MODELS.register("dual_encoding")
-class DualEncoding(OneVectorModel):
+class DualEncoding(Released, OneVectorModel):
     r"""`"Dual Encoding for Zero-Example Video Retrieval" <https://arxiv.org/abs/1809.06181>`_.
 
     Videos and captions pass through twin encoders of three levels each: global (mean of the frames, bag of words),
@@ -74,6 +72,13 @@ class DualEncoding(OneVectorModel):
         torch.Size([1, 1])
     """
 
+    released_options: ClassVar[dict[str, Any]] = {
+        "packed": False,
+        "boundaries": True,
+        "rnn_frames": 64,
+        "reduction": "sum",
+    }
+
     def __init__(
         self,
         vocab_size: int,
@@ -112,17 +117,6 @@ class DualEncoding(OneVectorModel):
             filters=filters if text_filters is None else text_filters, first_level=first_level, bow_size=bow_size,
             boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed, text=text,
         )  # fmt: skip
-
-    @classmethod
-    def released(cls, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
-        """The variant of the released code: padded batches, begin and end words, 64 frames, the loss summed.
-
-        Args:
-            vocab_size: number of words.
-            video_dim: width of the frame features.
-            **overrides: any argument of the constructor.
-        """
-        return cls(vocab_size, video_dim, **{**RELEASED, **overrides})
 
     @classmethod
     def from_released(cls, state: ReleasedState, **overrides: Any) -> Self:

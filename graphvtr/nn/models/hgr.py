@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,24 +20,16 @@ from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
 from graphvtr.nn.models.hgr_released import released_sizes, released_weights
 from graphvtr.nn.models.limited import LimitedInputs
+from graphvtr.nn.models.released import Released
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm
 
 Loss = Literal["triplet", "info_nce"]
 LevelFusion = Literal["mean", "learned"]
 
-RELEASED: dict[str, Any] = {
-    "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "word_init": "uniform", "attention_bias": True,
-    "layer_norm": True, "sibling_negatives": True,
-    "event_edges": "to_action", "event_role": False, "video_bias": True, "fusion": "embed", "norm": "clipped",
-    "node_reduce": "mean", "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30,
-    "max_frames": 20, "max_actions": 4, "max_entities": 6,
-}  # fmt: skip
-"""What the released code does differently from the paper, beside queries and keys of half the width."""
-
 
 @MODELS.register("hgr")
-class HGR(LimitedInputs):
+class HGR(Released, LimitedInputs):
     r"""`"Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning" <https://arxiv.org/abs/2003.00392>`_.
 
     A caption is a graph of one event, its actions and their entities, which reason over their roles; a video is
@@ -101,6 +93,13 @@ class HGR(LimitedInputs):
 
     levels = ("event", "action", "entity")
     published_vectors = "300-d GloVe"
+    released_options: ClassVar[dict[str, Any]] = {  # beside queries and keys of half the width
+        "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "word_init": "uniform", "attention_bias": True,
+        "layer_norm": True, "sibling_negatives": True,
+        "event_edges": "to_action", "event_role": False, "video_bias": True, "fusion": "embed", "norm": "clipped",
+        "node_reduce": "mean", "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30,
+        "max_frames": 20, "max_actions": 4, "max_entities": 6,
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -180,16 +179,9 @@ class HGR(LimitedInputs):
         self.level_logits = nn.Parameter(torch.zeros(len(self.levels))) if level_fusion == "learned" else None
 
     @classmethod
-    def released(cls, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
-        """The variant of the released code, with its sizes: GRU, LayerNorm, half-width queries, cut captions.
-
-        Args:
-            vocab_size: number of words.
-            video_dim: width of the frame features.
-            **overrides: any argument of the constructor.
-        """
-        options = {**RELEASED, "attention_channels": overrides.get("hidden", 1024) // 2, **overrides}
-        return cls(vocab_size, video_dim, **options)
+    def released(cls, *sizes: Any, **options: Any) -> Self:
+        """The variant of the released code: GRU, LayerNorm, half-width queries, cut captions."""
+        return super().released(*sizes, **{"attention_channels": options.get("hidden", 1024) // 2, **options})
 
     @classmethod
     def from_released(cls, state: Mapping[str, Mapping[str, Tensor]], **overrides: Any) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,7 @@ from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.base import RetrievalModel
+from graphvtr.nn.models.released import Released
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import AttentionPool
 from graphvtr.nn.registered import MODELS
@@ -41,9 +42,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "full": {},
 }
 """The rows of Table 1."""
-
-RELEASED: dict[str, Any] = {"temporal_over": "regions", "positions": "none", "per_level": True}
-"""What the released code does differently from the paper."""
 
 
 class VideoAttention(NamedTuple):
@@ -63,7 +61,7 @@ class VideoAttention(NamedTuple):
 
 
 @MODELS.register("vsrnet")
-class VSRNet(RetrievalModel):
+class VSRNet(Released, RetrievalModel):
     r"""`"Visual Spatio-Temporal Relation-Enhanced Network for Cross-Modal Text-Video Retrieval"
     <https://arxiv.org/abs/2110.15609>`_.
 
@@ -90,7 +88,8 @@ class VSRNet(RetrievalModel):
             or ``"none"``: no relation branch (Table 1, :meth:`preset`).
         global_branch: whether there is the global branch.
         positions: ``"sinusoidal"`` or ``"none"``: whether frames know where they stand; the paper does not say.
-        temporal_over: ``"frames"``, or ``"regions"`` as the released code, see :class:`SpatioTemporalTransformer`.
+        temporal_over: ``"frames"``, or ``"regions"`` as the released code, see :class:`SpatioTemporalTransformer`:
+            frames do not mix there before they are pooled.
         pool_heads: heads of the three attention pools.
         pool_channels: their hidden width; 2 D when None.
         relation_weight: :math:`\lambda`; without one of the branches the other has all the weight.
@@ -117,6 +116,8 @@ class VSRNet(RetrievalModel):
         >>> {level: list(video[level].x.shape) for level in model.levels}
         {'relation': [1, 8], 'global': [1, 8]}
     """
+
+    released_options: ClassVar[dict[str, Any]] = {"temporal_over": "regions", "positions": "none", "per_level": True}
 
     def __init__(
         self,
@@ -194,16 +195,6 @@ class VSRNet(RetrievalModel):
         if name not in PRESETS:
             raise DataError(f"preset '{name}'", "is unknown", f"use one of {', '.join(PRESETS)}")
         return cls(**{**PRESETS[name], **options})
-
-    @classmethod
-    def released(cls, **options: Any) -> Self:
-        """What the released code does differently from the paper: temporal blocks over regions, so that frames do
-        not mix before they are pooled, and a loss for each branch.
-
-        Args:
-            **options: any argument of the constructor.
-        """
-        return cls(**{**RELEASED, **options})
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``relation`` and ``global`` [N, D], those of them that the model has.

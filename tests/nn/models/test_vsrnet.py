@@ -14,7 +14,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import MODELS, VSRNet
-from graphvtr.nn.models.vsrnet import PRESETS, RELEASED
+from graphvtr.nn.models.vsrnet import PRESETS
 
 transformers = pytest.importorskip("transformers")
 REGIONS = [[2, 0, 3], [1], [0, 0], [4, 4]]  # of each frame of each clip
@@ -57,7 +57,7 @@ def texts(model: VSRNet, captions: list[str] = CAPTIONS) -> Any:
 
 @pytest.mark.parametrize("preset", [*PRESETS, "released"])
 def test_a_batch_is_its_items(bert: str, clips: list[VideoGraph], preset: str) -> None:
-    model = build(bert, **PRESETS.get(preset, RELEASED)).eval()
+    model = build(bert, **PRESETS.get(preset, VSRNet.released_options)).eval()
     together = model.encode_video(videos(clips))
     assert tuple(together) == model.levels
     for level in model.levels:
