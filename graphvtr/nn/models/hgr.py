@@ -181,7 +181,8 @@ class HGR(Released, LimitedInputs):
     @classmethod
     def released(cls, *sizes: Any, **options: Any) -> Self:
         """The variant of the released code: GRU, LayerNorm, half-width queries, cut captions."""
-        return super().released(*sizes, **{"attention_channels": options.get("hidden", 1024) // 2, **options})
+        hidden = sizes[2] if len(sizes) > 2 else options.get("hidden", 1024)
+        return super().released(*sizes, **{"attention_channels": hidden // 2, **options})
 
     @classmethod
     def from_released(cls, state: Mapping[str, Mapping[str, Tensor]], **overrides: Any) -> Self:
