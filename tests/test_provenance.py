@@ -202,6 +202,19 @@ def test_an_index_is_built_of_and_grows_by_the_same_features_only(fed: SimpleNam
     assert len(list(index.search(["a red square grows"], 4)[0])) == 4
 
 
+def test_a_search_by_another_parser_says_so(fed: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("faiss")
+    index = ["index", str(trained(fed, "vse", "plain")), str(fed.stores["plain"]), "--out"]
+    own, neural = (str(fed.folder / f"index-{name}") for name in ("own", "neural"))
+    assert main([*index, own]) == 0
+    assert main([*index, neural, "--parser", "neural"]) == 0
+    for asked, warned in (([own], False), ([own, "--parser", "neural"], True), ([neural], True)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            assert main(["search", *asked, "a red square grows"]) == 0
+        assert ("captions are parsed by neural" in caplog.text) == warned, asked
+
+
 def test_the_same_weights_elsewhere_are_the_same(fed: SimpleNamespace) -> None:
     model = graphvtr.load(trained(fed, "vse", "plain"))
     assert model.check(FeatureStore.open(fed.stores["again"])) == []
@@ -331,12 +344,26 @@ def test_train_writes_the_record_and_resume_compares_it(fed: SimpleNamespace, ca
     for other, message in {**told, "motion": "was trained with other model options: video_dim 8 instead of"}.items():
         assert main(["train", "vse", *again, "--store", str(fed.stores[other]), "--resume"]) == 2
         assert re.search(message, capsys.readouterr().err), other
+    assert main(["train", "vse", *again, "--store", str(fed.stores["plain"]), "--parser", "neural", "--resume"]) == 2
+    assert re.search(r"other features or graphs: .*parser\.name is neural, in training it was spacy",
+                     capsys.readouterr().err)  # fmt: skip
     assert main(["train", "vse", *again, "--store", str(fed.stores["plain"]), "--resume"]) == 0
     model.save_pretrained(fed.folder / "exported")
     exported = graphvtr.load(fed.folder / "exported")
     assert exported.provenance == model.provenance
     with pytest.raises(DataError, match=MESSAGES["weights"]):
         exported.check(FeatureStore.open(fed.stores["weights"]))
+
+
+def test_resume_compares_regions(fed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = {"hidden": 8, "word_dim": 4, "video_rnn": 8, "text_rnn": 8, "filters": 8}
+    shared = ["train", "visern", "--data", "folder", "--root", str(fed.clips), "--out", str(fed.folder / "regions-run"),
+              "--device", "cpu", "--cache", str(fed.folder / "cache"),
+              *(f"--model.{name}={size}" for name, size in sizes.items())]  # fmt: skip
+    assert main([*shared, "--store", str(fed.stores["regions"]), "--epochs", "1"]) == 0
+    assert main([*shared, "--store", str(fed.stores["cells"]), "--epochs", "2", "--resume"]) == 2
+    assert re.search(r"other features or graphs: .*regions\.settings\.cells is 3, in training it was 2",
+                     capsys.readouterr().err)  # fmt: skip
 
 
 def test_old_checkpoints_load_with_a_notice(fed: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:

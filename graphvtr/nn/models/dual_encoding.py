@@ -73,11 +73,8 @@ class DualEncoding(Released, OneVectorModel):
     """
 
     released_options: ClassVar[dict[str, Any]] = {
-        "packed": False,
-        "boundaries": True,
-        "rnn_frames": 64,
-        "reduction": "sum",
-    }
+        "packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum",
+    }  # fmt: skip
 
     def __init__(
         self,
