@@ -211,7 +211,7 @@ def test_a_search_by_another_parser_says_so(fed: SimpleNamespace, caplog: pytest
     for asked, warned in (([own], False), ([own, "--parser", "neural"], True), ([neural], True)):
         caplog.clear()
         with caplog.at_level(logging.WARNING):
-            assert main(["search", *asked, "a red square grows"]) == 0
+            assert main(["search", asked[0], "a red square grows", *asked[1:]]) == 0
         assert ("captions are parsed by neural" in caplog.text) == warned, asked
 
 
