@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import graphvtr.cli
 from graphvtr._version import __version__
@@ -21,7 +21,21 @@ from graphvtr.terminal import complain, safe_output
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors say how to give a name with a leading dash (46 clips of MSVD have one)."""
+    """A parser that takes options anywhere (``search INDEX --top 3 "a dog"``), and whose errors say how to give a name
+    with a leading dash (46 clips of MSVD have one)."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the parent, with options between positional arguments too."""
+        given_on = any(one.nargs in (argparse.PARSER, argparse.REMAINDER) for one in self._get_positional_actions())
+        if self._within or given_on:  # the parser of the verb looks at the rest
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return super().parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with 2."""

@@ -28,7 +28,8 @@ def add_parser(subparsers: Any) -> None:
         "each phrase matched. A query may name roles instead: agent=dog action=chase patient=cat. With --video the "
         "captions that describe a clip are ranked, or with --find clips the clips like it.",
     )
-    parser.add_argument("index", nargs="?", metavar="INDEX", help="folder of graphvtr index; none with --zero-shot")
+    parser.add_argument("index", nargs="?", metavar="INDEX", help="folder of graphvtr index, or of a run of "
+                        "graphvtr train, whose clips are then embedded once; none with --zero-shot")  # fmt: skip
     parser.add_argument("query", nargs="*", help="sentences, each in quotes; or role=phrase pairs, one query together")
     parser.add_argument("--video", action="append", default=[], metavar="CLIP",
                         help="a video file, or a clip of the index; repeatable")  # fmt: skip
@@ -49,7 +50,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--parser", metavar="NAME", help="parser of the sentence (default: the index's)")
     parser.add_argument("--zero-shot", type=Path, metavar="DIR", help="search a --store without training and index, "
                         "with a local directory of CLIP or SigLIP")  # fmt: skip
-    parser.add_argument("--store", type=Path, metavar="STORE", help="of graphvtr extract --backbone DIR")
+    parser.add_argument("--store", type=Path, metavar="STORE", help="of graphvtr extract --backbone DIR; or, of "
+                        "a run, in place of the one it was trained on")  # fmt: skip
     parser.add_argument(
         "--server", metavar="URL", help="ask this graphvtr serve; by default the one that serves the index on this "
         "machine, if one runs and the query has no --video, --candidates, --parser or --backend",
@@ -63,9 +65,11 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
     from graphvtr.errors import DataError
+    from graphvtr.search.of_run import index_of, is_run
     from graphvtr.search.plain import is_role_query
 
-    if (args.zero_shot is None) != (args.store is None):
+    of_run = args.zero_shot is None and args.index is not None and is_run(Path(args.index))
+    if (args.zero_shot is None) != (args.store is None) and not of_run:
         raise DataError("graphvtr search", "needs --zero-shot and --store together", "give both, or an INDEX")
     if args.zero_shot is not None and args.index is not None:  # there is no index: this is the first sentence
         args.query, args.index = [args.index, *args.query], None
@@ -79,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         # the shell has taken the quotes of agent="red dog" away
         queries = [" ".join(_quoted(query) for query in queries)]
     with contextlib.ExitStack() as stack:
+        if of_run:
+            args.index = index_of(args.index, args.store, progress=sys.stderr.isatty())
         if args.zero_shot is not None:
             args.index, args.alone = stack.enter_context(_made(args)), True
         return _answer(args, _by_server(args, queries) or _here(args, queries))

@@ -187,5 +187,5 @@ def match_phrases(
 
 
 def format_results(results: Sequence[SearchResult], bold: Callable[[str], str] = str) -> str:
-    """Results as text: a line a clip with its scores, and under it where each phrase was found."""
+    """Results as text, see :func:`graphvtr.search.plain.format_plain`."""
     return format_plain((result.to_dict() for result in results), bold)

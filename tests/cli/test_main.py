@@ -72,3 +72,18 @@ def test_a_file_to_use_must_be_there(tmp_path: Path, capsys) -> None:
 
     assert main(["--use", str(tmp_path / "none.py"), "info", "hgr"]) == 2
     assert "none.py: no such file" in capsys.readouterr().err
+
+
+def test_options_stand_anywhere() -> None:
+    from graphvtr.cli.main import build_parser
+
+    parser = build_parser()
+    for words in (["i", "a dog", "--top", "3"], ["i", "--top", "3", "a dog"], ["--top=3", "i", "a dog"]):
+        found = parser.parse_args(["search", *words])
+        assert (found.index, found.query, found.top) == ("i", ["a dog"], 3)
+    found = parser.parse_args(["search", "i", "--top", "3", "--", "-a dog"])
+    assert (found.index, found.query, found.top) == ("i", ["-a dog"], 3)
+    found = parser.parse_args(["index", "run", "--out", "index", "store"])
+    assert (found.words, str(found.out)) == (["run", "store"], "index")
+    found = parser.parse_args(["train", "hgr", "--data", "x", "--help"])  # the model's own parser reads on
+    assert found.options == ["--data", "x", "--help"]
