@@ -4,7 +4,7 @@
     python benchmarks/run.py quick             # a short run of every script that has one (`make bench`): 30 minutes
     python benchmarks/run.py all               # every benchmark, one after another: a day and more
     python benchmarks/run.py ops -- --resume   # one by its name, with arguments of its own
-    python benchmarks/run.py readme            # write the table of benchmarks/README.md again
+    python benchmarks/run.py readme            # write the tables of benchmarks/README.md and README.md again
 
 Scripts also run on their own: ``python benchmarks/speed/ops.py``. Quick runs leave ``benchmarks/results`` alone.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from benchmarks.lib.paths import COMMITTED, DATA, ROOT
 
 FOLDER = ROOT / "benchmarks"
 TABLE = "<!-- table: python benchmarks/run.py readme -->"
+PAGE, QUOTED = ROOT / "README.md", "<!-- benchmarks/results/"
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ def table() -> str:
     return "\n".join(lines)
 
 
+def quoted(page: str) -> str:
+    """README.md with the result files it quotes as they are now."""
+    block = re.compile(rf"({re.escape(QUOTED)}(\S+) -->\n```text\n).*?(?=```)", re.DOTALL)
+    return block.sub(lambda found: found[1] + (COMMITTED / found[2]).read_text(), page)
+
+
 def run(benchmarks: list[Benchmark], quick: bool, extra: tuple[str, ...] = ()) -> list[str]:
     """Run one after another; the names of those that failed."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -123,6 +131,7 @@ def main() -> int:
     if arguments.what == "readme":
         readme = FOLDER / "README.md"
         readme.write_text(readme.read_text().split(TABLE)[0] + f"{TABLE}\n\n{table()}\n")
+        PAGE.write_text(quoted(PAGE.read_text()))
         return 0
     if arguments.what in ("quick", "all"):
         quick = arguments.what == "quick"

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _demo(args: argparse.Namespace) -> int:
+    from graphvtr.atomic import write_whole
     from graphvtr.datasets import DataSource, build_dataset
     from graphvtr.tasks.checkpoint import load
     from graphvtr.tasks.config import Configuration, train
@@ -70,8 +71,8 @@ def _demo(args: argparse.Namespace) -> int:
     table: dict[str, dict[str, Evaluation]] = {}
     for split in SPLITS:
         table[split] = evaluate_split(model, splits, split)
-        print_split(split, table[split])
-    args.out.mkdir(parents=True, exist_ok=True)
+        print(split_text(split, table[split]))
+    write_whole(args.out / "results.txt", "\n".join(split_text(*row) for row in table.items()))
     write_json(args.out / "results.json", table)
     draw(args.out, model, splits["test"], args.seed)
     print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('[!.]*.*')))}")
@@ -97,19 +98,22 @@ def evaluate_split(model: Any, splits: dict[str, MovingScenes], split: str) -> d
     return out
 
 
-def print_split(split: str, evaluations: dict[str, Evaluation]) -> None:
+def split_text(split: str, evaluations: dict[str, Evaluation]) -> str:
     """A table: a row a model, both directions, rsum with its interval, chance last."""
     some = next(iter(evaluations.values()))
     columns = ("R@1", "R@5", "R@10", "MedR")
     width = max(map(len, evaluations))
     head = " ".join(f"{column:>6}" for column in columns)
-    print(f"moving_scenes/{split}: {some.num_videos} clips, {some.num_captions} captions (95 % intervals of rsum)")
-    print(f"{'':{width}}  {'text -> video':^{len(head)}}   {'video -> text':^{len(head)}}")
-    print(f"{'':{width}}  {head}   {head}   rsum")
     rows = {name: (evaluation.fused.metrics, evaluation.fused.rsum) for name, evaluation in evaluations.items()}
+    lines = [
+        f"moving_scenes/{split}: {some.num_videos} clips, {some.num_captions} captions (95 % intervals of rsum)",
+        f"{'':{width}}  {'text -> video':^{len(head)}}   {'video -> text':^{len(head)}}",
+        f"{'':{width}}  {head}   {head}   rsum",
+    ]
     for name, (metrics, (low, high)) in rows.items():
-        print(f"{name:{width}}  {_cells(metrics, columns)}   {metrics['rsum']:.1f} [{low:.1f}, {high:.1f}]")
-    print(f"{'chance':{width}}  {_cells(some.chance, columns)}   {some.chance['rsum']:.1f}\n")
+        lines.append(f"{name:{width}}  {_cells(metrics, columns)}   {metrics['rsum']:.1f} [{low:.1f}, {high:.1f}]")
+    lines.append(f"{'chance':{width}}  {_cells(some.chance, columns)}   {some.chance['rsum']:.1f}")
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def _cells(metrics: Any, columns: tuple[str, ...]) -> str:

@@ -28,7 +28,7 @@ def test_every_script_is_in_the_catalogue_once(runner: Any) -> None:
 
 
 def test_every_result_belongs_to_a_script(runner: Any) -> None:
-    patterns = [pattern for benchmark in runner.catalogue() for pattern in benchmark.results] + ["demo.*"]
+    patterns = [pattern for benchmark in runner.catalogue() for pattern in benchmark.results]
     files = [path.name for path in runner.COMMITTED.iterdir()]
     assert [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []
@@ -36,6 +36,14 @@ def test_every_result_belongs_to_a_script(runner: Any) -> None:
 
 def test_readme_has_the_table(runner: Any) -> None:
     assert (runner.FOLDER / "README.md").read_text().endswith(f"{runner.TABLE}\n\n{runner.table()}\n")
+
+
+def test_the_first_page_quotes_result_files(runner: Any) -> None:
+    page = runner.PAGE.read_text()
+    assert page.count(runner.QUOTED) >= 2
+    assert runner.quoted(page) == page, "python benchmarks/run.py readme"
+    begin = f"{runner.QUOTED}demo.txt -->\n```text\n"
+    assert runner.quoted(f"a\n{begin}old\n```\nb") == f"a\n{begin}{(runner.COMMITTED / 'demo.txt').read_text()}```\nb"
 
 
 def test_quick_options_are_options_of_the_script(runner: Any) -> None:

@@ -17,6 +17,8 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert main([*arguments, "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
     results = json.loads((out / "results.json").read_text())
+    for table in (out / "results.txt").read_text().split("\n\n"):
+        assert table in printed
     for split in ("test", "test_unseen"):
         assert f"moving_scenes/{split}: " in printed
         for system in ("HGR", "ridge, bag of words"):
