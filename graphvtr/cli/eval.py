@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "directions with 95 % bootstrap intervals beside what chance would give. CHECKPOINT is a file of graphvtr "
         "train, of any dataset, or a released HGR .th file.",
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a run, a checkpoint or an export")
     add_source_arguments(parser)
     parser.add_argument("--split", default="test", help="split to evaluate (default: test)")
     parser.add_argument("--levels", action="store_true", help="also rank by each level alone")

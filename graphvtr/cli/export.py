@@ -15,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         description="Write config.json, model.safetensors, vocabulary.json and a model card filled from the run. The "
         "folder can be used wherever a checkpoint can, and pushed to the Hugging Face Hub.",
     )
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train, or a released HGR file")
+    parser.add_argument("checkpoint", type=Path, help="a run of graphvtr train or a checkpoint, or a released HGR file")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
         "--results", type=Path, nargs="*", default=[], metavar="FILE.json", help="outputs of graphvtr eval --json"
@@ -43,7 +43,7 @@ def _export(args: argparse.Namespace) -> int:
     from graphvtr.tasks.checkpoint import load
 
     model = load(args.checkpoint)
-    run_config = args.checkpoint.parent / "config.yaml"
+    run_config = (args.checkpoint if args.checkpoint.is_dir() else args.checkpoint.parent) / "config.yaml"
     training = read_text(run_config) if run_config.is_file() else ""
     evaluations = [_read(path) for path in args.results]
     card = model_card(registered_name(model), model.config, model.info, model.vocabulary, evaluations, training)

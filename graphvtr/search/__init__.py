@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphvtr.search.filters import Where
     from graphvtr.search.index import Change, Index, Manifest, build_index, verify, zero_shot
     from graphvtr.search.items import Item, read_metadata
+    from graphvtr.search.of_run import index_of
     from graphvtr.search.opening import describe_index, open_index
     from graphvtr.search.projection import Projection
     from graphvtr.search.results import PhraseMatch, SearchResult, SearchResults, format_results
@@ -36,6 +37,7 @@ __all__ = [
     "describe_index",
     "format_results",
     "format_tags",
+    "index_of",
     "open_index",
     "parse_roles",
     "read_metadata",
@@ -49,6 +51,7 @@ _HOMES = {
     "filters": ("Where",),
     "index": ("Change", "Index", "Manifest", "build_index", "verify", "zero_shot"),
     "items": ("Item", "read_metadata"),
+    "of_run": ("index_of",),
     "opening": ("describe_index", "open_index"),
     "projection": ("Projection",),
     "results": ("PhraseMatch", "SearchResult", "SearchResults", "format_results"),

@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "cross, and their scores on each level (HGR, Figures 4 and 5). Clips without pictures are shown by a caption.",
     )
     add_mismatch(parser)
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint of graphvtr train")
+    parser.add_argument("checkpoint", type=Path, help="a run of graphvtr train, or a checkpoint")
     parser.add_argument(
         "--against", type=Path, metavar="CHECKPOINT", help="what another model finds for the same queries, below each "
         "row (VSR-Net, Figures 3 and 4: with and without relations)",
