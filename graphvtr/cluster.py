@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from graphvtr._optional import optional_import
 from graphvtr.ending import handlers_kept
 from graphvtr.errors import DataError, GraphVTRError
+from graphvtr.registry import RanFiles
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -92,7 +93,8 @@ class Cluster:
         task = ray.remote(num_cpus=1, max_retries=self.retries)(_work)
         key, waiting, left = uuid.uuid4().hex, {}, iter(items)
         try:
-            prepared = [ray.put(prepare)]  # in a list: fetched once by each process, not with each item
+            # in a list: fetched once by each process, not with each item. The user's files come first, with its classes
+            prepared = [ray.put((RanFiles(), prepare))]
         except Exception as error:  # pickle has no error of its own for most of this
             fix = "define their classes at the top of a module"
             raise DataError("the parts of the work", f"cannot be sent to other processes ({error})", fix) from error
@@ -153,5 +155,5 @@ def _work(key: str, prepared: list[Any], item: Any) -> Any:
 
         torch.set_num_threads(1)  # a task has one processor
         _prepared.clear()
-        _prepared[key] = optional_import("ray", "scale", "a task").get(prepared[0])()
+        _prepared[key] = optional_import("ray", "scale", "a task").get(prepared[0])[1]()
     return _prepared[key](item)

@@ -42,6 +42,18 @@ class Once(ListParser):
 """
 
 
+BACKBONE = """
+from graphvtr.video import FEATURIZERS, PixelDescriptor
+
+@FEATURIZERS.register("own")
+class Own(PixelDescriptor):
+    name = "own"
+
+    def __init__(self, device="cpu"):
+        super().__init__()
+"""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def two_workers() -> Iterator[None]:
     with ray_of_two():
@@ -115,6 +127,16 @@ def test_extract_after_a_death(tmp_path: Path) -> None:
     flags = ["--frames", "4", "--engine", "ray"]
     assert main(["extract", str(tmp_path / "clips"), "--out", str(tmp_path / "pixels"), *flags]) == 0
     assert len(FeatureStore.open(tmp_path / "pixels")) == 5
+
+
+def test_a_backbone_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(BACKBONE)
+    (tmp_path / "clips").mkdir()
+    write_clip(tmp_path / "clips" / "one.mp4", 4)
+    flags = ["--frames", "4", "--backbone", f"{tmp_path / 'mine.py'}:own", "--engine", "ray"]
+    assert main(["extract", str(tmp_path / "clips"), "--out", str(tmp_path / "store"), *flags]) == 0
+    store = FeatureStore.open(tmp_path / "store")
+    assert (store.names, store.provenance.made_by) == (["one"], "own")
 
 
 def test_parse_after_a_death(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
