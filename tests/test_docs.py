@@ -44,8 +44,11 @@ def modules() -> list[str]:
     return [info.name for info in walked if not info.name.endswith("__main__")]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if python_blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if python_blocks(p) and p.stem != "tutorial"], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tutorial runs as the notebook that is made of it (test_notebooks.py)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
