@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from graphvtr.deprecation import deprecated, renamed_arguments
@@ -36,3 +39,13 @@ def test_old_argument_names_are_taken_and_told() -> None:
 def test_new_names_are_silent(recwarn: pytest.WarningsRecorder) -> None:
     assert build(5, hidden=2, layers=3) == (5, 2, 3)
     assert not recwarn.list
+
+
+def test_what_goes_is_on_the_page_of_upgrades() -> None:
+    root = Path(__file__).resolve().parents[1]
+    page = (root / "docs" / "upgrading.rst").read_text()
+    pattern = re.compile(r'^@deprecated\(.*until="([\d.]+)"\)\n(?:@.*\n)*def (\w+)', re.MULTILINE)
+    told = [found for path in (root / "graphvtr").rglob("*.py") for found in pattern.findall(path.read_text())]
+    assert len(told) >= 3
+    for version, name in told:
+        assert f"``{name}(" in page.partition(f"To {version}\n")[2].partition("\nTo ")[0], name

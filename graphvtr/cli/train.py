@@ -42,7 +42,7 @@ def _take_backend(options: list[str]) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train and say where the checkpoints are."""
-    if args.options in (["--help"], ["-h"]) and registered_in(args.model) is not None:
+    if {"--help", "-h"} & set(args.options) and registered_in(args.model) is not None:
         print(help_text(args.model))
         return 0
     from graphvtr.errors import DataError
