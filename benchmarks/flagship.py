@@ -11,7 +11,6 @@ and videos. VITATECS by aspect stands beside retrieval. About 5 CPU minutes a ro
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -22,7 +21,7 @@ from typing import Any
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import RESULTS, write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.hgr_setup import printed_to, study_line
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial
@@ -92,13 +91,9 @@ def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser = study_line(__doc__, "videos")
     parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
     parser.add_argument("--no-negatives", action="store_true", help="leave out the row that needs perturbed captions")
-    parser.add_argument("--tables-only", action="store_true", help="train nothing")
-    parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick

@@ -12,7 +12,6 @@ About 10 CPU minutes a row and seed.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import logging
 import os
@@ -21,7 +20,7 @@ from typing import Any
 
 from benchmarks.accuracy.binary_selection import accuracies, print_rows
 from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
+from benchmarks.lib.hgr_setup import HGR, printed_to, scenes, study_line
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
@@ -60,12 +59,7 @@ def rows(pairs: Path, quick: bool) -> dict[str, Trial]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--tables-only", action="store_true", help="train nothing")
-    parser.add_argument("--quick", action="store_true", help="few clips, one epoch; shows that all works")
-    arguments = parser.parse_args()
+    arguments = study_line(__doc__, "clips").parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
     if quick:
