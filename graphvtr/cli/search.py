@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         # the shell has taken the quotes of agent="red dog" away
         queries = [" ".join(_quoted(query) for query in queries)]
     with contextlib.ExitStack() as stack:
-        if of_run:
+        if args.index is not None and not args.server:
             args.index = index_of(args.index, args.store, progress=sys.stderr.isatty())
         if args.zero_shot is not None:
             args.index, args.alone = stack.enter_context(_made(args)), True

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
+from graphvtr.search.plain import FIX, MANIFEST
 
 BEST, CONFIG, INDEX = "best.ckpt", "config.yaml", "index"
 
@@ -29,11 +30,13 @@ def index_of(path: str | Path, store: str | Path | None = None, *, progress: boo
         progress: show a bar while clips are embedded.
 
     Raises:
-        DataError: there is no store, it is not of the run's features, or a file is damaged.
+        DataError: it is neither; there is no store, it is not of the run's features, or a file is damaged.
         MissingExtraError: faiss is not installed.
     """
     run = Path(path)
     if not is_run(run):
+        if not (run / MANIFEST).is_file():  # said here, before seconds of imports
+            raise DataError(run, "is not an index", FIX)
         return run
     told = _settings(run / CONFIG)
     root = told.get("root")
@@ -46,9 +49,9 @@ def index_of(path: str | Path, store: str | Path | None = None, *, progress: boo
         raise DataError(place, f"is not there, the feature store of {run}", fix)
     out, sources = run / INDEX, [run / BEST, *(Path(place, part) for part in ("", "clips", "shards"))]
     newest = max(map(_changed, [*sources, *([captions] if captions else [])]))
-    if _changed(out / "manifest.json") != newest:
+    if _changed(out / MANIFEST) != newest:
         _bring_up_to_date(run, Path(place), Path(root) if root else None, captions, progress)
-        os.utime(out / "manifest.json", ns=(newest, newest))  # as new as what it was made of
+        os.utime(out / MANIFEST, ns=(newest, newest))  # as new as what it was made of
     return out
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 MANIFEST = "manifest.json"
 """File of an index that says what it is."""
+FIX = "build it with graphvtr index CHECKPOINT STORE --out INDEX, or name a run of graphvtr train on a feature store"
 _QUERY = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]*=")
 
 

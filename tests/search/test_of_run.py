@@ -48,11 +48,13 @@ def later(path: Path) -> None:
 def test_the_index_of_a_run(run: Path, files: Files, capsys: pytest.CaptureFixture[str]) -> None:
     assert is_run(run)
     assert not is_run(files.folder)
-    assert index_of(files.folder) == files.folder  # an index, or nothing: the one who opens it will say
+    with pytest.raises(DataError, match="is not an index"):
+        index_of(files.folder)
     assert main(["search", str(run), QUERY]) == 0
     said = capsys.readouterr().out
     assert said.count(".mp4") == 3, said
     index = Index.open(run / "index")
+    assert index_of(index.path) == index.path
     assert sorted(index.names) == ["a", "b", "c"]
     assert index.item("b").captions == [SENTENCES[1]]
     assert index.file_of("b") == (files.folder / "clips" / "b.mp4").resolve()

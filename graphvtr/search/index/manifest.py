@@ -15,13 +15,12 @@ from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
 from graphvtr.reading import DATA, read_json
 from graphvtr.search.index.segment import Segment, SegmentInfo
-from graphvtr.search.plain import MANIFEST
+from graphvtr.search.plain import FIX, MANIFEST
 
 FORMAT = "graphvtr.Index/1"
 MODEL, SEGMENTS = "model", "segments"
 ZERO_SHOT = "zero_shot.json"
 """File in the folder ``model`` that names the directory of a model without training."""
-FIX = "build it with graphvtr index CHECKPOINT STORE --out INDEX"
 
 
 @dataclass
