@@ -12,6 +12,7 @@ from graphvtr.errors import DataError
 from graphvtr.plot.style import CARD_COLOUR, RIGHT_COLOUR, WRONG_COLOUR, name_end, plain, pyplot, wrap
 
 LEVELS_WIDTH, BESIDE_WIDTH = 46, 90  # letters of level scores below a clip, beside a caption
+STRIP = 3.1  # inches of the frames of a clip
 
 
 @dataclass(frozen=True)
@@ -69,22 +70,31 @@ def plot_gallery(queries: Sequence[str], hits: Sequence[Sequence[Hit]], *, frame
     if not queries or len(queries) != len(hits) or len({len(row) for row in hits}) != 1 or not hits[0]:
         raise DataError("hits", f"do not fit {len(queries)} queries", "give every query the same number of clips")
     columns = len(hits[0])
-    lines = max(_levels(hit.levels, LEVELS_WIDTH).count("\n") for row in hits for hit in row)
+    sentences = [wrap(query, 24, 6) for query in queries]
     plt = pyplot()
     figure, axes = plt.subplots(
         len(queries),
         columns + 1,
-        figsize=(2.4 + 3.1 * columns, 0.35 + (1.45 + 0.14 * lines) * len(queries)),
+        figsize=(2.4 + 3.1 * columns, 0.1 + _row_height(sentences, hits, frames_per_clip) * len(queries)),
         width_ratios=[0.95, *[1.25] * columns],
         squeeze=False,
         layout="constrained",
     )
-    for row, (query, found) in enumerate(zip(queries, hits, strict=True)):
+    for row, (sentence, found) in enumerate(zip(sentences, hits, strict=True)):
         axes[row, 0].set_axis_off()
-        axes[row, 0].text(0.0, 0.5, wrap(query, 24, 6), va="center", ha="left", fontsize=9.5, **plain())
+        axes[row, 0].text(0.0, 0.5, sentence, va="center", ha="left", fontsize=9.5, **plain())
         for rank, hit in enumerate(found, start=1):
             _show(axes[row, rank], hit, rank, frames_per_clip)
     return figure
+
+
+def _row_height(sentences: Sequence[str], hits: Sequence[Sequence[Hit]], count: int) -> float:
+    """Inches that the tallest strip of frames takes with what is written about it, or the longest sentence."""
+    shown = [hit for row in hits for hit in row]
+    shapes = [(hit.frames.shape, min(count, len(hit.frames))) for hit in shown if hit.frames is not None]
+    strip = max((STRIP * shape[1] / (shape[2] * frames) for shape, frames in shapes), default=STRIP / 3)
+    levels = max(_levels(hit.levels, LEVELS_WIDTH).count("\n") + bool(hit.levels) for hit in shown)
+    return max(strip + 0.35 + 0.15 * levels, 0.2 + 0.165 * max(text.count("\n") + 1 for text in sentences))
 
 
 def plot_caption_gallery(
