@@ -94,7 +94,7 @@ def _row_height(sentences: Sequence[str], hits: Sequence[Sequence[Hit]], count: 
     shapes = [(hit.frames.shape, min(count, len(hit.frames))) for hit in shown if hit.frames is not None]
     strip = max((STRIP * shape[1] / (shape[2] * frames) for shape, frames in shapes), default=STRIP / 3)
     levels = max(_levels(hit.levels, LEVELS_WIDTH).count("\n") + bool(hit.levels) for hit in shown)
-    return max(strip + 0.35 + 0.15 * levels, 0.2 + 0.165 * max(text.count("\n") + 1 for text in sentences))
+    return max(min(strip, 1.6) + 0.35 + 0.15 * levels, 0.2 + 0.165 * max(text.count("\n") + 1 for text in sentences))
 
 
 def plot_caption_gallery(
