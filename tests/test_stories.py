@@ -28,7 +28,7 @@ def test_the_first_page_tells_the_same_story() -> None:
     first = [line.removeprefix("$ ") for line in block.splitlines()]
     assert [line.split()[:2] for line in first[1:]] == [["graphvtr", verb] for verb in ("extract", "train", "search")]
     page = PAGE.read_text()
-    assert first[0].startswith("make venv && . .venv/bin/activate")
+    assert first[0].startswith("pip install -c constraints.txt '.[start]'")
     for line in (first[0].partition("  ")[0], *first[1:]):
         assert f"$ {line}" in page, line
 
