@@ -57,7 +57,7 @@ def folder(split: str, source: DataSource) -> RetrievalDataset:
         raise DataError(
             path,
             f"has no video of the split '{split}'",
-            f"splits found: {found}; choose of them by --split, --train_split, --val_split",
+            f"splits found: {found}; say them in a column split, or choose by --split, --train_split, --val_split",
         )
     name_of = names_in_store(part_of, open_store("folder", source), path)
     captions = {name_of[video]: sentences for video, sentences in captions.items()}
