@@ -45,6 +45,16 @@ def test_many_levels_stay_below_their_clips() -> None:
     plt.close(figure)
 
 
+def test_rows_are_as_high_as_they_need() -> None:
+    def height(query: str, frames: int) -> float:
+        figure = plot_gallery([query] * 2, [[Hit(clip(1), 0.5, True, "a")]] * 2, frames_per_clip=frames)
+        plt.close(figure)
+        return float(figure.get_figheight())
+
+    assert height("short", 5) < height("short", 2) < height("short", 1)
+    assert height("short", 5) < height("a caption of many words " * 4, 5)
+
+
 def test_signs_are_signs() -> None:
     figure = plot_gallery(["$5 for a_b, $6"], [[Hit(clip(1), 0.5, True, "$x_1$", {"a_b$c$": 0.1})]])
     figure.canvas.draw()
