@@ -14,8 +14,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-import numpy as np
-
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError, system_error
 from graphvtr.terminal import printable
@@ -30,8 +28,8 @@ YAML_NODES = 20_000
 """Values of a YAML file, those that its aliases repeat counted as often as they stand there."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_STEPS = np.zeros(256, dtype=np.int8)
-_STEPS[list(b"[{")], _STEPS[list(b"]}")] = 1, -1
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+_SQUARE = bytes.maketrans(b"{}", b"[]")
 KINDS = {
     dict: "an object",
     list: "a list",
@@ -90,6 +88,18 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
+def whole_number(text: str) -> int | None:
+    """The number that up to 18 of the digits 0 to 9 write, None for any other text.
+
+    ``str.isdigit`` also takes ``²``, and ``int`` refuses that one, and numbers of 5,000 digits, with a ValueError.
+
+    Example:
+        >>> whole_number("007"), whole_number("²"), whole_number("-1"), whole_number("9" * 5000)
+        (7, None, None, None)
+    """
+    return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None
+
+
 def read_json(
     path: str | Path, *, limit: int = SETTINGS, fix: str = "", missing: str = "check the path", once: bool = False
 ) -> Any:
@@ -143,17 +153,18 @@ def parse_json(content: bytes | str, where: object, *, fix: str = "", once: bool
 
 
 def json_depth(data: bytes) -> int:
-    """How deep objects and lists lie within each other; strings do not count.
+    """How deep objects and lists lie within each other, up to :data:`DEPTH` + 1; strings do not count. Of what is no
+    json, where brackets lack their partners, it may be more.
 
     Example:
         >>> json_depth(b'{"a [": [[1], 2]}')
         3
     """
-    brackets = _STRING.sub(b"", data).translate(None, delete=bytes(set(range(256)) - set(b"[]{}")))
-    if not brackets:
-        return 0
-    steps = _STEPS[np.frombuffer(brackets, dtype=np.uint8)]
-    return max(0, int(steps.cumsum(dtype=np.int32).max()))
+    brackets = _STRING.sub(b"", data).translate(_SQUARE, delete=_OTHERS)
+    depth = 0
+    while depth <= DEPTH and b"[]" in brackets:  # the innermost go, a layer at a time
+        brackets, depth = brackets.replace(b"[]", b""), depth + 1
+    return depth + brackets.count(b"[")
 
 
 def need(

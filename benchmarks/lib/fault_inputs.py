@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.lib import fault_files
+from benchmarks.lib import hostile as files
 from benchmarks.lib.fault_batch import in_batch
 from benchmarks.lib.fault_material import Material, Trial
 from benchmarks.lib.fault_runs import Child
@@ -126,18 +126,18 @@ def _parsed(parser: Any, texts: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def hostile(material: Material, folder: Path, count: int) -> Iterator[Trial]:
-    """Every case of :mod:`benchmarks.lib.fault_files` is refused, in little memory."""
+    """Every case of :mod:`benchmarks.lib.hostile` is refused, in little memory."""
     from graphvtr.errors import GraphVTRError
 
-    for name in list(fault_files.CASES)[:count]:
+    for name in list(files.CASES)[:count]:
         place = folder / hashlib.sha256(name.encode()).hexdigest()[:8]
         place.mkdir(parents=True)
-        made = Child(lambda name=name, place=place: bool(fault_files.CASES[name](place)) and 0).wait()  # the file alone
+        made = Child(lambda name=name, place=place: bool(files.CASES[name](place)) and 0).wait()  # the file alone
 
         def call(name: str = name, place: Path = place) -> int:
             shutil.rmtree(place)
             place.mkdir()
-            read = fault_files.CASES[name](place)
+            read = files.CASES[name](place)
             try:
                 read()
             except GraphVTRError as error:

@@ -12,6 +12,7 @@ from graphvtr.datasets.captioned import Listing, captioned_dataset, check_option
 from graphvtr.datasets.files import need_file, one_line, read_json, read_list, read_lists, read_table
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
+from graphvtr.reading import whole_number
 
 SHARED = "https://github.com/ArrowLuo/CLIP4Clip/releases/download/v0.0/msrvtt_data.zip"
 ANNOTATION = (
@@ -96,10 +97,10 @@ def official_part(video: str, path: Path) -> str:
         >>> [official_part(f"video{number}", Path()) for number in (6512, 6513, 7009, 7010)]
         ['train', 'validate', 'validate', 'test']
     """
-    number = video.removeprefix("video")
-    if not number.isdigit():
+    number = whole_number(video.removeprefix("video"))
+    if number is None:
         raise DataError(f"{path}: video '{video}'", "has no number", "give names as video7010, or the videos' split")
-    return "train" if int(number) < 6513 else "validate" if int(number) < 7010 else "test"
+    return "train" if number < 6513 else "validate" if number < 7010 else "test"
 
 
 def _one_k_a(train_file: str, root: Path, split: str) -> Listing:

@@ -16,6 +16,7 @@ import torch
 
 from graphvtr._optional import is_installed
 from graphvtr._version import __version__
+from graphvtr.reading import read_json
 
 FORMAT = 1
 
@@ -104,7 +105,7 @@ def measured(kind: str) -> tuple[Rule, ...] | None:
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text())
+        found = read_json(path)
         if found["format"] != FORMAT or found["versions"] != versions() or found["device"] != device_name(kind):
             return None
         return tuple(_rule(row) for row in found["rules"])

@@ -14,6 +14,7 @@ from graphvtr.nn.feeding import BATCH, caption_store, parser_of
 from graphvtr.search.plain import is_role_query
 from graphvtr.search.roles import parse_roles
 from graphvtr.text import UNK, RoleParser
+from graphvtr.text.parser import parser_from_file
 
 
 class Encoder:
@@ -22,19 +23,28 @@ class Encoder:
     Args:
         model: a trained model with its vocabulary; it is put into evaluation mode.
         parser: of sentences; or its name; the one of the training by default. It is made when it is first needed.
+        named_by: the file that names the parser, if one does: it may only name a registered one.
 
     Raises:
         DataError: there is no vocabulary.
     """
 
-    def __init__(self, model: RetrievalModel, parser: RoleParser | str | None = None) -> None:
+    def __init__(
+        self, model: RetrievalModel, parser: RoleParser | str | None = None, named_by: Path | None = None
+    ) -> None:
         self.model, self.vocabulary = model.eval(), model.require_vocabulary()
-        self._parser = parser
+        self._parser, self._named_by = parser, named_by
 
     @property
     def parser(self) -> RoleParser:
-        """Of sentences."""
+        """Of sentences.
+
+        Raises:
+            DataError: a file names one that only the user may name.
+        """
         if self._parser is None or isinstance(self._parser, str):
+            if self._parser is not None and self._named_by is not None:
+                parser_from_file(self._parser, self._named_by)
             self._parser = parser_of(self.model, self._parser)
         return self._parser
 

@@ -15,11 +15,13 @@ from typing import Any
 
 from graphvtr.atomic import write_whole
 from graphvtr.errors import DataError
+from graphvtr.reading import need, parse_json, read_json
 
 NOTE = ".server.json"
 """File in the folder of an index that says at which port of this machine it is served."""
 QUICK, PATIENT = 1.0, 60.0  # seconds to find out whether a server is there, and for an answer
 MOST = 64 * 2**20  # bytes of an answer
+FIX = "start graphvtr serve, or leave out --server"
 
 
 @contextlib.contextmanager
@@ -41,8 +43,8 @@ def noted(path: Path, port: int) -> Iterator[str]:
 
 def _read(note: Path) -> dict[str, Any]:
     try:
-        content = json.loads(note.read_bytes()[:1000])
-    except (OSError, ValueError):
+        content = read_json(note, limit=1000)
+    except DataError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -77,37 +79,36 @@ def ask_server(url: str, query: str, parameters: Mapping[str, str | int | float 
     """
     text = urllib.parse.urlencode({"q": query, **parameters}, doseq=True)
     found = _get(f"{url.rstrip('/')}/api/search?{text}", PATIENT)
-    for result in found["results"]:  # what only the page needs
-        result.pop("playable", None)
+    for result in need(found, url, {"results": list}, FIX)["results"]:  # what only the page needs
+        need(result, f"{url}: results", {"phrases": list}, FIX).pop("playable", None)
         for phrase in result["phrases"]:
-            phrase.pop("boxes", None)
+            need(phrase, f"{url}: phrases", {}, FIX).pop("boxes", None)
     return found
 
 
 def _get(url: str, seconds: float) -> dict[str, Any]:
-    fix = "start graphvtr serve, or leave out --server"
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise DataError(url[:80], "is no address of a server", "give http://127.0.0.1:8000")
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine is not behind a proxy
         with opener.open(url, timeout=seconds) as answer:
-            found = json.loads(answer.read(MOST))
+            found = parse_json(answer.read(MOST), "its answer")
     except urllib.error.HTTPError as error:
         with error:
             told = _problem(error.read(MOST))
         raise DataError(
-            told.get("item", url[:80]), told.get("problem", f"answers {error.code}"), told.get("fix", fix)
+            told.get("item", url[:80]), told.get("problem", f"answers {error.code}"), told.get("fix", FIX)
         ) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise DataError(url.partition("?")[0], f"does not answer ({error})", fix) from None
+        raise DataError(url.partition("?")[0], f"does not answer ({error})", FIX) from None
     if not isinstance(found, dict):
-        raise DataError(url.partition("?")[0], "is not a server of graphvtr", fix)
+        raise DataError(url.partition("?")[0], "is not a server of graphvtr", FIX)
     return found
 
 
 def _problem(body: bytes) -> dict[str, str]:
     try:
-        content = json.loads(body)
-    except ValueError:
+        content = parse_json(body, "its answer")
+    except DataError:
         return {}
     return {key: str(value) for key, value in content.items()} if isinstance(content, dict) else {}

@@ -23,7 +23,7 @@ from graphvtr.locks import output_lock
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.reading import read_json
+from graphvtr.reading import need, parse_json, read_json
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import read_captions
 from graphvtr.video import FeatureStore
@@ -115,14 +115,17 @@ def read_embeddings(path: str | Path) -> tuple[LevelEmbeddings, list[str]]:
     """
     from safetensors import SafetensorError, safe_open
 
+    fix = "write it with graphvtr encode"
     try:
         with safe_open(path, "pt") as file:
-            head = json.loads((file.metadata() or {}).get(KEY, "{}"))
-        if head.get("format") != FORMAT:
-            raise DataError(path, f"is no {FORMAT}", "write it with graphvtr encode")
-        return _levels(load_file(path)), list(head["names"])
+            head = parse_json((file.metadata() or {}).get(KEY, "{}"), f"{path}: {KEY}", fix=fix)
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise DataError(path, f"is no {FORMAT}", fix)
+        return _levels(load_file(path)), need(head, path, {"names": list}, fix)["names"]
+    except DataError:
+        raise
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise DataError(path, f"cannot be read: {error}", "write it with graphvtr encode") from error
+        raise DataError(path, f"cannot be read: {error}", fix) from error
 
 
 Encoder = Callable[[Sequence[str]], dict[str, Tensor]]

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from graphvtr.ending import going_on
 from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.reading import read_json, read_text
+from graphvtr.tasks.checkpoint import read_file, read_header, read_info
 from graphvtr.tasks.config import Configuration, train
 
 SPACES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2, "choice": None, "grid": None}
@@ -131,8 +133,8 @@ def tune(
     """Train a model once for each of ``trials`` draws from ``spaces``; the best has the highest validation rsum.
 
     The folder gets ``results.csv`` (all trials), ``best.yaml`` (a configuration for ``graphvtr train --config``),
-    ``trials/`` (their runs) and ``ray/`` (the state of the search). A trial whose process dies goes on from its last
-    epoch; so do all when a search that was stopped is resumed.
+    ``trials/`` (their runs, by the number of the draw) and ``ray/`` (what Ray writes, never read again). A trial whose
+    process dies goes on from its last epoch; so do all when a search that was stopped is resumed.
 
     Args:
         model: registered name.
@@ -167,7 +169,7 @@ def tune(
         connect(address, "graphvtr tune")
         work = partial(_trial, model=model, arguments=list(arguments), folder=out / "trials", at=Path.cwd())
         trainable = ray_tune.with_resources(work, {"cpu": cpus, "gpu": gpus})
-        found = _tuner(ray_tune, trainable, spaces, out, trials, seed, stop_early, resume).fit()
+        found = _tuner(ray_tune, trainable, spaces, out, trials, seed, stop_early).fit()
         return _write(out, [space.option for space in spaces], found)
 
 
@@ -188,14 +190,11 @@ def _check_folder(out: Path, asked: dict[str, Any], resume: bool) -> None:
         raise DataError(out, "holds a search of other options", f"give those of {note}, or another --out")
 
 
-def _tuner(
-    tune: Any, trainable: Any, spaces: Sequence[Space], out: Path, trials: int, seed: int, early: bool, resume: bool
-) -> Any:
+def _tuner(tune: Any, trainable: Any, spaces: Sequence[Space], out: Path, trials: int, seed: int, early: bool) -> Any:
+    """A search that begins. Ray's own way to go on reads pickles, which run whatever somebody has put there: a search
+    that goes on makes the same draws again, and trials find their runs."""
+    shutil.rmtree(out / "ray", ignore_errors=True)
     space = {space.option: space.of_tune(tune) for space in spaces}
-    if resume and tune.Tuner.can_restore(str(out / "ray")):
-        return tune.Tuner.restore(
-            str(out / "ray"), trainable, param_space=space, resume_unfinished=True, restart_errored=True
-        )
     scheduler = tune.schedulers.ASHAScheduler(time_attr="epoch", grace_period=3) if early else None
     draws = tune.search.basic_variant.BasicVariantGenerator(random_state=seed)
     return tune.Tuner(
@@ -214,15 +213,25 @@ def _trial(values: dict[str, Any], *, model: str, arguments: list[str], folder: 
     """One training, in a process of Ray's; it reports the best rsum so far after every epoch."""
     tune = optional_import("ray.tune", "scale", "graphvtr tune")
     os.chdir(at)  # paths of the arguments are those of the command
-    out = folder / tune.get_context().get_trial_id()
+    out = folder / _number(tune.get_context().get_trial_id())
 
     def report(scores: Sequence[float]) -> None:
         tune.report({"rsum": max(scores), "epoch": len(scores)})
 
-    resume = ["--resume"] if (out / "last.ckpt").exists() else []
+    last = out / "last.ckpt"
+    resume = ["--resume"] if last.exists() else []
+    if resume:  # the scheduler hears again what it was told
+        scores = read_info(last, read_header(last, read_file(last))).scores
+        for epoch in range(1, len(scores) + 1):
+            report(scores[:epoch])
     told: Callable[[Sequence[float]], None] = report
     result = train(_configuration(model, [*arguments, *resume], values, out), after_epoch=told)
     report(result.scores)
+
+
+def _number(trial_id: str) -> str:
+    """Of a trial among the draws, which come in the same order from the same seed."""
+    return trial_id.rpartition("_")[2]
 
 
 def _write(out: Path, options: list[str], found: Any) -> Tuned:
@@ -232,17 +241,17 @@ def _write(out: Path, options: list[str], found: Any) -> Tuned:
     if not done:
         reason = next((str(one.error).strip().splitlines()[-1] for one in failed if one.error), "no trial was finished")
         raise DataError(out, f"has no figure: {reason}", "mend it and pass --resume")
-    done.sort(key=lambda one: (-one.metrics["rsum"], one.metrics["trial_id"]))
+    done.sort(key=lambda one: (-one.metrics["rsum"], _number(one.metrics["trial_id"])))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["trial", "rsum", "epochs", *options, "error"])
     for one in (*done, *failed):
         metrics = one.metrics or {}
         error = str(one.error).strip().splitlines()[-1] if one.error else ""
-        figures = [metrics.get("trial_id", ""), metrics.get("rsum", ""), metrics.get("epoch", "")]
+        figures = [_number(metrics.get("trial_id", "")), metrics.get("rsum", ""), metrics.get("epoch", "")]
         writer.writerow([*figures, *(one.config.get(name) for name in options), error])
     write_whole(out / "results.csv", table.getvalue())
     best = done[0]
-    run = out / "trials" / best.metrics["trial_id"]
+    run = out / "trials" / _number(best.metrics["trial_id"])
     write_whole(out / "best.yaml", read_text(run / "config.yaml"))
     return Tuned({name: best.config[name] for name in options}, best.metrics["rsum"], len(done), len(failed), out)

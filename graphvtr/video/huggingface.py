@@ -51,7 +51,7 @@ def load_model(directory: Path, auto_class: str, purpose: str) -> Any:
         model, info = getattr(transformers, auto_class).from_pretrained(
             directory, local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError) as error:
         problem = f"holds no model for {purpose} ({str(error).splitlines()[0][:200]})"
         raise DataError(directory, problem, "give the directory of one") from error
     missing = sorted(key for key in info["missing_keys"] if "pooler" not in key and "text_model" not in key)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.lib.fault_files import checkpoint
+from benchmarks.lib.hostile import checkpoint
 from graphvtr.cli.main import main
 from graphvtr.ending import Interrupted
 from graphvtr.errors import GraphVTRError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.lib.fault_files import CASES, checkpoint, model_folder
+from benchmarks.lib.hostile import CASES, checkpoint, model_folder
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError, GraphVTRError
 from graphvtr.tasks import load

@@ -38,7 +38,7 @@ def test_other_versions_are_not_followed(monkeypatch) -> None:
     assert dispatch.measured("cpu") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', ""])
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', "", "[" * 200_000])
 def test_a_damaged_table_is_named_and_left_alone(text) -> None:
     path = dispatch.table_path("cpu")
     path.parent.mkdir(parents=True)

@@ -55,10 +55,24 @@ def test_it_needs_no_torch(served: str, made: SimpleNamespace) -> None:
     assert json.loads(done.stdout)["query"] == QUERY
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{", '{"port": "80"}', '{"port": 99999}', '{"port": 1, "key": "a"}'])
+@pytest.mark.parametrize(
+    "note", ["", "[]", "{", "[" * 1000, '{"port": "80"}', '{"port": 99999}', '{"port": 1, "key": "a"}']
+)
 def test_a_note_that_leads_nowhere(note: str, tmp_path: Path) -> None:
     (tmp_path / NOTE).write_text(note)
     assert find_server(tmp_path) is None
+
+
+def test_a_note_without_end(tmp_path: Path) -> None:
+    (tmp_path / NOTE).symlink_to("/dev/zero")
+    assert find_server(tmp_path) is None
+
+
+@pytest.mark.parametrize("answer", [{}, {"results": 3}, {"results": [3]}, {"results": [{"phrases": [3]}]}])
+def test_an_answer_of_something_else(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphvtr.serve.client._get", lambda url, seconds: answer)
+    with pytest.raises(DataError, match=r"^http://127.0.0.1:1"):
+        ask_server("http://127.0.0.1:1", QUERY, {})
 
 
 def test_somebody_elses_server(served: str, made: SimpleNamespace, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -28,6 +31,16 @@ def two_workers() -> Iterator[None]:
         yield
 
 
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, touched: Path) -> None:
+        self.touched = touched
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.touched}",)
+
+
 def test_a_search_and_more_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "search"
     arguments = ["tune", "hgr", "--out", str(out), *DATA, *SMALL, "--search", "lr=grid(1e-3,1e-30)", "--trials", "1"]
@@ -42,7 +55,9 @@ def test_a_search_and_more_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (str(best["lr"]), best["model"]["hidden"]) == (rows[0]["lr"], 8)
     assert main(arguments) == 2
     assert "holds a search already" in capsys.readouterr().err
+    (out / "ray" / "tuner.pkl").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
     assert main([*arguments, "--resume"]) == 0
+    assert not (tmp_path / "ran").exists()
     assert list(csv.DictReader((out / "results.csv").open())) == rows
     assert main([*arguments, "--epochs", "2", "--resume"]) == 2
     assert "holds a search of other options" in capsys.readouterr().err

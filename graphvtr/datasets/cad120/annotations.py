@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.reading import lines_of, parse_json
+from graphvtr.reading import lines_of, parse_json, whole_number
 
 WIDTH, HEIGHT = 640, 480
 CATEGORIES = (
@@ -114,13 +114,13 @@ class Annotations:
             fields = [field.strip() for field in line.split(",")]
             if not any(fields):
                 continue
-            if len(fields) != 6 or not (fields[3].isdigit() and fields[4].isdigit()):
+            first, last = map(whole_number, fields[3:5]) if len(fields) == 6 else (None, None)
+            if first is None or last is None:
                 raise DataError(
                     f"{self.path}: video_clips.txt, line {number}", f"is '{line}'",
                     "give: subject, activity, video, first frame, last frame, action",
                 )  # fmt: skip
-            begin, end = int(fields[3]) - 1, int(fields[4]) - 1  # the file counts frames from 1
-            out.append(LabelledClip("/".join(fields[:3]), begin, end, fields[5]))
+            out.append(LabelledClip("/".join(fields[:3]), first - 1, last - 1, fields[5]))  # the file counts from 1
         return out
 
     def fold(self, number: int, part: str) -> list[str]:

@@ -17,7 +17,7 @@ from graphvtr.search.encode import Encoder
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import Collection, open_folder, stamp
 from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips
-from graphvtr.search.index.manifest import MODEL, Manifest
+from graphvtr.search.index.manifest import MANIFEST, MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
 from graphvtr.search.index.ranking import Found, Ranker
@@ -97,7 +97,8 @@ class Index(Collection):
         """The model and its parser, read when first asked for."""
         if self._encoder is None:
             model = load_model(self.path / MODEL)
-            self._encoder = Encoder(model, self._parser or self.manifest.parser or None)
+            named_by = None if self._parser else self.path / MANIFEST
+            self._encoder = Encoder(model, self._parser or self.manifest.parser or None, named_by)
             self._projection, self._ranker = Projection(model), None
         return self._encoder
 

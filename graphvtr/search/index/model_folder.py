@@ -11,7 +11,7 @@ from graphvtr.nn import RetrievalModel, ZeroShot
 from graphvtr.nn.encoders.pretrained import fingerprint
 from graphvtr.nn.pretrained import read_folder
 from graphvtr.nn.registered import registered_name
-from graphvtr.reading import read_json
+from graphvtr.reading import need, read_json
 from graphvtr.search.index.manifest import ZERO_SHOT
 from graphvtr.text import Vocabulary
 
@@ -59,10 +59,12 @@ def load_model(folder: Path) -> RetrievalModel:
     file = folder / ZERO_SHOT
     if not file.is_file():
         return read_folder(folder)
-    told = read_json(file, fix=FIX)
-    directory = Path(str(told.get("directory")))
+    told = need(
+        read_json(file, fix=FIX), file, {"directory": str, "fingerprint": str, "phrase_weight": int | float}, FIX
+    )
+    directory = Path(told["directory"])
     if not directory.is_dir():
         raise DataError(directory, f"is gone, the model of {folder.parent}", "put it back, or " + FIX)
-    if fingerprint(directory) != told.get("fingerprint"):
+    if fingerprint(directory) != told["fingerprint"]:
         raise DataError(directory, f"holds another model than {folder.parent} was made with", FIX)
     return zero_shot(directory, float(told["phrase_weight"]))

@@ -116,9 +116,18 @@ class Segment:
         return self.info.items
 
     def item(self, position: int) -> Item:
-        """Name and metadata of a clip."""
+        """Name and metadata of a clip.
+
+        Raises:
+            DataError: its line is damaged.
+        """
         begin, end = int(self._item_ptr[position]), int(self._item_ptr[position + 1])
-        return Item.from_dict(json.loads(self._items[begin:end]))
+        try:
+            return Item.from_dict(json.loads(self._items[begin:end]))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"{self.folder / 'items.jsonl'}: clip {position}", f"is damaged ({error})", "build the index again"
+            ) from error
 
     def items(self) -> Iterator[Item]:
         """All clips in order, deleted ones too."""

@@ -50,7 +50,8 @@ class HuggingFaceVision:
         self.device = torch.device(device)
         self.batch_size = batch_size or (4 if self.device.type == "cpu" else 64)
         architectures = read_json(self.directory / "config.json").get("architectures") or [""]
-        projected = architectures[0] if architectures[0].endswith("VisionModelWithProjection") else "AutoModel"
+        architecture = str(architectures[0]) if isinstance(architectures, list) else ""
+        projected = architecture if architecture.endswith("VisionModelWithProjection") else "AutoModel"
         model = load_model(self.directory, projected, "frame features")
         self._projection = getattr(model, "visual_projection", None)
         self._model = getattr(model, "vision_model", model).to(self.device)

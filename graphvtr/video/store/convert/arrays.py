@@ -12,7 +12,7 @@ from torch import Tensor
 from graphvtr.array_files import read_npy
 from graphvtr.errors import DataError
 from graphvtr.names import first_repeat
-from graphvtr.reading import lines_of
+from graphvtr.reading import DATA, lines_of, read_text
 from graphvtr.video.store.convert.base import Array, ConvertOptions
 
 
@@ -93,15 +93,14 @@ def read_names(path: Path) -> list[str]:
     Raises:
         DataError: the file is missing, empty, no such file, or names a clip twice.
     """
-    if not path.is_file():
-        raise DataError(path, "no such file", "check --names")
     if path.suffix == ".npy":
         array = read_npy(path)
         if array.dtype.kind not in "US" or array.ndim != 1:
             raise DataError(path, f"holds {array.dtype} {list(array.shape)}", "give one row of names")
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist()]
     else:
-        names = [line.strip() for line in lines_of(path.read_text(encoding="utf-8-sig")) if line.strip()]
+        text = read_text(path, limit=DATA, fix="check --names")
+        names = [line.strip() for line in lines_of(text) if line.strip()]
     check_distinct(names, path)
     return names
 

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.reading import DATA, read_bytes, whole_number
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
@@ -54,19 +55,18 @@ class BigFile:
 
 
 def _text(path: Path) -> str:
-    if not path.is_file():
-        raise DataError(path, "no such file", "a BigFile folder has shape.txt, id.txt and feature.bin")
+    content = read_bytes(path, limit=DATA, fix="a BigFile folder has shape.txt, id.txt and feature.bin")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return path.read_text(encoding="latin-1")  # what older tools wrote
+        return content.decode("latin-1")  # what older tools wrote
 
 
 def _shape(text: str, path: Path) -> tuple[int, int]:
-    fields = text.split()
-    if len(fields) != 2 or not all(field.isdigit() and int(field) > 0 for field in fields):
+    sizes = [whole_number(field) for field in text.split()]
+    if len(sizes) != 2 or not all(sizes):
         raise DataError(path, f"is '{text.strip()[:60]}'", "give two numbers: rows and columns")
-    return int(fields[0]), int(fields[1])
+    return sizes[0] or 0, sizes[1] or 0
 
 
 def _frames(path: Path, row: dict[str, int]) -> dict[str, list[str]]:

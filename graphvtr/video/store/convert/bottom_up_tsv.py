@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.reading import whole_number
 from graphvtr.video.store.convert.arrays import fractions
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
@@ -73,8 +74,9 @@ class BottomUpTSV:
         self.file.close()
 
     def _split(self, image: str) -> tuple[str, int]:
-        video, found, number = image.rpartition(self.options.frame_of)
-        return (video, int(number)) if found and video and number.isdigit() else (image, 0)
+        video, found, last = image.rpartition(self.options.frame_of)
+        number = whole_number(last)
+        return (image, 0) if number is None or not (found and video) else (video, number)
 
     def _image(self, line: bytes, where: str) -> tuple[Tensor, Tensor]:
         """Features [n, D] and boxes [n, 4] as fractions."""
