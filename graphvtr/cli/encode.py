@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--overwrite", action="store_true", help="begin anew")
     add_mismatch(parser)
     add_engine(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, again="the same command goes on")
 
 
 def add_engine(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

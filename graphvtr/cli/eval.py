@@ -54,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )  # fmt: skip
     computing.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     add_backend(computing)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, again="nothing was written; run it again")
 
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--format", choices=("folder", "torch-export"), default="folder", help="torch-export: also the encoders as "
         "video.pt2 and text.pt2, which run without the model's code, where their graph allows it (default: folder)",
     )  # fmt: skip
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, again="nothing was written; run it again")
 
 
 def run(args: argparse.Namespace) -> int:

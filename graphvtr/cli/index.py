@@ -44,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--shards", type=int, default=0, metavar="N", help="N indexes, searched side by side by Ray")
     parser.add_argument("--overwrite", action="store_true", help="begin anew")
     add_mismatch(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, again="the same command goes on")
 
 
 def run(args: argparse.Namespace) -> int:

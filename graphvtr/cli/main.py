@@ -63,9 +63,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. An error that a user can mend is one line on stderr and exit code 2; a signal is one line and 128 +
     its number."""
+    again = ""
     with interruptible(), safe_output():
         try:
             args = build_parser().parse_args(argv)
+            again = getattr(args, "again", "")  # how to go on, where the work itself does not say
             for file in args.use:
                 run_file(Path(file))
             with _backend(getattr(args, "backend", None)):
@@ -87,6 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(f"memory: is not enough for this ({str(error).splitlines()[0]}) (give less at a time)")
         except KeyboardInterrupt as stop:
             stop = stop if isinstance(stop, Interrupted) else Interrupted()
+            stop.how = stop.how or again
             complain(f"graphvtr: {stop}")
             return stop.exit_code
 

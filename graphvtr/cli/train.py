@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     )  # fmt: skip
     parser.add_argument("model", metavar="MODEL", nargs="?", help="name of the model, for instance hgr")
     parser.add_argument("options", nargs=argparse.REMAINDER, help="see graphvtr train MODEL --help")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, again="go on with --resume, or run it again")
 
 
 def _take_backend(options: list[str]) -> str:

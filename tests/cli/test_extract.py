@@ -88,6 +88,7 @@ def test_regions_motion_rate_and_a_gallery(folder, tmp_path, capsys):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--detector", "fasterdet"], "detector 'fasterdet': unknown"),
     (["--detector", "grid", "--regions", "5"], "a grid has a square number"),
+    (["--detector", "grid", "--regions", "4", "--min-score", "0.5"], "min_score: is given for 'grid'"),
     (["--gallery", "x.png"], "there are no regions to draw"),
     (["--motion", "flow"], "motion features 'flow': unknown"),
     (["--rate", "0"], "rate: is 0"),

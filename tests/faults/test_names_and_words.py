@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from graphvtr.cli.main import main
+from graphvtr.cli.main import CommandParser, build_parser, main
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.datasets.files import read_table
 from graphvtr.datasets.parsing import parse_captions
@@ -69,6 +71,36 @@ def test_names_with_a_leading_dash(tmp_path: Path, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["store", "info", "-folder"])
     assert "after a bare --" in capsys.readouterr().err
+
+
+def test_every_verb_says_so() -> None:
+    def under(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+        yield parser
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for one in action.choices.values():
+                    yield from under(one)
+
+    parsers = list(under(build_parser()))
+    assert len(parsers) > 20
+    assert all(isinstance(parser, CommandParser) for parser in parsers)
+
+
+def test_clips_with_a_leading_dash_in_an_index(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["index", "delete", str(index), "--", "-none"]) == 1
+    assert "-none: is not in the index" in capsys.readouterr().err
+    assert main(["search", str(index), "--video=-none", "--find", "clips"]) == 2
+    assert "-none: no such file" in capsys.readouterr().err
+
+
+def test_a_terminal_that_is_not_utf8(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_index(tmp_path / "m.ckpt", store_of(tmp_path / "more", "café ☕", "犬\x1b[31m"), tmp_path / "index")
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="cp1252"))
+    assert main(["search", str(index), "a dog runs", "--parser", "spacy"]) == 0
+    shown = written.getvalue().decode("cp1252")
+    assert "café \\u2615" in shown
+    assert "\\u72ac\\x1b[31m" in shown
 
 
 # -- lines --------------------------------------------------------------------------------------------------------

@@ -67,6 +67,13 @@ def test_patience_survives_resumes(train: Train, caplog: pytest.LogCaptureFixtur
     assert train("run", (200.0,), resume=True, epochs=10, patience=3).scores == [300, 200, 200, 200]
 
 
+def test_patience_counts_the_epochs_before_a_stop(train: Train) -> None:
+    train("run", (300.0, 200.0), epochs=2, patience=2)  # one epoch without a gain, and the run ends, or is killed
+    result = train("run", (250.0, 999.0), resume=True, epochs=10, patience=2)
+    assert result.scores == [300, 200, 250]
+    assert info(result.best).epoch == 1
+
+
 @pytest.mark.parametrize(
     ("scores", "patience", "stop"),
     [((), 1, False), ((1.0,), 1, False), ((2.0, 1.0), 1, True), ((2.0, 2.0), 1, True), ((1.0, 0.0, 2.0), 1, False),
@@ -86,15 +93,19 @@ def test_a_finished_run_has_nothing_to_do(train: Train, caplog: pytest.LogCaptur
 
 def test_other_options_are_told_and_kept(train: Train, caplog: pytest.LogCaptureFixture) -> None:
     train("run", (1.0,), lr=1e-4)
-    result = train("run", (2.0,), resume=True, epochs=2, lr=0.5, seed=3, schedule="cosine", weight_decay=0.1, workers=1)
+    result = train("run", (2.0,), resume=True, epochs=2, lr=0.5, batch_size=4, seed=3, schedule="cosine",
+                   weight_decay=0.1, workers=1)  # fmt: skip
     changes = info(result.last).changes
-    told = ("epochs 1 -> 2", "lr 0.0001 -> 0.5", "seed 0 -> 3", "schedule none -> cosine", "weight_decay 0.0 -> 0.1")
+    told = ("epochs 1 -> 2", "batch_size 6 -> 4", "lr 0.0001 -> 0.5", "seed 0 -> 3", "schedule none -> cosine",
+            "weight_decay 0.0 -> 0.1")  # fmt: skip
     assert all(text in caplog.text for text in told)
     assert len(changes) == len(told)  # workers change no number
-    assert {"option": "lr", "from": 1e-4, "to": 0.5, "epoch": 1}.items() <= changes[1].items()
+    (rate,) = [change for change in changes if change["option"] == "lr"]
+    assert {"from": 1e-4, "to": 0.5, "epoch": 1}.items() <= rate.items()
     assert all(datetime.fromisoformat(change["time"]).tzinfo for change in changes)
-    again = train("run", (3.0,), resume=True, epochs=3, lr=0.5, seed=3, schedule="cosine", weight_decay=0.1)
-    assert [change["epoch"] for change in info(again.last).changes] == [1] * 5 + [2]  # kept, and the new one
+    again = train("run", (3.0,), resume=True, epochs=3, lr=0.5, batch_size=4, seed=3, schedule="cosine",
+                  weight_decay=0.1)  # fmt: skip
+    assert [change["epoch"] for change in info(again.last).changes] == [1] * 6 + [2]  # kept, and the new one
 
 
 def test_fewer_epochs_than_are_trained(train: Train, tmp_path: Path) -> None:

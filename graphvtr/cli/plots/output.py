@@ -43,7 +43,7 @@ def add_kind(
         "--out", type=Path, required=True, metavar="FILE", help=f"picture: {', '.join((*FORMATS, *formats))}"
     )
     parser.add_argument("--dpi", type=int, default=150, help="dots an inch of a .png (default: 150)")
-    parser.set_defaults(run=_alone(run))
+    parser.set_defaults(run=_alone(run), again="nothing was written; run it again")
     return parser
 
 

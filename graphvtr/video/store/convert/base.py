@@ -189,7 +189,7 @@ def from_store(
         raise DataError(source, "has no clips", "extract some")
     if target.exists():
         raise DataError(target, "is there already", "choose another name")
-    with output_lock(target):
+    with output_lock(target), going_on("nothing was written; run it again"):
         failures = dict(write(store, target, options) or {})
     return ConvertReport(store, len(store) - len(failures), failures=failures)
 

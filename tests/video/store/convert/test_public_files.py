@@ -57,6 +57,7 @@ def test_bigfile(tmp_path: Path) -> None:
         ("feature.bin", b"\0" * 47, "feature.bin: has 47 bytes, 4 x 3 float32 are 48 .it is cut short"),
         ("feature.bin", None, "feature.bin: no such file"),
         ("id.txt", None, "id.txt: no such file .a BigFile folder has"),
+        ("shape.txt", "\u00b2 3".encode(), "shape.txt: is '\u00b2 3' .give two numbers"),
         ("video2frames.txt", b"__import__('os').mkdir('ran')", "video2frames.txt: is no plain dict"),
         ("video2frames.txt", b"{'v1': ['v1_0'", "video2frames.txt: is no plain dict .SyntaxError"),
         ("video2frames.txt", b"['v1']", "video2frames.txt: holds a list"),
@@ -115,6 +116,9 @@ def test_hgr_means_look_for_their_names(tmp_path: Path) -> None:
         convert(folder / "trn_ft.npy", "hgr-npy")
     np.save(tmp_path / "public_split" / "trn_names.npy", np.array(["a", "b/c"]))
     assert convert(folder / "trn_ft.npy", "hgr-npy").read("b/c")["frame_x"].tolist() == [[0, 1]]
+    (tmp_path / "names.txt").write_bytes("a\ncaf\u00e9\n".encode("latin-1"))
+    with pytest.raises(DataError, match=r"names.txt: is not UTF-8 text"):
+        to_store(folder / "trn_ft.npy", tmp_path / "x", "hgr-npy", ConvertOptions(names=tmp_path / "names.txt"))
     np.save(tmp_path / "public_split" / "trn_names.npy", np.array(["a"]))
     with pytest.raises(DataError, match=r"has shape \[2, 2\] for 1 names"):
         to_store(folder / "trn_ft.npy", tmp_path / "x", "hgr-npy")
