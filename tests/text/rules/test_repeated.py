@@ -87,7 +87,8 @@ def twice(graphs: Iterable[RoleGraph]) -> Iterator[str]:
 
 TRICKY = (
     *CAPTIONS, "someone fried zucchini", "a baby starts crying", "a man eats ramen noodles",
-    "he gives it the boy a toy", "the man the woman likes puts the ball the box", "a girl she is showing how to fold a paper a boat",
+    "he gives it the boy a toy", "the man the woman likes puts the ball the box",
+    "a girl she is showing how to fold a paper a boat",
 )  # fmt: skip
 
 
