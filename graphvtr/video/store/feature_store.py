@@ -17,10 +17,11 @@ from graphvtr.provenance import Provenance
 from graphvtr.video.store.as_pyg import StoredClips
 from graphvtr.video.store.clip_buffer import ClipBuffer
 from graphvtr.video.store.clip_files import ClipFiles
-from graphvtr.video.store.fields import check_widths, checksum
+from graphvtr.video.store.fields import check_widths
 from graphvtr.video.store.files import ClipEntry, locked, make_folder
 from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest, write_manifest
-from graphvtr.video.store.removing import remove_clips, without_files
+from graphvtr.video.store.removing import remove_all, remove_clips, without_files
+from graphvtr.video.store.soundness import Soundness
 from graphvtr.video.store.writing import SHARD_BYTES, pack_clips, write_batch, write_clip
 
 
@@ -59,7 +60,7 @@ class FeatureStore:
     def __init__(self, path: Path, widths: Mapping[str, int], settings: Mapping[str, Any]) -> None:
         self.path, self.widths, self.settings = path, dict(widths), dict(settings)
         self._files = ClipFiles(path)
-        self._sound: dict[str, int] = {}  # clips whose values have been compared with their checksum, and that
+        self._sound = Soundness(self._files)
 
     # -- making one ---------------------------------------------------------------------------------------------
 
@@ -87,7 +88,8 @@ class FeatureStore:
         check_widths(widths)
         replace = overwrite and has_manifest(path)
         if replace:
-            cls.open(path)._clear()
+            read_manifest(path)  # of a store, and not of something else
+            remove_all(path)  # the manifest comes afterwards, so that old clips never meet new settings
         write_manifest(path, widths, settings or {}, replace=replace)
         return cls.open(path)
 
@@ -192,15 +194,7 @@ class FeatureStore:
             DataError: no such clip (says which names are near), its file is damaged, or its values are not those
                 that were stored: the first time a clip is read its checksum is compared.
         """
-        arrays = self._files.arrays(name)
-        if self._sound.get(name) != self.entry(name).crc32:
-            found = checksum(arrays)
-            if found != self.entry(name).crc32:  # damaged, or written again by another process
-                self.refresh()
-                arrays = self._files.arrays(name)
-                found = checksum(arrays)
-            self._note_sound(name, found)
-        tensors = {key: torch.from_numpy(array) for key, array in arrays.items()}
+        tensors = {key: torch.from_numpy(array) for key, array in self._sound.arrays(name).items()}
         if raw:
             return tensors
         return {key: value.float() if value.is_floating_point() else value.long() for key, value in tensors.items()}
@@ -230,14 +224,8 @@ class FeatureStore:
     def verify(self, *, progress: bool = False) -> dict[str, str]:
         """Read everything and compare checksums: clip or data file -> what is wrong with it."""
         self.refresh()
-        wrong = dict(self.damaged)
-        for name in tqdm(self.names, desc="verify", unit="clip", disable=not progress):
-            try:
-                if problem := self.problem_of(name):
-                    wrong[name] = problem
-            except DataError as error:
-                wrong[name] = error.problem
-        return wrong
+        names = tqdm(self.names, desc="verify", unit="clip", disable=not progress)
+        return {**self.damaged, **self._sound.problems(names, self.widths)}
 
     def require_sound(self, names: Iterable[str]) -> None:
         """Read clips once to compare their checksums, those that have been compared before passed over.
@@ -248,17 +236,7 @@ class FeatureStore:
             DataError: as :meth:`read`.
         """
         self.refresh()
-        for name in names:
-            if self._sound.get(name) != self.entry(name).crc32:
-                self._note_sound(name, self._files.checksum_of(name))
-
-    def _note_sound(self, name: str, found: int) -> None:
-        if found != self.entry(name).crc32:
-            raise DataError(
-                f"clip '{name}'", "its checksum does not match: the stored values have changed",
-                "extract it again; graphvtr store verify lists all such clips",
-            )  # fmt: skip
-        self._sound[name] = found
+        self._sound.require(names)
 
     def problem_of(self, name: str) -> str:
         """What is wrong with the stored values of a clip, empty for a sound one; they are read for it.
@@ -266,13 +244,7 @@ class FeatureStore:
         Raises:
             DataError: no such clip, or its file is damaged.
         """
-        shapes = self.entry(name).shapes
-        found = {key: shape[1] for key, shape in shapes.items() if len(shape) > 1 and key != "region_box"}
-        if found != self.widths:
-            return f"is {found} wide, the store says {self.widths}"
-        if self._files.checksum_of(name) != self.entry(name).crc32:
-            return "its checksum does not match: the stored values have changed"
-        return ""
+        return self._sound.problem_of(name, self.widths)
 
     def checksum(self) -> str:
         """SHA-256 of the names and checksums of all clips: the same for the same features, however packed."""
@@ -379,12 +351,3 @@ class FeatureStore:
         self.refresh()
         gone = without_files(map(self.entry, self.names), Path(folder), self.path)
         return gone if dry_run or not gone else self.remove(gone)
-
-    # -- inside -------------------------------------------------------------------------------------------------
-
-    def _clear(self) -> None:
-        """Remove clips; the manifest is replaced afterwards, so that old clips never meet new settings."""
-        with locked(self.path, exclusive=True):
-            for pattern in ("clips/*", "shards/*", "failures.json"):
-                for file in self.path.glob(pattern):
-                    file.unlink()

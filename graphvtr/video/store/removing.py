@@ -11,7 +11,7 @@ from pathlib import Path
 from graphvtr.errors import DataError
 from graphvtr.terminal import printable
 from graphvtr.video.store.fields import STORED_FIELDS
-from graphvtr.video.store.files import ClipEntry, open_clips, shard_file_name, write_clips
+from graphvtr.video.store.files import ClipEntry, locked, open_clips, shard_file_name, write_clips
 from graphvtr.video.store.tensor_file import Piece, tensor_pieces, tensor_places
 
 
@@ -57,6 +57,14 @@ def _write_again(file: Path, kept: list[ClipEntry]) -> None:
 def _pieces(file: Path, places: Mapping[str, tuple[int, list[int]]], entry: ClipEntry, key: str) -> Iterator[Piece]:
     size = math.prod(entry.shapes[key]) * STORED_FIELDS[key].itemsize
     return tensor_pieces(file, places[f"{entry.name}/{key}"][0], size)
+
+
+def remove_all(path: Path) -> None:
+    """Remove the clips of a store, and what is said about those that failed; nothing else in the folder is touched."""
+    with locked(path, exclusive=True):
+        for pattern in ("clips/*", "shards/*", "failures.json"):
+            for file in path.glob(pattern):
+                file.unlink()
 
 
 def without_files(entries: Iterable[ClipEntry], folder: Path, store: Path) -> list[str]:
