@@ -31,7 +31,7 @@ from benchmarks.lib.fault_inputs import captions, clips, hostile
 from benchmarks.lib.fault_kills import kills, writers
 from benchmarks.lib.fault_material import RIGHT, SHORT, Material, Trial
 from benchmarks.lib.harness import environment, write_result
-from benchmarks.lib.paths import CACHE
+from benchmarks.lib.paths import CACHE, without_places
 
 PARTS: dict[str, tuple[Callable[[Material, Path, int], Iterator[Trial]], int, int]] = {
     "kills": (kills, 15, 1),  # each verb
@@ -63,7 +63,7 @@ def main() -> None:
     print_table(rows)
     short = [trial[:3] for trial in trials if trial[1] in SHORT]
     for name, outcome, detail in short[:40]:
-        print(f"{outcome}: {name}: {detail}")
+        print(without_places(f"{outcome}: {name}: {detail}"))
     write_result("faults", rows, fell_short=short)
 
 

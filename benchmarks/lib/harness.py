@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.lib.paths import RESULTS, git, uncommitted
+from benchmarks.lib.paths import RESULTS, git, uncommitted, without_places
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,11 @@ def environment(*packages: str) -> dict[str, Any]:
 
 
 def write_result(name: str, rows: Any, **head: Any) -> Path:
-    """Write ``NAME.json`` with the environment on top; where to, ``benchmarks/lib/paths.py`` says."""
+    """Write ``NAME.json`` with the environment on top; where to, ``benchmarks/lib/paths.py`` says. Folders of this
+    machine get names."""
     path = RESULTS / f"{name}.json"
     content = {"environment": environment(), **head, "rows": rows}
-    path.write_text(json.dumps(content, indent=1, default=_plain) + "\n")
+    path.write_text(without_places(json.dumps(content, indent=1, default=_plain)) + "\n")
     print(f"wrote {path}")
     return path
 

@@ -8,8 +8,10 @@ it is ``runs/benchmarks``, which git ignores.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +20,19 @@ COMMITTED = ROOT / "benchmarks" / "results"
 DATA = Path(os.environ.get("GRAPHVTR_DATA", ROOT.parent / "shared" / "data"))
 # feature stores, trained rows: what is dear to make and cheap to keep
 CACHE = Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
+
+
+def without_places(text: str) -> str:
+    """``text`` with names for the folders of this machine, which say nothing to anybody else.
+
+    Example:
+        >>> without_places(f"{ROOT}/README.md: no such file"), without_places(f"{tempfile.gettempdir()}/a1b2/x.npz")
+        ('./README.md: no such file', 'TMP/x.npz')
+    """
+    text = re.sub(rf"{re.escape(tempfile.gettempdir())}/[^\s/'\":,)]+", "TMP", text)
+    for place, name in ((CACHE, "CACHE"), (DATA, "DATA"), (ROOT, "."), (Path.home(), "~")):
+        text = text.replace(str(place), name)
+    return text
 
 
 def git(*arguments: str) -> str | None:

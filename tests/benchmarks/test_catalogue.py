@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +34,15 @@ def test_every_result_belongs_to_a_script(runner: Any) -> None:
     files = [path.name for path in runner.COMMITTED.iterdir()]
     assert [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []
+
+
+def test_results_name_no_folder_of_a_machine(runner: Any, load_benchmark: Callable[[str], Any]) -> None:
+    places = re.compile(r"(?<![\w./~])/(tmp|root|home|work|Users|private|mnt)/")
+    texts = [path for path in runner.COMMITTED.iterdir() if path.suffix in (".json", ".jsonl", ".txt", ".csv", ".md")]
+    assert [path.name for path in texts if places.search(path.read_text(encoding="utf-8"))] == []
+    paths = load_benchmark("lib.paths")
+    told = f"{paths.ROOT}/a.py: {tempfile.gettempdir()}/x7/b.npz, {Path.home()}/c: no such file"
+    assert paths.without_places(told) == "./a.py: TMP/b.npz, ~/c: no such file"
 
 
 def test_readme_has_the_table(runner: Any) -> None:
