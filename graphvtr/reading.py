@@ -88,13 +88,13 @@ def lines_of(text: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def whole_number(text: str) -> int | None:
+def number_of_digits(text: str) -> int | None:
     """The number that up to 18 of the digits 0 to 9 write, None for any other text.
 
     ``str.isdigit`` also takes ``²``, and ``int`` refuses that one, and numbers of 5,000 digits, with a ValueError.
 
     Example:
-        >>> whole_number("007"), whole_number("²"), whole_number("-1"), whole_number("9" * 5000)
+        >>> number_of_digits("007"), number_of_digits("²"), number_of_digits("-1"), number_of_digits("9" * 5000)
         (7, None, None, None)
     """
     return int(text) if len(text) <= 18 and text.isascii() and text.isdigit() else None

@@ -12,7 +12,7 @@ from graphvtr.datasets.captioned import Listing, captioned_dataset, check_option
 from graphvtr.datasets.files import need_file, one_line, read_json, read_list, read_lists, read_table
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
-from graphvtr.reading import whole_number
+from graphvtr.reading import number_of_digits
 
 SHARED = "https://github.com/ArrowLuo/CLIP4Clip/releases/download/v0.0/msrvtt_data.zip"
 ANNOTATION = (
@@ -97,7 +97,7 @@ def official_part(video: str, path: Path) -> str:
         >>> [official_part(f"video{number}", Path()) for number in (6512, 6513, 7009, 7010)]
         ['train', 'validate', 'validate', 'test']
     """
-    number = whole_number(video.removeprefix("video"))
+    number = number_of_digits(video.removeprefix("video"))
     if number is None:
         raise DataError(f"{path}: video '{video}'", "has no number", "give names as video7010, or the videos' split")
     return "train" if number < 6513 else "validate" if number < 7010 else "test"

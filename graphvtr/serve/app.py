@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from graphvtr._optional import optional_import
 from graphvtr._version import __version__
 from graphvtr.errors import DataError, MissingExtraError
-from graphvtr.reading import whole_number
+from graphvtr.reading import number_of_digits
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import stamp
 from graphvtr.search.index.manifest import read_manifest
@@ -274,7 +274,7 @@ async def _receive(request: Request, file: Path, limit: int) -> None:
     Raises:
         DataError: it is empty or too large.
     """
-    if (whole_number(request.headers.get("content-length", "")) or 0) > limit:
+    if (number_of_digits(request.headers.get("content-length", "")) or 0) > limit:
         raise DataError("upload", f"is larger than {limit:,} bytes", "send a shorter clip")
     size = 0
     with file.open("wb") as out:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.reading import lines_of, parse_json, whole_number
+from graphvtr.reading import lines_of, number_of_digits, parse_json
 
 WIDTH, HEIGHT = 640, 480
 CATEGORIES = (
@@ -114,7 +114,7 @@ class Annotations:
             fields = [field.strip() for field in line.split(",")]
             if not any(fields):
                 continue
-            first, last = map(whole_number, fields[3:5]) if len(fields) == 6 else (None, None)
+            first, last = map(number_of_digits, fields[3:5]) if len(fields) == 6 else (None, None)
             if first is None or last is None:
                 raise DataError(
                     f"{self.path}: video_clips.txt, line {number}", f"is '{line}'",

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.reading import DATA, read_bytes, whole_number
+from graphvtr.reading import DATA, number_of_digits, read_bytes
 from graphvtr.video.store.convert.arrays import as_fields, check_distinct
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
@@ -63,7 +63,7 @@ def _text(path: Path) -> str:
 
 
 def _shape(text: str, path: Path) -> tuple[int, int]:
-    sizes = [whole_number(field) for field in text.split()]
+    sizes = [number_of_digits(field) for field in text.split()]
     if len(sizes) != 2 or not all(sizes):
         raise DataError(path, f"is '{text.strip()[:60]}'", "give two numbers: rows and columns")
     return sizes[0] or 0, sizes[1] or 0

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.reading import whole_number
+from graphvtr.reading import number_of_digits
 from graphvtr.video.store.convert.arrays import fractions
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
@@ -75,7 +75,7 @@ class BottomUpTSV:
 
     def _split(self, image: str) -> tuple[str, int]:
         video, found, last = image.rpartition(self.options.frame_of)
-        number = whole_number(last)
+        number = number_of_digits(last)
         return (image, 0) if number is None or not (found and video) else (video, number)
 
     def _image(self, line: bytes, where: str) -> tuple[Tensor, Tensor]:
