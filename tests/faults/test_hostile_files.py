@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.lib.hostile import CASES, checkpoint, model_folder
+from benchmarks.lib.hostile import CASES, checkpoint, model_folder, small_model
 from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError, GraphVTRError
+from graphvtr.search import Index, build_index
 from graphvtr.tasks import load
 from graphvtr.tasks.open import dataset_for
 from graphvtr.text.parser import parser_from_file
+from graphvtr.video import FeatureStore
 from graphvtr.video.store.convert import ConvertOptions, to_store
 
 pytest.importorskip("h5py")
@@ -45,6 +48,20 @@ def test_a_folder_named_by_a_file_is_not_written_to(tmp_path: Path) -> None:
 
     options = check_options("config.json", "vsrnet", {"hidden": 8, "text_cache": str(tmp_path / "cache")})
     assert options == {"hidden": 8, "text_cache": True}
+
+
+def test_an_index_shows_no_other_files(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    for name in ("secret.txt", "clips/a.mp4", "b.mp4"):
+        (tmp_path / name).write_text("x")
+    named = {"text": "secret.txt", "fine": "clips/a.mp4", "above": "../b.mp4", "gone": "c.mp4"}
+    store = FeatureStore.create(tmp_path / "store", {"frame_x": 4})
+    for name, file in named.items():
+        store.add(name, {"frame_x": torch.ones(1, 4), "frame_time": torch.zeros(1)}, source={"file": file})
+    build_index(small_model(), store, tmp_path / "index", media=tmp_path)
+    index = Index.open(tmp_path / "index")
+    found = {name: index.file_of(name) for name in named}
+    assert found == {"text": None, "fine": tmp_path.resolve() / "clips" / "a.mp4", "above": None, "gone": None}
 
 
 @pytest.mark.parametrize(

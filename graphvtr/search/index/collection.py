@@ -12,6 +12,7 @@ from graphvtr.search.index.manifest import Manifest, open_segments, read_manifes
 from graphvtr.search.index.segment import Segment, find_clip
 from graphvtr.search.items import Item
 from graphvtr.search.plain import MANIFEST
+from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 OPEN_AGAIN = 5
 
@@ -70,7 +71,8 @@ class Collection:
         return [float(one) for one in self.segments[number].times(position)]
 
     def file_of(self, name: str) -> Path | None:
-        """The video file of a clip; None where it is not known, gone, or outside the index's media folder.
+        """The video file of a clip; None where it is not known, gone, outside the index's media folder, or by its
+        ending no video: what an index names is shown to whoever asks the server.
 
         Raises:
             DataError: there is no such clip.
@@ -83,7 +85,8 @@ class Collection:
             return None
         root = Path(self.manifest.media).resolve()
         file = (root / item.path).resolve()
-        return file if file.is_relative_to(root) and file.is_file() else None
+        shown = file.is_relative_to(root) and file.suffix.lower() in CLIP_SUFFIXES
+        return file if shown and file.is_file() else None
 
     @property
     def names(self) -> list[str]:
