@@ -9,6 +9,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from graphvtr.atomic import write_whole
+from graphvtr.errors import DataError
 from graphvtr.video.thumbnail import thumbnail
 
 MOST = 4096
@@ -52,7 +53,10 @@ class Thumbnails:
                 pass
         data = thumbnail(file, time, side)
         path = Path(self._folder.name) / f"{tag}.jpg"
-        write_whole(path, data)
+        try:
+            write_whole(path, data)
+        except DataError:  # a full disk: the picture is there all the same
+            return data
         with self._lock:
             self._kept[tag] = path
             while len(self._kept) > self.most:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
 import shutil
+import tempfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -103,7 +105,8 @@ class SplitFiles:
 def load_or_make(
     settings: Settings, split: str, root: str | Path | None, *, workers: int | None, progress: bool
 ) -> SplitFiles:
-    """The files of a split: read where they are whole and of these settings, else made."""
+    """The files of a split: read where they are whole and of these settings, else made. A default folder that cannot be
+    written stops nobody: they are then made in a temporary one, as long as the process lives."""
     manifest = settings.manifest(split)
     key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
     base = default_folder() if root is None else Path(root)
@@ -119,10 +122,19 @@ def load_or_make(
             partial.mkdir()
             write_split(partial, settings, manifest, split, workers=workers, progress=progress)
             shutil.rmtree(folder, ignore_errors=True)
-    except DataError:
+    except DataError as error:
         if not folder.exists():  # else another process was quicker, with the same bytes
-            raise
+            if root is not None or not isinstance(error.__cause__, OSError):
+                raise
+            logger.warning("%s; the clips are made for this run alone", error)
+            return load_or_make(settings, split, _temporary().name, workers=workers, progress=progress)
     return read_split(folder, manifest)
+
+
+@functools.cache
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="graphvtr-")
 
 
 def write_split(

@@ -152,9 +152,7 @@ class BertEncoder(nn.Module):
             }
             parts = [known[tokens] for tokens in captions]
         else:
-            for part, states in self._read([tokens for tokens in captions if tokens not in self.cache], ids.device):
-                self.cache.add(part, states)
-            parts = self.cache.read(captions)
+            parts = self.cache.rows(captions, lambda new: self._read(new, ids.device))
         rows = torch.cat(parts) if parts else torch.empty(0, self.out_channels)
         return rows.to(ids.device).float()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.video.store import FeatureStore
+from graphvtr.video.store import FeatureStore, StoreWriteError
 from graphvtr.video.store.manifest import has_manifest
+
+logger = logging.getLogger(__name__)
 
 PACK_EVERY = 64  # batches that lie in files of their own before they are put into shards
 FIELD = "token_x"
+Made = Iterable[tuple[Sequence[tuple[int, ...]], Sequence[Tensor]]]
 
 
 class TokenFeatureCache:
@@ -46,6 +50,7 @@ class TokenFeatureCache:
         self.folder, self.width, self.settings = Path(folder), width, dict(settings or {})
         self._store = self._open() if has_manifest(self.folder) else None
         self._batches = 0
+        self._writable = True
 
     def __len__(self) -> int:
         return 0 if self._store is None else len(self._store)
@@ -54,6 +59,33 @@ class TokenFeatureCache:
         if not isinstance(tokens, tuple):
             return False
         return not tokens or (self._store is not None and _name(tokens) in self._store)
+
+    def rows(self, captions: Sequence[tuple[int, ...]], make: Callable[[list[tuple[int, ...]]], Made]) -> list[Tensor]:
+        """The rows of captions, float16 [n_i, width]: read, or made and kept.
+
+        A folder that cannot be written stops nobody: what is not there is then made whenever it is asked for.
+
+        Args:
+            captions: token ids.
+            make: some captions that are not there at a time, and their rows.
+
+        Raises:
+            DataError: rows are not finite, or of another width; a file is damaged.
+        """
+        made: dict[tuple[int, ...], Tensor] = {}
+        for part, rows in make([tokens for tokens in captions if tokens not in self]):
+            if not self._keep(part, rows):
+                made.update((tokens, x.to("cpu", torch.float16)) for tokens, x in zip(part, rows, strict=True))
+        return [made[tokens] if tokens in made else self.read([tokens])[0] for tokens in captions]
+
+    def _keep(self, captions: Sequence[tuple[int, ...]], rows: Sequence[Tensor]) -> bool:
+        try:
+            if self._writable:
+                self.add(captions, rows)
+        except StoreWriteError as error:
+            self._writable = False
+            logger.warning("%s cannot be written, features of captions are not kept: %s", self.folder, error)
+        return self._writable
 
     def read(self, captions: Sequence[tuple[int, ...]]) -> list[Tensor]:
         """The rows of captions that are all in the cache, float16 [n_i, width].

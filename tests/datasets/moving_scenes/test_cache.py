@@ -125,6 +125,20 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert list((tmp_path / "moving_scenes").iterdir()) == []
 
 
+def test_a_cache_that_cannot_be_written_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "file" / "cache"))
+    first = load_or_make(SMALL, "val", None, workers=0, progress=False)
+    assert "made for this run alone" in caplog.text
+    assert len(first.clips) == 2
+    monkeypatch.setattr(cache, "write_split", refuse)
+    assert load_or_make(SMALL, "val", None, workers=0, progress=False).clips == first.clips
+    with pytest.raises(DataError, match="cannot be written"):  # one that was asked for
+        make(tmp_path / "file" / "cache")
+
+
 def test_another_process_may_be_quicker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = cache.write_split
 

@@ -147,6 +147,17 @@ def test_cached_features_need_no_language_model(folder: Path, tmp_path: Path, mo
         again(batch(again, ["the white cat"]))
 
 
+def test_a_cache_that_cannot_be_written_stops_nobody(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    encoder = BertEncoder(str(folder), cache=tmp_path / "file" / "cache")
+    kept = BertEncoder(str(folder), cache=tmp_path / "cache")
+    for _ in range(2):
+        assert torch.equal(encoder(batch(encoder))[0], kept(batch(kept))[0])
+    assert caplog.text.count("features of captions are not kept") == 1
+
+
 def test_the_default_cache_folder(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
     encoder = BertEncoder(str(folder), cache=True)
