@@ -76,7 +76,7 @@ def role_graph_html(
     layers = max((len(attention_of(attention, *ends)) for ends in edge_roles(graph)), default=0)
     svg = role_graph_svg(graph, attention=attention, words=words, word_weights=word_weights)
     buttons = "".join(f'<button type="button">attention, layer {i + 1}</button>' for i in range(layers))
-    name = _escape(title or str(graph.caption))
+    name = escaped(title or str(graph.caption))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{name}</title>'
@@ -118,7 +118,7 @@ def role_graph_svg(
     )
 
 
-def _escape(text: str, quote: bool = True) -> str:
+def escaped(text: str, quote: bool = True) -> str:
     """Text of others as text in a page: no tags, and no control characters, which pages cannot hold."""
     return html.escape(strip_controls(text), quote)
 
@@ -134,7 +134,7 @@ def _at(point: Point, height: float) -> tuple[float, float]:
 
 def _group(kind: str, ends: tuple[Node, Node], weights: Sequence[float], content: str) -> str:
     a, b = (f"{kind}-{index}" for kind, index in ends)
-    numbers = _escape(json.dumps([round(float(weight), 4) for weight in weights]), quote=True)
+    numbers = escaped(json.dumps([round(float(weight), 4) for weight in weights]), quote=True)
     return f'<g class="{kind}" data-a="{a}" data-b="{b}" data-weights="{numbers}">{content}</g>'
 
 
@@ -151,7 +151,7 @@ def _label(edge: dict[str, Any], weights: Sequence[float], height: float) -> str
     texts = ""
     for row, (kind, text) in enumerate(lines):
         base = y + tall * ((row + 0.5) / len(lines) - 0.5) + 3.5
-        texts += f'<text class="{kind}" font-size="10" x="{x:.1f}" y="{base:.1f}">{_escape(text)}</text>'
+        texts += f'<text class="{kind}" font-size="10" x="{x:.1f}" y="{base:.1f}">{escaped(text)}</text>'
     ground = f'x="{x - wide / 2:.1f}" y="{y - tall / 2:.1f}" width="{wide:.1f}" height="{tall:.1f}"'
     return f'<rect class="ground" {ground}/>{texts}'
 
@@ -163,7 +163,7 @@ def _node(node: Node, box: dict[str, Any], largest: float, height: float) -> str
     step, top = size * LINE_HEIGHT, y - tall / 2
     text = "".join(
         f'<text font-size="{size}" x="{x:.1f}" y="{top + PAD * PIXELS + step * (row + 0.5) + 0.36 * size:.1f}">'
-        f"{_escape(line)}</text>"
+        f"{escaped(line)}</text>"
         for row, line in enumerate(box["lines"])
     )
     role = f" ({box['role']})" if "role" in box else ""
@@ -172,6 +172,6 @@ def _node(node: Node, box: dict[str, Any], largest: float, height: float) -> str
         fill = f"rgb({', '.join([str(round(255 * (1 - 0.25 * box['weight'] / largest)))] * 3)})"
     return (
         f'<g class="node" id="{kind}-{index}" tabindex="0" role="button" aria-pressed="false">'
-        f'<title>{_escape(box["text"] + role)}</title><rect x="{x - wide / 2:.1f}" y="{top:.1f}" '
+        f'<title>{escaped(box["text"] + role)}</title><rect x="{x - wide / 2:.1f}" y="{top:.1f}" '
         f'width="{wide:.1f}" height="{tall:.1f}" rx="7" fill="{fill}"/>{text}</g>'
     )

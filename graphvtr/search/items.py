@@ -12,6 +12,7 @@ from graphvtr.datasets.files import delimiter_of, read_table
 from graphvtr.datasets.folder import clip_name, names_in_store
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore
+from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 FIELDS = ("name", "path", "duration", "captions", "tags")
 KEPT = (*FIELDS, "fields", "digest")
@@ -58,6 +59,22 @@ class Item:
 def name_hash(name: str) -> int:
     """63 bits of a name, to look it up by."""
     return int.from_bytes(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
+
+
+def media_file(media: str, path: str) -> Path | None:
+    """The video file of a clip; None where it is not known, gone, outside the index's media folder, or by its ending no
+    video: what an index names is shown to whoever asks.
+
+    Args:
+        media: the folder; empty where it is not known.
+        path: of the file below it.
+    """
+    if not media or not path:
+        return None
+    root = Path(media).resolve()
+    file = (root / path).resolve()
+    shown = file.is_relative_to(root) and file.suffix.lower() in CLIP_SUFFIXES and file.is_file()
+    return file if shown else None
 
 
 def read_metadata(path: str | Path) -> dict[str, dict[str, Any]]:

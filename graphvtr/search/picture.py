@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import html
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphvtr._optional import is_installed
 from graphvtr.errors import DataError
-from graphvtr.plot.html import role_graph_svg
+from graphvtr.plot.html import escaped, role_graph_svg
+from graphvtr.search.items import media_file
 
 if TYPE_CHECKING:
     from graphvtr.search.results import SearchResult, SearchResults
@@ -38,9 +37,9 @@ def results_html(results: SearchResults) -> str:
     graph = "" if results.graph is None else role_graph_svg(results.graph, words=False)
     scales = _scales(results)
     clips = "".join(_clip(result, rank, results.media, scales) for rank, result in enumerate(results, start=1))
-    said = html.escape(results.query)
+    said = escaped(results.query)
     note = "".join(
-        f"<p>{html.escape(text)}</p>"
+        f"<p>{escaped(text)}</p>"
         for text, told in (
             (f"words the model has never seen: {', '.join(results.unknown)}", results.unknown),
             (f"shards that did not answer: {', '.join(results.missing)}", results.missing),
@@ -65,16 +64,16 @@ def _scales(results: SearchResults) -> dict[str, tuple[float, float]]:
 def _clip(result: SearchResult, rank: int, media: str, scales: dict[str, tuple[float, float]]) -> str:
     moment = "" if result.moment is None else f" at {result.moment:.1f} s"
     levels = "".join(
-        f"<small>{html.escape(level)} {score:.2f}</small>"
+        f"<small>{escaped(level)} {score:.2f}</small>"
         f'<div class="bar" style="width:{100 * _share(score, scales[level]):.0f}%"></div>'
         for level, score in result.levels.items()
     )
     phrases = "".join(
-        f'<span class="at">{html.escape(match.phrase)} · {match.time:.1f} s</span>' for match in result.phrases
+        f'<span class="at">{escaped(match.phrase)} · {match.time:.1f} s</span>' for match in result.phrases
     )
-    caption = html.escape(result.caption or (result.item.captions[0] if result.item.captions else ""))
+    caption = escaped(result.caption or (result.item.captions[0] if result.item.captions else ""))
     return (
-        f"<figure>{_picture(result, media)}<figcaption><b>{rank}. {html.escape(result.name)}</b> {result.score:.3f}"
+        f"<figure>{_picture(result, media)}<figcaption><b>{rank}. {escaped(result.name)}</b> {result.score:.3f}"
         f"{moment}<br><i>{caption}</i><div>{phrases}</div>{levels}</figcaption></figure>"
     )
 
@@ -84,16 +83,13 @@ def _share(score: float, scale: tuple[float, float]) -> float:
 
 
 def _picture(result: SearchResult, media: str) -> str:
-    if not media or not result.item.path or not is_installed("av"):
+    file = media_file(media, result.item.path)
+    if file is None or not is_installed("av"):
         return ""
     from graphvtr.video.thumbnail import thumbnail
 
-    root = Path(media).resolve()
-    file = (root / result.item.path).resolve()
-    if not file.is_relative_to(root) or not file.is_file():
-        return ""
     try:
         data = base64.b64encode(thumbnail(file, result.moment or 0.0)).decode()
     except DataError:  # what cannot be decoded is not shown
         return ""
-    return f'<img alt="{html.escape(result.name, quote=True)}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="{escaped(result.name)}" src="data:image/jpeg;base64,{data}">'

@@ -6,7 +6,9 @@ import torch
 
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import HGR
-from graphvtr.search.results import match_phrases
+from graphvtr.search.items import Item
+from graphvtr.search.picture import results_html
+from graphvtr.search.results import SearchResult, SearchResults, match_phrases
 from graphvtr.text import Vocabulary
 
 
@@ -31,3 +33,11 @@ def test_a_phrase_that_attends_to_all_frames_alike_has_no_moment() -> None:
 
 def test_a_clip_of_one_frame_has_that_frame() -> None:
     assert [match.time for match in matches(torch.randn(1, 6))] == [0.0, 0.0]
+
+
+def test_a_picture_holds_no_tags_and_no_control_characters_of_others() -> None:
+    item = Item("dog\x08<b>.mp4", captions=["a \x1b[31m<i>dog"])
+    page = results_html(SearchResults([SearchResult(item, 0.5, {"event": 0.5})], "a <u>dog\x07", unknown=["\x01<s>"]))
+    assert not any(tag in page for tag in ("<b>.mp4", "<i>dog", "<u>", "<s>"))
+    assert not any(ord(char) < 32 and char not in "\t\n" for char in page)
+    assert "dog &lt;b&gt;.mp4" in page

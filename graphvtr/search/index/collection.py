@@ -10,9 +10,8 @@ import numpy as np
 from graphvtr.errors import DataError
 from graphvtr.search.index.manifest import Manifest, open_segments, read_manifest
 from graphvtr.search.index.segment import Segment, find_clip
-from graphvtr.search.items import Item
+from graphvtr.search.items import Item, media_file
 from graphvtr.search.plain import MANIFEST
-from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 OPEN_AGAIN = 5
 
@@ -71,8 +70,7 @@ class Collection:
         return [float(one) for one in self.segments[number].times(position)]
 
     def file_of(self, name: str) -> Path | None:
-        """The video file of a clip; None where it is not known, gone, outside the index's media folder, or by its
-        ending no video: what an index names is shown to whoever asks the server.
+        """The video file of a clip, see :func:`~graphvtr.search.items.media_file`.
 
         Raises:
             DataError: there is no such clip.
@@ -81,12 +79,7 @@ class Collection:
 
     def file_at(self, item: Item) -> Path | None:
         """:meth:`file_of` for what is known about a clip."""
-        if not item.path or not self.manifest.media:
-            return None
-        root = Path(self.manifest.media).resolve()
-        file = (root / item.path).resolve()
-        shown = file.is_relative_to(root) and file.suffix.lower() in CLIP_SUFFIXES
-        return file if shown and file.is_file() else None
+        return media_file(self.manifest.media, item.path)
 
     @property
     def names(self) -> list[str]:
