@@ -87,7 +87,9 @@ def latest(folder: Path, quick: bool) -> list[list[str]]:
 
 
 def _kind(part: str, name: str) -> str:
-    """What is tried again as one: a verb with its kills and how it went on; a kind of file."""
+    """What is tried again as one: a verb with its kills and how it went on; a kind of file; all hostile files."""
+    if part == "hostile":
+        return part
     return name.split(": ")[0] if part in ("kills", "writers") else name
 
 

@@ -14,6 +14,10 @@ from benchmarks.lib.fault_material import CLIPS, Material, Trial, digest
 from benchmarks.lib.fault_runs import Child, Ended, command, leftovers, run
 
 
+RESUMABLE = (".jsonl.partial", ".safetensors.partial")
+"""What a run leaves on purpose: the next one goes on from it."""
+
+
 def _store_content(out: Path) -> object:
     from graphvtr.video import FeatureStore
 
@@ -35,6 +39,14 @@ def _export_content(out: Path) -> object:
     return [dict(model.state_dict()), model.config, list(model.vocabulary.words)]
 
 
+def _index_content(out: Path) -> object:
+    from graphvtr.search import Index
+
+    index = Index.open(out)
+    found = index.search("a man cuts a ball", top=len(index), exhaustive=True)
+    return [index.verify(), index.manifest.model_digest, [(result.name, round(result.score, 5)) for result in found]]
+
+
 def kill_kinds(material: Material) -> dict[str, tuple[Callable[[Path], list[object]], Callable[[Path], object]]]:
     """Verb -> its arguments for an ``--out`` (that may hold what a killed run left), and what is in it in the end."""
 
@@ -52,12 +64,8 @@ def kill_kinds(material: Material) -> dict[str, tuple[Callable[[Path], list[obje
     }
     if importlib.util.find_spec("graphvtr.cli.index") is not None:
         kinds["index"] = (
-            lambda out: ["index", material.checkpoint, material.store, "--out", out],
-            lambda out: {
-                path.relative_to(out).as_posix(): path.stat().st_size
-                for path in sorted(out.rglob("*"))
-                if path.is_file()
-            },
+            lambda out: ["index", material.for_search, material.store, "--out", out],
+            _index_content,
         )
     return kinds
 
@@ -130,10 +138,11 @@ def writer_kinds(material: Material) -> dict[str, Callable[[Path], list[object]]
             "eval", material.checkpoint, *data, "--split", "val", "--samples", "10", "--save-scores", f"{out}.npz"
         ],
         "scenes --render": lambda out: ["scenes", "--num-clips", CLIPS, "--cache", material.cache, "--render", out],
+        "encode": lambda out: ["encode", material.for_search, material.captions, "--out", f"{out}.safetensors"],
         "demo": lambda out: ["demo", "--out", out, "--clips", CLIPS, "--epochs", "1", "--no-progress"],
     }  # fmt: skip
     if importlib.util.find_spec("graphvtr.cli.index") is not None:
-        kinds["index"] = lambda out: ["index", material.checkpoint, material.store, "--out", out]
+        kinds["index"] = lambda out: ["index", material.for_search, material.store, "--out", out]
     return kinds
 
 
@@ -171,8 +180,7 @@ def writers(material: Material, folder: Path, count: int) -> Iterator[Trial]:
             "ok" if right else stopped.outcome if stopped.code != 0 else "silent",
             stopped.last_line,
         )
-        left = leftovers(folder)
-        left = [entry for entry in left if not entry.endswith(("jsonl.partial", "jsonl.partial.json"))]
+        left = [entry for entry in leftovers(folder) if not any(part in entry for part in RESUMABLE)]
         yield f"{name}: after SIGTERM", "left" if left else "ok", ", ".join(left)
         _remove(folder)
         both = [Child(command(*arguments(out))) for _ in range(2)]

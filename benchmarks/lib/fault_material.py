@@ -55,6 +55,24 @@ class Material:
         self.captions.write_text("\n".join(lines) + "\n")
         (folder / "whole").touch()
 
+    @property
+    def for_search(self) -> Path:
+        """A checkpoint, not trained, of a model that reads the store's features."""
+        path = self.folder / "search.ckpt"
+        if not path.is_file():
+            from graphvtr.nn import HGR
+            from graphvtr.tasks.checkpoint import CheckpointInfo, save_checkpoint
+            from graphvtr.text import Vocabulary
+            from graphvtr.video import FeatureStore
+
+            store = FeatureStore.open(self.store)
+            width = store.widths["frame_x"]
+            words = Vocabulary.from_captions([["a", "man", "cuts", "ball"]])
+            torch.manual_seed(0)
+            info = CheckpointInfo("hgr", video_dim=width, provenance=store.provenance.to_dict())
+            save_checkpoint(path, HGR(len(words), width, hidden=16, word_dim=8, num_layers=1), words, info)
+        return path
+
     def scenes(self, split: str) -> Any:
         """A split of MovingScenes."""
         from graphvtr.datasets.moving_scenes import MovingScenes
