@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import shutil
 import signal
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from benchmarks.lib.fault_material import CLIPS, Material, Trial, digest
 from benchmarks.lib.fault_runs import Child, Ended, command, leftovers, run
-
 
 RESUMABLE = (".jsonl.partial", ".safetensors.partial")
 """What a run leaves on purpose: the next one goes on from it."""
@@ -61,12 +59,8 @@ def kill_kinds(material: Material) -> dict[str, tuple[Callable[[Path], list[obje
         ),
         "train": (train, _run_content),
         "export": (lambda out: ["export", material.checkpoint, "--out", out], _export_content),
+        "index": (lambda out: ["index", material.for_search, material.store, "--out", out], _index_content),
     }
-    if importlib.util.find_spec("graphvtr.cli.index") is not None:
-        kinds["index"] = (
-            lambda out: ["index", material.for_search, material.store, "--out", out],
-            _index_content,
-        )
     return kinds
 
 
@@ -138,11 +132,10 @@ def writer_kinds(material: Material) -> dict[str, Callable[[Path], list[object]]
             "eval", material.checkpoint, *data, "--split", "val", "--samples", "10", "--save-scores", f"{out}.npz"
         ],
         "scenes --render": lambda out: ["scenes", "--num-clips", CLIPS, "--cache", material.cache, "--render", out],
+        "index": lambda out: ["index", material.for_search, material.store, "--out", out],
         "encode": lambda out: ["encode", material.for_search, material.captions, "--out", f"{out}.safetensors"],
         "demo": lambda out: ["demo", "--out", out, "--clips", CLIPS, "--epochs", "1", "--no-progress"],
     }  # fmt: skip
-    if importlib.util.find_spec("graphvtr.cli.index") is not None:
-        kinds["index"] = lambda out: ["index", material.for_search, material.store, "--out", out]
     return kinds
 
 
