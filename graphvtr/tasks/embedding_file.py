@@ -166,8 +166,8 @@ def _items(model: Any, source: Path, mismatch: Mismatch) -> tuple[list[str], str
 def _begin(folder: Path, note: dict[str, str], overwrite: bool) -> None:
     if overwrite:
         shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        folder.mkdir()
+    folder.mkdir(exist_ok=True)
+    if all(file.name.endswith(".partial") for file in folder.iterdir()):  # new, or killed before it had a note
         write_whole(folder / "note.json", json.dumps(note))
     try:
         found = read_json(folder / "note.json")

@@ -92,9 +92,14 @@ def test_what_is_refused(checkpoint: Path, store: FeatureStore, tmp_path: Path) 
     with pytest.raises(DataError, match="is empty"):
         encode_file(checkpoint, tmp_path / "none.txt", tmp_path / "out")
     (tmp_path / "out.partial").mkdir()
+    (tmp_path / "out.partial" / "mine").touch()
     with pytest.raises(DataError, match="is of another format"):
         encode_file(checkpoint, store.path, tmp_path / "out")
     encode_file(checkpoint, store.path, tmp_path / "out", overwrite=True)
+    (tmp_path / "killed.partial").mkdir()  # before it had a note
+    (tmp_path / "killed.partial" / "note.json.1-abcd123456.partial").touch()
+    encode_file(checkpoint, store.path, tmp_path / "killed")
+    assert not (tmp_path / "killed.partial").exists()
     with pytest.raises(DataError, match="exists"):
         encode_file(checkpoint, store.path, tmp_path / "out")
     with pytest.raises(DataError, match=r"is no graphvtr.embeddings/1|cannot be read"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from graphvtr.atomic import place_beside
 from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
@@ -109,30 +109,35 @@ def prepare_folder(out: Path, model: RetrievalModel, manifest: Manifest, shards:
     Raises:
         DataError: the folder holds something else, or an index of another model or in other shards.
     """
-    if is_index(out) and overwrite:
-        clear(out)
-    if not is_index(out):
-        if out.is_dir() and any(path.name not in (MODEL, SEGMENTS) and path.name[0] != "." for path in out.iterdir()):
+    with output_lock(out, folder=True):  # which also sweeps what killed runs have left
+        if is_index(out) and overwrite:
+            clear(out)
+        if is_index(out):
+            _check_same(out, model, shards)
+            return
+        if any(path.name not in (MODEL, SEGMENTS, *shards) and path.name[0] != "." for path in out.iterdir()):
             raise DataError(out, "holds something else", "choose another --out")
-        out.mkdir(parents=True, exist_ok=True)
         for name in shards:
             prepare_folder(out / name, model, Manifest(**vars(manifest)), [], overwrite)
-        with output_lock(out, folder=True):
-            if not shards:
-                save_model(model, out / MODEL)
-                manifest.model_digest = model_digest(out / MODEL)
-            else:
-                manifest.model_digest = read_manifest(out / shards[0]).model_digest
-            manifest.shards = shards
-            if not is_index(out):
-                publish(out, manifest)
-        return
+        if not shards:
+            save_model(model, out / MODEL)
+            manifest.model_digest = model_digest(out / MODEL)
+        else:
+            manifest.model_digest = read_manifest(out / shards[0]).model_digest
+        manifest.shards = shards
+        publish(out, manifest)
+
+
+def _check_same(out: Path, model: RetrievalModel, shards: list[str]) -> None:
     found = read_manifest(out)
     if found.shards != shards:
         raise DataError(out, f"is in {len(found.shards)} shards", f"give --shards {len(found.shards)} or --overwrite")
-    with tempfile.TemporaryDirectory(dir=out, prefix=".") as folder:
-        save_model(model, Path(folder))
-        digest = model_digest(Path(folder))
+    partial = place_beside(out / MODEL)
+    try:
+        save_model(model, partial)
+        digest = model_digest(partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     if digest != found.model_digest:
         raise DataError(out, "was made with another model", "give that one, another --out, or --overwrite")
 

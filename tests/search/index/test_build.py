@@ -24,6 +24,18 @@ def test_another_model_needs_overwrite(files: Files) -> None:
     assert verify(files.path) == {}
 
 
+def test_what_killed_runs_left_is_in_nobody_s_way(files: Files, tmp_path: Path) -> None:
+    files.path.mkdir()
+    left = [files.path / f"{name}.1-abcd123456.partial" for name in ("manifest.json", "model")]  # of another machine
+    for _ in range(2):
+        left[0].touch()
+        left[1].mkdir()
+        assert len(files.build()) == 7
+        assert not any(path.exists() for path in left)
+    (tmp_path / "sharded" / "shard-000").mkdir(parents=True)
+    assert len(build_index(files.checkpoint, files.store, tmp_path / "sharded", shards=2).added) == 7
+
+
 def test_what_is_wrong_is_named(files: Files, tmp_path: Path) -> None:
     wide = FeatureStore.create(tmp_path / "wide", {"frame_x": WIDTH + 1})
     wide.add("clip", {"frame_x": torch.zeros(1, WIDTH + 1), "frame_time": torch.zeros(1)})
