@@ -95,12 +95,13 @@ def delete(path: Path, args: argparse.Namespace) -> int:
     """Delete clips; 0 if all were there, else 1."""
     from graphvtr.errors import DataError
     from graphvtr.search.opening import open_index
+    from graphvtr.terminal import complain
 
     if len(args.words) < 3:
         raise DataError("graphvtr index delete", "needs INDEX NAME [NAME ...]", "name clips")
     change = open_index(path).delete(args.words[2:])
     for name in change.missing:
-        print(f"{name}: is not in the index", file=sys.stderr)
+        complain(f"{name}: is not in the index")
     _report(path, change)
     return 1 if change.missing else 0
 

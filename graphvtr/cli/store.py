@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +152,7 @@ def verify(args: argparse.Namespace) -> int:
 
 def convert(args: argparse.Namespace) -> int:
     """Convert; 0 if all clips came along, else 1."""
+    from graphvtr.terminal import complain
     from graphvtr.video.store.convert import ConvertOptions, from_store, to_store
 
     size = None if args.size is None else (args.size[0], args.size[1])
@@ -164,6 +164,6 @@ def convert(args: argparse.Namespace) -> int:
         report = to_store(args.source, args.target, args.read, options, progress=True)
         summary = f"{report.store.path}: {report.written} clips written, {report.skipped} were there"
     for problem in list(report.failures.values())[:SHOWN]:
-        print(problem, file=sys.stderr)
+        complain(problem)
     print(summary + (f", {len(report.failures)} left out" if report.failures else ""))
     return 1 if report.failures else 0

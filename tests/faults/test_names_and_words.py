@@ -87,8 +87,8 @@ def test_every_verb_says_so() -> None:
 
 
 def test_clips_with_a_leading_dash_in_an_index(index: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["index", "delete", str(index), "--", "-none"]) == 1
-    assert "-none: is not in the index" in capsys.readouterr().err
+    assert main(["index", "delete", str(index), "--", "-no\x1b[31mne"]) == 1
+    assert "-no\\x1b[31mne: is not in the index" in capsys.readouterr().err
     assert main(["search", str(index), "--video=-none", "--find", "clips"]) == 2
     assert "-none: no such file" in capsys.readouterr().err
 
