@@ -104,6 +104,23 @@ def _(folder: Path) -> Reader:
     return lambda: load(folder / "m.ckpt")
 
 
+@case("CAD-120 archive that unpacks to gigabytes")
+def _(folder: Path) -> Reader:
+    from graphvtr.datasets.cad120.annotations import Annotations
+
+    with zipfile.ZipFile(folder / "annotations.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("annotations/video_clips.txt", bytes(300 * 2**20))
+    return lambda: Annotations(folder).clips()
+
+
+@case("region TSV of infinite boxes")
+def _(folder: Path) -> Reader:
+    from graphvtr.video.store.convert import to_store
+
+    (folder / "r.tsv").write_text("v_0\tinf\tinf\tinf\tAAAA\tAAAA\n")
+    return lambda: to_store(folder / "r.tsv", folder / "out", "bottom-up-tsv")
+
+
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
     """A tar.gz of files."""
     with gzip.open(path, "wb", 1) as packed, tarfile.open(fileobj=packed, mode="w") as archive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from graphvtr.errors import DataError
-from graphvtr.reading import lines_of, number_of_digits, parse_json
+from graphvtr.reading import lines_of, number_of_digits, parse_json, read_text
 
 WIDTH, HEIGHT = 640, 480
+LARGEST = 256 * 2**20  # bytes of a file
 CATEGORIES = (
     "hand", "head", "box", "medicine-box", "bowl", "cup", "book", "microwave", "cloth", "remote", "apple", "bottle",
     "plate",
@@ -99,13 +101,18 @@ class Annotations:
 
     def _read(self, name: str) -> str:
         """A text file below ``annotations/``."""
+        if self._zip is None:
+            return read_text(self.path / name, limit=LARGEST, fix=FIX)
+        where = f"{self.path}: {name}"
         try:
-            data = self._zip.read(f"annotations/{name}") if self._zip else (self.path / name).read_bytes()
-            return data.decode("utf-8-sig")
-        except (KeyError, FileNotFoundError):
-            raise DataError(f"{self.path}: {name}", "is missing", FIX) from None
-        except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-            raise DataError(f"{self.path}: {name}", f"cannot be read: {error}", "download it again") from error
+            member = self._zip.getinfo(f"annotations/{name}")
+            if member.file_size > LARGEST:
+                raise DataError(where, f"unpacks to {member.file_size:,} bytes", "download it again")
+            return self._zip.read(member).decode("utf-8-sig")
+        except KeyError:
+            raise DataError(where, "is missing", FIX) from None
+        except (OSError, RuntimeError, UnicodeDecodeError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(where, f"cannot be read: {error}", "download it again") from error
 
     def clips(self) -> list[LabelledClip]:
         """Every labelled clip, in the order of the file, ``null`` ones too."""
@@ -166,8 +173,11 @@ def _holds_clips(path: Path) -> bool:
         return (path / "video_clips.txt").is_file()
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return "annotations/video_clips.txt" in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "annotations/video_clips.txt" in archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise DataError(path, f"is damaged: {error}", "download it again") from error
 
 
 def _ids(labels: Sequence[str], known: tuple[str, ...]) -> np.ndarray[Any, Any]:

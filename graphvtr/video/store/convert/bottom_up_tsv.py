@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def _number(cell: bytes, where: str) -> float:
         value = float(cell)
     except ValueError:
         value = float("nan")
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise DataError(where, f"is {cell[:40]!r}", "give a number above 0")
     return value
 

@@ -280,6 +280,7 @@ def cell(place: int, value: bytes) -> list[bytes]:
         (line("v_0", 2)[:5], "line 1: has 5 of the columns image_id"),
         (cell(1, b"0"), "line 1: image_w: is b'0'"),
         (cell(3, b"two"), "line 1: num_boxes: is b'two'"),
+        (cell(3, b"inf"), "line 1: num_boxes: is b'inf'"),
         (cell(3, b"3"), "line 1: boxes: has 8 numbers for 3 boxes"),
         (cell(4, b"!!!"), "line 1: boxes: is no base64"),
         (cell(5, base64.b64encode(b"12345")), "line 1: features: has 5 bytes, which are no float32"),
