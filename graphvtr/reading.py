@@ -22,6 +22,8 @@ SETTINGS = 16 * 2**20
 """Bytes of a file of settings: a manifest, a configuration, a list of shards."""
 DATA = 2 * 2**30
 """Bytes of a file of captions, graphs or words."""
+MOST_A_LINE = 2**20
+"""Bytes of a line, where a file is read line by line."""
 DEPTH = 64
 """Objects and lists within each other."""
 YAML_NODES = 20_000

@@ -243,4 +243,6 @@ def need_file(root: Path, name: str, what: str) -> Path:
 def _open_text(path: Path, fix: str) -> IO[str]:
     if not path.is_file():
         raise DataError(path, "no such file", fix)
+    if path.stat().st_size > reading.DATA:
+        raise DataError(path, f"is larger than {reading.DATA:,} bytes", "check that it is the file it should be")
     return path.open(encoding="utf-8-sig", newline="")

@@ -24,14 +24,13 @@ from graphvtr.cluster import Cluster, Engine, cluster_of
 from graphvtr.ending import begin_worker, end_pool, going_on
 from graphvtr.errors import DataError, GraphVTRError, system_error
 from graphvtr.locks import output_lock
-from graphvtr.reading import read_json
+from graphvtr.reading import MOST_A_LINE, read_json
 from graphvtr.text.cache import iter_lists
 from graphvtr.text.parser import BATCH_SIZE, RoleParser, get_parser
 from graphvtr.text.serialise import lists_to_readable
 
 T = TypeVar("T")
 FORMAT = "graphvtr.graphs/1"
-MOST_A_LINE = 2**20
 CHUNK = 512
 """Captions that a process works on before it hands over their graphs."""
 

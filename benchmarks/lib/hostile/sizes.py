@@ -113,6 +113,36 @@ def _(folder: Path) -> Reader:
     return lambda: Annotations(folder).clips()
 
 
+def _holes(path: Path) -> None:
+    """A file of 4 TiB in which nothing is written."""
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+@case("captions.csv of 4 TiB")
+def _(folder: Path) -> Reader:
+    from graphvtr.datasets.files import read_table
+
+    _holes(folder / "captions.csv")
+    return lambda: read_table(folder / "captions.csv", ["video", "caption"])
+
+
+@case("captions of one line of 4 TiB")
+def _(folder: Path) -> Reader:
+    from graphvtr.text import read_captions
+
+    _holes(folder / "captions.txt")
+    return lambda: list(read_captions(folder / "captions.txt"))
+
+
+@case("word vectors of one line of 4 TiB")
+def _(folder: Path) -> Reader:
+    from graphvtr.text.word_vectors import load_word_vectors
+
+    _holes(folder / "v.txt")
+    return lambda: load_word_vectors(folder / "v.txt")
+
+
 @case("region TSV of infinite boxes")
 def _(folder: Path) -> Reader:
     from graphvtr.video.store.convert import to_store
