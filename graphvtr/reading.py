@@ -6,13 +6,14 @@ objects (a parser that recurses ends a process), and each field before it is use
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any
+from typing import IO, Any, AnyStr
 
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError, system_error
@@ -88,6 +89,27 @@ def lines_of(text: str) -> list[str]:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
+
+
+def lines_within(file: IO[AnyStr], where: object, *, most: int = MOST_A_LINE, fix: str = "") -> Iterator[AnyStr]:
+    """The lines of an open file one by one, with their ends.
+
+    Args:
+        file: of text or of bytes.
+        where: names it, for messages.
+        most: bytes or characters that a line may have: one of a damaged file, or of holes, may be as long as the file.
+        fix: what the reader of an error can do.
+
+    Raises:
+        DataError: a line is longer; names its number.
+    """
+    for number in itertools.count(1):
+        line = file.readline(most)
+        if not line:
+            return
+        if len(line) == most:
+            raise DataError(f"{where}: line {number}", f"is longer than {most:,} characters", fix)
+        yield line
 
 
 def number_of_digits(text: str) -> int | None:

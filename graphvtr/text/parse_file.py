@@ -24,7 +24,7 @@ from graphvtr.cluster import Cluster, Engine, cluster_of
 from graphvtr.ending import begin_worker, end_pool, going_on
 from graphvtr.errors import DataError, GraphVTRError, system_error
 from graphvtr.locks import output_lock
-from graphvtr.reading import MOST_A_LINE, read_json
+from graphvtr.reading import lines_within, read_json
 from graphvtr.text.cache import iter_lists
 from graphvtr.text.parser import BATCH_SIZE, RoleParser, get_parser
 from graphvtr.text.serialise import lists_to_readable
@@ -126,11 +126,7 @@ def read_captions(path: Path) -> Iterator[str]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(iter(lambda: file.readline(MOST_A_LINE), b""), 1):
-                if len(line) == MOST_A_LINE:
-                    raise DataError(
-                        f"{path}: line {number}", f"is over {MOST_A_LINE:,} bytes", "write one caption a line"
-                    )
+            for number, line in enumerate(lines_within(file, path, fix="write one caption a line"), 1):
                 try:
                     text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphvtr._optional import optional_import
 from graphvtr.array_files import read_npy, read_torch
 from graphvtr.errors import DataError
-from graphvtr.reading import DATA, MOST_A_LINE, lines_of, parse_json, read_text
+from graphvtr.reading import DATA, lines_of, lines_within, parse_json, read_text
 from graphvtr.text.vocabulary import Vocabulary
 
 PACKAGE = "glove-package"
@@ -153,11 +153,7 @@ def _read_text(path: Path, keep: Collection[str] | None) -> WordVectors:
 def _fields(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         try:
-            for number, line in enumerate(iter(lambda: file.readline(MOST_A_LINE), ""), start=1):
-                if len(line) == MOST_A_LINE:
-                    raise DataError(
-                        f"{path}, line {number}", f"is over {MOST_A_LINE:,} characters", "give a word and its numbers"
-                    )
+            for number, line in enumerate(lines_within(file, path, fix="give a word and its numbers"), start=1):
                 if line.strip():
                     yield number, line.rstrip().split(" ")
         except UnicodeDecodeError as error:

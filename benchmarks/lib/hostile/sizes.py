@@ -143,6 +143,14 @@ def _(folder: Path) -> Reader:
     return lambda: load_word_vectors(folder / "v.txt")
 
 
+@case("region TSV of one line of 4 TiB")
+def _(folder: Path) -> Reader:
+    from graphvtr.video.store.convert import to_store
+
+    _holes(folder / "r.tsv")
+    return lambda: to_store(folder / "r.tsv", folder / "out", "bottom-up-tsv")
+
+
 @case("region TSV of infinite boxes")
 def _(folder: Path) -> Reader:
     from graphvtr.video.store.convert import to_store

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.reading import number_of_digits
+from graphvtr.reading import lines_within, number_of_digits
 from graphvtr.video.store.convert.arrays import fractions
 from graphvtr.video.store.convert.base import FORMATS, Array, ConvertOptions, Format, whole_target
 from graphvtr.video.store.feature_store import FeatureStore
 
 COLUMNS = ("image_id", "image_w", "image_h", "num_boxes", "boxes", "features")
+MOST_AN_IMAGE = 64 * 2**20  # bytes of a line: 3,000 regions of 4,096 numbers
 
 
 class BottomUpTSV:
@@ -36,7 +37,7 @@ class BottomUpTSV:
         self.path, self.options, self.file = path, options, path.open("rb")
         places: dict[str, dict[int, tuple[int, int]]] = {}
         begin = 0
-        for number, line in enumerate(self.file, 1):
+        for number, line in enumerate(lines_within(self.file, path, most=MOST_AN_IMAGE, fix="copy it again"), 1):
             image = line.partition(b"\t")[0].decode("utf-8-sig", "replace").strip()
             if image and image != COLUMNS[0]:  # some writers add a header
                 video, frame = self._split(image)
