@@ -117,8 +117,9 @@ def _main_tracks(graph: VideoGraph, count: int) -> dict[int, int]:
     if track is None or not bool((track >= 0).any()):
         return {}
     linked = track >= 0
-    sums = torch.zeros(int(track.max()) + 1).index_add(0, track[linked], region.score[linked].float())
-    best = sums.argsort(descending=True, stable=True)[:count].tolist()
+    there, place_of = track[linked].unique(return_inverse=True)
+    sums = torch.zeros(len(there)).index_add(0, place_of, region.score[linked].float())
+    best = there[sums.argsort(descending=True, stable=True)[:count]].tolist()
     return {number: place for place, number in enumerate(best)}
 
 

@@ -46,6 +46,21 @@ def test_boxes_have_the_colour_and_number_of_their_track():
     assert len(figure.axes[2].lines) == 3  # the third frame's second region belongs to nobody
 
 
+def test_classes_are_written_beside_their_tracks():
+    found = graph([0, 1, 0, 1, 0, 1])
+    found["region"].label = torch.tensor([0, 1, 0, 1, -1, 0])  # of track 1 two of three say: cat
+    pictures = torch.zeros(3, 20, 40, 3, dtype=torch.uint8)
+    figure = plot_tracks([TrackedClip(found, pictures, [0, 1, 2], "a clip", ("dog", "cat"))])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1 cat", "2 dog"]
+    bare = plot_tracks([TrackedClip(found, pictures, [0, 1, 2], "a clip", ("dog",))])  # fewer names than classes
+    assert [text.get_text() for text in bare.axes[0].texts] == ["1", "2 dog"]
+
+
+def test_numbers_of_tracks_may_be_any():
+    figure = plot_tracks([clip([7, 2**40, 7, 2**40, 7, 2**40])])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "2"]
+
+
 def test_only_the_main_tracks_are_coloured():
     figure = plot_tracks([clip([0, 1, 0, 1, 0, 1])], tracks=1)
     assert [text.get_text() for text in figure.axes[0].texts] == ["1"]
