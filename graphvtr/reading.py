@@ -1,4 +1,4 @@
-"""Small files of others, read once and in one way: JSON and YAML with bounds on size and depth, and their fields.
+"""Small files of others, read once and in one way: JSON with bounds on size and depth, its fields, and lines.
 
 A file is data that anybody may have written. Its size is looked at before its content, its depth before it is made into
 objects (a parser that recurses ends a process), and each field before it is used.
@@ -15,7 +15,6 @@ from pathlib import Path
 from types import UnionType
 from typing import IO, Any, AnyStr
 
-from graphvtr._optional import optional_import
 from graphvtr.errors import DataError, system_error
 from graphvtr.terminal import printable
 
@@ -27,8 +26,6 @@ MOST_A_LINE = 2**20
 """Bytes of a line, where a file is read line by line."""
 DEPTH = 64
 """Objects and lists within each other."""
-YAML_NODES = 20_000
-"""Values of a YAML file, those that its aliases repeat counted as often as they stand there."""
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
@@ -229,44 +226,3 @@ def need(
 def kind_of(value: object) -> str:
     """What a value of a json file is, in words."""
     return "nothing" if value is None else KINDS.get(type(value), f"a {type(value).__name__}")
-
-
-def check_yaml(path: str | Path) -> None:
-    """See that a YAML file may be given to a parser that recurses and follows aliases.
-
-    Raises:
-        DataError: as :func:`read_bytes`; it is not UTF-8 or no YAML, is nested over :data:`DEPTH` deep, or its aliases
-            make it larger than :data:`YAML_NODES` values.
-    """
-    yaml = optional_import("yaml", "train", "YAML files")
-    text = read_text(path, limit=SETTINGS // 16)
-    total = 0
-    sizes: dict[str, int] = {}
-    opened: list[tuple[str | None, int]] = []
-    try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):  # events come one by one, without recursion
-            if isinstance(event, yaml.AliasEvent):
-                if event.anchor not in sizes:
-                    raise DataError(
-                        f"{path}: line {event.start_mark.line + 1}", "an alias of what holds it", "write it out"
-                    )
-                total += sizes[event.anchor]
-            elif isinstance(event, yaml.CollectionStartEvent):
-                opened.append((event.anchor, total))
-                total += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                anchor, before = opened.pop()
-                if anchor is not None:
-                    sizes[anchor] = total - before
-            elif isinstance(event, yaml.ScalarEvent):
-                total += 1
-                if event.anchor is not None:
-                    sizes[event.anchor] = 1
-            if len(opened) > DEPTH:
-                raise DataError(
-                    f"{path}: line {event.start_mark.line + 1}", f"is nested over {DEPTH} deep", "flatten it"
-                )
-            if total > YAML_NODES:
-                raise DataError(path, f"holds over {YAML_NODES:,} values, aliases counted", "write a smaller file")
-    except yaml.YAMLError as problem:
-        raise DataError(path, f"is not YAML: {' '.join(str(problem).split())}", "mend it") from problem

@@ -1,12 +1,13 @@
 """One reader for JSON and YAML: bounds before memory, and errors that name file and field."""
 
+import io
 import json
 import os
 
 import pytest
 
 from graphvtr.errors import DataError
-from graphvtr.reading import DEPTH, check_yaml, json_depth, need, parse_json, read_json, read_text
+from graphvtr.reading import DEPTH, json_depth, lines_within, need, parse_json, read_json, read_text
 
 
 @pytest.mark.parametrize(
@@ -78,29 +79,8 @@ def test_fields_are_named(values, fields, problem):
     assert str(error.value).startswith(problem.replace("\\\\", "\\"))
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [
-        ("[" * 100_000, "line 1: is nested over"),
-        ("\n".join(" " * depth + "a:" for depth in range(100)), "is nested over"),
-        ("a0: &a0 [1,2,3,4,5,6,7,8,9]\n" + "".join(
-            f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
-        ), "holds over 20,000 values, aliases counted"),
-        ("a: &a [*a]", "an alias of what holds it"),
-        ("a: {", "is not YAML"),
-    ],
-    ids=["flow", "block", "bomb", "circle", "broken"],
-)  # fmt: skip
-def test_yaml_is_checked_before_it_is_made_into_objects(tmp_path, text, problem):
-    pytest.importorskip("yaml")
-    path = tmp_path / "a.yaml"
-    path.write_text(text)
-    with pytest.raises(DataError, match=f"{path}.*{problem}"):
-        check_yaml(path)
-
-
-def test_common_yaml_with_an_alias_is_fine(tmp_path):
-    pytest.importorskip("yaml")
-    path = tmp_path / "a.yaml"
-    path.write_text("a: &a {lr: 1}\nb: *a\n")
-    check_yaml(path)
+def test_lines_are_bounded():
+    assert list(lines_within(io.StringIO("a\n\nb"), "f", most=5)) == ["a\n", "\n", "b"]
+    assert list(lines_within(io.BytesIO(b"1234"), "f", most=5)) == [b"1234"]
+    with pytest.raises(DataError, match=r"f: line 2: is longer than 5 characters \(copy it again\)"):
+        list(lines_within(io.BytesIO(b"1\n12345\n"), "f", most=5, fix="copy it again"))

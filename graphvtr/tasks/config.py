@@ -21,7 +21,6 @@ from graphvtr.datasets.captioned import CAPTION_OPTIONS
 from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
-from graphvtr.reading import check_yaml
 from graphvtr.static_help import SHIPPED, documented, shipped_names
 from graphvtr.tasks.callbacks import AfterEpoch
 from graphvtr.tasks.checkpoint import CheckpointInfo
@@ -34,6 +33,7 @@ from graphvtr.terminal import printable
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import parser_from_file
 from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
+from graphvtr.yaml_files import check_yaml
 
 logger = logging.getLogger(__name__)
 GLOVE = "https://nlp.stanford.edu/data/glove.6B.zip"

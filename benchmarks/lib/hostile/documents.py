@@ -146,6 +146,10 @@ YAML = {
     "an alias bomb": "a0: &a0 [1,2,3,4,5,6,7,8,9]\n"
     + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
     "an alias of itself": "data: &a [*a]\n",
+    "a class": "options: {x: {class_path: antigravity.x}}\n",
+    "a class in a text": "options: {x: '{class_path: antigravity.x}'}\n",
+    "deep in a text": "options: {x: '" + "[" * 100_000 + "'}\n",
+    "another file": "config: /etc/passwd\n",
     "a tag that runs": "data: !!python/object/apply:os.system ['true']\n",
 }
 
