@@ -121,13 +121,13 @@ class Annotations:
             fields = [field.strip() for field in line.split(",")]
             if not any(fields):
                 continue
-            first, last = map(number_of_digits, fields[3:5]) if len(fields) == 6 else (None, None)
-            if first is None or last is None:
+            frames = [number_of_digits(field) or 0 for field in fields[3:5]]  # counted from 1
+            if len(fields) != 6 or not all(frames):
                 raise DataError(
                     f"{self.path}: video_clips.txt, line {number}", f"is '{line}'",
                     "give: subject, activity, video, first frame, last frame, action",
                 )  # fmt: skip
-            out.append(LabelledClip("/".join(fields[:3]), first - 1, last - 1, fields[5]))  # the file counts from 1
+            out.append(LabelledClip("/".join(fields[:3]), frames[0] - 1, frames[1] - 1, fields[5]))
         return out
 
     def fold(self, number: int, part: str) -> list[str]:
