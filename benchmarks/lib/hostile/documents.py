@@ -85,18 +85,10 @@ def _index_manifest(folder: Path, text: str) -> Reader:
     return lambda: Index.open(path)
 
 
-def _index_model(folder: Path, text: str) -> Reader:
-    from graphvtr.search import Index
-
-    path = index(folder)
-    (path / "model" / "zero_shot.json").write_text(text)
-    return lambda: Index.open(path).model
-
-
 for _name, _make in {
     "manifest": _manifest, "config.json": _config, "vocabulary": _vocabulary, "captions.json": _captions,
     "precomputed graphs": _precomputed, "ONNX configuration": _onnx, "evaluation": _results,
-    "index manifest": _index_manifest, "index of a model without training": _index_model,
+    "index manifest": _index_manifest,
 }.items():  # fmt: skip
     _deep_at(_name, _make)
 
@@ -107,6 +99,15 @@ def _(folder: Path) -> Reader:
 
     write_tar(folder / "a.tar.gz", {"config.json": DEEP.encode(), "vocabulary/labels.txt": b"O\n", "weights.th": b"x"})
     return lambda: read_archive(folder / "a.tar.gz")
+
+
+@case("index of a model without training, 200 000 deep")
+def _(folder: Path) -> Reader:
+    from graphvtr.search import Index
+
+    path = index(folder)
+    (path / "model" / "zero_shot.json").write_text(DEEP)
+    return lambda: Index.open(path).model
 
 
 @case("index items, 200 000 deep")
