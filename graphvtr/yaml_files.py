@@ -18,9 +18,12 @@ READ_AGAIN = frozenset("[{:&*!")
 """Signs of YAML within a text: where a value may be anything, jsonargparse reads texts as YAML again."""
 
 
-def check_yaml(path: str | Path) -> None:
+def check_yaml(path: str | Path) -> Any:
     """See that a YAML file may be given to jsonargparse, which recurses, follows aliases, imports the classes that a
     value names, loads further files and keeps the last of equal names.
+
+    Returns:
+        What it holds.
 
     Raises:
         DataError: as :func:`graphvtr.reading.read_text`; it is no YAML, is nested over :data:`~graphvtr.reading.DEPTH`
@@ -35,6 +38,7 @@ def check_yaml(path: str | Path) -> None:
         raise DataError(path, f"is not YAML: {' '.join(str(problem).split())}", "mend it") from problem
     if isinstance(content, dict) and content.get("config") is not None:
         raise DataError(f"{path}: config", "names another file of options", "give both: --config A --config B")
+    return content
 
 
 def _content(yaml: Any, text: str, path: str | Path) -> Any:

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.search.plain import FIX, MANIFEST
 
@@ -57,11 +56,9 @@ def index_of(path: str | Path, store: str | Path | None = None, *, progress: boo
 
 def _settings(file: Path) -> dict[str, Any]:
     """What a run's configuration says of its data."""
-    from graphvtr.reading import check_yaml, read_text
+    from graphvtr.yaml_files import check_yaml
 
-    yaml = optional_import("yaml", "train", "the configuration of a run")
-    check_yaml(file)
-    content = yaml.safe_load(read_text(file))
+    content = check_yaml(file)
     found = {} if not isinstance(content, dict) else {name: content.get(name) for name in ("data", "root", "store")}
     for name, value in found.items():
         if not isinstance(value, str | None):

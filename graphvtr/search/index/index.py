@@ -17,12 +17,13 @@ from graphvtr.search.encode import Encoder
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import Collection, open_folder, stamp
 from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips
-from graphvtr.search.index.manifest import MANIFEST, MODEL, Manifest
+from graphvtr.search.index.manifest import MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
 from graphvtr.search.index.ranking import Found, Ranker
 from graphvtr.search.index.segment import Segment, embeddings_of
 from graphvtr.search.index.verify import verify
+from graphvtr.search.plain import MANIFEST
 from graphvtr.search.projection import Projection
 from graphvtr.search.results import SearchResult, SearchResults, match_phrases
 from graphvtr.search.tags import ConceptFilter
