@@ -85,9 +85,11 @@ def indexed(model: RetrievalModel, splits: Sequence[RetrievalDataset], path: Pat
     def fill(writer: SegmentWriter) -> None:
         for split in splits:
             for part in torch.arange(len(split.videos)).split(BLOCK):
-                embeddings = model.encode_video(model.transform_video(split.video_graphs.batch(part)))
+                batch = model.transform_video(split.video_graphs.batch(part))
+                frame: Any = batch["frame"]
+                times = [time.numpy() for time in frame.time.split(frame.ptr.diff().tolist())]
                 named = [Item(split.videos[place]) for place in part.tolist()]
-                writer.add_videos(named, embeddings, [np.zeros(1, np.float32)] * len(part), {})
+                writer.add_videos(named, model.encode_video(batch), times, {})
 
     prepare_folder(path, model, Manifest("", "", list(model.levels)), [], False)
     manifest = read_manifest(path)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.feeding import BATCH, caption_store, parser_of
@@ -15,6 +19,26 @@ from graphvtr.search.plain import is_role_query
 from graphvtr.search.roles import parse_roles
 from graphvtr.text import UNK, RoleParser
 from graphvtr.text.parser import parser_from_file
+
+KEPT = 1024
+"""Sentences whose reading is remembered: who types is answered, and asks why, by the same one."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A query as a model reads it.
+
+    Args:
+        graph: its role graph.
+        seen: as the model sees it.
+        text: its embedding.
+        unknown: words that the model has never seen.
+    """
+
+    graph: RoleGraph
+    seen: RoleGraph
+    text: LevelEmbeddings
+    unknown: list[str]
 
 
 class Encoder:
@@ -34,6 +58,7 @@ class Encoder:
     ) -> None:
         self.model, self.vocabulary = model.eval(), model.require_vocabulary()
         self._parser, self._named_by = parser, named_by
+        self._known: OrderedDict[str, Read] = OrderedDict()
 
     @property
     def parser(self) -> RoleParser:
@@ -67,6 +92,36 @@ class Encoder:
             for place, graph in zip(sentences, self.parser.parse([queries[i] for i in sentences]), strict=True):  # type: ignore[misc]
                 out[place] = graph
         return [graph for graph in out if graph is not None]
+
+    def read(self, queries: Sequence[str | RoleGraph]) -> list[Read]:
+        """Queries embedded; a sentence that was read lately is not read again.
+
+        Raises:
+            DataError: see :meth:`graphs`; or the model knows no word of a query.
+        """
+        found = {query: self._known[query] for query in queries if isinstance(query, str) and query in self._known}
+        new = [query for query in queries if not (isinstance(query, str) and query in found)]
+        graphs = self.graphs(new)
+        unknown = [self.unknown(graph) for graph in graphs]
+        for graph, words in zip(graphs, unknown, strict=True):
+            if len(words) == len(graph.words):
+                raise DataError(
+                    f"query '{graph.caption}'", "has no word that the model knows", "use words of its training captions"
+                )
+        made: list[Read] = []
+        if graphs:
+            store = self.seen(graphs)
+            texts = self.texts(store)
+            for place, (graph, words) in enumerate(zip(graphs, unknown, strict=True)):
+                made.append(Read(graph, store[place], texts.select([place]), words))
+        self._known |= {query: one for query, one in zip(new, made, strict=True) if isinstance(query, str)}
+        for query in found:
+            self._known.move_to_end(query)
+        while len(self._known) > KEPT:
+            self._known.popitem(last=False)
+        fresh = iter(made)
+        out = [found[query] if isinstance(query, str) and query in found else next(fresh) for query in queries]
+        return [replace(one, graph=copy.copy(one.graph)) for one in out]  # whose graph is its receiver's
 
     def seen(self, graphs: Sequence[RoleGraph]) -> GraphStore[RoleGraph]:
         """Role graphs as the model sees them: words encoded, long ones cut."""

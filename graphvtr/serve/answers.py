@@ -16,9 +16,10 @@ BOXES = 4  # regions that light up in a frame
 def results_json(index: Any, results: SearchResults) -> dict[str, Any]:
     """Results with the regions of each phrase's frame, the heaviest first."""
     out = results.to_dict()
+    with_regions = any(segment.has_regions for part in getattr(index, "parts", [index]) for segment in part.segments)
     for entry, result in zip(out["results"], results, strict=True):
         entry["playable"] = index.file_at(result.item) is not None
-        regions = index.regions(result.name) if result.phrases else []
+        regions = index.regions(result.name) if result.phrases and with_regions else []
         for phrase, match in zip(entry["phrases"], result.phrases, strict=True):
             frame = int(match.weights.argmax())
             here = sorted(((w, box) for at, box, w in regions if at == frame), key=lambda pair: -pair[0])[:BOXES]
@@ -60,8 +61,7 @@ def why_json(index: Any, results: SearchResults, name: str) -> dict[str, Any]:
     if graph is not None:
         attention: Any = {}
         with suppress(DataError):  # of a model without attention over role graphs
-            seen = index.encoder.seen([graph])[0]
-            attention = role_attention(index.model, seen, "all")
+            attention = role_attention(index.model, index.encoder.read([results.query])[0].seen, "all")
         layers = max((len(weights) for weights in attention.values()), default=0)
         svg = role_graph_svg(graph, attention=attention or None, words=False)
     return {"query": results.query, "clip": clip, "svg": svg, "layers": layers}

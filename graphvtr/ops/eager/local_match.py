@@ -19,6 +19,8 @@ from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
 
 #: A block on a CPU: 320 rows keep the matrix product at its full speed, 160 Ki elements stay in a 2 MiB cache.
 CPU_ROWS, CPU_ELEMENTS = 320, 160 * 1024
+#: One caption against many videos, as a search has it: there is no product to speak of, and a block costs its calls.
+FEW_NODES, FEW_NODES_ROWS = 64, 4096
 #: What a block takes at its peak: copies of the elements of [rows, nodes], and of the frames' rows.
 _COPIES_OF_ELEMENT, _COPIES_OF_ROW = 12, 6
 
@@ -39,7 +41,7 @@ def forward(
     node_ptr, wide = node_ptr.long(), nodes.to(dtype)
     inverse = inverse_lengths(wide)
     scores = wide.new_zeros(frame_ptr.size(0) - 1, node_ptr.size(0) - 1)
-    for block in blocks(frames, frame_ptr, dtype, fusion, budget_bytes):
+    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes):
         per_node = wide.new_empty(nodes.size(0), block.videos.size(0))
         for part in block.parts(nodes.size(0)):
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
@@ -68,7 +70,7 @@ def backward(
     if reduce == "mean":
         grad = grad / node_ptr.diff().clamp(min=1)
     grad_nodes, grad_frames = torch.zeros_like(wide), torch.zeros_like(frames)
-    for block in blocks(frames, frame_ptr, dtype, fusion, budget_bytes):
+    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes):
         grad_block, grad_unit = grad.index_select(0, block.videos), torch.zeros_like(block.unit)
         for part in block.parts(nodes.size(0)):
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
@@ -145,7 +147,9 @@ class Block:
         return grad.mul_(self.inverse > 0)
 
 
-def blocks(frames: Tensor, frame_ptr: Tensor, dtype: torch.dtype, fusion: str, budget_bytes: int) -> Iterator[Block]:
+def blocks(
+    frames: Tensor, frame_ptr: Tensor, nodes: int, dtype: torch.dtype, fusion: str, budget_bytes: int
+) -> Iterator[Block]:
     """Blocks of videos in the order of their lengths, such that memory stays below the budget."""
     host = host_ptr(frame_ptr)
     begins, counts = host[:-1].tolist(), host.diff().tolist()
@@ -154,15 +158,17 @@ def blocks(frames: Tensor, frame_ptr: Tensor, dtype: torch.dtype, fusion: str, b
     max_rows = budget_bytes // (2 * _COPIES_OF_ROW * size * max(1, frames.size(1)))
     max_elements = budget_bytes // (2 * _COPIES_OF_ELEMENT * size)
     if on_cpu(frames):
-        max_rows, max_elements = min(max_rows, CPU_ROWS), min(max_elements, CPU_ELEMENTS)
+        most = FEW_NODES_ROWS if nodes <= FEW_NODES else CPU_ROWS
+        max_rows, max_elements = min(max_rows, most), min(max_elements, CPU_ELEMENTS)
     first = 0
     while first < len(order):
         last, total = first, 0
         while last < len(order) and (last == first or total + counts[order[last]] <= max_rows):
             total, last = total + counts[order[last]], last + 1
         videos = order[first:last]
-        rows = torch.cat([torch.arange(begins[video], begins[video] + counts[video]) for video in videos])
-        rows = rows.to(frames.device)
+        lengths = torch.tensor([counts[video] for video in videos])
+        shift = torch.tensor([begins[video] for video in videos]) - lengths.cumsum(0) + lengths
+        rows = (torch.arange(total) + shift.repeat_interleave(lengths)).to(frames.device)
         yield Block(
             torch.tensor(videos, device=frames.device), [counts[video] for video in videos], rows,
             frames.index_select(0, rows).to(dtype), fusion == "embed", max_elements,

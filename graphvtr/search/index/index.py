@@ -155,26 +155,16 @@ class Index(Collection):
         if isinstance(queries, (str, RoleGraph)):
             return self.search([queries], top, filters=filters, where=where, candidates=candidates,
                                exhaustive=exhaustive)[0]  # fmt: skip
-        graphs = self.encoder.graphs(queries)
-        if not graphs:
+        read = self.encoder.read(queries)
+        if not read:
             return []
-        for graph in graphs:
-            if len(self.encoder.unknown(graph)) == len(graph.words):
-                raise DataError(
-                    f"query '{graph.caption}'", "has no word that the model knows", "use words of its training captions"
-                )
-        seen = self.encoder.seen(graphs)
-        texts = self.encoder.texts(seen)
+        texts = LevelEmbeddings.cat([one.text for one in read])
         found, all_scored = self._ranking.rank(texts, "text", top, filters, where, candidates, exhaustive)
         out: list[SearchResults] = []
-        for number, (graph, places) in enumerate(zip(graphs, found, strict=True)):
-            text = texts.select(torch.tensor([number]))
-            own = seen[number]
-            results = self._results(places, own, text)
-            query = queries[number]
+        for query, one, places in zip(queries, read, found, strict=True):
+            results = self._results(places, one.seen, one.text)
             said = query if isinstance(query, str) else str(query.caption)
-            out.append(SearchResults(results, said, graph, self.encoder.unknown(graph), 0.0, all_scored,
-                                     self.manifest.media))  # fmt: skip
+            out.append(SearchResults(results, said, one.graph, one.unknown, 0.0, all_scored, self.manifest.media))
         for results_of in out:
             results_of.seconds = (time.perf_counter() - begin) / len(out)
         return out

@@ -148,6 +148,11 @@ class Segment:
         """Seconds of a clip's frames, as the model sees them."""
         return np.array(self._time[self._time_ptr[position] : self._time_ptr[position + 1]])
 
+    @property
+    def has_regions(self) -> bool:
+        """Whether its clips came with regions."""
+        return self.regions is not None
+
     @cached_property
     def regions(self) -> dict[str, Array] | None:
         """Boxes [R, 4], frame within the clip [R], weight [R], and where each clip's begin; None without regions."""
