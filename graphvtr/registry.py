@@ -11,10 +11,11 @@ runs files, is for names that a user gives.
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -99,13 +100,9 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _offered(self) -> list[EntryPoint]:
+    def _offered(self) -> tuple[EntryPoint, ...]:
         """What installed packages offer."""
-        if not self.group:
-            return []
-        from importlib.metadata import entry_points  # a command that prints its help needs none
-
-        return list(entry_points(group=self.group))
+        return _entry_points(self.group, tuple((entry, _changed(entry)) for entry in sys.path)) if self.group else ()
 
     def _load_entry_point(self, name: str) -> None:
         """Import what an installed package offers under ``name``: an entry, or a module that registers it."""
@@ -120,6 +117,23 @@ class Registry(Generic[T]):
                     f"{type(error).__name__}: {error}", "mend the package, or uninstall it",
                 ) from error  # fmt: skip
             self._entries.setdefault(name, found)
+
+
+def _changed(folder: str) -> int:
+    """When something was installed there."""
+    try:
+        return os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=32)
+def _entry_points(group: str, path: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
+    """What the packages on ``path`` offer. The metadata of all of them is read, which takes milliseconds: once, until
+    something is installed."""
+    from importlib.metadata import entry_points  # a command that prints its help needs none
+
+    return tuple(entry_points(group=group))
 
 
 def split_file(name: str) -> tuple[Path | None, str]:

@@ -69,7 +69,6 @@ class ConceptExtractor:
     def __init__(self, model: str | None = None, prepositions: bool = False) -> None:
         self.prepositions = prepositions
         self.pipeline = load_pipeline(model)
-        self.pipeline.disable_pipe("parser")
         self._verb = VerbLemmas.from_pipeline(self.pipeline)
         self._noun = NounLemmas.from_pipeline(self.pipeline)
         self._tags: dict[tuple[str, ...], list[str]] = {}
@@ -102,7 +101,7 @@ class ConceptExtractor:
         unknown = [words for words in dict.fromkeys(captions) if words not in self._tags]
         doc = importlib.import_module("spacy.tokens").Doc
         documents = (doc(self.pipeline.vocab, words=list(words)) for words in unknown)
-        for words, tagged in zip(unknown, self.pipeline.pipe(documents), strict=True):
+        for words, tagged in zip(unknown, self.pipeline.pipe(documents, disable=["parser"]), strict=True):
             self._tags[words] = [token.tag_ for token in tagged]
         self._tags.update({words: self._tags[words] for words in captions})
 

