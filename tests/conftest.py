@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # side by side, one core each; before anything imports OpenMP
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import contextlib
 import random
 import resource
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +22,8 @@ import pytest
 import torch
 
 from graphvtr import registry as registration
+from graphvtr.ending import SIGNALS
+from graphvtr.ops import _backend
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
 
@@ -60,6 +67,30 @@ def pytest_runtest_setup() -> None:
 def _seed() -> None:
     """Every test starts from the same random state, whether or not it is the first to make a shared fixture."""
     seed_everything()
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before() -> Iterator[None]:
+    """What a test, or a library that it calls, sets for the whole process holds for this test: else the next ones
+    depend on their order. What fixtures of a module or session set stays, as they come first."""
+    environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
+    handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    threads, dtype, backend = torch.get_num_threads(), torch.get_default_dtype(), _backend._requested
+    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    yield
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.path[:] = path
+    os.chdir(folder)
+    for signum, handler in handlers.items():
+        if signal.getsignal(signum) != handler:
+            signal.signal(signum, handler)
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    torch.set_default_dtype(dtype)
+    torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+    _backend._requested = backend
 
 
 SEEN: dict[str, list[Registry[Any]]] = {}  # module -> its registries

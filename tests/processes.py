@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 
 from graphvtr.ending import handlers_kept
@@ -44,3 +47,66 @@ def run_command(arguments: list[str]) -> None:
     from graphvtr.cli.main import main
 
     raise SystemExit(main(arguments))
+
+
+class Command:
+    """``graphvtr ARGUMENTS`` in a process of :func:`clean_context`, used as a :class:`subprocess.Popen`: it has the
+    environment and the folder of this one and is killed at the end of the ``with``."""
+
+    def __init__(self, *arguments: object) -> None:
+        context = clean_context()
+        (out, its_out), (err, its_err) = context.Pipe(duplex=False), context.Pipe(duplex=False)
+        work = [str(one) for one in arguments], its_out, its_err, dict(os.environ), os.getcwd()
+        self.process = context.Process(target=_as_command, args=work)
+        self.process.start()
+        its_out.close()
+        its_err.close()
+        self.stdout, self.stderr = (os.fdopen(os.dup(end.fileno()), encoding="utf-8") for end in (out, err))
+        out.close()
+        err.close()
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.process.kill()
+        self.process.join()
+        self.stdout.close()
+        self.stderr.close()
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        return self.process.exitcode
+
+    def send_signal(self, signum: int) -> None:
+        os.kill(self.pid, signum)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """All it still writes to stdout and stderr; killed after ``timeout`` seconds."""
+        late = threading.Timer(timeout, self.process.kill)
+        late.start()
+        try:
+            with ThreadPoolExecutor(1) as beside:
+                errors = beside.submit(self.stderr.read)
+                return self.stdout.read(), errors.result()
+        finally:
+            self.process.join()
+            late.cancel()
+
+
+def _as_command(
+    arguments: list[str], out: Connection, err: Connection, environment: dict[str, str], folder: str
+) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    os.dup2(out.fileno(), 1)
+    os.dup2(err.fileno(), 2)
+    out.close()  # or whoever reads waits for the other end's end
+    err.close()
+    run_command(arguments)

@@ -14,7 +14,8 @@ from graphvtr.ending import Interrupted, ending, going_on, interruptible
 from graphvtr.locks import OutputInUseError, output_lock
 
 COMMAND = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 from graphvtr.ending import going_on, interruptible, Interrupted
 with interruptible():
     try:

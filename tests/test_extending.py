@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import json
 import pickle
-import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from graphvtr.nn import MODELS
 from graphvtr.registry import RanFiles, Registry, split_file
 from graphvtr.text import PARSERS, get_parser
 from graphvtr.video import build_detector, build_featurizer, build_motion
+from tests.processes import clean_context
 
 MINE = """
 import torch
@@ -85,6 +86,11 @@ DETECTORS.register("mine")(lambda num_regions=36, device="cpu": GridRegions(3))
 """
 
 
+def name_of(sent: bytes, told: Connection) -> None:
+    """Tell the name of a pickled featurizer, in another process."""
+    told.send(pickle.loads(sent)[1].name)  # noqa: S301 - our own objects
+
+
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
@@ -146,9 +152,13 @@ def test_a_backbone_of_ones_own_goes_to_other_processes(mine: Path, monkeypatch:
     featurizer = build_featurizer(f"{mine}:own")
     assert type(featurizer).__module__ == "graphvtr_file_mine"
     sent = pickle.dumps((RanFiles(), featurizer))
-    program = f"import pickle; print(pickle.loads({sent!r})[1].name)"  # a process that has not run the file
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "own\n", done.stderr
+    context = clean_context()  # whose processes have not run the file
+    ours, theirs = context.Pipe()
+    process = context.Process(target=name_of, args=(sent, theirs))
+    process.start()
+    assert ours.poll(60)
+    assert ours.recv() == "own"
+    process.join()
 
 
 def test_an_installed_package_offers_by_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

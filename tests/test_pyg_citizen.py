@@ -31,6 +31,7 @@ from graphvtr.graphs import (
 from graphvtr.nn import CompleteGraphAttention, RandomWalkGCNConv, RoleGATConv
 from graphvtr.nn.aggr import ChannelAttentionAggregation, SegmentAggregation, SoftAttentionAggregation
 from graphvtr.ops import backend
+from tests.processes import clean_context
 
 D, SOURCES, TARGETS = 8, 5, 4
 EDGES = torch.tensor([[0, 1, 2, 4, 3, 0, 1], [1, 0, 3, 3, 0, 3, 2]])
@@ -381,7 +382,7 @@ def test_in_memory_datasets(graph: HeteroData, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loaders(graph: HeteroData, workers: int) -> None:
-    options = {"multiprocessing_context": "spawn"} if workers else {}
+    options = {"multiprocessing_context": clean_context()} if workers else {}
     loader = DataLoader([graph] * 5, batch_size=2, num_workers=workers, **options)
     assert [batch.num_graphs for batch in loader] == [2, 2, 1]
 

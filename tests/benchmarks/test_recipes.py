@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ ROWS = rows()
 NAMES = sorted({name for row in ROWS for name in row["recipes"].split()})
 
 
+@cache
 def model_of(recipe: str) -> str:
     """The model that a configuration is of."""
     return max((name for name in MODELS if f"{recipe}_".startswith(f"{name}_")), key=len)

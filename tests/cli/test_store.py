@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from graphvtr.cli.main import main
 from graphvtr.video import FeatureStore
+from tests.processes import Command
 
 
 @pytest.fixture
@@ -40,12 +39,12 @@ def test_info_on_a_clip(store, capsys):
 def test_whoever_reads_may_stop(tmp_path):
     """As in ``graphvtr store info STORE | head``, with more to print than a pipe holds."""
     FeatureStore.create(tmp_path / "store", widths={"frame_x": 2}, settings={"long": ["x"] * 20_000})
-    command = [sys.executable, "-m", "graphvtr", "store", "info", str(tmp_path / "store")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "{\n"
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    assert process.wait(timeout=60) == 141
+    with Command("store", "info", tmp_path / "store") as process:
+        assert process.stdout.readline() == "{\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        process.process.join(60)
+        assert process.poll() == 141
 
 
 def test_verify(store, capsys):

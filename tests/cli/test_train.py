@@ -3,10 +3,8 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ import yaml
 
 from graphvtr.cli.main import main
 from graphvtr.video import FeatureStore
+from tests.processes import Command
 
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("spacy")
@@ -91,46 +90,51 @@ def test_resume_that_makes_no_sense_changes_nothing(msvd, tmp_path: Path, capsys
     assert "epochs: 3" in card
 
 
-@pytest.fixture
-def endless(msvd: list[str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A training of very many epochs in a process of its own, the first ones behind it."""
-    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--epochs", "100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "graphvtr", *run], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 3/"):
-            break
-    yield process
-    process.kill()
-    process.communicate()
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_ends_with_a_word(endless, number: signal.Signals, code: int, msvd, tmp_path: Path, capsys) -> None:
-    endless.send_signal(number)
-    _, error = endless.communicate(timeout=60)
-    assert endless.returncode == code, error
+def check_stopped(run: list[str], folder: Path, error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The last line tells how far a stopped run has come and how it goes on, and so it does."""
     last = error.strip().splitlines()[-1]
     found = re.fullmatch(r"graphvtr: stopped after epoch (\d+) of 100000; continue with --resume", last)
     assert found, error
     epochs = int(found.group(1))
     assert epochs >= 2  # the line of an epoch comes before its files
     assert "Traceback" not in error
-    header = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["graphvtr"]
+    header = torch.load(folder / "last.ckpt", weights_only=True)["graphvtr"]
     assert header["info"]["epoch"] == epochs
-    again = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--resume"]
-    assert main([*again, "--epochs", str(epochs + 1)]) == 0
+    assert main([*run, "--epochs", str(epochs + 1), "--resume"]) == 0
     assert f"epoch {epochs + 1}/{epochs + 1}  " in capsys.readouterr().out
 
 
-def test_a_second_run_is_refused(endless, msvd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for resume in ([], ["--resume"]):
-        again = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", *resume]
-        assert main([*again, "--epochs", "1"]) == 2
-        assert f"another run writes here (pid {endless.pid}, since 2" in capsys.readouterr().err
-    assert endless.poll() is None
+def test_a_run_refuses_a_second_one_and_ends_with_a_word(msvd: list[str], tmp_path: Path, capsys) -> None:
+    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu"]
+    with Command(*run, "--epochs", "100000") as process:
+        for line in process.stdout:
+            if line.startswith("epoch 3/"):
+                break
+        for resume in ([], ["--resume"]):
+            assert main([*run, "--epochs", "1", *resume]) == 2
+            assert f"another run writes here (pid {process.pid}, since 2" in capsys.readouterr().err
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(60)
+        assert process.poll() == 143, error
+    check_stopped(run, tmp_path / "run", error, capsys)
+
+
+def test_ctrl_c_within_a_batch(msvd: list[str], tmp_path: Path, monkeypatch, capsys) -> None:
+    """Lightning catches it, ignores it from then on, and exits with 1."""
+    from graphvtr.tasks.callbacks import Progress
+
+    def stop(self: Progress, trainer: Any, *_: Any) -> None:
+        if trainer.current_epoch == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+    run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_train_batch_end", stop)
+        assert main([*run, "--epochs", "100000"]) == 130
+    check_stopped(run, tmp_path / "run", capsys.readouterr().err, capsys)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_print_config_is_fed_back(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

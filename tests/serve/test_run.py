@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from types import SimpleNamespace
@@ -15,6 +13,7 @@ import pytest
 
 from graphvtr.errors import DataError
 from graphvtr.serve import serve
+from tests.processes import Command
 
 
 @pytest.fixture
@@ -25,10 +24,7 @@ def port() -> int:
 
 
 def test_serving_until_interrupted(made: SimpleNamespace, port: int) -> None:
-    command = [sys.executable, "-m", "graphvtr", "serve", str(made.index), "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
+    with Command("serve", made.index, "--port", port) as process:
         assert f"6 clips at http://127.0.0.1:{port}/" in process.stdout.readline()
         told: dict[str, object] = {}
         for _ in range(100):
@@ -40,10 +36,8 @@ def test_serving_until_interrupted(made: SimpleNamespace, port: int) -> None:
                 time.sleep(0.1)
         assert told["status"] == "ok"
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) in (0, 130)
-    finally:
-        process.kill()
-        process.communicate()
+        process.communicate(60)
+        assert process.poll() in (0, 130)
 
 
 def test_a_port_that_is_taken_is_named(made: SimpleNamespace, port: int) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.text import PARSERS, graph_from_dict, parse_file, read_captions
 from graphvtr.text import parse_file as function
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import ListParser
+from tests.processes import Command
 
 module = sys.modules[function.__module__]
 CAPTIONS = [f"dog {number} barks" for number in range(40)] + ["naïve 犬 🐕"] * 3
@@ -184,39 +184,47 @@ def test_the_errors_of_workers_can_be_handed_over() -> None:
     assert (again.item, again.problem, again.fix) == (error.item, error.problem, error.fix)
 
 
-def start(captions: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "graphvtr", "parse", str(captions), "--out", str(out), "--workers", str(workers)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+SLOW = """
+import time
+from graphvtr.text import PARSERS, GraphLists, ListParser
+
+@PARSERS.register("slow")
+class Slow(ListParser):
+    name, version = "slow", "1"
+
+    def sentences(self, captions, batch_size):
+        for caption in captions:
+            time.sleep(0.001)
+            yield GraphLists(caption, caption.split(), [[0]], [], [])
+"""
 
 
 def children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads /proc")
-def test_kill_9_and_resume_with_workers(tmp_path: Path) -> None:
-    pytest.importorskip("spacy")
-    captions, out = tmp_path / "captions.txt", tmp_path / "out.jsonl"
+def test_kill_9_and_resume_with_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    captions, out, parser = tmp_path / "captions.txt", tmp_path / "out.jsonl", tmp_path / "slow.py"
     captions.write_text("".join(f"a man throws ball {number} to dog {number}\n" for number in range(1800)))
-    process = start(captions, out, workers=2)
+    parser.write_text(SLOW)
+    command = ["parse", captions, "--parser", f"{parser}:slow", "--out", out]
     partial = tmp_path / "out.jsonl.partial"
     end = time.monotonic() + 240
-    while not (partial.exists() and partial.stat().st_size) and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.02)
-    workers = children(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with Command(*command, "--workers", 2) as process:
+        while not (partial.exists() and partial.stat().st_size) and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.02)
+        workers = children(process.pid)
+        process.send_signal(signal.SIGKILL)
+        process.process.join()
     before = partial.read_bytes()
     assert workers
     assert 0 < before.count(b"\n") < 1800
     while any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers), "workers outlive their parent"
-    again = start(captions, out, workers=1)
-    _, errors = again.communicate(timeout=240)
-    assert again.returncode == 0, errors
-    assert b"caption/s" in errors
+    assert main([str(one) for one in command]) == 0
+    assert "caption/s" in capsys.readouterr().err
     lines = out.read_bytes()
     assert lines.startswith(before)
     assert [json.loads(line)["caption"] for line in lines.splitlines()] == captions.read_text().splitlines()
