@@ -22,7 +22,7 @@ def clean_context() -> ForkServerContext:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["graphvtr.search", "graphvtr.tasks.checkpoint", "graphvtr.video.extract", "graphvtr.cli.main", "pytest"]
+        ["graphvtr.search", "graphvtr.tasks.trainer", "graphvtr.video.extract", "graphvtr.cli.main", "pytest"]
     )
     return context
 

@@ -25,23 +25,14 @@ print([name for name in {HEAVY} if name in sys.modules])
 
 
 def test_a_search_leaves_out_what_it_does_not_need() -> None:
+    """And functions that are not to be compiled wait for the compiler."""
     code = f"""
-import sys
-from graphvtr.imports import lazily
-lazily()
-import graphvtr.search.opening
-run = [name for name in {WAITING} if name in sys.modules and type(sys.modules[name]).__name__ == "module"]
-import torch_geometric.datasets
-print(run, torch_geometric.datasets.Planetoid.__name__)  # and it is there once it is asked for
-"""
-    assert run(code) == "[] Planetoid"
-
-
-def test_functions_that_are_not_compiled_wait_for_the_compiler() -> None:
-    code = """
 from graphvtr.imports import lazily
 lazily()
 import sys, torch
+import graphvtr.search.opening
+run = [name for name in {WAITING} if name in sys.modules and type(sys.modules[name]).__name__ == "module"]
+
 @torch.compiler.disable
 def twice(x):
     return 2 * x
@@ -49,6 +40,8 @@ def twice(x):
 def thrice(x):
     return 3 * x
 waits = type(sys.modules["torch._dynamo"]).__name__
-print(waits, twice(2), thrice(2), torch._dynamo.config is not None, twice(3), thrice(3))
+print(run, waits, twice(2), thrice(2), torch._dynamo.config is not None, twice(3), thrice(3))
+import torch_geometric.datasets
+print(torch_geometric.datasets.Planetoid.__name__)  # and it is there once it is asked for
 """
-    assert run(code) == "_Waiting 4 6 True 6 9"
+    assert run(code) == "[] _Waiting 4 6 True 6 9\nPlanetoid"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,15 @@ def gradients(
     return loss.detach(), {name: gradient.clone() for name, gradient in found.items()}, buffers
 
 
-def compare(name: str, rank: int, captions: torch.Tensor, **options: Any) -> dict[str, float]:
+def compare(name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor) -> dict[str, float]:
     """Largest differences, relative to the largest gradient (a batch of one video has next to none)."""
+    model, dataset, vocabulary = run
     found = []
     for ranks in (1, 2):
-        model, dataset, vocabulary = small_run(name, **options)
-        module = RetrievalModule(model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
+        torch.manual_seed(0)
+        module = RetrievalModule(
+            deepcopy(model), vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption
+        )
         found.append(gradients(module, PairData(dataset, rank if ranks > 1 else 0, ranks)[captions]))
     (loss, whole, buffers), (own_loss, own, own_buffers) = found
     for gradient in own.values():
@@ -64,15 +67,15 @@ def main(folder: Path, rank: int) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
     results = {}
     for name in NAMES:
+        run = small_run(name)
         for what, captions in (("batch", torch.arange(3, 16)), ("one pair", torch.tensor([4]))):
-            results[f"{name}, {what}"] = compare(name, rank, captions)
-    results["hgr, info_nce"] = compare("hgr", rank, torch.arange(9), loss="info_nce", level_fusion="learned")
-    results["visern, batch norm"] = compare("visern", rank, torch.arange(9), batch_norm=True)
+            results[f"{name}, {what}"] = compare(name, run, rank, captions)
+    for name, what, options in (
+        ("hgr", "info_nce", {"loss": "info_nce", "level_fusion": "learned"}),
+        ("visern", "batch norm", {"batch_norm": True}),
+    ):
+        results[f"{name}, {what}"] = compare(name, small_run(name, **options), rank, torch.arange(9))
     together = [evaluation(*sizes) for sizes in evaluations]
     results["evaluations equal"] = {"yes": float(together == alone)}
     (folder / f"equal{rank}.json").write_text(json.dumps(results))
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -14,33 +14,24 @@ import torch
 pytest.importorskip("pytorch_lightning")
 from graphvtr.tasks import load
 from tests.every_model import NAMES
+from tests.processes import clean_context
+from tests.tasks import equal_ranks
+from tests.tasks.train_ranks import train_small
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 pytestmark = pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="torch without gloo")
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    try:
-        out, error = process.communicate(timeout=300)
-    finally:
-        process.kill()
-    assert process.returncode == 0, error[-3000:]
-    return out
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, float]]:
     folder = tmp_path_factory.mktemp("ranks")
-    for process in [start("tests.tasks.equal_ranks", folder, rank) for rank in range(2)]:
-        finish(process)
+    processes = [clean_context().Process(target=equal_ranks.main, args=(folder, rank)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+        process.kill()
+    assert [process.exitcode for process in processes] == [0, 0]
     found = [json.loads((folder / f"equal{rank}.json").read_text()) for rank in range(2)]
     return {key: {name: max(one[key][name] for one in found) for name in found[0][key]} for key in found[0]}
 
@@ -59,10 +50,13 @@ def test_evaluation(results: dict[str, dict[str, float]]) -> None:
 
 
 def test_training(tmp_path: Path) -> None:
-    processes = [start("tests.tasks.train_ranks", tmp_path / str(ranks), ranks) for ranks in (1, 2)]
-    one, two = (finish(process) for process in processes)
-    scores = [[line for line in out.splitlines() if line.startswith("scores")] for out in (one, two)]
-    assert scores[1] == scores[0] * 2  # both ranks know them
+    """Two devices as a user asks for them: Lightning starts the second process by this one's command."""
+    command = [sys.executable, "-m", "tests.tasks.train_ranks", str(tmp_path / "2"), "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    two, one = done.stdout, f"scores {train_small(tmp_path / '1', 1)}"
+    assert [line for line in two.splitlines() if line.startswith("scores")] == [one, one]  # both ranks know them
     assert [line.split("  ")[0] for line in two.splitlines() if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
     assert {path.name for path in (tmp_path / "2").iterdir()} == {
         "best.ckpt",
