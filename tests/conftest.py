@@ -26,6 +26,7 @@ from graphvtr.ending import SIGNALS
 from graphvtr.ops import _backend
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
+from tests.processes import ray_of_two
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -133,6 +134,13 @@ def real_data() -> Path:
     if not (root / "msvd98").is_dir():
         pytest.skip(f"real data not found at {root}; set GRAPHVTR_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def two_workers() -> Iterator[None]:
+    """A Ray cluster of two processors, kept until the tests are over: it takes seconds to start."""
+    with ray_of_two():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,10 +20,10 @@ from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, extract
-from tests.processes import ray_of_two
 from tests.video.conftest import MeanColour, write_clip
 
 ray = pytest.importorskip("ray")
+pytestmark = pytest.mark.usefixtures("two_workers")
 
 PARSER = """
 import os, signal
@@ -52,12 +52,6 @@ class Own(PixelDescriptor):
     def __init__(self, device="cpu"):
         super().__init__()
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def two_workers() -> Iterator[None]:
-    with ray_of_two():
-        yield
 
 
 def die(marker: Path) -> None:

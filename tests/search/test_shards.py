@@ -12,7 +12,6 @@ import pytest
 from graphvtr.errors import DataError
 from graphvtr.search import ShardedIndex, build_index, describe_index, open_index
 from graphvtr.serve import Limits, create_app
-from tests.processes import ray_of_two
 from tests.search.conftest import QUERY, Files, add_clips
 
 ray = pytest.importorskip("ray")
@@ -22,12 +21,11 @@ for package in ("fastapi", "prometheus_client"):
 
 
 @pytest.fixture
-def sharded(files: Files) -> Iterator[ShardedIndex]:
+def sharded(files: Files, two_workers: None) -> Iterator[ShardedIndex]:
     build_index(files.checkpoint, files.store, files.folder / "shards", metadata=files.metadata, shards=2)
-    with ray_of_two():
-        index = open_index(files.folder / "shards")
-        yield index
-        index.close()
+    index = open_index(files.folder / "shards")
+    yield index
+    index.close()
 
 
 def kill(actor: Any) -> None:

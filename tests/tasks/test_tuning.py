@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,14 @@ import yaml
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks.tuning import Space, tune
-from tests.processes import ray_of_two
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.tune")
 pytest.importorskip("pytorch_lightning")
+pytestmark = pytest.mark.usefixtures("two_workers")
 
 DATA = ["--data", "moving_scenes", "--option", "num_clips=30", "--epochs", "1", "--device", "cpu", "--logger", "none"]
 SMALL = ["--model.hidden", "8", "--model.word_dim", "4", "--model.num_layers", "1"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def two_workers() -> Iterator[None]:
-    with ray_of_two():
-        yield
 
 
 class Evil:
