@@ -216,12 +216,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         return self._loader(data, range(len(data)))
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Half-precision features become float32, on the device where they are now."""
+        """Half-precision features become float32 (the default dtype), on the device where they are now."""
         graphs = [batch.video] if isinstance(batch, PairBatch) else [batch.graph]
         for graph in graphs:
             for node_type in graph.node_types:
                 if graph[node_type].get("x") is not None:
-                    graph[node_type].x = graph[node_type].x.float()
+                    graph[node_type].x = graph[node_type].x.to(torch.get_default_dtype())
         return batch
 
     def _loader(self, data: Any, sampler: Any) -> BatchLoader[Any]:
