@@ -22,6 +22,7 @@ from graphvtr.nn.precision import widened
 from graphvtr.nn.shared_batch import gather, ranks, shared
 from graphvtr.tasks.averaging import WeightAverage
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
+from graphvtr.tasks.compiled import compiled, compiling
 from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.evaluate import EvalOptions, by_protocol, chance, flat_metrics, rank_all
 from graphvtr.tasks.replay import FILE, save_step
@@ -109,7 +110,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self.encode_chunk, self.folder = encode_chunk, folder
         self.average = None if ema is None else WeightAverage(model, ema)
         self._encoders: dict[str, Callable[[Any], LevelEmbeddings]] = {
-            side: torch.compile(encode, dynamic=True) if compile else encode
+            side: compiled(encode, info.model) if compile else encode
             for side, encode in (("video", model.encode_video), ("text", model.encode_text))
         }
         self._random: dict[str, Any] = {}
@@ -178,6 +179,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         content = {KEY: header(self.model, self.vocabulary, self.info), "state_dict": self.state_dict()}
         save_step(path, content, batch, self.current_epoch, self.global_step, self._random)
         return f"; graphvtr train --replay {path} makes the step again and says where it goes wrong"
+
+    def backward(self, *args: Any, **kwargs: Any) -> None:
+        """As Lightning's, with a word where the compiler fails."""
+        with compiling(self.info.model):
+            super().backward(*args, **kwargs)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """A step, which the averaged weights follow."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -187,6 +188,16 @@ def test_compiled_encoders_have_the_same_loss() -> None:
     assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
     for name, gradient in plain[1].items():
         torch.testing.assert_close(compiled[1][name], gradient, rtol=1e-4, atol=1e-5)
+
+
+def test_a_compiler_that_fails_is_told(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no compiler on this machine")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
+    with pytest.raises(DataError, match=r"^compile: fails for hgr: .*no compiler .*without --compile true"):
+        train(compile=True, epochs=1)
+    torch.compiler.reset()
 
 
 @pytest.mark.parametrize(
