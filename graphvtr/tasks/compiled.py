@@ -50,5 +50,5 @@ def compiling(model: str) -> Iterator[None]:
         dynamo: Any = sys.modules.get("torch._dynamo.exc")
         if dynamo is None or not isinstance(error, dynamo.TorchDynamoException):
             raise
-        reason = shorten(" ".join(str(error).split()), 200)
+        reason = shorten(str(error), 200)
         raise DataError("compile", f"fails for {model}: {reason}", "train it without --compile true") from error

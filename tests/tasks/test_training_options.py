@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from graphvtr.tasks.replay import replay
 from graphvtr.tasks.sampler import CaptionSampler
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
-from tests.every_model import NAMES, collection, small, small_run
+from tests.every_model import NAMES, small_run
 
 Train = Callable[..., FitResult]
 
@@ -171,33 +170,6 @@ def test_learning_rate_range(toy_dataset, toy_vocabulary, toy_model) -> None:
     assert "steepest at lr" in str(found)
     with pytest.raises(DataError, match=r"learning rate range: is 1\.0 to 0\.1"):
         learning_rate_range(model, toy_vocabulary, toy_dataset(), options, low=1.0, high=0.1)
-
-
-@pytest.mark.slow
-def test_compiled_encoders_have_the_same_loss() -> None:
-    data = collection()
-    from graphvtr.tasks.prepare import prepare
-    from graphvtr.text import Vocabulary
-
-    vocabulary = Vocabulary.from_captions(data.words())
-    model = small("vse", vocabulary)
-    prepared = prepare(data, model, vocabulary)
-    parts = (model, vocabulary, LearningRate(0.1), CheckpointInfo("vse"), data.video_of_caption)
-    batch = PairData(prepared)[torch.arange(8)]
-    plain, compiled = (gradients(RetrievalModule(*parts, compile=flag), batch) for flag in (False, True))
-    assert compiled[0] == pytest.approx(plain[0], rel=1e-5)
-    for name, gradient in plain[1].items():
-        torch.testing.assert_close(compiled[1][name], gradient, rtol=1e-4, atol=1e-5)
-
-
-def test_a_compiler_that_fails_is_told(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise OSError("no compiler on this machine")
-
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
-    with pytest.raises(DataError, match=r"^compile: fails for hgr: .*no compiler .*without --compile true"):
-        train(compile=True, epochs=1)
-    torch.compiler.reset()
 
 
 @pytest.mark.parametrize(
