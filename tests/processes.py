@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from typing import Any, Self
 
 from graphvtr.ending import handlers_kept
 
@@ -49,15 +50,16 @@ def run_command(arguments: list[str]) -> None:
     raise SystemExit(main(arguments))
 
 
-class Command:
-    """``graphvtr ARGUMENTS`` in a process of :func:`clean_context`, used as a :class:`subprocess.Popen`: it has the
-    environment and the folder of this one and is killed at the end of the ``with``."""
+class Child:
+    """A call in a process of :func:`clean_context`, used as a :class:`subprocess.Popen`: it has the environment and the
+    folder of this one, and is killed at the end of the ``with``."""
 
-    def __init__(self, *arguments: object) -> None:
+    def __init__(self, target: Callable[..., Any], *args: Any) -> None:
         context = clean_context()
         (out, its_out), (err, its_err) = context.Pipe(duplex=False), context.Pipe(duplex=False)
-        work = [str(one) for one in arguments], its_out, its_err, dict(os.environ), os.getcwd()
-        self.process = context.Process(target=_as_command, args=work)
+        self.process = context.Process(
+            target=_redirected, args=(its_out, its_err, dict(os.environ), os.getcwd(), target, args)
+        )
         self.process.start()
         its_out.close()
         its_err.close()
@@ -70,7 +72,7 @@ class Command:
         assert self.process.pid is not None
         return self.process.pid
 
-    def __enter__(self) -> Command:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -99,8 +101,15 @@ class Command:
             late.cancel()
 
 
-def _as_command(
-    arguments: list[str], out: Connection, err: Connection, environment: dict[str, str], folder: str
+class Command(Child):
+    """``graphvtr ARGUMENTS``."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(run_command, [str(one) for one in arguments])
+
+
+def _redirected(
+    out: Connection, err: Connection, environment: dict[str, str], folder: str, target: Callable[..., Any], args: Any
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -109,4 +118,4 @@ def _as_command(
     os.dup2(err.fileno(), 2)
     out.close()  # or whoever reads waits for the other end's end
     err.close()
-    run_command(arguments)
+    target(*args)

@@ -6,9 +6,7 @@ import json
 import os
 import pickle
 import signal
-import subprocess
-import sys
-import textwrap
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,7 +17,7 @@ import pytest
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore, GridRegions, PixelDescriptor, StoreWriteError, TrackLinker, extract, workers
 from graphvtr.video.store import feature_store, manifest
-from tests.processes import clean_context, run_command
+from tests.processes import Child, clean_context, run_command
 
 SOUND = ["clip0", "clip1", "clip2"]
 
@@ -186,14 +184,6 @@ def test_parts_that_cannot_travel_are_refused(folder, tmp_path):
         extract(folder, tmp_path / "store", Local(16), num_frames=4, workers=2, progress=False)
 
 
-def start(*arguments: object, **settings) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment, **settings,
-    )  # fmt: skip
-
-
 def test_errors_of_workers_come_back_whole():
     error = StoreWriteError("store", "cannot be written (No space left on device)", "make room")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 (our own object)
@@ -253,32 +243,29 @@ def test_killed_while_it_writes(folder, tmp_path):
     assert FeatureStore.open(out).checksum() == FeatureStore.open(tmp_path / "whole").checksum()
 
 
+class Slow(GridRegions):
+    def __call__(self, frames, **details):
+        print("at work", flush=True)
+        time.sleep(0.2)
+        return super().__call__(frames, **details)
+
+
+def _extract_slowly(folder: Path, out: Path) -> None:
+    extract(folder, out, PixelDescriptor(16), detector=Slow(2), num_frames=4, workers=2, progress=False)
+
+
 def test_workers_end_with_their_parent(make_clip, folder, tmp_path):
     """SIGKILL gives nobody the time to tell them."""
-    for index in range(3, 30):
+    for index in range(3, 16):
         make_clip(f"clips/clip{index}.mp4", 10)
-    program = textwrap.dedent("""
-        import sys, time
-        from graphvtr.video import GridRegions, PixelDescriptor, extract
-
-        class Slow(GridRegions):
-            def __call__(self, frames, **details):
-                print("at work", flush=True)
-                time.sleep(0.2)
-                return super().__call__(frames, **details)
-
-        if __name__ == "__main__":
-            parts = {"detector": Slow(2), "num_frames": 4, "workers": 2, "progress": False}
-            extract(sys.argv[1], sys.argv[2], PixelDescriptor(16), **parts)
-    """)
-    (tmp_path / "slow.py").write_text(program)
-    process = start(tmp_path / "slow.py", folder, tmp_path / "store")
-    for _ in range(6):
-        process.stdout.readline()
-    process.kill()
-    process.communicate(timeout=60)  # the other end of the pipe is open as long as a worker lives
+    with Child(_extract_slowly, folder, tmp_path / "store") as process:
+        for _ in range(6):
+            process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.communicate(60)  # the other end of the pipe is open as long as a worker lives
+        assert process.poll() == -signal.SIGKILL
     store = FeatureStore.open(tmp_path / "store")
-    assert 0 < len(store) < 30
+    assert 0 < len(store) < 16
     assert store.verify() == {}
 
 
