@@ -185,6 +185,8 @@ def test_checks_of_values_run_inside_compiled_code() -> None:
 
 @pytest.mark.slow
 def test_inductor_compiles_whole() -> None:
+    """The one op through the whole compiler; layers are traced and differentiated by it (``aot_eager``), and
+    ``tests/tasks/test_compiled.py`` trains a model."""
     torch._dynamo.reset()
     sample = SAMPLES["role_attention"]
     leaves = sample.leaves()

@@ -158,9 +158,7 @@ def test_segment_attention(compiled) -> None:
 FLOAT, DOUBLE, HALF = torch.float32, torch.float64, torch.bfloat16
 
 
-@pytest.mark.parametrize(
-    ("dtype", "width"), [(FLOAT, 1), (DOUBLE, 1000), (HALF, 1000), (FLOAT, 4096), (DOUBLE, 4096), (HALF, 4096)]
-)
+@pytest.mark.parametrize(("dtype", "width"), [(FLOAT, 1), (HALF, 1000), (DOUBLE, 4096), (HALF, 4096)])
 def test_corner_reductions(compiled, dtype, width) -> None:
     x, weight = torch.randn(5, 1, width).to(dtype), torch.randn(5, 1).to(dtype)
     for reduce in ("sum", "max"):
@@ -175,14 +173,7 @@ def test_corner_reductions(compiled, dtype, width) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "key", "width"),
-    [
-        (FLOAT, 1, 1),
-        (FLOAT, 512, 1024),
-        (DOUBLE, 512, 1024),
-        (FLOAT, 8192, 8192),
-        (DOUBLE, 8192, 8192),
-        (HALF, 8192, 8192),
-    ],
+    [(FLOAT, 1, 1), (DOUBLE, 512, 1024), (DOUBLE, 8192, 8192), (HALF, 8192, 8192)],
 )
 def test_corner_role_attention(compiled, dtype, key, width) -> None:
     (q, k), (v, role_weight) = ([torch.randn(2, 1, size).to(dtype) for _ in range(2)] for size in (key, width))
@@ -193,7 +184,7 @@ def test_corner_role_attention(compiled, dtype, key, width) -> None:
 
 
 @pytest.mark.parametrize("fusion", ["sim", "embed"])
-@pytest.mark.parametrize("frames", [16, 32, 128])
+@pytest.mark.parametrize("frames", [32, 128])
 def test_corner_local_match(compiled, fusion, frames) -> None:
     nodes, clips, frame_ptr = torch.randn(5, 64), torch.randn(frames + 3, 64), torch.tensor([0, frames, frames + 3])
     op, options = kernels("local_match"), (4.0, fusion, "clipped", "sum", 1 << 28)
@@ -209,7 +200,7 @@ def test_more_nodes_than_a_grid_has_rows(compiled) -> None:
     assert compiled.fits()
 
 
-@pytest.mark.parametrize(("dtype", "nodes"), [(FLOAT, 16), (FLOAT, 36), (FLOAT, 64), (HALF, 64)])
+@pytest.mark.parametrize(("dtype", "nodes"), [(FLOAT, 36), (FLOAT, 64), (HALF, 64)])
 def test_corner_complete_graph_walk(compiled, nodes, dtype) -> None:
     ptr, mask = torch.tensor([0, nodes, nodes + 2]), torch.ones(nodes + 2, dtype=torch.bool)
     phi, x = torch.randn(nodes + 2, 2048).to(dtype), torch.randn(nodes + 2, 2048).to(dtype)
@@ -220,7 +211,7 @@ def test_corner_complete_graph_walk(compiled, nodes, dtype) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "width", "dtype"),
-    [(16, 16, HALF), (65, 65, FLOAT), *((rows, width, dtype) for rows, width in ((64, 128), (128, 64), (128, 128))
+    [(16, 16, HALF), (65, 65, FLOAT), *((rows, width, dtype) for rows, width in ((128, 64), (128, 128))
                                         for dtype in (FLOAT, HALF))],
 )  # fmt: skip
 def test_corner_segment_attention(compiled, rows, width, dtype) -> None:

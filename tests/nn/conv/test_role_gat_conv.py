@@ -178,12 +178,6 @@ def test_compiles_to_one_graph(conv: RoleGATConv, graph: tuple[Tensor, Tensor, T
         torch.testing.assert_close(mine[name], gradient, msg=name)
 
 
-def test_the_inductor_compiles_it_too(graph: tuple[Tensor, Tensor, Tensor]) -> None:
-    x, edge_index, role = graph
-    conv = RoleGATConv(WIDTH, WIDTH, num_roles=ROLES).double()
-    torch.testing.assert_close(torch.compile(conv, fullgraph=True)(x, edge_index, role), conv(x, edge_index, role))
-
-
 def test_hooks_see_the_messages_and_change_nothing(graph: tuple[Tensor, Tensor, Tensor]) -> None:
     x, edge_index, role = graph
     conv = RoleGATConv(WIDTH, WIDTH, heads=2, num_roles=ROLES).double()
