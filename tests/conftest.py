@@ -9,6 +9,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # side by side, one core each; before a
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else it starts processes that import torch
 
 import contextlib
+import gc
 import random
 import resource
 import signal
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("full_product"):
         items[:] = thinned(items)
     items.sort(key=lambda item: item.path.name not in LONG)  # else one worker ends with them while the other waits
+
+
+def pytest_collection_finish() -> None:
+    """What imports have made stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -49,7 +49,7 @@ def test_evaluation(results: dict[str, dict[str, float]]) -> None:
     assert results["evaluations equal"]["yes"] == 1.0
 
 
-def test_training(tmp_path: Path) -> None:
+def test_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Two devices as a user asks for them: Lightning starts the second process by this one's command."""
     command = [sys.executable, "-m", "tests.tasks.train_ranks", str(tmp_path / "2"), "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -67,3 +67,5 @@ def test_training(tmp_path: Path) -> None:
     weights = [load(tmp_path / str(ranks) / "last.ckpt").state_dict() for ranks in (1, 2)]
     for name, tensor in weights[0].items():
         torch.testing.assert_close(weights[1][name], tensor, rtol=1e-5, atol=1e-5)
+    train_small(tmp_path / "2", 1, epochs=3, resume=True)
+    assert "goes on with other options: epochs 2 -> 3; devices 2 -> 1" in caplog.text

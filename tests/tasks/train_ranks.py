@@ -10,12 +10,13 @@ from graphvtr.text import Vocabulary
 from tests.every_model import collection, small
 
 
-def train_small(out: str | Path, devices: int) -> list[float]:
-    """HGR for two epochs; the validation scores."""
+def train_small(out: str | Path, devices: int, epochs: int = 2, resume: bool = False) -> list[float]:
+    """HGR for a few epochs; the validation scores."""
     train, val = collection(), collection(7, seed=1)
     vocabulary = Vocabulary.from_captions(train.words())
-    options = TrainOptions(epochs=2, batch_size=6, lr=1e-2, device="cpu", devices=devices)
-    return fit(small("hgr", vocabulary), vocabulary, train, val, out, options, config="it: is written").scores
+    options = TrainOptions(epochs=epochs, batch_size=6, lr=1e-2, device="cpu", devices=devices)
+    model = small("hgr", vocabulary)
+    return fit(model, vocabulary, train, val, out, options, resume=resume, config="it: is written").scores
 
 
 if __name__ == "__main__":
