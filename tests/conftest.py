@@ -85,7 +85,7 @@ def _process_as_before() -> Iterator[None]:
     environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
     handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
     threads, dtype, backend = torch.get_num_threads(), torch.get_default_dtype(), _backend._requested
-    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    deterministic = torch.are_deterministic_algorithms_enabled()
     yield
     if os.environ != environment:
         os.environ.clear()
@@ -98,7 +98,8 @@ def _process_as_before() -> Iterator[None]:
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     torch.set_default_dtype(dtype)
-    torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+    if torch.are_deterministic_algorithms_enabled() != deterministic:
+        torch.use_deterministic_algorithms(deterministic)
     _backend._requested = backend
 
 
