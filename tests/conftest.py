@@ -53,6 +53,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    """Libraries complain of what is not given back at the end."""
+    gc.unfreeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Pytest-randomly, where it is installed, shuffles the tests; their random numbers are those of :func:`_seed`."""
     if hasattr(config.option, "randomly_reset_seed"):

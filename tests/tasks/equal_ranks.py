@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +31,12 @@ def gradients(
 def compare(name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor) -> dict[str, float]:
     """Largest differences, relative to the largest gradient (a batch of one video has next to none)."""
     model, dataset, vocabulary = run
+    module = RetrievalModule(model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
+    state = {key: value.clone() for key, value in model.state_dict().items()}
     found = []
     for ranks in (1, 2):
         torch.manual_seed(0)
-        module = RetrievalModule(
-            deepcopy(model), vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption
-        )
+        model.load_state_dict(state)
         found.append(gradients(module, PairData(dataset, rank if ranks > 1 else 0, ranks)[captions]))
     (loss, whole, buffers), (own_loss, own, own_buffers) = found
     for gradient in own.values():
