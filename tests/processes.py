@@ -37,6 +37,7 @@ def ray_of_two() -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_worker_niceness", "0")  # 15 by default: its workers starve beside other tests
+    os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # it ends workers when others take the memory
     with handlers_kept():
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
