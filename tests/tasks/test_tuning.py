@@ -14,12 +14,10 @@ import yaml
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks.tuning import Space, tune
-from tests.processes import clean_context, run_command
 
 ray = pytest.importorskip("ray")
 pytest.importorskip("ray.tune")
 pytest.importorskip("pytorch_lightning")
-pytestmark = pytest.mark.usefixtures("two_workers")
 
 DATA = ["--data", "moving_scenes", "--option", "num_clips=30", "--epochs", "1", "--device", "cpu", "--logger", "none"]
 SMALL = ["--model.hidden", "8", "--model.word_dim", "4", "--model.num_layers", "1"]
@@ -35,38 +33,10 @@ class Evil:
         return os.system, (f"touch {self.touched}",)
 
 
-def die_after_a_trial(arguments: list[str]) -> None:
-    """The command in a process that ends, as if it were killed, when its first trial has ended."""
-
-    here = os.getpid()  # the state that is resumed has the callback in it
-
-    class Dies(ray.tune.Callback):  # type: ignore[misc,name-defined]
-        def on_trial_complete(self, *args: Any, **info: Any) -> None:
-            if os.getpid() == here:
-                os._exit(137)
-
-    class Config(ray.tune.RunConfig):  # type: ignore[misc,name-defined]
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options, callbacks=[Dies()])
-
-    ray.tune.RunConfig = Config
-    run_command(arguments)
-
-
-def test_a_search_that_is_killed_and_more_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_and_more_of_it(two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "search"
     arguments = ["tune", "hgr", "--out", str(out), *DATA, *SMALL, "--search", "lr=grid(1e-3,1e-30)", "--trials", "1"]
-    here = ray.get_runtime_context().gcs_address
-    first = clean_context().Process(target=die_after_a_trial, args=([*arguments, "--address", here],))
-    first.start()
-    first.join(300)
-    assert first.exitcode == 137
-    assert not (out / "results.csv").exists()
-    trained = {path: path.stat().st_mtime_ns for path in (out / "trials").glob("*/best.ckpt")}
-    assert trained
-    assert main([*arguments, "--resume"]) == 0
-    for path, when in trained.items():
-        assert path.stat().st_mtime_ns == when, "trained again"
+    assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "best of 2 trials: validation rsum" in told
     assert f"graphvtr train hgr --config {out / 'best.yaml'}" in told
