@@ -1,14 +1,16 @@
 """Training at published sizes: captions a second, memory and share of the matrix products' floor, of every model.
 
-    python benchmarks/training.py [--models hgr vsrnet] [--minutes 14] [--device cuda] [--quick]
+    python benchmarks/training.py [--models hgr vsrnet] [--minutes 14] [--device cuda] [--resume] [--quick]
 
 A row is one model in one variant: ``plain`` (float32), ``bfloat16`` encoders, ``chunks`` (gradient caching by an
 eighth of the batch), ``ranks`` (two processes on the CPU, one thread each, with half of the batch: compare with
 ``plain`` under OMP_NUM_THREADS=1) and ``compile``. The floor is the time of one float32 matrix product with as many
 operations as a step has in its matrix products. 20 frames of 2048, 8 regions of 2048 a frame; a batch is the largest
-of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, and each row says which. All models are measured
-plain first, then the other variants of those that are no baselines, ``compile`` last. A row that takes over ten times
-``--seconds`` is cut, rows that would begin after ``--minutes`` are left out; both are said.
+of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, and each row says which. HGR and VSE++ are measured
+in every variant first, then all models plain, then the other variants of those that are no baselines. A row that takes
+over ten times ``--seconds`` is cut, rows that would begin after ``--minutes`` are left out; both are said, and
+``--resume`` measures them and keeps the rows that the file has. Each row names its commit. bfloat16 on a processor
+without instructions for it is several times slower than float32.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ import torch
 import torch.distributed as dist
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.lib.harness import measure, peak_memory, write_result
-from benchmarks.lib.paths import ROOT
+from benchmarks.lib.harness import environment, measure, peak_memory, write_result
+from benchmarks.lib.paths import RESULTS, ROOT
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
@@ -47,6 +49,7 @@ from graphvtr.text import Vocabulary
 
 VARIANTS = ("plain", "bfloat16", "chunks", "ranks", "compile")
 MAIN = ("hgr", "visern", "vsrnet", "mcsan", "hanet", "graphvtr", "dual_encoding", "vse++")
+FIRST = ("hgr", "vse++")
 BATCHES = (128, 32, 8)
 
 
@@ -164,6 +167,16 @@ def _rank(name: str, batch: int, seconds: float, folder: Path, rank: int) -> Non
     dist.destroy_process_group()
 
 
+def finished(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of a result file that were measured or refused, by model and variant; each names its commit."""
+    if not path.exists():
+        return {}
+    content = json.loads(path.read_text())
+    commit = content["environment"]["commit"]
+    rows = ({"commit": commit, **row} for row in content["rows"] if "left_out" not in row and "cut" not in row)
+    return {(row["model"], row["variant"]): row for row in rows}
+
+
 def main() -> None:
     """All models in all variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,6 +184,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="measured a row (default: 5)")
     parser.add_argument("--minutes", type=float, default=14.0, help="no row begins later (default: 14)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--resume", action="store_true", help="keep the rows that the result file has")
     parser.add_argument("--quick", action="store_true", help="one model, 4 pairs, to see that all works")
     parser.add_argument("--rank-of", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -183,9 +197,14 @@ def main() -> None:
     wanted = [
         (variant, name) for variant in VARIANTS for name in models if variant == "plain" or name in MAIN or args.quick
     ]
+    wanted.sort(key=lambda row: row[1] not in FIRST)
+    kept = finished(RESULTS / "training.json") if args.resume else {}
     rows: list[dict[str, Any]] = []
     begin = time.perf_counter()
     for variant, name in wanted:
+        if (name, variant) in kept:
+            rows.append(kept[name, variant])
+            continue
         found: dict[str, Any] = {"model": name, "variant": variant}
         if time.perf_counter() - begin > args.minutes * 60:
             found["left_out"] = f"after {args.minutes:g} minutes"
@@ -198,7 +217,7 @@ def main() -> None:
                 found["refused"] = str(error)
             except Exception as error:  # the compiler wraps what stops it
                 found["cut"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        rows.append(found)
+        rows.append({**found, "commit": environment()["commit"]})
         print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
     write_result("training", rows)
 
