@@ -49,7 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few trials of each part")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; repeatable")
-    parser.add_argument("--kind", default="", metavar="TEXT", help="of kills, writers, flips: those that begin so")
+    parser.add_argument(
+        "--kind", default="", metavar="TEXT", help="of kills, writers, flips, captions: those that begin so"
+    )
     parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
     args = parser.parse_args()
     preload()

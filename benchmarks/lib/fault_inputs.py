@@ -86,6 +86,8 @@ def captions(material: Material, folder: Path, count: int) -> Iterator[Trial]:
 
     batch = 1000
     for name in ("spacy", "neural"):
+        if not name.startswith(material.kind):
+            continue
         parser = get_parser(name)
         parser.parse_one("a dog runs")
         for start in range(0, count, batch):
