@@ -64,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb. An error that a user can mend is one line on stderr and exit code 2; a signal is one line and 128 +
     its number."""
     again = ""
+    if "torch" not in sys.modules:  # threads that wait by spinning starve each other as soon as anything else runs here
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with interruptible(), safe_output():
         try:
             args = build_parser().parse_args(argv)

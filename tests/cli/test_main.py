@@ -8,7 +8,8 @@ from pathlib import Path
 
 HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "jsonargparse", "matplotlib", "networkx", "multiprocessing")
 PROGRAM = f"""
-import contextlib, io, sys
+import contextlib, io, os, sys
+os.environ.pop("OMP_WAIT_POLICY", None)
 from graphvtr.cli.main import build_parser, main
 
 def walk(parser, path=()):
@@ -27,6 +28,7 @@ for model in ("hgr", "vse++", "vsrnet"):
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert main(["train", model, "--help"]) == 0
     assert "--model.hidden int" in out.getvalue(), model
+assert os.environ["OMP_WAIT_POLICY"] == "passive"  # before torch reads it
 print(len(paths), [name for name in {HEAVY!r} if name in sys.modules])
 """
 
