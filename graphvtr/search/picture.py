@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 numbers = itertools.count()
 STYLE = """
-.g{font:13px system-ui,sans-serif}.g svg .edge path{stroke:#777;fill:none}.g svg text{text-anchor:middle}
-.g svg .ground{fill:#fff}.g svg{max-width:100%;height:auto;background:#fff}
-.g .clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:10px;margin-top:8px}
-.g figure{margin:0;border:1px solid #8886;border-radius:6px;padding:6px;overflow:hidden}
-.g img{width:100%;display:block;border-radius:4px}.g figcaption{overflow-wrap:anywhere}
-.g .bar{height:5px;background:#56b4e9;border-radius:2px;min-width:1px}.g small{opacity:.8}
-.g .at{display:inline-block;border:1px solid #8886;border-radius:9px;padding:0 6px;margin:2px 3px 0 0;font-size:11px}
+.SCOPE{font:13px system-ui,sans-serif}
+.SCOPE svg .edge path{stroke:#777;fill:none}.SCOPE svg text{text-anchor:middle;fill:#222}
+.SCOPE svg .node rect{stroke:#555}
+.SCOPE svg .ground{fill:#fff}.SCOPE svg{max-width:100%;height:auto;background:#fff}
+.SCOPE .clips{display:grid;grid-template-columns:repeat(auto-fill,minmax(180px,1fr));gap:10px;margin-top:8px}
+.SCOPE figure{margin:0;border:1px solid #8886;border-radius:6px;padding:6px;overflow:hidden}
+.SCOPE img{width:100%;display:block;border-radius:4px}.SCOPE figcaption{overflow-wrap:anywhere}
+.SCOPE .bar{height:5px;background:#56b4e9;border-radius:2px;min-width:1px}.SCOPE small{opacity:.8}
+.SCOPE .at{display:inline-block;border:1px solid #8886;border-radius:9px;padding:0 6px;
+ margin:2px 3px 0 0;font-size:11px}
 """
 
 
@@ -33,7 +36,7 @@ def results_html(results: SearchResults) -> str:
         results: thumbnails are of their moments, where the video files are at hand.
     """
     scope = f"g{next(numbers)}"
-    style = STYLE.replace(".g", f".{scope}")
+    style = STYLE.replace("SCOPE", scope)
     graph = "" if results.graph is None else role_graph_svg(results.graph, words=False)
     scales = _scales(results)
     clips = "".join(_clip(result, rank, results.media, scales) for rank, result in enumerate(results, start=1))

@@ -181,7 +181,7 @@ def test_errors_and_slow_answers_are_said(page: Any, address: str) -> None:
     assert "role=phrase" in page.text_content("#problem")
     shoot(page, "error")
     held: list[Any] = []
-    page.route("**/api/search*", held.append)
+    page.route("**/api/search*", lambda route: held.append(route))
     page.fill("#query", "a dog")
     page.press("#query", "Enter")
     assert page.locator(".skeleton").count() == 6
@@ -251,6 +251,8 @@ def test_results_in_a_notebook(browser: Any, made: SimpleNamespace, scheme: str)
     until(page, "[...document.querySelectorAll('figure img')].filter(one => one.naturalWidth > 0).length === 6")
     assert page.evaluate("window.evil === undefined")
     assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    ground = "getComputedStyle(document.querySelector('svg .ground')).fill"  # what the roles' names stand on
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
     assert wrong == []
     shoot(page, f"notebook-{scheme}")
     page.close()
