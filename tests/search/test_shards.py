@@ -64,7 +64,7 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
         found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
         assert [one["name"] for one in found["results"]] == [one.name for one in again]
         kill(sharded._actors[1])
-        found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
+        found = page.get("/api/search", params={"q": QUERY, "top": 8}).json()  # not known yet
         assert found["missing"] == ["shard-001"]
         assert {one["name"] for one in found["results"]} == set(sharded.parts[0].names)
         assert page.get("/api/info").json()["clips"] == 7
