@@ -106,7 +106,6 @@ MODELS = {
         (
             ("mean frame", "start: a closed form", "sentence, bag of pieces"),
             ("nearness to training captions", "hubs: taken off again", "nearness to training clips"),
-            ("mean frame", "neighbours: cosine", "videos of near training captions"),
             ("K towers", "event: mean cosine", "sentence, words by role"),
             ("every frame", "action: local attention", "actions"),
             ("every frame and region", "entity: local attention", "entities"),

@@ -67,7 +67,7 @@ class GraphVTR(RetrievalModel):
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*.
-        memory: training captions that the level *neighbours* keeps; 0 for no such level.
+        memory: training captions that the level *neighbours* keeps; 0 for no such level, which gained nothing.
         temperature: of InfoNCE on each level; it is learned.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
@@ -95,7 +95,7 @@ class GraphVTR(RetrievalModel):
         num_layers: int = 1,
         dropout: float = 0.3,
         hubs: bool = True,
-        memory: int = 16384,
+        memory: int = 0,
         temperature: float = 0.05,
         max_frames: int | None = None,
         max_regions: int | None = None,
