@@ -18,7 +18,7 @@ INTERNAL = {
     "run_lock", "own_share", "first_process", "started",
     "open_on",  # deprecated
 }  # fmt: skip
-INTERNAL_MODULES = {"callbacks", "run_state"}
+INTERNAL_MODULES = {"callbacks", "compiled", "run_state"}
 
 
 def named(page: Path) -> set[str]:
