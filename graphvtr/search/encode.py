@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings, RetrievalModel
 from graphvtr.nn.feeding import BATCH, caption_store, parser_of
+from graphvtr.recent import Recent
 from graphvtr.search.plain import is_role_query
 from graphvtr.search.roles import parse_roles
 from graphvtr.text import UNK, RoleParser
@@ -58,7 +58,7 @@ class Encoder:
     ) -> None:
         self.model, self.vocabulary = model.eval(), model.require_vocabulary()
         self._parser, self._named_by = parser, named_by
-        self._known: OrderedDict[str, Read] = OrderedDict()
+        self._known: Recent[str, Read] = Recent(KEPT)
 
     @property
     def parser(self) -> RoleParser:
@@ -114,11 +114,9 @@ class Encoder:
             texts = self.texts(store)
             for place, (graph, words) in enumerate(zip(graphs, unknown, strict=True)):
                 made.append(Read(graph, store[place], texts.select([place]), words))
-        self._known |= {query: one for query, one in zip(new, made, strict=True) if isinstance(query, str)}
-        for query in found:
-            self._known.move_to_end(query)
-        while len(self._known) > KEPT:
-            self._known.popitem(last=False)
+        for query, one in zip(new, made, strict=True):
+            if isinstance(query, str):
+                self._known[query] = one
         fresh = iter(made)
         out = [found[query] if isinstance(query, str) and query in found else next(fresh) for query in queries]
         return [replace(one, graph=copy.copy(one.graph)) for one in out]  # whose graph is its receiver's

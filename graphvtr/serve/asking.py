@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.recent import Recent
 
 MOST = 32
 WAITING = 1000
@@ -53,7 +53,7 @@ class Asker:
     def __init__(self, index: Any) -> None:
         self.index = index
         self._queue: queue.Queue[_Question | None] = queue.Queue(WAITING)
-        self._known: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._known: Recent[tuple[str, str], Any] = Recent(KEPT)
         self._thread = threading.Thread(target=self._run, name="search", daemon=True)
         self._thread.start()
 
@@ -131,12 +131,10 @@ class Asker:
         new = list(dict.fromkeys(one.args[0] for one in group if (one.args[0], kind) not in self._known))
         if new:
             answers = self.index.search(new, *group[0].args[1:], **group[0].options)
-            self._known |= {(query, kind): results for query, results in zip(new, answers, strict=True)}
+            for query, results in zip(new, answers, strict=True):
+                self._known[query, kind] = results
         found = [self._known[one.args[0], kind] for one in group]
         for one, results in zip(group, found, strict=True):
-            self._known.move_to_end((one.args[0], kind))
             if results.missing:  # of an index in shards: next time they may answer
-                self._known.pop((one.args[0], kind), None)
-        while len(self._known) > KEPT:
-            self._known.popitem(last=False)
+                self._known.discard((one.args[0], kind))
         return found
