@@ -181,11 +181,6 @@ def find_clip(segments: Sequence[Segment], name: str) -> tuple[int, int] | None:
 
 def embeddings_of(segments: Sequence[Segment], places: Sequence[tuple[int, int]], side: str) -> LevelEmbeddings:
     """Embeddings of items of several segments, given as (segment, position), in that order."""
-    if places and all(number == places[0][0] for number, _ in places):
-        segment = segments[places[0][0]]
-        found = segment.video if side == "video" else segment.text
-        assert found is not None
-        return found.select([position for _, position in places])
     by_segment: dict[int, list[int]] = {}
     for place, (number, _) in enumerate(places):
         by_segment.setdefault(number, []).append(place)
@@ -195,7 +190,7 @@ def embeddings_of(segments: Sequence[Segment], places: Sequence[tuple[int, int]]
         assert found is not None
         parts.append(found.select([places[place][1] for place in members]))
         order += members
-    whole_set = LevelEmbeddings.cat(parts)
+    whole_set = parts[0] if len(parts) == 1 else LevelEmbeddings.cat(parts)
     if order == list(range(len(places))):
         return whole_set
     return whole_set.select(torch.from_numpy(np.argsort(np.array(order))))
