@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from graphvtr.errors import DataError
+from graphvtr.reading import DATA, read_json
 
 MANIFEST = "manifest.json"
 """File of an index that says what it is."""
@@ -27,10 +29,10 @@ def is_role_query(query: str) -> bool:
 def media_folder(index: Path) -> str:
     """Where the video files of an index lie; nothing where that is not known, or there is no index."""
     try:
-        told = json.loads((index / MANIFEST).read_bytes())
-        return str(told.get("media") or "")
-    except (OSError, ValueError, AttributeError):  # opening the index says what is wrong with it
+        told = read_json(index / MANIFEST, limit=DATA)
+    except DataError:  # opening the index says what is wrong with it
         return ""
+    return str(told.get("media") or "") if isinstance(told, dict) else ""
 
 
 def format_plain(results: Iterable[Mapping[str, Any]], bold: Callable[[str], str] = str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import HGR
 from graphvtr.search.items import Item
 from graphvtr.search.picture import results_html
+from graphvtr.search.plain import MANIFEST, media_folder
 from graphvtr.search.results import SearchResult, SearchResults, match_phrases
 from graphvtr.text import Vocabulary
 
@@ -41,3 +45,12 @@ def test_a_picture_holds_no_tags_and_no_control_characters_of_others() -> None:
     assert not any(tag in page for tag in ("<b>.mp4", "<i>dog", "<u>", "<s>"))
     assert not any(ord(char) < 32 and char not in "\t\n" for char in page)
     assert "dog &lt;b&gt;.mp4" in page
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "[1]", '{"media": null}', "no json"])
+def test_a_manifest_that_says_nothing_names_no_folder(tmp_path: Path, content: str) -> None:
+    assert media_folder(tmp_path) == ""
+    (tmp_path / MANIFEST).write_text(content)
+    assert media_folder(tmp_path) == ""
+    (tmp_path / MANIFEST).write_text('{"media": "clips"}')
+    assert media_folder(tmp_path) == "clips"
