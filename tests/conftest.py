@@ -12,7 +12,6 @@ import contextlib
 import gc
 import random
 import resource
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -24,7 +23,7 @@ import pytest
 import torch
 
 from graphvtr import registry as registration
-from graphvtr.ending import SIGNALS
+from graphvtr.ending import handlers_kept
 from graphvtr.ops import _backend
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
@@ -88,18 +87,15 @@ def _process_as_before() -> Iterator[None]:
     """What a test, or a library that it calls, sets for the whole process holds for this test: else the next ones
     depend on their order. What fixtures of a module or session set stays, as they come first."""
     environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
-    handlers = {signum: signal.getsignal(signum) for signum in SIGNALS}
     threads, dtype, backend = torch.get_num_threads(), torch.get_default_dtype(), _backend._requested
     deterministic = torch.are_deterministic_algorithms_enabled()
-    yield
+    with handlers_kept():
+        yield
     if os.environ != environment:
         os.environ.clear()
         os.environ.update(environment)
     sys.path[:] = path
     os.chdir(folder)
-    for signum, handler in handlers.items():
-        if signal.getsignal(signum) != handler:
-            signal.signal(signum, handler)
     if torch.get_num_threads() != threads:
         torch.set_num_threads(threads)
     torch.set_default_dtype(dtype)

@@ -20,28 +20,17 @@ from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, extract
+from tests.parsers import write_parser
 from tests.video.conftest import MeanColour, write_clip
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.usefixtures("two_workers")
 
-PARSER = """
-import os, signal
-from graphvtr.text import PARSERS, GraphLists, ListParser
-
-@PARSERS.register("once")
-class Once(ListParser):
-    name, version = "once", "1"
-
-    def sentences(self, captions, batch_size):
-        for caption in captions:
-            if caption == "dog 700 barks" and not os.path.exists({marker!r}):
-                open({marker!r}, "w").close()
-                os.kill(os.getpid(), signal.SIGKILL)
-            yield GraphLists(caption, caption.split(), [[0]], [], [])
+ONCE = """
+if caption == "dog 700 barks" and not os.path.exists({marker!r}):
+    open({marker!r}, "w").close()
+    os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
 BACKBONE = """
 from graphvtr.video import FEATURIZERS, PixelDescriptor
 
@@ -134,9 +123,9 @@ def test_a_backbone_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_parse_after_a_death(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "parser.py").write_text(PARSER.format(marker=str(tmp_path / "died")))
+    parser = write_parser(tmp_path / "parser.py", "once", ONCE.format(marker=str(tmp_path / "died")))
     (tmp_path / "captions.txt").write_text("".join(f"dog {number} barks\n" for number in range(1200)))
-    arguments = ["parse", str(tmp_path / "captions.txt"), "--parser", f"{tmp_path / 'parser.py'}:once"]
+    arguments = ["parse", str(tmp_path / "captions.txt"), "--parser", parser]
     assert main([*arguments, "--out", str(tmp_path / "ray"), "--engine", "ray", "--workers", "2"]) == 0
     assert (tmp_path / "died").exists()
     assert main([*arguments, "--out", str(tmp_path / "plain")]) == 0

@@ -23,6 +23,7 @@ from graphvtr.ending import Interrupted
 from graphvtr.errors import GraphVTRError
 from graphvtr.locks import output_lock
 from graphvtr.video import FeatureStore
+from tests.parsers import write_parser
 
 SCENES = ["--data", "moving_scenes", "--option", "num_clips=20", "--split", "val"]
 
@@ -133,22 +134,6 @@ def test_who_interrupts_is_told_how_to_go_on(
     assert capsys.readouterr().err.splitlines()[-1] == f"graphvtr: stopped {said}"
 
 
-PARSER = """
-import signal
-from graphvtr.text import PARSERS, GraphLists, ListParser
-
-@PARSERS.register("stopped")
-class Stopped(ListParser):
-    name, version = "stopped", "1"
-
-    def sentences(self, captions, batch_size):
-        for caption in captions:
-            if caption == "dog 700 barks":
-                signal.raise_signal({signum})
-            yield GraphLists(caption, caption.split(), [[0]], [], [])
-"""
-
-
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_stops_a_command_and_says_how_to_go_on(
     tmp_path: Path, signum: int, code: int, capsys: pytest.CaptureFixture[str]
@@ -158,9 +143,9 @@ def test_a_signal_stops_a_command_and_says_how_to_go_on(
     captions, out = run / "captions.txt", run / "out.jsonl"
     run.mkdir()
     captions.write_text("".join(f"dog {number} barks\n" for number in range(1200)))
-    parser.write_text(PARSER.format(signum=int(signum)))
+    name = write_parser(parser, "stopped", f'if caption == "dog 700 barks": signal.raise_signal({int(signum)})')
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
-    command = ["parse", str(captions), "--parser", f"{parser}:stopped", "--out", str(out), "--no-progress"]
+    command = ["parse", str(captions), "--parser", name, "--out", str(out), "--no-progress"]
     assert main(command) == code
     err = capsys.readouterr().err
     assert err.splitlines()[-1] == "graphvtr: stopped after 512 of 1,200 captions; the same command goes on"

@@ -18,6 +18,7 @@ from graphvtr.text import PARSERS, graph_from_dict, parse_file, read_captions
 from graphvtr.text import parse_file as function
 from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import ListParser
+from tests.parsers import write_parser
 from tests.processes import Command
 
 module = sys.modules[function.__module__]
@@ -184,21 +185,6 @@ def test_the_errors_of_workers_can_be_handed_over() -> None:
     assert (again.item, again.problem, again.fix) == (error.item, error.problem, error.fix)
 
 
-SLOW = """
-import time
-from graphvtr.text import PARSERS, GraphLists, ListParser
-
-@PARSERS.register("slow")
-class Slow(ListParser):
-    name, version = "slow", "1"
-
-    def sentences(self, captions, batch_size):
-        for caption in captions:
-            time.sleep(0.001)
-            yield GraphLists(caption, caption.split(), [[0]], [], [])
-"""
-
-
 def children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
@@ -207,8 +193,7 @@ def children(process: int) -> list[int]:
 def test_kill_9_and_resume_with_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     captions, out, parser = tmp_path / "captions.txt", tmp_path / "out.jsonl", tmp_path / "slow.py"
     captions.write_text("".join(f"a man throws ball {number} to dog {number}\n" for number in range(1800)))
-    parser.write_text(SLOW)
-    command = ["parse", captions, "--parser", f"{parser}:slow", "--out", out]
+    command = ["parse", captions, "--parser", write_parser(parser, "slow", "time.sleep(0.001)"), "--out", out]
     partial = tmp_path / "out.jsonl.partial"
     end = time.monotonic() + 240
     with Command(*command, "--workers", 2) as process:
