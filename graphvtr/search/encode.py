@@ -58,6 +58,7 @@ class Encoder:
     ) -> None:
         self.model, self.vocabulary = model.eval(), model.require_vocabulary()
         self._parser, self._named_by = parser, named_by
+        self._graphs: Recent[str, RoleGraph] = Recent(KEPT)
         self._known: Recent[str, Read] = Recent(KEPT)
 
     @property
@@ -76,21 +77,29 @@ class Encoder:
     def graphs(self, queries: Sequence[str | RoleGraph]) -> list[RoleGraph]:
         """Role graphs of sentences, of ``agent=dog action=chase`` (:mod:`graphvtr.search.roles`), or as given.
 
+        A sentence that was parsed lately is not parsed again.
+
         Raises:
             DataError: a query is empty, too long for the parser, or names an unknown role.
         """
         out: list[RoleGraph | None] = [None] * len(queries)
-        sentences: list[int] = []
+        sentences: dict[int, str] = {}
         for place, query in enumerate(queries):
             if isinstance(query, RoleGraph):
                 out[place] = query
             elif is_role_query(query):
                 out[place] = parse_roles(query, self.vocabulary)
             else:
-                sentences.append(place)
-        if sentences:
-            for place, graph in zip(sentences, self.parser.parse([queries[i] for i in sentences]), strict=True):  # type: ignore[misc]
-                out[place] = graph
+                sentences[place] = query
+        known = {text: self._graphs[text] for text in sentences.values() if text in self._graphs}
+        new = list(dict.fromkeys(text for text in sentences.values() if text not in known))
+        if new:
+            made = dict(zip(new, self.parser.parse(new), strict=True))
+            known |= made
+            for text, graph in made.items():
+                self._graphs[text] = graph
+        for place, text in sentences.items():
+            out[place] = copy.copy(known[text])  # which is its receiver's
         return [graph for graph in out if graph is not None]
 
     def read(self, queries: Sequence[str | RoleGraph]) -> list[Read]:

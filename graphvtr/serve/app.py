@@ -143,7 +143,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     @app.get("/api/graph", tags=["search"], summary="The role graph of a sentence, as a picture")
     async def graph(q: Text) -> Response:
         query = check(q, 1)
-        return await ask("", finish=lambda _: graph_json(index.encoder, query))
+        return await ask("", finish=lambda _: graph_json(index.encoder, query), graph_of=query)
 
     @app.get("/api/why", tags=["search"], summary="Why a clip was found")
     async def why(q: Text, clip: Name) -> Response:

@@ -30,7 +30,13 @@ class _Question:
     args: tuple[Any, ...]
     options: dict[str, Any]
     finish: Callable[[Any], Any]
+    graph_of: str = ""
     future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def sentence(self) -> str:
+        """What is to be read for it, if anything."""
+        return self.args[0] if self.method == "search" else self.graph_of
 
     @property
     def kind(self) -> str:
@@ -42,9 +48,10 @@ class Asker:
     """A thread that owns an index, and does all that takes long: threads beside each other would wait for the
     interpreter at every step of a model.
 
-    Sentences that wait are searched in batches, and a sentence whose answer is known is not searched again; anything
-    else is called one by one, what a person who types waits for first. The index is looked at anew before each batch,
-    so that a change on disk is taken up, and an index that is gone is an error of the query, not of the server.
+    Sentences that wait are parsed and encoded together, and searched in batches of equal options; a sentence whose
+    answer is known is not searched again. Anything else is called one by one, what a person who types waits for first.
+    The index is looked at anew before each batch, so that a change on disk is taken up, and an index that is gone is an
+    error of the query, not of the server.
 
     Args:
         index: of :func:`graphvtr.search.open_index`.
@@ -58,19 +65,21 @@ class Asker:
         self._thread.start()
 
     def ask(
-        self, method: str, *args: Any, finish: Callable[[Any], Any] = lambda found: found, **options: Any
-    ) -> Future[Any]:
+        self, method: str, *args: Any, finish: Callable[[Any], Any] = lambda found: found, graph_of: str = "",
+        **options: Any,
+    ) -> Future[Any]:  # fmt: skip
         """Call a method of the index; ``search`` of one sentence is put together with others of the same options.
 
         Args:
             method: its name; with ``""`` there is only ``finish``.
             args, options: its arguments.
             finish: what becomes of the result, in the thread too.
+            graph_of: a sentence whose role graph ``finish`` asks the index's encoder for.
 
         Raises:
             BusyError: too many wait.
         """
-        question = _Question(method, args, options, finish)
+        question = _Question(method, args, options, finish, graph_of)
         try:
             self._queue.put_nowait(question)
         except queue.Full:
@@ -94,6 +103,7 @@ class Asker:
                 while len(batch) < MOST and batch[-1] is not None:
                     batch.append(self._queue.get_nowait())
             waiting = [one for one in batch if one is not None and one.future.set_running_or_notify_cancel()]
+            self._read(waiting)
             groups: dict[str, list[_Question]] = {}
             for number, question in enumerate(sorted(waiting, key=lambda one: bool(one.method))):
                 key = question.kind if question.method == "search" else str(number)
@@ -102,6 +112,16 @@ class Asker:
                 self._answer(group)
             if batch[-1] is None:
                 return
+
+    def _read(self, waiting: list[_Question]) -> None:
+        """Let the encoder read the sentences of all, whatever their options: it remembers them."""
+        if hasattr(self.index, "parts"):  # every shard reads for itself
+            return
+        sentences = list(dict.fromkeys(one.sentence for one in waiting if one.sentence))
+        if len(sentences) > 1:
+            with suppress(Exception):  # what is wrong with one of them is said when its turn comes
+                self.index.encoder.graphs(sentences)
+                self.index.encoder.read([one.sentence for one in waiting if one.method == "search"])
 
     def _answer(self, group: list[_Question]) -> None:
         first = group[0]

@@ -89,6 +89,20 @@ def test_typing_draws_the_graph_and_enter_finds(page: Any) -> None:
     assert page.wrong == []
 
 
+def test_bars_of_levels_are_as_long_as_they_say(page: Any) -> None:
+    ask(page)
+    told = page.evaluate("""[...document.querySelectorAll('.meter')].map(one => {
+        const [all, fill] = [one.getBoundingClientRect(), one.firstChild.getBoundingClientRect()];
+        const [low, high, now] = ['min', 'max', 'now'].map(name => Number(one.getAttribute(`aria-value${name}`)));
+        return [fill.width / all.width, fill.height / all.height, (now - low) / (high - low)];
+    })""")
+    assert len(told) == 18
+    for wide, tall, share in told:
+        assert wide == pytest.approx(share, abs=0.02)
+        assert tall == pytest.approx(1, abs=0.05)
+    assert max(wide for wide, _, _ in told) == pytest.approx(1, abs=0.01)
+
+
 def test_a_clip_plays_from_its_moment(page: Any) -> None:
     ask(page)
     button = page.locator(".card button.screen").first

@@ -117,6 +117,13 @@ function show(found, title) {
   say(`${cards.length} results ${title} in ${Math.max(1, Math.round(found.seconds * 1000))} ms.${missing}`);
 }
 
+// not <meter>: browsers do not agree on how one is filled
+function bar(level, score, [low, high]) {
+  const fill = make('i');
+  fill.style.width = `${100 * (score - low) / (high - low)}%`;
+  return make('div', {class: 'meter', role: 'meter', 'aria-label': `${level} score`, 'aria-valuemin': low, 'aria-valuemax': high, 'aria-valuenow': score, 'aria-valuetext': score.toFixed(2)}, fill);
+}
+
 // -- one result ---------------------------------------------------------------
 
 function card(result, rank, scale) {
@@ -161,7 +168,7 @@ function card(result, rank, scale) {
     return button;
   });
   const levels = make('div', {class: 'levels'}, ...Object.entries(result.levels).flatMap(([level, score]) => [
-    make('span', {}, level), make('meter', {min: scale[level][0], max: scale[level][1], value: score, 'aria-label': `${level} score`}), make('span', {}, score.toFixed(2))]));
+    make('span', {}, level), bar(level, score, scale[level]), make('span', {}, score.toFixed(2))]));
   const caption = result.caption || (result.captions || [])[0] || '';
   const tags = (result.tags || []).join(', ');
   const buttons = make('div', {class: 'row'},
