@@ -1,7 +1,9 @@
 """Take the pictures of docs/guides/serve.rst again: the page of an index in Chromium.
 
-    graphvtr scenes --num-clips 400 --render clips        # then as docs/guides/your_clips.rst has it, up to index
-    python docs/make_page.py index/ --query "a red circle chases a blue square" --clip clips/train-00001.mp4
+    graphvtr scenes --num-clips 1500 --render clips
+    graphvtr extract clips/ --out features/
+    graphvtr train hgr --data folder --root clips/ --store features/ --out run --model.hidden 256 --epochs 25
+    python docs/make_page.py run --query "a red circle chases a blue square" --clip clips/train-00001.mp4
 
 Clips that are shown must be free to be shown: those of MovingScenes are. Needs what ``make test-web`` installs.
 """
@@ -14,64 +16,78 @@ import time
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from graphvtr.search import open_index
+from graphvtr.search import index_of, open_index
 from graphvtr.serve import Limits, create_app
 from graphvtr.serve.listening import make_server
 from graphvtr.serve.run import warm_up
 
 IMAGES = Path(__file__).parent / "images"
-WIDE, PHONE = {"width": 1200, "height": 1130}, {"width": 390, "height": 844}
+WIDE, PHONE = {"width": 1200, "height": 1000}, {"width": 390, "height": 844}
+MARGIN = 16
 
 
 def ask(page: Any, query: str) -> None:
     """Type a sentence, and wait for the pictures of what it finds."""
     page.fill("#query", query)
     page.press("#query", "Enter")
-    page.wait_for_selector(".card, #problem:not([hidden])")
+    page.wait_for_selector("#grid[aria-busy=false]")
+    page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(2500)
+
+
+def save(page: Any, path: Path, until: str = "", part: str = "") -> None:
+    """A picture of the page from its top to the end of an element, or of a part of it, in 256 colours."""
+    if part:
+        page.locator(part).screenshot(path=path)
+    else:
+        end = page.evaluate(f"window.scrollY + document.querySelector('{until}').getBoundingClientRect().bottom")
+        area = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": end + MARGIN}
+        page.screenshot(path=path, clip=area, full_page=True)
+    picture = Image.open(path).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size // 1000} kB")
 
 
 def shoot(browser: Any, url: str, query: str, clip: Path, out: Path) -> None:
     """Every state of the page."""
     for name, size, scheme in (("results", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")):
-        page = browser.new_page(viewport=size, color_scheme=scheme, device_scale_factor=1 if size is WIDE else 2)
+        page = browser.new_page(viewport=size, color_scheme=scheme, device_scale_factor=1 if size is WIDE else 1.5)
         page.goto(url)
         page.wait_for_selector("#examples button")
         if name == "results":
-            page.screenshot(path=out / "serve_empty.png")
+            save(page, out / "serve_empty.png", "footer")
         ask(page, query)
-        if name == "results":
+        if size is WIDE:
             page.locator(".card").first.locator(".phrases button").last.hover()
             page.wait_for_timeout(800)
-        page.screenshot(path=out / f"serve_{name}.png")
+        save(page, out / f"serve_{name}.png", ".card")
         if name == "results":
             page.locator("button", has_text="Why this clip").first.click()
             page.wait_for_selector("#why svg")
-            page.locator("#why").screenshot(path=out / "serve_why.png")
+            save(page, out / "serve_why.png", part="#why")
             page.keyboard.press("Escape")
-            ask(page, "agent=")
-            page.screenshot(path=out / "serve_error.png")
             page.check("input[value=clips]")
             page.set_input_files("#file", str(clip))
-            page.wait_for_selector(".card")
+            page.wait_for_selector("#grid[aria-busy=false]")
             page.wait_for_timeout(2500)
-            page.screenshot(path=out / "serve_upload.png")
+            save(page, out / "serve_upload.png", ".card")
         page.close()
 
 
 def main() -> None:
     """Serve the index and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("index", type=Path)
+    parser.add_argument("index", type=Path, help="or a run")
     parser.add_argument("--query", required=True)
     parser.add_argument("--clip", type=Path, required=True, help="that is sent")
     parser.add_argument("--out", type=Path, default=IMAGES)
     parser.add_argument("--port", type=int, default=8765)
     parser.add_argument("--browser", default="/usr/bin/chromium")
     args = parser.parse_args()
-    index = open_index(args.index)
+    index = open_index(index_of(args.index, progress=True))
     warm_up(index)
     server = make_server(create_app(index, Limits(rate=0)), port=args.port)
     threading.Thread(target=server.run, daemon=True).start()
