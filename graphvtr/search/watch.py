@@ -56,13 +56,13 @@ class Watcher:
         for name, file in clips.items():
             try:
                 status = file.stat()
-                if now - status.st_mtime < self.settled:
+                if abs(now - status.st_mtime) < self.settled:  # a clock of another machine may be ahead
                     continue
                 source = describe_source(file, self.folder)
                 if name in self.store and self.store.entry(name).source == source:
                     known.append(name)
                     continue
-                if self.failures.get(name, (0, ""))[0] == status.st_mtime_ns:
+                if name in self.failures and self.failures[name][0] == status.st_mtime_ns:
                     continue
                 fields, note = self.pipeline(file, name)
                 self.store.add(name, fields, source=source, note=note)

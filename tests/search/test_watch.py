@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from graphvtr.search import Index, build_index
 from graphvtr.search.watch import Watcher
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, PixelDescriptor, extract
+from tests.processes import Command
 
 av = pytest.importorskip("av")
 
@@ -67,4 +71,18 @@ def test_new_changed_broken_and_gone(tmp_path: Path) -> None:
     assert told == [["late"]]
     with pytest.raises(DataError, match="every: is 0"):
         watcher.run(0)
+
+    for name, changed in (("old", 0), ("ahead", time.time() + 3600)):  # as archives and other machines' clocks have it
+        film(clips / f"{name}.mp4", 60)
+        os.utime(clips / f"{name}.mp4", (changed, changed))
+    with Command("watch", clips, "--index", tmp_path / "index", "--every", 0.1) as process:
+        end = time.monotonic() + 60
+        while not {"old", "ahead"} <= set(Index.open(tmp_path / "index").names):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(60)
+        assert process.poll() == 143
+    assert set(out.split()) == {"added", "old", "ahead"}
     assert Index.open(tmp_path / "index").verify() == {}
