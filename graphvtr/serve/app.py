@@ -213,7 +213,7 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     def missing_error(request: Request, error: MissingExtraError) -> Response:
         return _problem(501, DataError("server", str(error)))
 
-    app.middleware("http")(figures.watch)
+    app.add_middleware(figures.watch)
     app.add_middleware(Guard, limits=limits, hosts=hosts, refuse=_refusal)
     app.state.index, app.state.asker, app.state.limits, app.state.key = index, asker, limits, ""
     app.state.decoder = decoder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from graphvtr._optional import optional_import
@@ -32,18 +31,34 @@ class Figures:
         clips = self._client.Gauge("graphvtr_clips", "Clips in the index", registry=registry)
         clips.set_function(lambda: len(index))
 
-    async def watch(self, request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Count a request."""
-        begin = time.perf_counter()
-        status = 500
-        try:
-            response = await call_next(request)
-            status = response.status_code
-            return response
-        finally:
-            route = getattr(request.scope.get("route"), "path", "other")
-            self.requests.labels(route, str(status)).inc()
-            self.seconds.labels(route).observe(time.perf_counter() - begin)
+    def watch(self, app: Any) -> Any:
+        """An application as ``app``, whose requests are counted when their answer begins."""
+
+        async def watched(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            begin, status = time.perf_counter(), 0
+
+            def count(found: int) -> None:
+                nonlocal status
+                status = found
+                route = getattr(scope.get("route"), "path", "other")
+                self.requests.labels(route, str(status)).inc()
+                self.seconds.labels(route).observe(time.perf_counter() - begin)
+
+            async def counted(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    count(message["status"])
+                await send(message)
+
+            try:
+                await app(scope, receive, counted)
+            finally:
+                if not status:
+                    count(500)
+
+        return watched
 
     def text(self) -> tuple[bytes, str]:
         """All figures, and their media type."""
