@@ -176,7 +176,8 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
         figures.uploads.inc()
         return answer
 
-    @app.api_route("/media", methods=["GET", "HEAD"], tags=["media"], summary="The video file of a clip")
+    @app.head("/media", include_in_schema=False)
+    @app.get("/media", tags=["media"], summary="The video file of a clip")
     def media(clip: Name) -> Response:
         file = _file(index, clip)
         kind = MEDIA.get(file.suffix.lower(), "application/octet-stream")
