@@ -19,6 +19,7 @@ import contextlib
 import logging
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,24 @@ BAG = 2000
 """Words of the bag: more would make the regression's matrices too large."""
 
 
-def ridges(splits: dict[str, RetrievalDataset]) -> dict[str, torch.Tensor]:
-    """Scores of the closed forms on the test split."""
-    train, val, test = (splits[name] for name in ("train", "val", "test"))
-    counts: dict[str, int] = {}
-    for caption in train.words():
-        for word in caption:
-            counts[word.lower()] = counts.get(word.lower(), 0) + 1
-    bag = WordVectors(sorted(counts, key=lambda word: (-counts[word], word))[:BAG], torch.eye(min(BAG, len(counts))))
+def ridges(trials: Trials) -> dict[str, torch.Tensor]:
+    """Scores of the closed forms on the test split of a study, which keeps them."""
+    train, val, test = (trials.splits[name] for name in ("train", "val", "test"))
     minilm = PretrainedWords("minilm")
-    return {
-        "canonical correlation, MiniLM": canonical_scores(train, val, test, text=minilm),
-        "ridge, MiniLM": ridge_scores(train, val, test, text=minilm).scores,
-        "ridge, GloVe": ridge_scores(train, val, test, vectors=load_word_vectors("glove-package")).scores,
-        "ridge, bag of words": ridge_scores(train, val, test, vectors=bag).scores,
+    made = {
+        "canonical correlation, MiniLM": lambda: canonical_scores(train, val, test, text=minilm),
+        "ridge, MiniLM": lambda: ridge_scores(train, val, test, text=minilm).scores,
+        "ridge, GloVe": lambda: ridge_scores(train, val, test, vectors=load_word_vectors("glove-package")).scores,
+        "ridge, bag of words": lambda: ridge_scores(train, val, test, vectors=frequent(train)).scores,
     }
+    return {name: trials.kept(name, make, len(test.captions)) for name, make in made.items()}
+
+
+def frequent(train: RetrievalDataset) -> WordVectors:
+    """The most frequent words of the training captions, a direction each."""
+    counts = Counter(word.lower() for caption in train.words() for word in caption)
+    words = sorted(counts, key=lambda word: (-counts[word], word))[:BAG]
+    return WordVectors(words, torch.eye(len(words)))
 
 
 def small(trial: Trial) -> Trial:
@@ -90,13 +94,13 @@ def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace,
     return found
 
 
-def tables(closed: dict[str, torch.Tensor], all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]],
+def tables(closed: dict[str, Runs], all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]],
            seeds: range) -> dict[str, Any]:  # fmt: skip
     """Everything printed, and as plain values: of each row the seeds that are there."""
     test = next(iter(all_trials.values())).splits["test"]
     owner = test.video_of_caption
     found = {"chance": chance_runs(owner, len(test.videos), 3)}
-    found |= {name: Runs.of([scores], owner) for name, scores in closed.items()}
+    found |= closed
     about: dict[str, Any] = {}
     for words, trials in all_trials.items():
         for name, trial in rows[words].items():
@@ -139,7 +143,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
         size = {"videos": videos, "captions": 2 if arguments.quick else arguments.captions}
         splits = msrvtt.splits(path, **size)
         owner = splits["test"].video_of_caption
-        for name, scores in ridges(splits).items():
+        for name, scores in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size)).items():
             found.setdefault(name, {})[videos] = Runs.of([scores], owner).summary()["rsum"]
         for words in arguments.words:
             trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
@@ -213,7 +217,11 @@ def main() -> None:
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     all_trials = {words: msrvtt.trials(study, splits, path, words, **size) for words in arguments.words}
     rows = {words: chosen_rows(arguments, words) for words in arguments.words}
-    closed = {} if arguments.regions else ridges(splits)
+    owner = splits["test"].video_of_caption
+    closed = {}
+    if not arguments.regions:
+        scores = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
+        closed = {name: Runs.of([one], owner) for name, one in scores.items()}
     tried: dict[str, Any] = {}
     for words, trials in all_trials.items():
         tried |= tuned(trials, rows[words], arguments, words)

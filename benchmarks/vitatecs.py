@@ -4,8 +4,9 @@
     python benchmarks/vitatecs.py --quick    # a few pairs
 
 Pairs of MSR-VTT test videos that have frames here; measured only, never tuned on. Equal scores count as wrong.
-Intervals resample videos with all of their pairs, and seeds. 20 CPU minutes,
-most of them for reading captions once.
+Intervals resample videos with all of their pairs, and seeds. Rows "beside other videos" score each pair with videos
+that it is not of: what is told apart there is told by the captions alone, and only what a model adds to it says
+something of the video. 20 CPU minutes, most of them for reading captions once; what was scored once is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gzip
+import hashlib
 import json
 import logging
 import os
@@ -22,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.lib import msrvtt
@@ -29,6 +32,8 @@ from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import DATA
 from benchmarks.lib.runs import POWER, with_seeds
+from benchmarks.lib.trials import Trials
+from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.datasets.source import DataSource
@@ -36,7 +41,8 @@ from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.nn.encoders.role_slots import node_words, role_slots
-from graphvtr.tasks.baselines import ridge_scores
+from graphvtr.nn.models.base import pair_margins
+from graphvtr.tasks.baselines import canonical_scores, ridge_scores
 from graphvtr.tasks.binary import TIE, binary_margins
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import Vocabulary
@@ -44,6 +50,9 @@ from graphvtr.text.pairs import BinaryPair, read_pairs
 from graphvtr.text.word_vectors import load_word_vectors
 
 SEEDS, SAMPLES = 3, 1000
+OTHERS = (1, 101, 211, 307, 401)
+"""How many places further the other videos are."""
+BESIDE = "beside other videos"
 
 
 def read(videos: Sequence[str], limit: int | None = None) -> list[BinaryPair]:
@@ -80,22 +89,31 @@ class Pairs:
             "vitatecs", "test", test.videos, texts, self.owner.repeat(2), test.video_graphs, self.graphs
         )
         self.kinds = [pair.kind for pair in pairs]
+        self.digest = hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
 
-    def of_scores(self, scores: Tensor) -> Tensor:
-        """Margins [n] of scores [Nv, 2 n] of the pairs' captions as a split."""
-        right, wrong = scores.chunk(2, dim=1)
-        row, column = self.owner, torch.arange(len(self.owner))
-        return right[row, column] - wrong[row, column]
+    def of_scores(self, scores: Tensor, further: int = 0) -> Tensor:
+        """Margins [n] of scores [Nv, 2 n] of the pairs' captions as a split; of the videos so many places further."""
+        return pair_margins(scores, (self.owner + further) % len(self.test.videos))
 
-    def of_checkpoint(self, checkpoint: Any) -> Tensor:
-        """Margins of a model."""
-        model = load(checkpoint)
-        vocabulary = model.vocabulary
-        assert isinstance(vocabulary, Vocabulary)
-        count = len(self.pairs)
-        sides = [self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count)]
-        names = [pair.video for pair in self.pairs]
-        return binary_margins(model, self.test, names, *sides, vocabulary)
+    def of_checkpoint(self, checkpoint: Path, further: int = 0) -> Tensor:
+        """Margins of a model, kept beside its checkpoint."""
+        kept = checkpoint.parent / f"pairs_{self.digest}_{further}.safetensors"
+        if not kept.is_file() or kept.stat().st_mtime < checkpoint.stat().st_mtime:
+            model = load(checkpoint)
+            vocabulary = model.vocabulary
+            assert isinstance(vocabulary, Vocabulary)
+            count = len(self.pairs)
+            sides = [self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count)]
+            names = [self.test.videos[row] for row in ((self.owner + further) % len(self.test.videos)).tolist()]
+            write_tensors(kept, {"margins": binary_margins(model, self.test, names, *sides, vocabulary)})
+        return load_file(kept)["margins"]
+
+    def rows(self, name: str, checkpoints: list[Path]) -> dict[str, list[Tensor]]:
+        """Margins of all seeds of a row, and of its first one beside other videos."""
+        return {
+            name: [self.of_checkpoint(checkpoint) for checkpoint in checkpoints],
+            f"{name}, {BESIDE}": [self.of_checkpoint(checkpoints[0], further) for further in OTHERS[:2]],
+        }
 
     def accuracy(self, margins: list[Tensor]) -> dict[str, Any]:
         """Accuracy by aspect of the margins of some seeds, with intervals over seeds and videos."""
@@ -117,16 +135,31 @@ class Pairs:
         return found
 
 
-def closed_forms(splits: dict[str, RetrievalDataset], pairs: Pairs) -> dict[str, list[Tensor]]:
-    """Margins of the regressions: the order-blind bag of GloVe vectors, and MiniLM's sentence vectors."""
-    options = {
-        "ridge, GloVe means (order-blind)": {"vectors": load_word_vectors("glove-package")},
-        "ridge, MiniLM": {"text": PretrainedWords("minilm")},
+def closed_forms(trials: Trials, pairs: Pairs, refit: bool = True) -> dict[str, list[Tensor]]:
+    """Margins of the closed forms: ridge regression from the order-blind bag of GloVe vectors and from MiniLM's
+    sentence vectors, and canonical correlation from these, which is, with a bag of pieces beside, GraphVTR's start.
+
+    Args:
+        trials: whose splits they are solved on; they are kept there.
+        pairs: to tell apart.
+        refit: solve on validation captions too, where the pairs are not of these.
+    """
+    train, val = trials.splits["train"], trials.splits["val"]
+    minilm = PretrainedWords("minilm")
+    made = {
+        "ridge, GloVe means (order-blind)": lambda: (
+            ridge_scores(train, val, pairs.as_split, vectors=load_word_vectors("glove-package"), refit=refit).scores
+        ),
+        "ridge, MiniLM": lambda: ridge_scores(train, val, pairs.as_split, text=minilm, refit=refit).scores,
+        "canonical correlation, MiniLM": lambda: canonical_scores(train, val, pairs.as_split, text=minilm),
     }
-    return {
-        name: [pairs.of_scores(ridge_scores(splits["train"], splits["val"], pairs.as_split, **option).scores)]
-        for name, option in options.items()
-    }
+    found = {}
+    for name, make in made.items():
+        scores = trials.kept(name, make, pairs.digest, refit)
+        found[name] = [pairs.of_scores(scores)]
+        if name == "ridge, MiniLM":
+            found[f"{name}, {BESIDE}"] = [pairs.of_scores(scores, further) for further in OTHERS]
+    return found
 
 
 def blind(path: Path, pairs: Pairs, strength: float = 0.1) -> list[Tensor]:
@@ -171,15 +204,15 @@ def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> N
     kinds = list(next(iter(rows.values())))
     first = next(iter(rows.values()))
     print(f"VITATECS, accuracy in % [95 %], 50 is chance; {note}\n")
-    print(f"{'pairs':36}" + "".join(f"{kind[:14]:>20}" for kind in kinds))
-    print(f"{'':36}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
+    print(f"{'pairs':44}" + "".join(f"{kind[:14]:>20}" for kind in kinds))
+    print(f"{'':44}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
     for name, row in rows.items():
         label = f"{name} ({seeds[name]})" if name in seeds else name
         cells = [
             f"{row[kind]['value']:.1f} [{row[kind]['interval'][0]:.0f}, {row[kind]['interval'][1]:.0f}]"
             for kind in kinds
         ]
-        print(f"{label:36}" + "".join(f"{cell:>20}" for cell in cells))
+        print(f"{label:44}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 def main() -> None:
@@ -194,17 +227,18 @@ def main() -> None:
     size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
     splits = msrvtt.splits(path, **size)
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
-    margins = closed_forms(splits, pairs)
+    study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
+    margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
     for words in () if arguments.quick else ("minilm", "glove"):
-        trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
+        trials = msrvtt.trials(study, splits, path, words, **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words)
         for name, trial in rows.items():
             there = trials.finished(trial, range(SEEDS))
             if there:
                 label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
-                margins[label] = [pairs.of_checkpoint(trials.result(trial, seed).checkpoint) for seed in there]
+                margins |= pairs.rows(label, [trials.result(trial, seed).checkpoint for seed in there])
     found = {name: pairs.accuracy(some) for name, some in margins.items()}
-    seeds = {name: len(some) for name, some in margins.items()}
+    seeds = {name: len(some) for name, some in margins.items() if BESIDE not in name}
     with contextlib.nullcontext() if arguments.quick else printed_to("vitatecs"):
         show(found, seeds, "MSR-VTT test videos with frames here; in brackets after a name: seeds")
     if not arguments.quick:

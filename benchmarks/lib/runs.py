@@ -43,6 +43,12 @@ class Runs:
         return cls.of_folds([[(matrix, video_of_text)] for matrix in scores], samples)
 
     @classmethod
+    def joined(cls, parts: list[Runs]) -> Runs:
+        """The seeds of several runs of one model, resampled by the same draws."""
+        values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
+        return cls(values, {name: np.concatenate([part.draws[name] for part in parts]) for name in values})
+
+    @classmethod
     def of_folds(cls, seeds: list[list[tuple[Tensor, Relevant]]], samples: int = 1000) -> Runs:
         """Runs of a cross-validation: each seed's folds, every query ranked among the items of its own fold."""
         values: dict[str, list[float]] = {}

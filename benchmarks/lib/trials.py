@@ -17,7 +17,7 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from torch import Tensor
 
 from benchmarks.lib.paths import CACHE, git, uncommitted
 from benchmarks.lib.runs import Runs
+from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import RetrievalModel
 from graphvtr.tasks.checkpoint import load
@@ -105,11 +106,31 @@ class Trials:
         self.folder = (root or CACHE / "trials") / name
         self.splits, self.vocabulary, self.data = splits, vocabulary, dict(data)
         self.score, self.vectors, self.fresh = tuple(score), vectors, fresh
+        self._resampled: dict[tuple[Path, str], Runs] = {}
 
     def runs(self, trial: Trial, seeds: Iterable[int], split: str = "test") -> Runs:
-        """All seeds of a row on a split, trained where they are not there yet."""
-        results = [self.result(trial, seed) for seed in seeds]
-        return Runs.of([result.scores[split] for result in results], self.splits[split].video_of_caption)
+        """All seeds of a row on a split, trained where they are not there yet; each is resampled once."""
+        return Runs.joined([self._run(trial, seed, split) for seed in seeds])
+
+    def _run(self, trial: Trial, seed: int, split: str) -> Runs:
+        key = self._folder(trial, seed), split
+        if key not in self._resampled:
+            owner = self.splits[split].video_of_caption
+            self._resampled[key] = Runs.of([self.result(trial, seed).scores[split]], owner)
+        return self._resampled[key]
+
+    def kept(self, name: str, make: Callable[[], Tensor], *about: Any) -> Tensor:
+        """What takes minutes and follows from the splits alone, made once: a closed form's scores, for instance.
+
+        Args:
+            name: of what is made.
+            make: makes it where it is not there yet.
+            about: whatever else decides it.
+        """
+        path = self.folder / f"kept_{_digest([name, self.data, *about])}.safetensors"
+        if self.fresh or not path.is_file():
+            write_tensors(path, {"kept": make().contiguous()}, {"name": name})
+        return load_file(path)["kept"]
 
     def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
         """Those of the seeds whose run is there."""
@@ -200,5 +221,8 @@ class Trials:
     def _folder(self, trial: Trial, seed: int) -> Path:
         vectors = None if self.vectors is None else "vectors"
         key = [trial.model, dict(trial.options), dict(trial.train), self.data, vectors, seed, sorted(self.score)]
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]
-        return self.folder / f"{trial.model}_{digest}"
+        return self.folder / f"{trial.model}_{_digest(key)}"
+
+
+def _digest(key: Any) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -25,7 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
     parser.add_argument("--seed", type=int, default=0, help="of all draws (default: 0)")
     parser.add_argument("--per-video", type=int, default=1, help="at most this many of each kind and clip (default: 1)")
-    parser.add_argument("--kind", action="append", metavar="KIND", help="only this kind; repeatable")
+    parser.add_argument(
+        "--kind", action="append", metavar="KIND", help="only this kind, or 'exchange directions'; repeatable"
+    )
     parser.set_defaults(run=run)
 
 

@@ -14,6 +14,8 @@ from graphvtr.reading import DATA, parse_json, read_text
 FIELDS = ("video", "positive", "negative", "kind")
 KINDS = ("switch roles", "replace actions", "replace persons", "replace scenes", "incomplete events")
 """The kinds of negatives of HGR's Table 6, in its order."""
+ALL_KINDS = (*KINDS, "exchange directions")
+"""Those, and one that the table does not have."""
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from graphvtr.graphs import ROLES, RoleGraph, VideoGraph, node_ptr
 from graphvtr.graphs.reasoning import reasoning_graph
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import ClosedFormStart
-from graphvtr.nn.closed_levels import ClosedLevels
 from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
 from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
 from graphvtr.nn.ensemble import Ensemble
+from graphvtr.nn.hubness import HubOffsets
 from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
@@ -40,7 +40,6 @@ class GraphVTR(RetrievalModel):
     - *start*: canonical correlation of a caption's sentence vector from a frozen language model and bag of pieces with
       the mean frame feature (or ridge regression from one to the other), solved before the first step (:meth:`begin`)
     - *hubs*: offsets that take back what items gain that are near to everything (:class:`HubOffsets`)
-    - *neighbours*: the videos of near training captions, against the video (:class:`KernelRegression`)
     - *event*: an :class:`Ensemble` of two-tower networks over the sentence vector and the words in each role
       (:func:`role_slots`), and over the mean and the maximum of the frames
     - *action*, *entity*: the role graph (:class:`RoleGATConv`, as HGR) over frozen words, matched by local attention
@@ -67,7 +66,6 @@ class GraphVTR(RetrievalModel):
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*.
-        memory: training captions that the level *neighbours* keeps; 0 for no such level, which gained nothing.
         temperature: of InfoNCE on each level; it is learned.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
@@ -95,7 +93,6 @@ class GraphVTR(RetrievalModel):
         num_layers: int = 1,
         dropout: float = 0.3,
         hubs: bool = True,
-        memory: int = 0,
         temperature: float = 0.05,
         max_frames: int | None = None,
         max_regions: int | None = None,
@@ -109,14 +106,13 @@ class GraphVTR(RetrievalModel):
             raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
         self.bag = PieceBag(bag)
         self.start = ClosedFormStart(width + bag, video_dim, components if start == "cca" else None)
-        self.closed = ClosedLevels(self.start.text_map.size(1), hubs, memory)
-        self.levels = ("start", *self.closed.names, *self.learned_levels)
+        self.hubs = HubOffsets(self.start.text_map.size(1)) if hubs else None
+        self.levels = ("start", *("hubs",) * hubs, *self.learned_levels)
         read = width * (1 + len(SLOTS) * slots)
         self.text_event = Ensemble(read, inner, hidden, members, dropout)
         self.video_event = Ensemble(2 * video_dim, inner, hidden, members, dropout)
         self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(2 * video_dim)
-        self.matchers = nn.ModuleDict({"start": CosineMatch(), "event": CosineMatch()})
-        self.matchers.update({level: InnerProductMatch() for level in self.closed.names})
+        self.matchers = nn.ModuleDict({"start": CosineMatch(), "hubs": InnerProductMatch(), "event": CosineMatch()})
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
         if graphs:
             self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
@@ -144,7 +140,8 @@ class GraphVTR(RetrievalModel):
         self.start.solve(
             text, video, owner, (val_text, val_video), lambda scores: both_directions(scores, val_owner)["rsum"]
         )
-        self.closed.fill(self.start.video(video), self.start.text(text), owner)
+        if self.hubs is not None:
+            self.hubs.fill(self.start.video(video), self.start.text(text))
 
     def calibrate(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> None:
         """Choose the gates on the validation split (:func:`graphvtr.nn.level_weights.choose_weights`)."""
@@ -174,7 +171,9 @@ class GraphVTR(RetrievalModel):
         both = self.video_scale(torch.cat([mean, segment_reduce(x, ptr, "max")], 1))
         event = self.video_event(both).flatten(1)
         start = self.start.video(mean)
-        levels: dict[str, Level | Tensor] = {"start": start, "event": event, **self.closed.video(start)}
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        if self.hubs is not None:
+            levels["hubs"] = self.hubs.video(start)
         if self.frame_maps is not None:
             frames = {level: self._drop(linear(x)) for level, linear in self.frame_maps.items()}
             levels["action"] = Level(frames["action"], ptr)
@@ -192,7 +191,9 @@ class GraphVTR(RetrievalModel):
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
         event = self.text_event(self.text_scale(read)).flatten(1)
         start = self.start.text(self.bag(graph, sentence))
-        levels: dict[str, Level | Tensor] = {"start": start, "event": event, **self.closed.text(start)}
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        if self.hubs is not None:
+            levels["hubs"] = self.hubs.text(start)
         if self.node_map is not None and self.roles is not None and self.reasoning is not None:
             x, reasoning = self._drop(self.node_map(torch.cat([sentence, *nodes]))), reasoning_graph(graph)
             x = x * self.roles(reasoning.node_role)

@@ -15,8 +15,9 @@ from tqdm import tqdm
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
-from graphvtr.text.pairs import KINDS, BinaryPair
+from graphvtr.text.pairs import ALL_KINDS, KINDS, BinaryPair
 from graphvtr.text.parser import get_parser
+from graphvtr.text.perturb import directions as directions
 from graphvtr.text.perturb.kinds import CHANGES, Said
 from graphvtr.text.perturb.pool import Pool
 from graphvtr.text.perturb.sentence import Sentence, sentences
@@ -51,7 +52,8 @@ def perturb(
         video_of_caption: [Nc], position in ``videos`` of each caption's clip.
         graphs: Nc role graphs, of any parser.
         seed: of all draws.
-        kinds: some of :data:`KINDS`.
+        kinds: some of :data:`graphvtr.text.pairs.ALL_KINDS`: by default the table's five; ``"exchange directions"``
+            makes `up` of `down` and `closing` of `opening`.
         per_video: at most this many of each kind and clip.
         progress: show a bar.
 
@@ -67,7 +69,7 @@ def perturb(
     """
     unknown = [kind for kind in kinds if kind not in CHANGES]
     if unknown:
-        raise DataError(f"kind '{unknown[0]}'", "unknown", f"known: {', '.join(KINDS)}")
+        raise DataError(f"kind '{unknown[0]}'", "unknown", f"known: {', '.join(ALL_KINDS)}")
     if per_video < 1:
         raise DataError("per_video", f"is {per_video}", "give 1 or more")
     owner = positions(video_of_caption, len(videos), "video_of_caption", negative=False, mask=False).tolist()
@@ -93,7 +95,7 @@ def _pairs(
     for name, own in zip(tqdm(videos, "perturbing", disable=not progress, leave=False), of_video, strict=True):
         said = Said.by(own)
         for kind in kinds:
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), KINDS.index(kind)])
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode()), ALL_KINDS.index(kind)])
             left = per_video
             for position in rng.permutation(len(own)):
                 if left and (negative := perturb_one(kind, own[position], pool, said, rng)) is not None:

@@ -72,6 +72,24 @@ def test_replace_actions(caption: str, said: list[str], expected: set[str | None
     assert changed("replace actions", caption, VERBS, Said(frozenset(), frozenset(said))) == expected
 
 
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a man is walking up the stairs", "a man is walking down the stairs"),
+        ("A woman opens a door.", "A woman closes a door."),
+        ("a boy jumps into the pool", "a boy jumps out of the pool"),
+        ("a cat climbs out of a box", {"a cat descends out of a box", "a cat climbs into a box"}),
+        ("a car turns to the left", "a car turns to the right"),
+        ("a man turns on the light", "a man turns off the light"),
+        ("a man is cooking in the kitchen", None),  # where, not which way
+        ("a man closes up the shop", None),
+    ],
+)
+def test_exchange_directions(caption: str, expected: str | set[str] | None) -> None:
+    assert changed("exchange directions", caption) == (expected if isinstance(expected, set) else {expected})
+    assert changed("exchange directions", "a man opens a box", said=Said(frozenset(), frozenset(["close"]))) == {None}
+
+
 NOUNS = Pool(
     nouns={
         "ARG0": [Noun(("two", "girls"), "girls", True), Noun(("a", "dog"), "dog", False)],

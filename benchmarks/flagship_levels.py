@@ -1,0 +1,121 @@
+"""Which level of GraphVTR tells captions apart that differ in one thing, and which one stands in the way?
+
+    python benchmarks/flagship_levels.py            # of every finished seed of benchmarks/flagship.py's first row
+    python benchmarks/flagship_levels.py --quick    # of the quick run's
+
+Captions of *validation* videos against wrong ones made from their role graphs (graphvtr.text.perturb), so that weights
+may be chosen here: rsum and accuracy by kind of each level alone, and of sums of levels. ``hubs of captions`` is the
+half of that level that differs between captions of one video. 5 CPU minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks import flagship, vitatecs
+from benchmarks.lib import msrvtt
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.hgr_setup import printed_to
+from graphvtr.metrics import both_directions
+from graphvtr.nn.models.base import pair_margins
+from graphvtr.tasks.checkpoint import load
+from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.prepare import prepare
+from graphvtr.text.pairs import ALL_KINDS
+from graphvtr.text.perturb import perturb
+
+HUBS, EVENT = (0.0, 0.5, 1.0), (0.0, 0.5, 1.0, 2.0, 4.0)
+
+
+def level_scores(checkpoint: Path, pairs: vitatecs.Pairs) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Scores of the split's own captions [Nv, Nt] and margins of the pairs [n], by level.
+
+    Args:
+        checkpoint: of a GraphVTR.
+        pairs: of the split.
+    """
+    model = load(checkpoint)
+    own, made = (prepare(split, model, model.require_vocabulary()) for split in (pairs.test, pairs.as_split))
+    with torch.inference_mode():
+        video = encode_videos(model, own.video_graphs)
+        scores, told = (model.level_scores(video, encode_texts(model, one.role_graphs)) for one in (own, made))
+        margins = pair_margins(told, pairs.owner)
+        by_level = dict(zip(model.levels, scores, strict=True))
+        if "hubs" in by_level:  # -h(v) - h(c): of one video the first half is the same for all captions
+            by_level["hubs of videos"] = by_level["hubs"].mean(1, keepdim=True).expand_as(by_level["hubs"])
+            by_level["hubs of captions"] = by_level["hubs"] - by_level["hubs of videos"]
+    by_margin = dict(zip(model.levels, margins, strict=True))
+    if "hubs" in by_margin:
+        by_margin |= {"hubs of captions": by_margin["hubs"], "hubs of videos": torch.zeros_like(by_margin["hubs"])}
+    return by_level, by_margin
+
+
+def sums(levels: list[str]) -> dict[str, dict[str, float]]:
+    """Name -> weight of each level: each alone, then sums beside the start."""
+    found: dict[str, dict[str, float]] = {level: {level: 1.0} for level in levels}
+    for hubs, weight, event in itertools.product(("hubs", "hubs of videos"), HUBS, EVENT):
+        weights = {level: value for level, value in ((hubs, weight), ("event", event)) if value and level in levels}
+        found["start" + "".join(f" + {value:g} {level}" for level, value in weights.items())] = {
+            "start": 1.0,
+            **weights,
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--captions", type=int, default=20, help="training captions a video, as the runs had")
+    parser.add_argument("--row", default=flagship.FULL.name, help="row of benchmarks/flagship.py")
+    parser.add_argument("--quick", action="store_true", help="few videos; shows that all works")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    quick = arguments.quick
+    if quick:
+        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
+    path = msrvtt.store()
+    size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
+    splits = msrvtt.splits(path, test=False, **size)
+    val = splits["val"]
+    trials = msrvtt.trials("msrvtt_quick" if quick else "msrvtt_real", splits, path, "minilm", **size)
+    trials.score = ("val", "test")  # what the runs were scored on is part of their key
+    made = perturb(val.videos, val.video_of_caption, val.role_graphs, kinds=ALL_KINDS, per_video=1 if quick else 5)
+    pairs = vitatecs.Pairs(val, list(made))
+    pool = flagship.hard_pairs(splits["train"], arguments.captions, quick)
+    trial = flagship.small(flagship.rows(pool)[arguments.row]) if quick else flagship.rows(pool)[arguments.row]
+    margins = vitatecs.closed_forms(trials, pairs, refit=False)
+    rsums: dict[str, list[float]] = {}
+    seeds = trials.finished(trial, range(arguments.seeds))
+    for seed in seeds:
+        scores, told = level_scores(trials.result(trial, seed).checkpoint, pairs)
+        for name, weights in sums(list(told)).items():
+            margins.setdefault(name, []).append(sum_of(told, weights))
+            found = both_directions(sum_of(scores, weights), val.video_of_caption)["rsum"]
+            rsums.setdefault(name, []).append(found)
+    table = {name: pairs.accuracy(some) for name, some in margins.items()}
+    mean = {name: sum(values) / len(values) for name, values in rsums.items()}
+    with contextlib.nullcontext() if quick else printed_to("flagship_levels"):
+        print(f"{arguments.row}, {len(seeds)} seeds; {len(val.videos)} validation videos\n")
+        labels = {name: f"{name}: rsum {mean[name]:.1f}" if name in mean else name for name in table}
+        vitatecs.show({labels[name]: row for name, row in table.items()}, {}, "wrong captions from role graphs")
+    if not quick:
+        rows: dict[str, Any] = {name: {"rsum": mean.get(name), "pairs": row} for name, row in table.items()}
+        write_result("flagship_levels", rows, row=arguments.row, seeds=seeds, note=msrvtt.NOTE)
+
+
+def sum_of(levels: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
+    """The weighted sum of some levels."""
+    return torch.stack([weight * levels[level] for level, weight in weights.items()]).sum(0)
+
+
+if __name__ == "__main__":
+    main()
