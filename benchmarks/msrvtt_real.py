@@ -20,6 +20,7 @@ import logging
 import os
 import sys
 from collections import Counter
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,15 @@ def tables(closed: dict[str, Runs], all_trials: dict[str, Trials], rows: dict[st
     for name, one in differences.items():
         low, high = one["interval"]
         print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
-    return {"rows": {name: runs.summary() for name, runs in found.items()}, "about": about, f"less {best}": differences}
+    between = {f"{one} less {other}": found[one].difference(found[other]) for one, other in permutations(about, 2)}
+    for ours in (name for name in about if name.startswith("GraphVTR")):
+        print(f"\nrsum of {ours} less the row's:")
+        for name in about:
+            if name != ours:
+                low, high = between[f"{ours} less {name}"]["interval"]
+                print(f"  {name:24} {between[f'{ours} less {name}']['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
+    summaries = {name: runs.summary() for name, runs in found.items()}
+    return {"rows": summaries, "about": about, f"less {best}": differences, "between": between}
 
 
 def curves(arguments: argparse.Namespace, path: Path) -> None:
