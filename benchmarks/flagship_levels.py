@@ -90,8 +90,9 @@ def main() -> None:
     trials.score = ("val", "test")  # what the runs were scored on is part of their key
     made = perturb(val.videos, val.video_of_caption, val.role_graphs, kinds=ALL_KINDS, per_video=1 if quick else 5)
     pairs = vitatecs.Pairs(val, list(made))
-    pool = flagship.hard_pairs(splits["train"], arguments.captions, quick)
-    trial = flagship.small(flagship.rows(pool)[arguments.row]) if quick else flagship.rows(pool)[arguments.row]
+    hard = arguments.row == flagship.NEGATIVES
+    rows = flagship.rows(flagship.hard_pairs(splits["train"], arguments.captions, quick) if hard else None)
+    trial = flagship.small(rows[arguments.row]) if quick else rows[arguments.row]
     margins = vitatecs.closed_forms(trials, pairs, refit=False)
     rsums: dict[str, list[float]] = {}
     seeds = trials.finished(trial, range(arguments.seeds))
@@ -108,8 +109,8 @@ def main() -> None:
         labels = {name: f"{name}: rsum {mean[name]:.1f}" if name in mean else name for name in table}
         vitatecs.show({labels[name]: row for name, row in table.items()}, {}, "wrong captions from role graphs")
     if not quick:
-        rows: dict[str, Any] = {name: {"rsum": mean.get(name), "pairs": row} for name, row in table.items()}
-        write_result("flagship_levels", rows, row=arguments.row, seeds=seeds, note=msrvtt.NOTE)
+        plain: dict[str, Any] = {name: {"rsum": mean.get(name), "pairs": row} for name, row in table.items()}
+        write_result("flagship_levels", plain, row=arguments.row, seeds=seeds, note=msrvtt.NOTE)
 
 
 def sum_of(levels: dict[str, Tensor], weights: dict[str, float]) -> Tensor:

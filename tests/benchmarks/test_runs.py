@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -34,6 +35,17 @@ def test_clips_are_paired_and_seeds_are_not(runs: Any) -> None:
     assert found["mean"] == pytest.approx(2)
     assert found["smallest_visible"] == pytest.approx(2.8 * np.sqrt(2 / 3), rel=0.1)
     assert found["seeds"] == [3, 3]
+
+
+def test_joined_seeds_are_those_of_one_call(runs: Any) -> None:
+    owner = torch.arange(6) // 2
+    one, other = torch.rand(2, 3, 6, generator=torch.Generator().manual_seed(0))
+    together = runs.Runs.of([one, other], owner, samples=20)
+    joined = runs.Runs.joined([runs.Runs.of([scores], owner, samples=20) for scores in (one, other)])
+    assert together.values.keys() == joined.values.keys()
+    for name, values in together.values.items():
+        np.testing.assert_array_equal(values, joined.values[name])
+        np.testing.assert_array_equal(together.draws[name], joined.draws[name])
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,18 @@ def test_a_run_of_uncommitted_code_counts_only_while_there_is_some(
     assert len(first.curve(row(trials, epochs=1), 0)) == 1
     monkeypatch.setattr(trials, "uncommitted", list)
     assert first.finished(row(trials, epochs=1), [0]) == []
+
+
+def test_what_follows_from_the_splits_is_made_once(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:
+    made = []
+
+    def make_it() -> torch.Tensor:
+        made.append(1)
+        return torch.eye(2, dtype=torch.float64)
+
+    for _ in range(2):
+        assert torch.equal(make(trials, scenes, tmp_path).kept("a", make_it, 3), torch.eye(2, dtype=torch.float64))
+    assert len(made) == 1
+    make(trials, scenes, tmp_path).kept("a", make_it, 4)
+    make(trials, scenes, tmp_path, fresh=True).kept("a", make_it, 4)
+    assert len(made) == 3
