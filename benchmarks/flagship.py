@@ -13,6 +13,7 @@ to make hard negatives once.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 from dataclasses import replace
@@ -68,6 +69,7 @@ def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
     return path
 
 
+@functools.cache
 def gates_of(checkpoint: Path) -> dict[str, float]:
     """What the levels of a trained model weigh beside its start."""
     model = load(checkpoint)
