@@ -2,11 +2,14 @@
 one thing, beside HGR.
 
     python benchmarks/flagship_scenes.py --seeds 5      # trains what is missing, seed by seed
+    python benchmarks/flagship_scenes.py --twins        # every other clip is the twin of the one before
     python benchmarks/flagship_scenes.py --tables-only
     python benchmarks/flagship_scenes.py --quick            # a minute: shows that all works, writes to runs/
 
 All 1,400 training clips; 150 clips choose epochs and gates; 225 clips of the seen and 225 of the unseen world are
 measured for the table and choose nothing. Every row reads frozen MiniLM tokens; hard negatives are the data set's own.
+With ``--twins`` clips come in pairs that differ in roles or order alone, which meet in batches; how often they are told
+apart is the figure for relations.
 About 10 CPU minutes a row and seed.
 """
 
@@ -18,13 +21,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
 from benchmarks.accuracy.binary_selection import accuracies, print_rows
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import HGR, printed_to, scenes, study_line
 from benchmarks.lib.paths import CACHE
-from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.runs import Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.metrics import between_twins, percentiles, twin_positions
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
@@ -41,11 +48,11 @@ OURS = {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3}
 TESTS = ("test", "test_unseen")
 
 
-def rows(pairs: Path, quick: bool) -> dict[str, Trial]:
+def rows(pairs: Path, quick: bool, twins: bool = False) -> dict[str, Trial]:
     """The model, with and without its parts, and HGR on the same words."""
     hgr, ours = {**HGR, "hidden": 256, "text": "minilm"}, dict(OURS)
     hgr.pop("word_dim")
-    train: dict[str, Any] = dict(TRAIN)
+    train: dict[str, Any] = {**TRAIN, "twins": True} if twins else dict(TRAIN)
     if quick:
         hgr, ours, train = {**hgr, "hidden": 16}, {**ours, "hidden": 16, "inner": 16}, {**train, "epochs": 1}
     made = (
@@ -59,22 +66,31 @@ def rows(pairs: Path, quick: bool) -> dict[str, Trial]:
 
 
 def main() -> None:
-    arguments = study_line(__doc__, "clips").parse_args()
+    parser = study_line(__doc__, "clips")
+    parser.add_argument("--twins", action="store_true", help="on clips that come in pairs")
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
     if quick:
         os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
-    few = {"num_clips": 200} if quick else {}
+    few: dict[str, Any] = {"num_clips": 200} if quick else {}
+    if arguments.twins:
+        few["twins"] = True
+    study = f"flagship_scenes{'_twins' if arguments.twins else ''}"
     splits = scenes(SMALL if quick else WHOLE, **few)
-    pairs = CACHE / f"scenes_pairs{'_quick' if quick else ''}.jsonl"
+    pairs = CACHE / f"scenes_pairs{'_twins' if arguments.twins else ''}{'_quick' if quick else ''}.jsonl"
     if not pairs.is_file():
         write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **few)["train"])[0])
     data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
-    trials = Trials("flagship_scenes_quick" if quick else "flagship_scenes", splits, make_vocabulary(splits["train"]),
+    trials = Trials(f"{study}_quick" if quick else study, splits, make_vocabulary(splits["train"]),
                     data=data, score=("val", *TESTS))  # fmt: skip
     words = PretrainedWords("minilm")
     ridge = {name: ridge_scores(splits["train"], splits["val"], splits[name], text=words).scores for name in TESTS}
-    chosen = {name: trial for name, trial in rows(pairs, quick).items() if not arguments.rows or name in arguments.rows}
+    chosen = {
+        name: trial
+        for name, trial in rows(pairs, quick, arguments.twins).items()
+        if not arguments.rows or name in arguments.rows
+    }
 
     def write() -> None:
         there = {name: trials.finished(trial, range(arguments.seeds)) for name, trial in chosen.items()}
@@ -93,18 +109,24 @@ def main() -> None:
             for split, table in tables.items()
             if "HGR" in table
         }
-        with contextlib.nullcontext() if quick else printed_to("flagship_scenes"):
+        with contextlib.nullcontext() if quick else printed_to(study):
             for split, table in tables.items():
                 print_table(f"MovingScenes, {split}: {len(splits[split].videos)} clips", table)
                 for name, one in differences.get(split, {}).items():
                     low, high = one["interval"]
                     print(f"  less HGR: {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
+            apart = between(trials, chosen, there) if arguments.twins else {}
+            for name, one in apart.items():
+                cells = (f"{side} {value['mean']:.1f} [{value['interval'][0]:.0f}, {value['interval'][1]:.0f}]"
+                         for side, value in one.items())  # fmt: skip
+                print(f"  between twins, %, 50 is chance: {name:26} {'; '.join(cells)}")
             if told:
                 print_rows("Which of two captions fits, %, 50 is chance (test; equal scores count as wrong)", told)
             print("\nseeds:", ", ".join(f"{name} {len(seeds)}" for name, seeds in there.items()))
         if not quick:
             plain = {split: {name: runs.summary() for name, runs in table.items()} for split, table in tables.items()}
-            write_result("flagship_scenes", {"rows": plain, "less HGR": differences, "binary": told, "seeds": there})
+            found = {"rows": plain, "less HGR": differences, "binary": told, "seeds": there, "between twins": apart}
+            write_result(study, found)
 
     for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):
         for trial in chosen.values():
@@ -113,6 +135,29 @@ def main() -> None:
                 if not quick:
                     write()
     write()
+
+
+def between(trials: Trials, rows: dict[str, Trial], there: dict[str, list[int]]) -> dict[str, Any]:
+    """How often clips and captions are told from their twins', with intervals over seeds and pairs of clips."""
+    test = trials.splits["test"]
+    twin, own = twin_positions(test.videos), torch.arange(len(test.videos))
+    pair = torch.minimum(own, torch.where(twin < 0, own, twin))[test.video_of_caption].numpy()
+    drawn = np.random.default_rng(0).multinomial(len(own), np.full(len(own), 1 / len(own)), 1000)
+    found: dict[str, Any] = {}
+    for name, seeds in there.items():
+        choices = [
+            between_twins(trials.result(rows[name], seed).scores["test"], test.video_of_caption, twin) for seed in seeds
+        ]
+        for side, values in zip(("clips", "captions"), zip(*choices, strict=True), strict=True):
+            shares = []
+            for value in values:
+                has = ~value.isnan().numpy()
+                count = np.bincount(pair[has], minlength=len(own))
+                right = np.bincount(pair[has], value.numpy()[has], len(own))
+                shares.append(100 * (drawn @ right) / np.maximum(drawn @ count, 1))
+            mean = 100 * float(np.mean([value.nanmean() for value in values]))
+            found.setdefault(name, {})[side] = {"mean": mean, "interval": percentiles(with_seeds(np.stack(shares)))}
+    return found
 
 
 def selection(trials: Trials, trial: Trial, seeds: list[int], test: RetrievalDataset) -> dict[str, Any]:

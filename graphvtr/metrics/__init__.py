@@ -15,6 +15,7 @@ from graphvtr.metrics.retrieval import (
     summarise,
 )
 from graphvtr.metrics.streaming import RetrievalRanks, first_of_each
+from graphvtr.metrics.twins import between_twins, twin_positions
 
 __all__ = [
     "Directions",
@@ -23,6 +24,7 @@ __all__ = [
     "RankCounter",
     "Ranks",
     "RetrievalRanks",
+    "between_twins",
     "both_directions",
     "bootstrap_intervals",
     "chance_level",
@@ -34,5 +36,6 @@ __all__ = [
     "rsum",
     "rsum_samples",
     "summarise",
+    "twin_positions",
     "with_intervals",
 ]

@@ -15,6 +15,7 @@ from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.metrics.twins import twin_positions
 from graphvtr.nn.shared_batch import batch_shares, shares
 from graphvtr.tasks.loader import BatchLoader
 from graphvtr.tasks.negatives import HardNegatives
@@ -170,6 +171,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
             into a batch; ``none`` for no such bucketing.
         workers: threads that cut batches; 0 cuts them when they are asked for.
         negatives: hard negatives of the training videos.
+        twins: clips and their twins (:mod:`graphvtr.metrics.twins`) meet in a batch.
         steps: batches an epoch, see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
 
     Raises:
@@ -188,6 +190,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         bucket: Bucket = "none",
         workers: int = 0,
         negatives: HardNegatives | None = None,
+        twins: bool = False,
         steps: int | None = None,
     ) -> None:
         super().__init__()
@@ -201,6 +204,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
             captions_per_video=captions_per_video,
             distinct_videos=distinct_videos,
             lengths=_lengths(train, bucket),
+            groups=_groups(train) if twins else None,
             steps=steps,
         )
 
@@ -241,6 +245,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         other = copy.copy(dataset)
         other.video_graphs = dataset.video_graphs.with_options(raw=True, pin=True)
         return other
+
+
+def _groups(dataset: RetrievalDataset) -> Tensor:
+    """A number for each video, the same for twins."""
+    twin, own = twin_positions(dataset.videos), torch.arange(len(dataset.videos))
+    return torch.where(twin < 0, own, torch.minimum(own, twin))
 
 
 def _lengths(dataset: RetrievalDataset, bucket: str) -> Tensor | None:

@@ -58,6 +58,7 @@ class TrainOptions:
             alone, by SumR, see :class:`graphvtr.tasks.EvalOptions`.
         negatives: file of pairs of training captions, a true and a wrong one each (``graphvtr perturb --split train``):
             of every video of a batch one is drawn, see :class:`graphvtr.tasks.negatives.HardNegatives`; null for none.
+        twins: clips called ``NAME`` and ``NAME-twin`` meet in a batch, each a negative of the other.
         negative_weight: of their loss, beside the model's own.
         patience: stop after that many epochs without a better validation rsum; null trains all epochs.
         seed: of the initial weights, the order of the captions and dropout.
@@ -94,6 +95,7 @@ class TrainOptions:
     bucket: Bucket = "none"
     protocol: Protocol = "both"
     negatives: str | None = None
+    twins: bool = False
     negative_weight: float = 1.0
     patience: int | None = None
     seed: int = 0

@@ -32,6 +32,8 @@ class CaptionSampler(Sampler[Tensor]):
         lengths: [Nc], to put captions of similar length (or with videos of similar length) into a batch: each
             stretch of 32 batches of the shuffled order is sorted by it, and its batches are shuffled. None for no
             such bucketing.
+        groups: [Nv], a number for each video; captions of videos with the same number follow each other, so that they
+            meet in a batch (but for those that a batch's end parts). None for no such groups.
         steps: batches an epoch; epochs then follow each other through pass after pass over the captions. None makes
             an epoch of every pass.
 
@@ -53,6 +55,7 @@ class CaptionSampler(Sampler[Tensor]):
         captions_per_video: CaptionsPerVideo = "all",
         distinct_videos: bool = False,
         lengths: Tensor | None = None,
+        groups: Tensor | None = None,
         steps: int | None = None,
     ) -> None:
         if batch_size < 1:
@@ -63,7 +66,7 @@ class CaptionSampler(Sampler[Tensor]):
             raise DataError("lengths", f"has shape {list(lengths.shape)}", f"give [{len(video_of_caption)}]")
         self.video_of_caption, self.batch_size, self.seed = video_of_caption, batch_size, seed
         self.captions_per_video, self.distinct_videos, self.lengths = captions_per_video, distinct_videos, lengths
-        self.epoch, self.steps = 0, steps
+        self.epoch, self.steps, self.groups = 0, steps, groups
         self._batches: tuple[int, list[Tensor]] | None = None  # of the last epoch asked for
 
     def set_epoch(self, epoch: int) -> None:
@@ -99,6 +102,8 @@ class CaptionSampler(Sampler[Tensor]):
         order = torch.randperm(len(self.video_of_caption), generator=generator)
         if self.captions_per_video == "one":
             order = _first_of_each(self.video_of_caption, order)
+        if self.groups is not None:
+            order = _together(order, self.groups[self.video_of_caption])
         if self.lengths is not None:
             order = _sorted_in_windows(order, self.lengths, WINDOW * self.batch_size)
         apart = self.distinct_videos and self.captions_per_video != "one"
@@ -135,6 +140,14 @@ def _first_of_each(video_of_caption: Tensor, order: Tensor) -> Tensor:
     first = torch.full((int(video.max()) + 1,), len(order))
     first.scatter_reduce_(0, video, torch.arange(len(order)), "amin")
     return order[first[first < len(order)].sort().values]
+
+
+def _together(order: Tensor, group: Tensor) -> Tensor:
+    """An order in which the captions of a group stand where its first one stood."""
+    mine = group[order]
+    first = torch.full((int(group.max()) + 1,), len(order))
+    first.scatter_reduce_(0, mine, torch.arange(len(order)), "amin")
+    return order[first[mine].argsort(stable=True)]
 
 
 def _sorted_in_windows(order: Tensor, lengths: Tensor, window: int) -> Tensor:

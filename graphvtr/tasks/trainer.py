@@ -144,6 +144,7 @@ def _fit(
         bucket=options.bucket,
         workers=options.workers,
         negatives=_negatives(options, train, model, vocabulary, info),
+        twins=options.twins,
         steps=options.val_every,
     )
     if not resume:

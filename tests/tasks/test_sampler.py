@@ -39,6 +39,18 @@ def test_bucketing_changes_from_epoch_to_epoch() -> None:
     assert not first & {tuple(sorted(batch.tolist())) for batch in sampler}
 
 
+@pytest.mark.parametrize("captions", ["all", "one"])
+def test_groups_meet_in_a_batch(captions: str) -> None:
+    groups = torch.arange(400) // 2
+    sampler = CaptionSampler(OWNER, 20, captions_per_video=captions, groups=groups)  # type: ignore[arg-type]
+    batches = list(sampler)
+    expected = list(range(2000)) if captions == "all" else None
+    assert expected is None or sorted(torch.cat(batches).tolist()) == expected
+    assert all(int(count) % (10 if captions == "all" else 2) == 0 for batch in batches
+               for count in groups[OWNER[batch]].bincount())  # fmt: skip
+    assert torch.cat(batches).tolist() != torch.cat(list(CaptionSampler(OWNER, 20, seed=1, groups=groups))).tolist()
+
+
 def test_bad_options() -> None:
     with pytest.raises(DataError, match=r"lengths: has shape \[3\]"):
         CaptionSampler(OWNER, 4, lengths=torch.ones(3))

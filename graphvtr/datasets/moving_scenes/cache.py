@@ -50,6 +50,7 @@ class Settings:
     num_frames: int = 16
     distractors: int | None = None
     features: str = THUMBNAIL
+    twins: bool = False
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -79,8 +80,9 @@ class Settings:
         """All that the files of a split depend on, as plain values."""
         featurizer = self.featurizer()
         version = None if featurizer is None else f"{featurizer.version} {json.dumps(dict(featurizer.settings))}"
+        own = {name: value for name, value in asdict(self).items() if name != "twins" or value}
         return {"format": "graphvtr.MovingScenes", "version": WORLD_VERSION, "split": split,
-                "featurizer": version, **asdict(self)}  # fmt: skip
+                "featurizer": version, **own}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def write_split(
     folder: Path, settings: Settings, manifest: dict[str, Any], split: str, *, workers: int | None, progress: bool
 ) -> None:
     """Make the clips of a split and write its files into ``folder``."""
-    scripts = write_scripts(settings.num_clips, settings.seed, settings.distractors)[split]
+    scripts = write_scripts(settings.num_clips, settings.seed, settings.distractors, settings.twins)[split]
     featurizer = settings.featurizer()
     videos: list[VideoGraph] = []
     captions: list[GraphLists] = []

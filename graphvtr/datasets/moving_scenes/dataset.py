@@ -55,6 +55,8 @@ class MovingScenes(RetrievalDataset):
         distractors: bystanders in every clip, 0 to 8; by default 0 to 2, and never over five things in all.
         features: ``"thumbnail"``, or a name of :data:`graphvtr.video.FEATURIZERS` for ``frame.x``
             (``"efficientnet_lite0"``).
+        twins: every other clip is the twin of the one before: the same things do the same in the same place, with two
+            roles or the order exchanged; its name is that of the other and ``-twin``.
         workers: processes that make the clips; 0 for none, None for up to two. The clips do not depend on it.
         progress: show a bar while clips are made.
 
@@ -80,11 +82,12 @@ class MovingScenes(RetrievalDataset):
         num_frames: int = 16,
         distractors: int | None = None,
         features: str = "thumbnail",
+        twins: bool = False,
         workers: int | None = None,
         progress: bool = True,
     ) -> None:
         check_split("moving_scenes", split, SPLITS)
-        self.settings = Settings(num_clips, seed, num_frames, distractors, features)
+        self.settings = Settings(num_clips, seed, num_frames, distractors, features, twins)
         files = load_or_make(self.settings, split, root, workers=workers, progress=progress)
         owner = [video for video, clip in enumerate(files.clips) for _ in clip["captions"]]
         super().__init__(
@@ -127,15 +130,15 @@ class MovingScenes(RetrievalDataset):
         vocabulary.encode_store(self.negative_graphs)
 
 
-OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "workers", "progress")
+OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "twins", "workers", "progress")
 
 
 @DATASETS.register("moving_scenes")
 def moving_scenes(split: str, source: DataSource) -> RetrievalDataset:
     """MovingScenes by name; ``source.feature`` chooses the frame features, ``source.cache`` the cache folder.
 
-    ``source.options`` may hold ``num_clips``, ``seed``, ``num_frames``, ``distractors`` and ``workers``. With
-    ``source.parser`` the captions are parsed instead of taking their gold graphs.
+    ``source.options`` may hold ``num_clips``, ``seed``, ``num_frames``, ``distractors``, ``twins`` and ``workers``.
+    With ``source.parser`` the captions are parsed instead of taking their gold graphs.
 
     Raises:
         DataError: an unknown option, or what :class:`MovingScenes` raises.

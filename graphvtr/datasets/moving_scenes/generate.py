@@ -21,6 +21,7 @@ from graphvtr.datasets.moving_scenes.negatives import write_negatives
 from graphvtr.datasets.moving_scenes.render import render
 from graphvtr.datasets.moving_scenes.script import Script, ScriptWriter
 from graphvtr.datasets.moving_scenes.simulate import stage
+from graphvtr.datasets.moving_scenes.twins import write_twins
 from graphvtr.ending import begin_worker, ending
 from graphvtr.text.packing import GraphLists
 
@@ -60,21 +61,20 @@ def split_sizes(num_clips: int) -> dict[str, int]:
     return {"train": num_clips - val - 2 * test, "val": val, "test": test, UNSEEN: test}
 
 
-def write_scripts(num_clips: int, seed: int, distractors: int | None) -> dict[str, list[Script]]:
-    """The scripts of every split, all different; the same arguments give the same scripts."""
+def write_scripts(num_clips: int, seed: int, distractors: int | None, twins: bool = False) -> dict[str, list[Script]]:
+    """The scripts of every split, all different; the same arguments give the same scripts. With ``twins`` every other
+    one is the twin of the one before (:mod:`~graphvtr.datasets.moving_scenes.twins`)."""
     writer = ScriptWriter()
     scripts: dict[str, list[Script]] = {}
-    sizes = split_sizes(num_clips)
-    for split in reversed(SPLITS):  # the small splits first, while every kind of script is still free
-        scripts[split] = [
-            writer.write(
-                np.random.default_rng([seed, SPLITS.index(split), number]),
-                f"{split}-{number:05d}",
-                unseen=split == UNSEEN,
-                distractors=distractors,
-            )
-            for number in range(sizes[split])
-        ]
+    for split, size in reversed(split_sizes(num_clips).items()):  # the small splits first, while every kind is free
+        scripts[split] = []
+        for number in range(0, size, 2) if twins else range(size):
+            rng = np.random.default_rng([seed, SPLITS.index(split), number])
+            name, options = f"{split}-{number:05d}", {"unseen": split == UNSEEN, "distractors": distractors}
+            if twins and number + 1 < size:
+                scripts[split] += write_twins(writer, rng, name, **options)
+            else:
+                scripts[split].append(writer.write(rng, name, **options))
     return scripts
 
 

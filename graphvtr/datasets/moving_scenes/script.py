@@ -270,12 +270,24 @@ class ScriptWriter:
         """A script unlike all those written before."""
         while True:
             script = sample_script(rng, name, unseen=unseen, distractors=distractors)
+            if self.free(script):
+                self.take(script)
+                return script
+
+    def free(self, *scripts: Script) -> bool:
+        """Whether scripts are unlike all those written before."""
+        for script in scripts:
             events = tuple(script.signature(event) for event in script.events)
             clash = events[0] in self._used if len(events) == 1 else not self._alone.isdisjoint(events)
             if clash or events in self._clips:
-                continue
+                return False
+        return True
+
+    def take(self, *scripts: Script) -> None:
+        """Note scripts as written."""
+        for script in scripts:
+            events = tuple(script.signature(event) for event in script.events)
             self._clips.add(events)
             self._used.update(events)
             if len(events) == 1:
                 self._alone.add(events[0])
-            return script
