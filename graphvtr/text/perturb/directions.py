@@ -38,7 +38,8 @@ def exchange_directions(rng: Generator, sentence: Sentence, pool: Pool, said: Sa
     found = []
     for token in range(len(sentence.words)):
         tokens, words = _opposite(sentence, token)
-        if words and singular(words[0]) not in said.words and words[0] not in said.lemmas:
+        verb = VERBS.get(sentence.tree.lemma(token))
+        if words and singular(words[0]) not in said.words and verb not in said.lemmas:
             found.append((tokens, words))
     if not found:
         return None
