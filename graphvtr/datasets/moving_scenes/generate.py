@@ -70,11 +70,11 @@ def write_scripts(num_clips: int, seed: int, distractors: int | None, twins: boo
         scripts[split] = []
         for number in range(0, size, 2) if twins else range(size):
             rng = np.random.default_rng([seed, SPLITS.index(split), number])
-            name, options = f"{split}-{number:05d}", {"unseen": split == UNSEEN, "distractors": distractors}
+            name, unseen = f"{split}-{number:05d}", split == UNSEEN
             if twins and number + 1 < size:
-                scripts[split] += write_twins(writer, rng, name, **options)
+                scripts[split] += write_twins(writer, rng, name, unseen=unseen, distractors=distractors)
             else:
-                scripts[split].append(writer.write(rng, name, **options))
+                scripts[split].append(writer.write(rng, name, unseen=unseen, distractors=distractors))
     return scripts
 
 
