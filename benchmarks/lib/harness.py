@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from benchmarks.lib.paths import RESULTS, git, uncommitted, without_places
+from graphvtr._version import __version__
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,13 @@ def max_resident() -> int:
 
 def environment(*packages: str) -> dict[str, Any]:
     """Device, versions and commit, for the head of a result file."""
-    names = ("torch", "torch-geometric", "numpy", "graphvtr", *packages)
+    names = ("torch", "torch-geometric", "numpy", *packages)
     return {
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu_name(),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in names},
+        # an editable install keeps the version that it was made with: the code that runs knows its own
+        "versions": {**{name: _version(name) for name in names}, "graphvtr": __version__},
         "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + ("+changes" if uncommitted() else ""),
         "date": time.strftime("%Y-%m-%d"),
     }

@@ -8,6 +8,7 @@ field however many graphs it has (``benchmarks/speed/packed_batching.py`` has th
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,7 +20,7 @@ from torch_geometric.data import HeteroData
 from graphvtr.errors import DataError
 from graphvtr.graphs.flat import FlatType, TypeKey, flatten, num_graphs, unpack
 from graphvtr.graphs.graph_field import GraphField
-from graphvtr.graphs.storage import read_types, write_types
+from graphvtr.graphs.storage import as_tensors, contents, read_types, write_types
 from graphvtr.values import Positions, position, positions
 
 G = TypeVar("G", bound=HeteroData)
@@ -251,6 +252,13 @@ class GraphStore(Generic[G]):
     def save(self, path: str | Path) -> None:
         """Write the store as one safetensors file."""
         write_types(path, self.graph_class, self.nodes, self.edges, self.strings, self.fields)
+
+    def digest(self) -> str:
+        """Of all that the store holds: equal graphs have equal digests, in this process and the next."""
+        digest = hashlib.sha256()
+        for part in contents(*as_tensors(self.graph_class, self.nodes, self.edges, self.strings, self.fields)):
+            digest.update(part)
+        return digest.hexdigest()[:16]
 
     @staticmethod
     def load(path: str | Path) -> GraphStore[Any]:

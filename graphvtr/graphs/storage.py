@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +39,18 @@ def write_types(
     fields: dict[str, GraphField],
 ) -> None:
     """Write the parts of a store to ``path``; the file appears only once it is whole."""
+    tensors, metadata = as_tensors(graph_class, nodes, edges, strings, fields)
+    write_tensors(path, tensors, {**metadata, "crc32": str(_crc32(tensors, metadata))})
+
+
+def as_tensors(
+    graph_class: type,
+    nodes: dict[str, FlatType],
+    edges: dict[EdgeKey, FlatType],
+    strings: dict[str, list[str]],
+    fields: dict[str, GraphField],
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The parts of a store as a file holds them: tensors by name, and what says how they belong together."""
     tensors: dict[str, Tensor] = {}
     types: list[tuple[TypeKey, FlatType]] = [*nodes.items(), *edges.items()]
     for key, flat in types:
@@ -52,14 +65,13 @@ def write_types(
     for name, packed in fields.items():
         tensors[f"graph/field/{name}/ptr"] = packed.ptr.clone()
         tensors[f"graph/field/{name}/rows"] = packed.rows.contiguous()
-    metadata = {
+    return tensors, {
         "format": FORMAT,
         "class": graph_class.__name__,
         "nodes": json.dumps(list(nodes)),
         "edges": json.dumps([list(key) for key in edges]),
         "fields": json.dumps({name: packed.scalar for name, packed in fields.items()}),
     }
-    write_tensors(path, tensors, {**metadata, "crc32": str(_crc32(tensors, metadata))})
 
 
 def read_types(
@@ -105,12 +117,18 @@ def read_types(
         raise DataError(path, f"is damaged: {error}", "write it again") from error
 
 
-def _crc32(tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
-    """Of all that a file holds, in whatever order it holds it."""
-    crc = zlib.crc32(json.dumps(metadata, sort_keys=True).encode())
+def contents(tensors: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Any]:
+    """The bytes of all that a file holds, in whatever order it holds it, for a checksum or a digest."""
+    yield json.dumps(metadata, sort_keys=True).encode()
     for name, tensor in sorted(tensors.items()):
-        crc = zlib.crc32(f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), crc)
-        crc = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy().data, crc)
+        yield f"{name} {tensor.dtype} {list(tensor.shape)}".encode()
+        yield tensor.contiguous().flatten().view(torch.uint8).numpy().data
+
+
+def _crc32(tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
+    crc = 0
+    for part in contents(tensors, metadata):
+        crc = zlib.crc32(part, crc)
     return crc
 
 

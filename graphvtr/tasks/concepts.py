@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
+from graphvtr.atomic import write_whole
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.errors import DataError
+from graphvtr.graphs import GraphStore, RoleGraph
+from graphvtr.reading import DATA, read_bytes
 from graphvtr.text import CaptionConcepts, ConceptExtractor, ConceptVocabulary
+from graphvtr.text.cache import checked_line, default_folder, read_checked_line
 from graphvtr.text.concepts import SIZES, with_concepts
 
+logger = logging.getLogger(__name__)
 MANY = 2000  # captions from which on a progress bar is worth its line
 _found: WeakKeyDictionary[RetrievalDataset, dict[bool, list[CaptionConcepts]]] = WeakKeyDictionary()
 
@@ -25,10 +32,27 @@ def concepts_of(dataset: RetrievalDataset, prepositions: bool = False) -> list[C
     """
     kept = _found.setdefault(dataset, {})
     if prepositions not in kept:
-        graphs = dataset.role_graphs
-        extractor = ConceptExtractor(prepositions=prepositions)
-        kept[prepositions] = list(extractor.extract(graphs, progress=len(graphs) >= MANY))
+        kept[prepositions] = _remembered(dataset.role_graphs, ConceptExtractor(prepositions=prepositions))
     return kept[prepositions]
+
+
+def _remembered(graphs: GraphStore[RoleGraph], extractor: ConceptExtractor) -> list[CaptionConcepts]:
+    """The concepts of many captions, from a file beside the parsed captions if a run has left one there."""
+    if len(graphs) < MANY:
+        return list(extractor.extract(graphs))
+    path = default_folder() / f"concepts-{extractor.version}-{graphs.digest()}.json"
+    if path.exists():
+        try:
+            parts = read_checked_line(read_bytes(path, limit=DATA).rstrip(b"\n"))["concepts"]
+            return [CaptionConcepts(*(tuple(part.split("\t")) if part else () for part in one)) for one in parts]
+        except (DataError, KeyError, TypeError, AttributeError) as error:
+            logger.warning("%s is made anew: %s", path, error)
+    found = list(extractor.extract(graphs, progress=True))
+    try:
+        write_whole(path, checked_line({"concepts": [["\t".join(part) for part in one] for one in found]}))
+    except DataError as error:
+        logger.warning("the concepts of the captions are not kept: %s", error)
+    return found
 
 
 def concept_vocabulary(

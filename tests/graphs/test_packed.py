@@ -108,6 +108,19 @@ def test_save_and_load(role_graphs: list[RoleGraph], video_graphs: list[VideoGra
         assert type(loaded[0]) is type(graphs[0])
 
 
+def test_equal_stores_have_equal_digests(role_graphs: list[RoleGraph], tmp_path: Path) -> None:
+    store = GraphStore.from_graphs(role_graphs)
+    store.save(tmp_path / "graphs")
+    assert (
+        GraphStore.load(tmp_path / "graphs").digest() == store.digest() == GraphStore.from_graphs(role_graphs).digest()
+    )
+    others = [GraphStore.from_graphs(role_graphs[::-1]), GraphStore.from_graphs(role_graphs[1:])]
+    store.nodes["word"].strings["text"][0] += "s"
+    assert (
+        len({store.digest(), *(other.digest() for other in others), GraphStore.load(tmp_path / "graphs").digest()}) == 4
+    )
+
+
 def test_types_that_share_a_pointer_are_saved(role_graphs: list[RoleGraph], tmp_path: Path) -> None:
     store = GraphStore.from_graphs(role_graphs)
     store.edges["action", "of", "entity"].ptr = store.edges["entity", "fills", "action"].ptr

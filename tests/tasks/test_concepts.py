@@ -11,11 +11,13 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn import HGR, MCSAN, HANet
 from graphvtr.nn.models.concept_model import LABELS, VIDEO_LABELS
+from graphvtr.tasks import concepts as tasks_concepts
 from graphvtr.tasks.checkpoint import CheckpointInfo, load
 from graphvtr.tasks.concepts import concept_vocabulary, concepts_of
 from graphvtr.tasks.evaluate import evaluate
 from graphvtr.tasks.prepare import build_model, make_vocabulary, prepare, prepare_training
 from graphvtr.tasks.trainer import TrainOptions, fit
+from graphvtr.text import ConceptExtractor
 
 pytest.importorskip("spacy")
 SMALL = {"hidden": 8, "word_dim": 4, "sentence": None}
@@ -106,3 +108,19 @@ def test_captions_without_any_concept(toy_dataset, tmp_path: Path) -> None:
         assert len(model.concepts) == 0
         settings = TrainOptions(epochs=1, batch_size=3, device="cpu")
         fit(model, vocabulary, dataset, dataset, tmp_path / name, settings, progress=False)
+
+
+def test_concepts_of_many_captions_are_found_once(toy_dataset, tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(tasks_concepts, "MANY", 1)
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
+    found = concepts_of(toy_dataset(videos=4, captions=2))
+    (file,) = tmp_path.glob("concepts-*.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(ConceptExtractor, "extract", None)  # is not asked
+        assert concepts_of(toy_dataset(videos=4, captions=2)) == found
+    assert concepts_of(toy_dataset(videos=3, captions=2)) == found[:6]  # other captions, another file
+    content = file.read_bytes().replace(b"dog", b"dig", 1)
+    file.write_bytes(content)
+    assert concepts_of(toy_dataset(videos=4, captions=2)) == found
+    assert "is made anew" in caplog.text
+    assert file.read_bytes() != content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import pytest
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, role_id
-from graphvtr.text import CachedParser, GraphLists, ListParser
+from graphvtr.graphs import GraphStore, RoleGraph, role_id
+from graphvtr.text import CachedParser, GraphLists, ListParser, cache
 from graphvtr.text.cache import default_folder
 
 
@@ -169,3 +170,45 @@ def test_the_default_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert len(list((tmp_path / "here").iterdir())) == 1
     monkeypatch.delenv("GRAPHVTR_CACHE")
     assert default_folder() == Path.home() / ".cache" / "graphvtr"
+
+
+def test_a_split_is_read_packed_and_made_anew_where_that_fails(tmp_path: Path, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(cache, "PACKED", 3)
+    first = CachedParser(Counting(), tmp_path).parse_store(CAPTIONS)
+    (packed,) = tmp_path.glob("*.safetensors")
+    lines = next(iter(tmp_path.glob("*.jsonl")))
+    lines.rename(tmp_path / "away")  # so that only the packed file can give the graphs
+    inner = Counting()
+    again = CachedParser(inner, tmp_path).parse_store(iter(CAPTIONS))
+    assert inner.asked == []
+    assert again.digest() == first.digest()
+    assert again.strings == first.strings
+    assert list(map(GraphLists.of, again)) == list(map(GraphLists.of, first))
+    other = CachedParser(inner, tmp_path).parse_store(CAPTIONS[::-1])  # the same captions, another split
+    assert inner.asked == [*dict.fromkeys(CAPTIONS[::-1])]
+    assert other.strings["caption"] == CAPTIONS[::-1]
+    assert CachedParser(Counting("2"), tmp_path).parse_store(CAPTIONS).digest() == first.digest()
+    assert len(list(tmp_path.glob("*.safetensors"))) == 3  # a split, its mirror image, and one of another version
+    content = bytearray(packed.read_bytes())
+    content[-7] ^= 4
+    packed.write_bytes(content)
+    inner = Counting()
+    mended = CachedParser(inner, tmp_path).parse_store(CAPTIONS)
+    assert mended.digest() == first.digest()
+    assert "is made anew" in caplog.text
+    caplog.clear()
+    assert CachedParser(Counting(), tmp_path).parse_store(CAPTIONS).digest() == first.digest()
+    assert not caplog.records
+    with pytest.raises(DataError, match=r"caption 1 ' ' is empty"):
+        CachedParser(Counting(), tmp_path).parse_store(["a", " ", "b"])
+
+
+def test_only_the_newest_packed_splits_are_kept(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cache, "PACKED", 1)
+    monkeypatch.setattr(cache, "PACKED_KEPT", 2)
+    for number, caption in enumerate(("a", "b", "c")):
+        CachedParser(Counting(), tmp_path).parse_store([caption])
+        for file in tmp_path.glob("*.safetensors"):  # as old as the order of their making says
+            os.utime(file, (number, min(number, file.stat().st_mtime)))
+    kept = sorted(GraphStore.load(file).strings["caption"] for file in tmp_path.glob("*.safetensors"))
+    assert kept == [["b"], ["c"]]
