@@ -12,13 +12,16 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import LEVELS
-from graphvtr.nn import HGR, LocalAttentiveMatch, RetrievalModel
+from graphvtr.nn import HGR, GraphVTR, LocalAttentiveMatch, RetrievalModel
 from graphvtr.plot.role_graph import plot_role_graph
 from graphvtr.plot.role_layout import Attention, Node
 from graphvtr.plot.style import HEAT, plain, pyplot, wrap
 
+Attentive = HGR | GraphVTR
+"""Models with attention over role graphs."""
 
-def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attention:
+
+def role_attention(model: Attentive, graph: RoleGraph, into: str = "action") -> Attention:
     """How much each node of a caption listens to each neighbour, layer by layer (HGR, Eq 8 and Figure 3).
 
     Args:
@@ -35,7 +38,7 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
     if into not in (*LEVELS, "all"):
         raise DataError("into", f"is '{into}'", f"use one of {', '.join(LEVELS)}, all")
     if not hasattr(model, "attention_weights"):
-        raise DataError(type(model).__name__, "has no attention over role graphs", "use an HGR model")
+        raise DataError(type(model).__name__, "has no attention over role graphs", "use HGR or GraphVTR")
     with torch.inference_mode():
         reasoning, layers = model.attention_weights(graph)
     counts = [1, graph.num_actions, graph.num_entities]
@@ -51,7 +54,13 @@ def role_attention(model: HGR, graph: RoleGraph, into: str = "action") -> Attent
 
 
 def plot_role_attention(
-    model: HGR, graph: RoleGraph, ax: Any = None, *, into: str = "action", words: bool = False, title: str | None = None
+    model: Attentive,
+    graph: RoleGraph,
+    ax: Any = None,
+    *,
+    into: str = "action",
+    words: bool = False,
+    title: str | None = None,
 ) -> Any:
     """Draw a caption's role graph with the attention of every layer, as in HGR's Figure 3.
 
@@ -60,14 +69,14 @@ def plot_role_attention(
         graph: a single caption, its words encoded.
         ax: a matplotlib Axes; a new figure when not given.
         into: see :func:`role_attention`.
-        words: also draw the words, with the event's attention over them (Eq 5).
+        words: also draw the words, with the event's attention over them (Eq 5; HGR alone).
         title: a line above the picture.
 
     Returns:
         The Axes.
     """
     attention = role_attention(model, graph, into)
-    weights = word_attention(model, graph) if words else None
+    weights = word_attention(model, graph) if words and isinstance(model, HGR) else None
     return plot_role_graph(graph, ax, title=title, attention=attention, word_weights=weights)
 
 

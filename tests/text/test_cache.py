@@ -199,7 +199,7 @@ def test_a_split_is_read_packed_and_made_anew_where_that_fails(tmp_path: Path, m
     caplog.clear()
     assert CachedParser(Counting(), tmp_path).parse_store(CAPTIONS).digest() == first.digest()
     assert not caplog.records
-    with pytest.raises(DataError, match=r"caption 1 ' ' is empty"):
+    with pytest.raises(DataError, match=r"caption 1 ' ': is empty"):
         CachedParser(Counting(), tmp_path).parse_store(["a", " ", "b"])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Iterable
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -105,13 +106,9 @@ class RoleGraphEncoder(nn.Module):
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
         """The reasoning graph and the attention of every layer, [E] each, in the order of its edges (Figure 3)."""
         x, reasoning = self._nodes(graph)
-        weights, role = [], reasoning.edge_role if self.on_edges else None
-        for layer in self.layers:
-            if isinstance(layer, RelationalLayer):
-                raise DataError("roles_on", "is 'relations'", "such layers have no attention to show")
-            x, (_, weight) = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr, return_attention_weights=True)
-            weights.append(weight.squeeze(-1))
-        return reasoning, weights
+        if any(isinstance(layer, RelationalLayer) for layer in self.layers):
+            raise DataError("roles_on", "is 'relations'", "such layers have no attention to show")
+        return reasoning, layer_attention(cast(Iterable[RoleGATConv], self.layers), x, reasoning, self.on_edges)
 
     def word_weights(self, graph: RoleGraph) -> Tensor:
         """The event's attention over the words (Eq 5), [W]; it sums to 1 over a caption."""
@@ -178,6 +175,17 @@ class RelationalLayer(nn.Module):
         """[N, D]; ``ptr`` is not needed."""
         out: Tensor = self.norm(x + self.dropout(self.conv(x, edge_index, edge_role)))
         return out
+
+
+def layer_attention(
+    layers: Iterable[RoleGATConv], x: Tensor, reasoning: ReasoningGraph, on_edges: bool = False
+) -> list[Tensor]:
+    """How much each node listens to each neighbour in every layer, [E] each, in the order of the edges."""
+    weights, role = [], reasoning.edge_role if on_edges else None
+    for layer in layers:
+        x, (_, weight) = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr, return_attention_weights=True)
+        weights.append(weight.squeeze(-1))
+    return weights
 
 
 def _span_max(graph: RoleGraph, words: Tensor, level: str) -> Tensor:

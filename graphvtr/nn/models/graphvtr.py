@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, cast
 
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph, node_ptr
-from graphvtr.graphs.reasoning import reasoning_graph
+from graphvtr.graphs.reasoning import ReasoningGraph, reasoning_graph
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import ClosedFormStart
 from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
 from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.encoders.role_graph import layer_attention
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
 from graphvtr.nn.ensemble import Ensemble
 from graphvtr.nn.hubness import HubOffsets
@@ -194,15 +196,27 @@ class GraphVTR(RetrievalModel):
         levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
-        if self.node_map is not None and self.roles is not None and self.reasoning is not None:
-            x, reasoning = self._drop(self.node_map(torch.cat([sentence, *nodes]))), reasoning_graph(graph)
-            x = x * self.roles(reasoning.node_role)
+        if self.reasoning is not None:
+            x, reasoning = self._role_nodes(graph, sentence, nodes)
             for layer in self.reasoning:
                 x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
             _, actions, entities = x.split([len(sentence), *map(len, nodes)])
             levels["action"] = Level(actions, node_ptr(graph, "action").to(x.device))
             levels["entity"] = Level(entities, node_ptr(graph, "entity").to(x.device))
         return LevelEmbeddings(**levels)
+
+    def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
+        """How much each node listens to each neighbour, a tensor [E] a layer over the edges of the returned graph.
+
+        Raises:
+            DataError: the model has no role graphs (``graphs=False``).
+        """
+        if self.reasoning is None:
+            raise DataError("graphs", "is False", "a model without role graphs has no attention over them")
+        words, sentence = self.pretrained.read(graph)
+        nodes = [node_words(graph, words, level) for level in ("action", "entity")]
+        x, reasoning = self._role_nodes(graph, sentence, nodes)
+        return reasoning, layer_attention(cast(Iterable[RoleGATConv], self.reasoning), x, reasoning)
 
     def fuse(self, level_scores: Tensor) -> Tensor:
         """The closed form's score and what the gates let through of the levels."""
@@ -228,6 +242,12 @@ class GraphVTR(RetrievalModel):
             temperature = cast(SymmetricInfoNCE, self.rankings[level]).temperature
             found.append(F.softplus(-margins / temperature).mean())
         return torch.stack(found).mean()
+
+    def _role_nodes(self, graph: RoleGraph, sentence: Tensor, nodes: list[Tensor]) -> tuple[Tensor, ReasoningGraph]:
+        """Events, actions and entities with their roles, before they listen to each other, and how they are joined."""
+        node_map, roles = cast(nn.Linear, self.node_map), cast(nn.Embedding, self.roles)
+        reasoning = reasoning_graph(graph)
+        return self._drop(node_map(torch.cat([sentence, *nodes]))) * roles(reasoning.node_role), reasoning
 
     def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:
         """Frames of each video, then its regions after their walk."""

@@ -169,3 +169,17 @@ def test_saved_and_loaded_it_is_the_same(folder: str, scenes: dict[str, Retrieva
     again = RetrievalModel.from_pretrained(tmp_path / "saved").eval()
     assert isinstance(again, GraphVTR)
     torch.testing.assert_close(scores(again, split), scores(model, split))
+
+
+def test_attention_over_the_role_graph(folder, scenes) -> None:
+    model = build(folder, scenes, num_layers=2).eval()
+    splits = ready(model, scenes)
+    graphs = splits["val"].role_graphs.batch(range(4))
+    reasoning, layers = model.attention_weights(graphs)
+    assert len(layers) == 2
+    target = reasoning.edge_index[1]
+    for weights in layers:  # what a node listens to sums to 1
+        sums = torch.zeros(int(target.max()) + 1).index_add(0, target, weights.detach())
+        torch.testing.assert_close(sums[target.unique()], torch.ones(len(target.unique())))
+    with pytest.raises(DataError, match=r"graphs: is False \(a model without role graphs has no attention over them\)"):
+        build(folder, scenes, graphs=False).attention_weights(graphs)
