@@ -37,6 +37,7 @@ from graphvtr.text.perturb import perturb
 FULL = msrvtt.GRAPHVTR
 CHANGED = {
     "without hub offsets": {"hubs": False},
+    "hub offsets of captions too": {"hubs": True},
     "without the bag": {"bag": 0},
     "without role slots": {"slots": False},
     "one network": {"members": 1},

@@ -134,6 +134,6 @@ VSRNET: dict[str, dict[str, Any]] = {
 }
 GRAPHVTR = Trial(
     "GraphVTR", "graphvtr",
-    {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False, "bag": 3000},
+    {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False, "bag": 3000, "hubs": "videos"},
     {**TRAIN, "epochs": 30, "schedule": "cosine", "batch_size": 256, "patience": 10},
 )  # fmt: skip

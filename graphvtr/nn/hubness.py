@@ -26,6 +26,7 @@ class HubOffsets(nn.Module):
         channels: width of the vectors.
         size: n, of each bank; evenly spaced training items, which stand several times where there are fewer.
         temperature: :math:`\tau`.
+        captions: whether captions have offsets too, or only videos.
 
     Shapes:
         - **input:** ``[N, channels]``
@@ -35,9 +36,9 @@ class HubOffsets(nn.Module):
     video_bank: Tensor
     text_bank: Tensor
 
-    def __init__(self, channels: int, size: int = 2048, temperature: float = 0.1) -> None:
+    def __init__(self, channels: int, size: int = 2048, temperature: float = 0.1, captions: bool = True) -> None:
         super().__init__()
-        self.temperature = temperature
+        self.temperature, self.captions = temperature, captions
         for side in ("video", "text"):
             self.register_buffer(f"{side}_bank", torch.zeros(size, channels))
 
@@ -53,7 +54,7 @@ class HubOffsets(nn.Module):
 
     def text(self, x: Tensor) -> Tensor:
         """Of captions."""
-        offset = -self._hubness(x, self.video_bank)
+        offset = -self._hubness(x, self.video_bank) if self.captions else torch.zeros_like(x[:, 0])
         return torch.stack([torch.ones_like(offset), offset], 1)
 
     def _hubness(self, x: Tensor, bank: Tensor) -> Tensor:
@@ -63,4 +64,4 @@ class HubOffsets(nn.Module):
 
     def extra_repr(self) -> str:
         size, channels = self.text_bank.shape
-        return f"{channels}, size={size}, temperature={self.temperature}"
+        return f"{channels}, size={size}, temperature={self.temperature}, captions={self.captions}"

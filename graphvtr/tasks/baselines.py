@@ -14,7 +14,7 @@ from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import STRENGTHS, ClosedFormStart, RidgeSolver
 from graphvtr.nn.encoders import PretrainedWords
-from graphvtr.ops import segment_reduce
+from graphvtr.ops import gather_segment_reduce, segment_reduce
 from graphvtr.text.word_vectors import WordVectors
 
 
@@ -147,8 +147,7 @@ def _word_means(dataset: RetrievalDataset, words: _WordTable) -> Tensor:
     flat = dataset.role_graphs.nodes["word"]
     index = torch.tensor([words.row.get(word.lower(), -1) for word in flat.strings["text"]])
     known = (index >= 0).double()
-    rows = words.matrix[index.clamp(min=0)] * known[:, None]
-    total = segment_reduce(rows, flat.ptr, "sum")  # [Nt, d]
+    total = gather_segment_reduce(words.matrix, index.clamp(min=0), flat.ptr, "sum", known)  # [Nt, d]
     count = segment_reduce(known, flat.ptr, "sum").clamp(min=1)
     return total / count[:, None]
 

@@ -21,6 +21,15 @@ def test_an_offset_is_the_soft_mean_over_the_bank() -> None:
     torch.testing.assert_close(found, -torch.stack(of_video)[:, None] - torch.stack(of_text))
 
 
+def test_captions_may_be_left_without() -> None:
+    video, text = (normalize(torch.randn(n, 3, generator=torch.Generator().manual_seed(n)), dim=1) for n in (4, 6))
+    both, videos = HubOffsets(3, size=6), HubOffsets(3, size=6, captions=False)
+    for offsets in (both, videos):
+        offsets.fill(video, text)
+    assert torch.equal(videos.text(text), torch.tensor([[1.0, 0.0]]).expand(6, 2))
+    assert torch.equal(videos.video(video), both.video(video))
+
+
 def test_an_item_near_to_everything_loses_most() -> None:
     bank = normalize(torch.tensor([[1.0, 0.1], [1.0, -0.1], [1.0, 0.0]]), dim=1)
     offsets = HubOffsets(2, size=3)

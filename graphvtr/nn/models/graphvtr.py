@@ -67,7 +67,7 @@ class GraphVTR(RetrievalModel):
         graphs: whether there are the levels *action* and *entity*.
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
-        hubs: whether there is the level *hubs*.
+        hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
         temperature: of InfoNCE on each level; it is learned.
         max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
         max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
@@ -94,7 +94,7 @@ class GraphVTR(RetrievalModel):
         graphs: bool = True,
         num_layers: int = 1,
         dropout: float = 0.3,
-        hubs: bool = True,
+        hubs: bool | Literal["videos"] = "videos",
         temperature: float = 0.05,
         max_frames: int | None = None,
         max_regions: int | None = None,
@@ -108,8 +108,8 @@ class GraphVTR(RetrievalModel):
             raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
         self.bag = PieceBag(bag)
         self.start = ClosedFormStart(width + bag, video_dim, components if start == "cca" else None)
-        self.hubs = HubOffsets(self.start.text_map.size(1)) if hubs else None
-        self.levels = ("start", *("hubs",) * hubs, *self.learned_levels)
+        self.hubs = HubOffsets(self.start.text_map.size(1), captions=hubs != "videos") if hubs else None
+        self.levels = ("start", *("hubs",) * bool(hubs), *self.learned_levels)
         read = width * (1 + len(SLOTS) * slots)
         self.text_event = Ensemble(read, inner, hidden, members, dropout)
         self.video_event = Ensemble(2 * video_dim, inner, hidden, members, dropout)

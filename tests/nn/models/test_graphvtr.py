@@ -83,7 +83,7 @@ def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"start": "ridge", "hubs": False}, {"graphs": False}, {"slots": False}, {"region_dim": None}],
+    [{}, {"start": "ridge", "hubs": False}, {"hubs": True}, {"graphs": False}, {"slots": False}, {"region_dim": None}],
 )
 def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], options: dict[str, Any]) -> None:
     model = build(folder, scenes, **options).eval()
