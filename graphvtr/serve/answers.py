@@ -21,7 +21,7 @@ def results_json(index: Any, results: SearchResults) -> dict[str, Any]:
         entry["playable"] = index.file_at(result.item) is not None
         regions = index.regions(result.name) if result.phrases and with_regions else []
         for phrase, match in zip(entry["phrases"], result.phrases, strict=True):
-            frame = int(match.weights.argmax())
+            frame = int(match.weights.argmax()) if regions else 0
             here = sorted(((w, box) for at, box, w in regions if at == frame), key=lambda pair: -pair[0])[:BOXES]
             most = max((weight for weight, _ in here), default=1.0) or 1.0
             phrase["boxes"] = [[*box, weight / most] for weight, box in here]
