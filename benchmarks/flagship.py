@@ -35,9 +35,10 @@ from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
 
 FULL = msrvtt.GRAPHVTR
+BOTH = "hub offsets of captions too"
 CHANGED = {
     "without hub offsets": {"hubs": False},
-    "hub offsets of captions too": {"hubs": True},
+    BOTH: {"hubs": True},
     "without the bag": {"bag": 0},
     "without role slots": {"slots": False},
     "one network": {"members": 1},
@@ -167,7 +168,9 @@ def main() -> None:
                 print(f"  {name:24} {', '.join(each)}")
             print()
             vitatecs.show(
-                selection, {name: len(seeds) for name, seeds in there.items()}, "test videos with frames here"
+                selection,
+                {name: len(seeds) for name, seeds in there.items()},
+                "VITATECS, test videos with frames here",
             )
         summaries = {name: runs.summary() for name, runs in found.items()}
         if not quick:

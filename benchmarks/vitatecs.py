@@ -203,16 +203,17 @@ def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> N
     """The table."""
     kinds = list(next(iter(rows.values())))
     first = next(iter(rows.values()))
-    print(f"VITATECS, accuracy in % [95 %], 50 is chance; {note}\n")
-    print(f"{'pairs':44}" + "".join(f"{kind[:14]:>20}" for kind in kinds))
-    print(f"{'':44}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
+    labels = {name: f"{name} ({seeds[name]})" if name in seeds else name for name in rows}
+    width = max(map(len, labels.values()))
+    print(f"accuracy in % [95 %], 50 is chance; {note}\n")
+    print(f"{'pairs':{width}}" + "".join(f"{kind[:18]:>20}" for kind in kinds))
+    print(f"{'':{width}}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
     for name, row in rows.items():
-        label = f"{name} ({seeds[name]})" if name in seeds else name
         cells = [
             f"{row[kind]['value']:.1f} [{row[kind]['interval'][0]:.0f}, {row[kind]['interval'][1]:.0f}]"
             for kind in kinds
         ]
-        print(f"{label:44}" + "".join(f"{cell:>20}" for cell in cells))
+        print(f"{labels[name]:{width}}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 def main() -> None:
@@ -240,7 +241,7 @@ def main() -> None:
     found = {name: pairs.accuracy(some) for name, some in margins.items()}
     seeds = {name: len(some) for name, some in margins.items() if BESIDE not in name}
     with contextlib.nullcontext() if arguments.quick else printed_to("vitatecs"):
-        show(found, seeds, "MSR-VTT test videos with frames here; in brackets after a name: seeds")
+        show(found, seeds, "VITATECS, MSR-VTT test videos with frames here; in brackets after a name: seeds")
     if not arguments.quick:
         write_result(
             "vitatecs", found, seeds=seeds, note=f"{msrvtt.NOTE}; {arguments.captions} training captions a video"
