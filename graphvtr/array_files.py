@@ -73,9 +73,17 @@ def open_npz(path: str | Path, fix: str = "copy or save it again") -> Iterator[n
     except OSError as error:
         raise system_error(error, path, "cannot be read", fix=fix) from error
     except (
-        ValueError, EOFError, SyntaxError, TypeError, AttributeError, NotImplementedError, RuntimeError,
-        zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error,
-    ) as error:  # fmt: skip
+        ValueError,
+        EOFError,
+        SyntaxError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(path, f"is not a whole, plain npz file ({error})", fix) from error
 
 

@@ -38,9 +38,10 @@ def connect(address: str | None = None, purpose: str = "--engine ray") -> Any:
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **here)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise DataError(
-                f"Ray at '{address}'", f"cannot be reached: {' '.join(str(error).split())}",
+                f"Ray at '{address}'",
+                f"cannot be reached: {' '.join(str(error).split())}",
                 "start it with ray start --head, and give its HOST:6379, or auto on a machine of the cluster",
-            ) from error  # fmt: skip
+            ) from error
     return ray
 
 
@@ -125,9 +126,10 @@ class Cluster:
             if died is not None:
                 return died(item)
             raise DataError(
-                "a process of the cluster", f"died {self.retries + 1} times over the same piece of work",
+                "a process of the cluster",
+                f"died {self.retries + 1} times over the same piece of work",
                 "run the command again, with fewer --workers if memory is short",
-            ) from error  # fmt: skip
+            ) from error
 
 
 def cluster_of(engine: str, address: str | None, workers: int | None) -> Cluster | None:

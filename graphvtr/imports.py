@@ -11,10 +11,11 @@ from types import ModuleType
 from typing import Any
 
 WAITING = frozenset(
-    ("torch._dynamo", "torch_geometric.datasets", "torch_geometric.profile", "torch_geometric.llm",
-     "torch_geometric.explain", "torch_geometric.loader", "torch_geometric.transforms", "torch_geometric.sampler",
-     "spacy.cli", "networkx")
-)  # fmt: skip
+    """
+    torch._dynamo torch_geometric.datasets torch_geometric.profile torch_geometric.llm torch_geometric.explain
+    torch_geometric.loader torch_geometric.transforms torch_geometric.sampler spacy.cli networkx
+    """.split()
+)
 """Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
 _ASKED_OF_ALL = frozenset(("__wrapped__", "__warningregistry__"))  # by tools that look through all modules
 

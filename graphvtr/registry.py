@@ -113,9 +113,11 @@ class Registry(Generic[T]):
                 found = point.load()
             except Exception as error:
                 raise DataError(
-                    f"{self.kind} '{name}'", f"of the package {point.dist.name if point.dist else point.value} fails: "
-                    f"{type(error).__name__}: {error}", "mend the package, or uninstall it",
-                ) from error  # fmt: skip
+                    f"{self.kind} '{name}'",
+                    f"of the package {point.dist.name if point.dist else point.value} fails: "
+                    f"{type(error).__name__}: {error}",
+                    "mend the package, or uninstall it",
+                ) from error
             self._entries.setdefault(name, found)
 
 

@@ -78,8 +78,9 @@ def help_text(model: str) -> str:
     lines = [f"usage: graphvtr train {model} --data NAME --out RUN [--config FILE] [option ...]", ""]
     lines += textwrap.wrap(
         f"Train {model}. Every option can stand in a YAML file given with --config; --print_config prints one. "
-        f"--config also takes the name of a shipped configuration: {', '.join(shipped_names())}.", width,
-    )  # fmt: skip
+        f"--config also takes the name of a shipped configuration: {', '.join(shipped_names())}.",
+        width,
+    )
     group = ""
     for option in options_of(model):
         if option.group != group:
@@ -137,9 +138,12 @@ def _arguments(path: Path, model: str) -> Iterator[Option]:
         group = f"model: {comment.group(1)}" if comment else group
         if argument.arg not in FROM_DATA:
             yield Option(
-                group, f"model.{argument.arg}", _kind(path, argument.annotation),
-                "" if default is None else ast.unparse(default), texts.get(argument.arg, ""),
-            )  # fmt: skip
+                group,
+                f"model.{argument.arg}",
+                _kind(path, argument.annotation),
+                "" if default is None else ast.unparse(default),
+                texts.get(argument.arg, ""),
+            )
 
 
 def documented(docstring: str) -> dict[str, str]:

@@ -55,9 +55,16 @@ def _demo(args: argparse.Namespace) -> int:
     run_dir = args.out / "run"
     more = {} if args.epochs is None else {"epochs": args.epochs}
     configuration = Configuration.of(
-        "hgr", config=args.config, data="moving_scenes", out=run_dir, seed=args.seed, options=options,
-        progress=not args.no_progress, resume=(run_dir / "last.ckpt").is_file(), **more,
-    )  # fmt: skip
+        "hgr",
+        config=args.config,
+        data="moving_scenes",
+        out=run_dir,
+        seed=args.seed,
+        options=options,
+        progress=not args.no_progress,
+        resume=(run_dir / "last.ckpt").is_file(),
+        **more,
+    )
     print(f"training HGR on MovingScenes as {args.config} says, into {run_dir}", flush=True)
     result = train(configuration)  # a demo that was stopped goes on; a finished one only evaluates
     print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")

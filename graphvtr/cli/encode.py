@@ -29,12 +29,21 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def add_engine(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add ``--engine``, ``--address`` and ``--workers``, for commands whose work may be shared."""
-    parser.add_argument("--engine", choices=("processes", "ray"), default="processes", help="who works: processes of "
-                        "this machine (default), or tasks of a Ray cluster (extra scale)")  # fmt: skip
-    parser.add_argument("--address", metavar="HOST:PORT", help="of the Ray cluster, or auto (default: $RAY_ADDRESS, "
-                        "else this machine)")  # fmt: skip
-    parser.add_argument("--workers", type=int, metavar="N", help="so many at a time (default: 1 process; with Ray all "
-                        "processors of the cluster)")  # fmt: skip
+    parser.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="who works: processes of this machine (default), or tasks of a Ray cluster (extra scale)",
+    )
+    parser.add_argument(
+        "--address", metavar="HOST:PORT", help="of the Ray cluster, or auto (default: $RAY_ADDRESS, else this machine)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="so many at a time (default: 1 process; with Ray all processors of the cluster)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,8 +51,15 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.embedding_file import encode_file
 
     count = encode_file(
-        args.checkpoint, args.source, args.out, engine=args.engine, address=args.address, workers=args.workers,
-        mismatch=args.mismatch, overwrite=args.overwrite, progress=sys.stderr.isatty(),
-    )  # fmt: skip
+        args.checkpoint,
+        args.source,
+        args.out,
+        engine=args.engine,
+        address=args.address,
+        workers=args.workers,
+        mismatch=args.mismatch,
+        overwrite=args.overwrite,
+        progress=sys.stderr.isatty(),
+    )
     print(f"{count} embeddings in {args.out}")
     return 0

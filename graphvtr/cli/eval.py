@@ -28,15 +28,20 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--split", default="test", help="split to evaluate (default: test)")
     parser.add_argument("--levels", action="store_true", help="also rank by each level alone")
     parser.add_argument(
-        "--binary", metavar="FILE.jsonl", help="binary selection (HGR, Table 6) instead of ranking: accuracy on pairs "
+        "--binary",
+        metavar="FILE.jsonl",
+        help="binary selection (HGR, Table 6) instead of ranking: accuracy on pairs "
         "{video, positive, negative, kind}, as graphvtr perturb writes them, or 'dataset' for those that come with it",
-    )  # fmt: skip
+    )
     parser.add_argument("--save-scores", type=Path, metavar="FILE.npz", help="write all scores, fused and by level")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
-        "--protocol", default="both", choices=("both", "partially_relevant"), help="rank both directions, or sentences "
+        "--protocol",
+        default="both",
+        choices=("both", "partially_relevant"),
+        help="rank both directions, or sentences "
         "against whole untrimmed videos (charades_sta, tvr, activitynet with unit=sentence): R@1/5/10/100 and SumR",
-    )  # fmt: skip
+    )
     conventions = parser.add_argument_group("conventions", "how published numbers were counted; see the metrics guide")
     conventions.add_argument("--ties", default="pessimistic", choices=("pessimistic", "average", "optimistic"))
     conventions.add_argument("--median", default="plain", choices=("plain", "floor"))
@@ -49,9 +54,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     computing = parser.add_argument_group("computing")
     computing.add_argument("--batch-size", type=int, default=128, help="items embedded at a time (default: 128)")
     computing.add_argument(
-        "--block", type=int, nargs=2, default=(256, 1024), metavar=("VIDEOS", "CAPTIONS"),
+        "--block",
+        type=int,
+        nargs=2,
+        default=(256, 1024),
+        metavar=("VIDEOS", "CAPTIONS"),
         help="scores computed at a time (default: 256 1024)",
-    )  # fmt: skip
+    )
     computing.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     add_backend(computing)
     parser.set_defaults(run=run, again="nothing was written; run it again")
@@ -64,8 +73,11 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset's own files")
     group.add_argument("--store", type=Path, help="feature store written by graphvtr extract")
     group.add_argument("--feature", metavar="NAME", help="feature to take where a dataset has several")
-    group.add_argument("--parser", metavar="NAME", help="parser of the captions (default: the dataset's own graphs, "
-                       "else the parser the model was trained with)")  # fmt: skip
+    group.add_argument(
+        "--parser",
+        metavar="NAME",
+        help="parser of the captions (default: the dataset's own graphs, else the parser the model was trained with)",
+    )
     group.add_argument("--missing", choices=("skip", "error"), help="listed videos without features")
     group.add_argument("--cache", type=Path, metavar="DIR", help="folder for parsed captions")
     group.add_argument(
@@ -76,9 +88,11 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
 def add_mismatch(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add ``--mismatch``, for commands that use a model on features."""
     parser.add_argument(
-        "--mismatch", default="error", choices=("error", "warn"),
+        "--mismatch",
+        default="error",
+        choices=("error", "warn"),
         help="features made in another way than those of the training (default: error)",
-    )  # fmt: skip
+    )
 
 
 def source_of(args: argparse.Namespace) -> DataSource:
@@ -108,14 +122,20 @@ def run(args: argparse.Namespace) -> int:
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
     if args.binary is not None:
         return _select(args)
-    names = ("levels", "ties", "median", "mean_rank", "duplicates", "interval_unit", "samples", "seed", "batch_size",
-             "protocol")  # fmt: skip
+    names = "levels ties median mean_rank duplicates interval_unit samples seed batch_size protocol".split()
     options = EvalOptions(block=(args.block[0], args.block[1]), **{name: getattr(args, name) for name in names})
     with process_group(args.device) as (rank, device):
         evaluation = evaluate_checkpoint(
-            args.checkpoint, args.data, args.split, source_of(args), options, save_scores=args.save_scores,
-            device=device, progress=sys.stderr.isatty() and not args.json and not rank, mismatch=args.mismatch,
-        )  # fmt: skip
+            args.checkpoint,
+            args.data,
+            args.split,
+            source_of(args),
+            options,
+            save_scores=args.save_scores,
+            device=device,
+            progress=sys.stderr.isatty() and not args.json and not rank,
+            mismatch=args.mismatch,
+        )
     if rank:
         return 0
     print(json.dumps(to_json(evaluation), indent=2) if args.json else format_table(evaluation))
@@ -133,9 +153,16 @@ def _select(args: argparse.Namespace) -> int:
     if args.samples < 1:
         raise DataError("samples", f"is {args.samples}", "give 1 or more")
     found = select_checkpoint(
-        args.checkpoint, args.data, args.split, source_of(args), args.binary,
-        samples=args.samples, seed=args.seed, device=args.device, progress=sys.stderr.isatty() and not args.json,
+        args.checkpoint,
+        args.data,
+        args.split,
+        source_of(args),
+        args.binary,
+        samples=args.samples,
+        seed=args.seed,
+        device=args.device,
+        progress=sys.stderr.isatty() and not args.json,
         mismatch=args.mismatch,
-    )  # fmt: skip
+    )
     print(json.dumps(asdict(found), indent=2) if args.json else format_binary(found))
     return 0

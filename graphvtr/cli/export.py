@@ -21,9 +21,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--results", type=Path, nargs="*", default=[], metavar="FILE.json", help="outputs of graphvtr eval --json"
     )
     parser.add_argument(
-        "--format", choices=("folder", "torch-export"), default="folder", help="torch-export: also the encoders as "
+        "--format",
+        choices=("folder", "torch-export"),
+        default="folder",
+        help="torch-export: also the encoders as "
         "video.pt2 and text.pt2, which run without the model's code, where their graph allows it (default: folder)",
-    )  # fmt: skip
+    )
     parser.set_defaults(run=run, again="nothing was written; run it again")
 
 

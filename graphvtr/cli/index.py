@@ -33,11 +33,20 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "was killed goes on. verify exits with 1 if something is wrong.",
     )
     parser.add_argument("words", nargs="+", metavar="WORD", help="CHECKPOINT STORE, or what to do with which index")
-    parser.add_argument("--zero-shot", type=Path, metavar="DIR", help="in place of a checkpoint: a local directory of "
-                        "CLIP or SigLIP, from which the store was extracted")  # fmt: skip
+    parser.add_argument(
+        "--zero-shot",
+        type=Path,
+        metavar="DIR",
+        help="in place of a checkpoint: a local directory of CLIP or SigLIP, from which the store was extracted",
+    )
     parser.add_argument("--out", type=Path, metavar="INDEX", help="folder of the index")
-    parser.add_argument("--metadata", "--captions", type=Path, metavar="FILE.csv", help="column video, and any of "
-                        "caption, tags (a;b) and fields of your own; captions can be found by clips")  # fmt: skip
+    parser.add_argument(
+        "--metadata",
+        "--captions",
+        type=Path,
+        metavar="FILE.csv",
+        help="column video, and any of caption, tags (a;b) and fields of your own; captions can be found by clips",
+    )
     parser.add_argument("--clips", type=Path, metavar="DIR", help="folder of the video files, for graphvtr serve")
     parser.add_argument("--parser", metavar="NAME", help="of sentences (default: the one of the training, else spacy)")
     parser.add_argument("--kind", default=None, choices=KINDS, help="of the approximate index (default: auto, by size)")
@@ -70,9 +79,18 @@ def build(checkpoint: Path | None, store: Path, args: argparse.Namespace) -> int
     metadata = None if args.metadata is None else read_metadata(args.metadata)
     model = zero_shot(args.zero_shot) if checkpoint is None else checkpoint
     change = build_index(
-        model, store, args.out, metadata=metadata, media=args.clips, parser=args.parser, kind=args.kind or "auto",
-        shards=args.shards, overwrite=args.overwrite, mismatch=args.mismatch, progress=sys.stderr.isatty(),
-    )  # fmt: skip
+        model,
+        store,
+        args.out,
+        metadata=metadata,
+        media=args.clips,
+        parser=args.parser,
+        kind=args.kind or "auto",
+        shards=args.shards,
+        overwrite=args.overwrite,
+        mismatch=args.mismatch,
+        progress=sys.stderr.isatty(),
+    )
     return _report(args.out, change)
 
 
@@ -139,10 +157,12 @@ def _report(path: Path, change: Change) -> int:
     parts = [
         f"{len(names)} {what}"
         for what, names in (
-            ("added", change.added), ("replaced", change.replaced), ("there already", change.skipped),
+            ("added", change.added),
+            ("replaced", change.replaced),
+            ("there already", change.skipped),
             ("deleted", change.deleted),
         )
         if names
-    ]  # fmt: skip
+    ]
     print(f"{path}: {', '.join(parts) or 'nothing to do'}")
     return 0

@@ -45,11 +45,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         rows = {
             name: {
-                "parameters": cost.total_parameters, "frozen": cost.frozen, "flops": cost.total_flops,
-                "parameters_by_part": cost.parameters, "flops_by_part": cost.flops,
+                "parameters": cost.total_parameters,
+                "frozen": cost.frozen,
+                "flops": cost.total_flops,
+                "parameters_by_part": cost.parameters,
+                "flops_by_part": cost.flops,
             }
             for name, cost in found.items()
-        }  # fmt: skip
+        }
         print(json.dumps(rows, indent=2))
         return 0
     width = max(map(len, names))

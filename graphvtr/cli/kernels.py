@@ -27,9 +27,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def add_backend(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add ``--backend``, for commands that run models; the command as a whole then runs on it."""
     parser.add_argument(
-        "--backend", metavar="NAME", help="kernels to run on: auto (see graphvtr kernels), torch, native, triton, "
+        "--backend",
+        metavar="NAME",
+        help="kernels to run on: auto (see graphvtr kernels), torch, native, triton, "
         "torch_scatter, or message_passing for PyG's own path",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,9 +62,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 OPS = (
-    "segment_reduce", "segment_softmax", "gather_segment_reduce", "role_attention", "local_match",
-    "complete_graph_walk", "segment_attention", "holographic_scores",
-)  # fmt: skip
+    "segment_reduce",
+    "segment_softmax",
+    "gather_segment_reduce",
+    "role_attention",
+    "local_match",
+    "complete_graph_walk",
+    "segment_attention",
+    "holographic_scores",
+)
 
 
 def _rows(op: str, device: str) -> list[dict[str, Any]]:
@@ -80,10 +88,16 @@ def _rows(op: str, device: str) -> list[dict[str, Any]]:
     ]
     can = " ".join(candidates(op, device))
     out = [
-        {"op": op, "from": rule.least, "runs on": rule.backend, "can": can, "who says so": rule.source,
-         "why": rule.figure}
+        {
+            "op": op,
+            "from": rule.least,
+            "runs on": rule.backend,
+            "can": can,
+            "who says so": rule.source,
+            "why": rule.figure,
+        }
         for rule in sorted(lines, key=lambda rule: rule.least)
-    ]  # fmt: skip
+    ]
     if not any(rule.least == 0 for rule in lines):
         why = "no other backend here" if can == "torch" else "nothing quicker is known here"
         out.insert(0, {"op": op, "from": 0, "runs on": "torch", "can": can, "who says so": "shipped", "why": why})

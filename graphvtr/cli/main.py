@@ -49,9 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(prog="graphvtr", description="Graph learning for video-text retrieval.")
     parser.add_argument("--version", action="version", version=f"graphvtr {__version__}")
     parser.add_argument(
-        "--use", action="append", default=[], metavar="FILE.py", help="run a file of yours that registers models, "
+        "--use",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="run a file of yours that registers models, "
         "datasets, parsers, backbones or detectors; before the verb, repeatable",
-    )  # fmt: skip
+    )
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module_info in sorted(pkgutil.iter_modules(graphvtr.cli.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"graphvtr.cli.{module_info.name}")

@@ -59,9 +59,15 @@ def run(args: argparse.Namespace) -> int:
             raise DataError("--out", "needs one file of captions", "graphvtr parse captions.txt --out graphs.jsonl")
         progress = not args.no_progress
         count = parse_file(
-            files[0], args.out, args.parser, engine=args.engine, address=args.address, workers=args.workers,
-            overwrite=args.overwrite, progress=progress,
-        )  # fmt: skip
+            files[0],
+            args.out,
+            args.parser,
+            engine=args.engine,
+            address=args.address,
+            workers=args.workers,
+            overwrite=args.overwrite,
+            progress=progress,
+        )
         print(f"{count} graphs in {args.out}")
         return 0
     captions = [*_sentences(args.captions), *(_lines(args.file) if args.file is not None else ())]

@@ -28,34 +28,58 @@ def add_parser(subparsers: Any) -> None:
         "each phrase matched. A query may name roles instead: agent=dog action=chase patient=cat. With --video the "
         "captions that describe a clip are ranked, or with --find clips the clips like it.",
     )
-    parser.add_argument("index", nargs="?", metavar="INDEX", help="folder of graphvtr index, or of a run of "
-                        "graphvtr train, whose clips are then embedded once; none with --zero-shot")  # fmt: skip
+    parser.add_argument(
+        "index",
+        nargs="?",
+        metavar="INDEX",
+        help="folder of graphvtr index, or of a run of "
+        "graphvtr train, whose clips are then embedded once; none with --zero-shot",
+    )
     parser.add_argument("query", nargs="*", help="sentences, each in quotes; or role=phrase pairs, one query together")
-    parser.add_argument("--video", action="append", default=[], metavar="CLIP",
-                        help="a video file, or a clip of the index; repeatable")  # fmt: skip
+    parser.add_argument(
+        "--video", action="append", default=[], metavar="CLIP", help="a video file, or a clip of the index; repeatable"
+    )
     parser.add_argument("--find", default="captions", choices=("captions", "clips"), help="what --video finds")
     parser.add_argument("--top", type=int, default=10, help="results to show (default: 10)")
     for level in LEVELS:
         parser.add_argument(
-            f"--{level}", action="append", default=[], metavar="CONCEPT",
+            f"--{level}",
+            action="append",
+            default=[],
+            metavar="CONCEPT",
             help=f"only clips in which the model sees this {level}; repeatable (mcsan, hanet)",
-        )  # fmt: skip
+        )
     parser.add_argument("--at-least", type=float, default=0.5, metavar="P", help="with this probability (default: 0.5)")
-    parser.add_argument("--where", action="append", default=[], metavar="CONDITION", help="only clips of which this is "
-                        "true: duration<30, tag=music, caption~guitar; repeatable")  # fmt: skip
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only clips of which this is true: duration<30, tag=music, caption~guitar; repeatable",
+    )
     parser.add_argument("--candidates", type=int, metavar="N", help="clips the model scores (default: 100 or 500)")
     parser.add_argument(
         "--exhaustive", action="store_true", help="score all clips, and tell what the candidates missed"
     )
     parser.add_argument("--parser", metavar="NAME", help="parser of the sentence (default: the index's)")
-    parser.add_argument("--zero-shot", type=Path, metavar="DIR", help="search a --store without training and index, "
-                        "with a local directory of CLIP or SigLIP")  # fmt: skip
-    parser.add_argument("--store", type=Path, metavar="STORE", help="of graphvtr extract --backbone DIR; or, of "
-                        "a run, in place of the one it was trained on")  # fmt: skip
     parser.add_argument(
-        "--server", metavar="URL", help="ask this graphvtr serve; by default the one that serves the index on this "
+        "--zero-shot",
+        type=Path,
+        metavar="DIR",
+        help="search a --store without training and index, with a local directory of CLIP or SigLIP",
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="STORE",
+        help="of graphvtr extract --backbone DIR; or, of a run, in place of the one it was trained on",
+    )
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        help="ask this graphvtr serve; by default the one that serves the index on this "
         "machine, if one runs and the query has no --video, --candidates, --parser or --backend",
-    )  # fmt: skip
+    )
     parser.add_argument("--alone", action="store_true", help="ask no server")
     add_backend(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object a query")

@@ -16,12 +16,21 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         description="Serve an index on this machine: a page to search it with, an API described at /docs, /healthz "
         "and /metrics. Only files of the index are served.",
     )
-    parser.add_argument("index", type=Path, metavar="INDEX", help="folder of graphvtr index, or of a run of "
-                        "graphvtr train on a feature store")  # fmt: skip
+    parser.add_argument(
+        "index",
+        type=Path,
+        metavar="INDEX",
+        help="folder of graphvtr index, or of a run of graphvtr train on a feature store",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine only)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen at (default: 8000)")
-    parser.add_argument("--rate", type=float, default=20.0, metavar="R", help="requests a second to the API by one "
-                        "address, 0 for no limit (default: 20)")  # fmt: skip
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=20.0,
+        metavar="R",
+        help="requests a second to the API by one address, 0 for no limit (default: 20)",
+    )
     parser.add_argument(
         "--upload", type=int, default=128, metavar="MB", help="largest clip that is taken (default: 128)"
     )

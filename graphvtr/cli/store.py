@@ -68,8 +68,9 @@ def _add_convert(actions: argparse._SubParsersAction[Any]) -> None:
     action.add_argument(
         "--size", type=float, nargs=2, metavar=("WIDTH", "HEIGHT"), help="of pictures, for boxes in pixels"
     )
-    action.add_argument("--frame-of", default="_", metavar="TEXT", help="between video and frame in ids of a TSV "
-                        "(default: _)")  # fmt: skip
+    action.add_argument(
+        "--frame-of", default="_", metavar="TEXT", help="between video and frame in ids of a TSV (default: _)"
+    )
     action.set_defaults(run=convert)
 
 

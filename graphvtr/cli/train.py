@@ -22,9 +22,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "options of a model, its own as --model.NAME. --backend is one of those that graphvtr kernels lists.",
     )
     parser.add_argument(
-        "--replay", type=Path, metavar="FILE", help="make the step again that a training kept because its loss was not "
-        "finite, and say where it goes wrong",
-    )  # fmt: skip
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="make the step again that a training kept because its loss was not finite, and say where it goes wrong",
+    )
     parser.add_argument("model", metavar="MODEL", nargs="?", help="name of the model, for instance hgr")
     parser.add_argument("options", nargs=argparse.REMAINDER, help="see graphvtr train MODEL --help")
     parser.set_defaults(run=run, again="go on with --resume, or run it again")

@@ -30,8 +30,13 @@ def _options() -> argparse.ArgumentParser:
     """What the search takes itself."""
     parser = argparse.ArgumentParser("graphvtr tune MODEL", add_help=False, allow_abbrev=False)
     parser.add_argument("--out", type=Path, metavar="SEARCH", help="folder of the search")
-    parser.add_argument("--search", action="append", default=[], metavar="OPTION=SPACE", help="an option and where its "
-                        "values come from: 'lr=loguniform(1e-4,1e-2)'; repeatable")  # fmt: skip
+    parser.add_argument(
+        "--search",
+        action="append",
+        default=[],
+        metavar="OPTION=SPACE",
+        help="an option and where its values come from: 'lr=loguniform(1e-4,1e-2)'; repeatable",
+    )
     parser.add_argument("--trials", type=int, default=10, metavar="N", help="draws (default: 10)")
     parser.add_argument("--search-seed", type=int, default=0, metavar="N", help="of the draws (default: 0)")
     parser.add_argument("--cpus", type=float, default=1, metavar="N", help="processors a trial (default: 1)")
@@ -53,9 +58,17 @@ def run(args: argparse.Namespace) -> int:
     if own.out is None:
         raise DataError("graphvtr tune", "needs --out SEARCH", "see graphvtr tune --help")
     found = tune(
-        args.model, rest, [Space.read(text) for text in own.search], own.out, trials=own.trials,
-        seed=own.search_seed, cpus=own.cpus, gpus=own.gpus, stop_early=own.stop_early, address=own.address,
+        args.model,
+        rest,
+        [Space.read(text) for text in own.search],
+        own.out,
+        trials=own.trials,
+        seed=own.search_seed,
+        cpus=own.cpus,
+        gpus=own.gpus,
+        stop_early=own.stop_early,
+        address=own.address,
         resume=own.resume,
-    )  # fmt: skip
+    )
     print(str(found).replace("train MODEL", f"train {args.model}"))
     return 0

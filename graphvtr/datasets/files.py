@@ -128,9 +128,10 @@ def read_table(
             for row in reader:
                 if None in row or None in row.values():
                     raise _stray_quote(path, delimiter, begin) or DataError(
-                        f"{path}, line {reader.line_num}", f"has not the {len(header)} fields of the header",
+                        f"{path}, line {reader.line_num}",
+                        f"has not the {len(header)} fields of the header",
                         "quote fields that hold delimiters",
-                    )  # fmt: skip
+                    )
                 if reader.line_num > begin and any(_holds_row(value, len(header), delimiter) for value in row.values()):
                     raise _stray_quote(path, delimiter, begin) or DataError(
                         f"{path}, line {begin}", f"has a quoted field that goes on to line {reader.line_num}", QUOTES

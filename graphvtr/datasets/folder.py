@@ -16,8 +16,16 @@ from graphvtr.video import FeatureStore
 from graphvtr.video.clip_files import CLIP_SUFFIXES
 
 SPLITS = ("train", "val", "test", "all")
-SPELLINGS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-             "test": "test", "testing": "test"}  # fmt: skip
+SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 FIX = "give a csv with the columns video and caption, and split (train, val or test) if you have one"
 
 

@@ -111,8 +111,8 @@ def _one_k_a(train_file: str, root: Path, split: str) -> Listing:
     path = need_file(root, train_file, LISTS_1KA)
     videos = [row["video_id"] for row in read_table(path, ["video_id"])]
     where, captions = _training_captions(root)
-    official = {"trainval": 9000, "val": 497, "train": 8503} if "9k" in train_file else {
-        "trainval": 7010, "val": 497, "train": 6513}  # fmt: skip
+    trainval = 9000 if "9k" in train_file else 7010
+    official = {"trainval": trainval, "val": 497, "train": trainval - 497}
     chosen = _part(videos, split)
     tests = root / "MSRVTT_JSFUSION_test.csv"
     others = frozenset(read_captions_table(tests)) if tests.is_file() else None

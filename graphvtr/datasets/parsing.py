@@ -43,8 +43,11 @@ def parse_with(
             where = f"caption {first}" if videos is None else f"one of video '{videos[first]}'"
             logger.warning(
                 "%d captions are longer than %d words and are cut, the first is %s; --parser %s:max_words=N takes more",
-                len(cut), limit, where, base.name,
-            )  # fmt: skip
+                len(cut),
+                limit,
+                where,
+                base.name,
+            )
     parser = CachedParser(base, source.cache)
     return parser.parse_store(captions, progress=len(captions) >= MANY), parser_record(parser)
 

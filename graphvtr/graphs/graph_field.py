@@ -35,9 +35,10 @@ class GraphField:
         if not numbers and not all(isinstance(value, Tensor | np.ndarray) for value in values):
             kinds = sorted({type(value).__name__ for value in values})
             raise DataError(
-                f"field '{name}' of the graph", f"is a {' or '.join(kinds)}",
+                f"field '{name}' of the graph",
+                f"is a {' or '.join(kinds)}",
                 "give every graph a tensor, an array, a number or a text, or leave it out",
-            )  # fmt: skip
+            )
         kept = [torch.as_tensor(value, dtype=torch.float64 if isinstance(value, float) else None) for value in values]
         shapes = {value.shape[1:] if value.dim() else None for value in kept}
         if len(shapes) > 1 or len({value.dtype for value in kept}) > 1:
@@ -88,7 +89,8 @@ class GraphField:
             return was if same else cls(was.ptr, rows, was.scalar)  # numbers keep the precision they were given in
         if not rows.dim() or len(rows) % max(count, 1):
             raise DataError(
-                f"batch: field '{name}' of the graph", f"has shape {list(rows.shape)} for {count} graphs",
+                f"batch: field '{name}' of the graph",
+                f"has shape {list(rows.shape)} for {count} graphs",
                 "give as many rows for every graph",
-            )  # fmt: skip
+            )
         return cls(torch.arange(count + 1, device=rows.device) * (len(rows) // max(count, 1)), rows)

@@ -95,9 +95,10 @@ class RoleGraph(CheckedGraph):
             role = ends[2:]
             if not 0 <= entity < len(entity_list):
                 raise DataError(
-                    f"caption '{graph.caption}': fills", f"names entity {entity} of {len(entity_list)}",
+                    f"caption '{graph.caption}': fills",
+                    f"names entity {entity} of {len(entity_list)}",
                     "use indices into `entities`",
-                )  # fmt: skip
+                )
             edges.setdefault((entity, action), _as_role(role[0]) if role else entity_list[entity][0])
         index = torch.tensor(list(edges), dtype=torch.long).reshape(-1, 2).t().contiguous()
         graph[FILLS].edge_index = index
@@ -157,8 +158,10 @@ class RoleGraph(CheckedGraph):
                 count = int(self[node_type].num_nodes or 0)
                 self.require(
                     not row.numel() or (row.min() >= 0 and row.max() < count),
-                    name, f"points outside the {count} {node_type} nodes", "use indices of existing nodes",
-                )  # fmt: skip
+                    name,
+                    f"points outside the {count} {node_type} nodes",
+                    "use indices of existing nodes",
+                )
         for _, _, level in SPAN_EDGES:
             owner = self["word", "in", level].edge_index[1]
             self.require((owner.diff() >= 0).all(), f"word-in-{level}", "is not sorted by node", "sort edges by node")
@@ -168,9 +171,11 @@ class RoleGraph(CheckedGraph):
             in_range = not role.numel() or (role.min() >= 0 and role.max() < len(ROLES))
             self.require(in_range, field, f"has ids outside 0..{len(ROLES) - 1}", "use graphvtr.text.role_id")
         self.require(
-            self[FILLS].role.numel() == self[FILLS].edge_index.size(1), "fills.role",
-            f"has {self[FILLS].role.numel()} values for {self[FILLS].edge_index.size(1)} edges", "one role an edge",
-        )  # fmt: skip
+            self[FILLS].role.numel() == self[FILLS].edge_index.size(1),
+            "fills.role",
+            f"has {self[FILLS].role.numel()} values for {self[FILLS].edge_index.size(1)} edges",
+            "one role an edge",
+        )
         self.require(
             not (self["entity"].role == VERB_ROLE).any(),
             "entity.role",

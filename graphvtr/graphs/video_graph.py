@@ -118,14 +118,18 @@ class VideoGraph(CheckedGraph):
             wanted = {None: "[R, d]", 4: "[R, 4]", 0: "[R]"}[width]
             fits = value.dim() == (1 if width == 0 else 2) and (width != 4 or shape[-1] == 4)
             self.require(
-                fits and shape[0] == region.x.shape[0], f"region.{field}", f"has shape {shape}",
+                fits and shape[0] == region.x.shape[0],
+                f"region.{field}",
+                f"has shape {shape}",
                 f"give {wanted} with R = {region.x.shape[0]}",
-            )  # fmt: skip
+            )
             if value.is_floating_point():
                 self.require(
-                    torch.isfinite(value).all(), f"region.{field}", "has NaN or infinite values",
+                    torch.isfinite(value).all(),
+                    f"region.{field}",
+                    "has NaN or infinite values",
                     "extract the features again",
-                )  # fmt: skip
+                )
         for field in ("track", "label"):
             found = region.get(field)
             fits = found is None or (found.shape == region.x.shape[:1] and not found.is_floating_point())
@@ -140,6 +144,8 @@ class VideoGraph(CheckedGraph):
         if frame.numel():
             low, high = int(frame.min()), int(frame.max())
             self.require(
-                low >= 0 and high < len(x), "region.frame", f"points to frame {low if low < 0 else high} of {len(x)}",
+                low >= 0 and high < len(x),
+                "region.frame",
+                f"points to frame {low if low < 0 else high} of {len(x)}",
                 f"use 0..{len(x) - 1}",
-            )  # fmt: skip
+            )

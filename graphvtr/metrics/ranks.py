@@ -83,8 +83,11 @@ class RankCounter:
         query, item = self._span(block, query_begin, item_begin)
         threshold = self._threshold(query)
         if bool(threshold.isnan().any()):
-            raise DataError("scores", f"of relevant items of queries {query.start}..{query.stop - 1} were not seen yet",
-                            "pass every block to see_positives before count")  # fmt: skip
+            raise DataError(
+                "scores",
+                f"of relevant items of queries {query.start}..{query.stop - 1} were not seen yet",
+                "pass every block to see_positives before count",
+            )
         row, column = self._place(self.positives.inside(query, item), query_begin, item_begin)
         block, threshold = block.clone(memory_format=torch.contiguous_format), threshold.to(block.device, block.dtype)
         block[row.to(block.device), column.to(block.device)] = -torch.inf  # never ahead
@@ -121,9 +124,10 @@ class RankCounter:
         if wrong.numel():
             query = int(wrong[0])
             raise DataError(
-                f"query {query}", f"was compared with {int(self._counted[query])} of {self.positives.num_items} items",
+                f"query {query}",
+                f"was compared with {int(self._counted[query])} of {self.positives.num_items} items",
                 "count every block once",
-            )  # fmt: skip
+            )
         ahead, tied = self._ahead.double(), self._tied.double()
         if not self.every:
             owner = self.positives.query
@@ -181,9 +185,10 @@ class RankCounter:
         item = range(item_begin, item_begin + block.size(1))
         if query.start < 0 or query.stop > self.positives.num_queries or item.stop > self.positives.num_items:
             raise DataError(
-                "scores", f"block {list(block.shape)} at [{query_begin}, {item_begin}] lies outside the matrix",
+                "scores",
+                f"block {list(block.shape)} at [{query_begin}, {item_begin}] lies outside the matrix",
                 f"the matrix is [{self.positives.num_queries}, {self.positives.num_items}]",
-            )  # fmt: skip
+            )
         if bool((where := block.isnan()).any()):
             row, column = (int(index) for index in where.nonzero()[0])
             raise DataError(

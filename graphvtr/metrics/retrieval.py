@@ -131,8 +131,9 @@ def rank(scores: Tensor, positives: Positives, ties: Ties = "pessimistic", mean_
     """Ranks of the relevant items in a whole matrix [Nq, Ni], taken in blocks of rows."""
     check_choice("mean_rank", mean_rank, MeanRank)
     if tuple(scores.shape) != (positives.num_queries, positives.num_items):
-        raise DataError("scores", f"has shape {list(scores.shape)}",
-                        f"give [{positives.num_queries}, {positives.num_items}]")  # fmt: skip
+        raise DataError(
+            "scores", f"has shape {list(scores.shape)}", f"give [{positives.num_queries}, {positives.num_items}]"
+        )
     counter = RankCounter(positives, ties, every=mean_rank == "all")
     rows = max(1, BLOCK // max(1, scores.size(1)))
     for begin in range(0, len(scores), rows):

@@ -22,9 +22,14 @@ class _SegmentAggregation(Aggregation):  # type: ignore[misc]
         raise NotImplementedError
 
     def forward(
-        self, x: Tensor, index: Tensor | None = None, ptr: Tensor | None = None, dim_size: int | None = None,
-        dim: int = -2, **kwargs: Any,
-    ) -> Tensor:  # fmt: skip
+        self,
+        x: Tensor,
+        index: Tensor | None = None,
+        ptr: Tensor | None = None,
+        dim_size: int | None = None,
+        dim: int = -2,
+        **kwargs: Any,
+    ) -> Tensor:
         """Aggregate; see :class:`torch_geometric.nn.aggr.Aggregation`."""
         self.assert_two_dimensional_input(x, dim)
         if ptr is None:

@@ -49,10 +49,12 @@ class AttributeHeads(nn.Module):
         if prior is not None and not 0.0 < prior < 1.0:
             raise DataError("prior", f"is {prior}", "give a probability between 0 and 1, or None")
         self.shared = shared
-        self.heads = nn.ModuleDict({
-            side: nn.ModuleDict({level: _Head(channels, size) for level, size in sizes.items()})
-            for side in (SIDES[:1] if shared else SIDES)
-        })  # fmt: skip
+        self.heads = nn.ModuleDict(
+            {
+                side: nn.ModuleDict({level: _Head(channels, size) for level, size in sizes.items()})
+                for side in (SIDES[:1] if shared else SIDES)
+            }
+        )
         if prior is not None:
             for module in self.modules():
                 if isinstance(module, _Head):

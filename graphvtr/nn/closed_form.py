@@ -138,9 +138,13 @@ class ClosedFormStart(nn.Module):
         self.register_buffer("video_map", video_map)
 
     def solve(
-        self, text: Tensor, video: Tensor, owner: Tensor, held_out: tuple[Tensor, Tensor],
+        self,
+        text: Tensor,
+        video: Tensor,
+        owner: Tensor,
+        held_out: tuple[Tensor, Tensor],
         score: Callable[[Tensor], float],
-    ) -> float:  # fmt: skip
+    ) -> float:
         """Solve on captions and videos; the strengths are those of the best score on others.
 
         Args:

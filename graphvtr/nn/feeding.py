@@ -56,9 +56,10 @@ def check_fed(model: Any, fed: Fed | Provenance, where: object = "", *, mismatch
         differing += _old(model, other, name)
     if differing and mismatch == "error":
         raise DataError(
-            where, f"is not what {name} was trained on: {listed(differing)}",
+            where,
+            f"is not what {name} was trained on: {listed(differing)}",
             "extract the clips as for the training; to use them all the same: --mismatch warn",
-        )  # fmt: skip
+        )
     if trained.dataset and other.dataset and trained.parser != other.parser:
         given, was = (
             " ".join(one.values()) or "graphs that came with the data" for one in (other.parser, trained.parser)

@@ -50,9 +50,13 @@ def hub_class(model_class: type[M]) -> type[M]:
             **overrides: Any,
         ) -> Any:
             folder = folder_of(
-                model_id, revision, cache_dir=cache_dir, force_download=force_download,
-                local_files_only=local_files_only, token=token,
-            )  # fmt: skip
+                model_id,
+                revision,
+                cache_dir=cache_dir,
+                force_download=force_download,
+                local_files_only=local_files_only,
+                token=token,
+            )
             loaded = read_folder(folder, **overrides)
             model = cls(**loaded.config)
             model.load_state_dict(loaded.state_dict())

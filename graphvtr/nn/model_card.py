@@ -97,8 +97,10 @@ def _short(value: Any) -> Any:
     """An option as it is, but for vocabularies: how many entries their lists have."""
     if not isinstance(value, Mapping) or len(json.dumps(value)) < 200:
         return value
-    return {key: f"{len(one)} entries, in config.json" if isinstance(one, (list, dict)) else one
-            for key, one in value.items()}  # fmt: skip
+    return {
+        key: f"{len(one)} entries, in config.json" if isinstance(one, (list, dict)) else one
+        for key, one in value.items()
+    }
 
 
 def _results(evaluations: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -23,7 +23,8 @@ def node_features(graph: VideoGraph, kind: str, width: int, argument: str) -> Te
     x: Tensor = graph[kind].x
     if x.size(-1) != width:
         raise DataError(
-            f"{kind}.x", f"is {x.size(-1)} wide, the model expects {width}",
+            f"{kind}.x",
+            f"is {x.size(-1)} wide, the model expects {width}",
             f"extract the features the model was trained on, or build it with {argument}={x.size(-1)}",
-        )  # fmt: skip
+        )
     return x

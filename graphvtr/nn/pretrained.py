@@ -178,9 +178,10 @@ def _known_options(path: Path, name: str, config: Mapping[str, Any], ignore_unkn
     unknown = sorted(set(config) - set(accepted))
     if unknown and not ignore_unknown:
         raise DataError(
-            f"{path}: config.{unknown[0]}", f"is no option of {name} in graphvtr {__version__}",
+            f"{path}: config.{unknown[0]}",
+            f"is no option of {name} in graphvtr {__version__}",
             f"update graphvtr, or load with ignore_unknown=True if it changes no score; known: {', '.join(accepted)}",
-        )  # fmt: skip
+        )
     _warn_unknown(path, f"option of {name}", unknown, accepted)
     return {key: value for key, value in config.items() if key in accepted}
 

@@ -143,9 +143,18 @@ def complete_graph_walk_reference(
 
 @torch.library.custom_op("graphvtr::complete_graph_walk", mutates_args=())
 def _complete_graph_walk(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> Tensor:  # fmt: skip
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+    backend: str,
+) -> Tensor:
     check_ptr_values("ptr", ptr, x.size(0))
     args = (phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
     out: Tensor = run("complete_graph_walk", "forward", backend, x, *args)
@@ -154,9 +163,19 @@ def _complete_graph_walk(
 
 @torch.library.custom_op("graphvtr::complete_graph_walk_backward", mutates_args=())
 def _complete_graph_walk_backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     args = (grad, phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
     grad_phi, grad_theta, grad_x, grad_shift = run("complete_graph_walk", "backward", backend, x, *args)
     return grad_phi, grad_theta, grad_x, grad_shift
@@ -164,17 +183,36 @@ def _complete_graph_walk_backward(
 
 @_complete_graph_walk.register_fake
 def _(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> Tensor:  # fmt: skip
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+    backend: str,
+) -> Tensor:
     return x.new_empty(x.shape)
 
 
 @_complete_graph_walk_backward.register_fake
 def _(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float, backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape), x.new_empty(())
 
 

@@ -83,9 +83,17 @@ def local_match(
     check_match(nodes, node_ptr, frames, frame_ptr, fusion, norm, reduce, budget_bytes)
     dtype = promote(nodes, frames)
     return _local_match(
-        nodes.to(dtype), node_ptr, frames.to(dtype), frame_ptr,
-        float(temperature), fusion, norm, reduce, int(budget_bytes), requested_backend(),
-    )  # fmt: skip
+        nodes.to(dtype),
+        node_ptr,
+        frames.to(dtype),
+        frame_ptr,
+        float(temperature),
+        fusion,
+        norm,
+        reduce,
+        int(budget_bytes),
+        requested_backend(),
+    )
 
 
 def local_match_weights(nodes: Tensor, frames: Tensor, temperature: float = 4.0, norm: Norm = "clipped") -> Tensor:
@@ -193,9 +201,17 @@ def local_match_reference(
 
 @torch.library.custom_op("graphvtr::local_match", mutates_args=())
 def _local_match(
-    nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
-) -> Tensor:  # fmt: skip
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+    backend: str,
+) -> Tensor:
     check_ptr_values("node_ptr", node_ptr, nodes.size(0))
     check_ptr_values("frame_ptr", frame_ptr, frames.size(0))
     args = (nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce, budget_bytes)
@@ -205,9 +221,18 @@ def _local_match(
 
 @torch.library.custom_op("graphvtr::local_match_backward", mutates_args=())
 def _local_match_backward(
-    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
     args = (grad, nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce, budget_bytes)
     grad_nodes, grad_frames = run("local_match", "backward", backend, nodes, *args)
     return grad_nodes, grad_frames
@@ -215,17 +240,34 @@ def _local_match_backward(
 
 @_local_match.register_fake
 def _(
-    nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
-) -> Tensor:  # fmt: skip
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+    backend: str,
+) -> Tensor:
     return nodes.new_empty(frame_ptr.size(0) - 1, node_ptr.size(0) - 1)
 
 
 @_local_match_backward.register_fake
 def _(
-    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int, backend: str,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
     return nodes.new_empty(nodes.shape), frames.new_empty(frames.shape)
 
 

@@ -25,26 +25,45 @@ from graphvtr.ops.segment_softmax import segment_softmax_reference
 
 @overload
 def role_attention(
-    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None = ..., role_weight: Tensor | None = ..., scale: float | None = ...,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None = ...,
+    role_weight: Tensor | None = ...,
+    scale: float | None = ...,
     return_weights: Literal[False] = ...,
-) -> Tensor: ...  # fmt: skip
+) -> Tensor: ...
 
 
 @overload
 def role_attention(
-    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None = ..., role_weight: Tensor | None = ..., scale: float | None = ...,
-    *, return_weights: Literal[True],
-) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None = ...,
+    role_weight: Tensor | None = ...,
+    scale: float | None = ...,
+    *,
+    return_weights: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
 
 
 @overload
 def role_attention(
-    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None = ..., role_weight: Tensor | None = ..., scale: float | None = ...,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None = ...,
+    role_weight: Tensor | None = ...,
+    scale: float | None = ...,
     return_weights: bool = ...,
-) -> Tensor | tuple[Tensor, Tensor]: ...  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]: ...
 
 
 def role_attention(
@@ -203,18 +222,35 @@ def _role_attention_backward(
 
 @_role_attention.register_fake
 def _(
-    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None, role_weight: Tensor | None, scale: float, backend: str,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor]:
     out = v.new_empty(q.size(0), q.size(1), v.size(2))
     return out, q.new_empty(col.size(0), q.size(1), dtype=accumulate_dtype(q.dtype))
 
 
 @_role_attention_backward.register_fake
 def _(
-    grad: Tensor, grad_weights: Tensor | None, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None, role_weight: Tensor | None, weights: Tensor, scale: float, backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    grad_weights: Tensor | None,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
+    weights: Tensor,
+    scale: float,
+    backend: str,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     grad_role = q.new_empty(0) if role_weight is None else role_weight.new_empty(role_weight.shape)
     return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), grad_role
 

@@ -100,16 +100,26 @@ def plot_rank_histogram(
         share = 100 * np.histogram(values, edges)[0] / values.size
         style = line_style(position)
         ax.bar(
-            spots + (position - (len(arrays) - 1) / 2) * width, share, width * 0.95, label=wrap(name, 40, 2),
-            color=style["color"], hatch=("", "//", "..", "xx", "\\\\", "++", "oo")[position % 7], edgecolor="white",
+            spots + (position - (len(arrays) - 1) / 2) * width,
+            share,
+            width * 0.95,
+            label=wrap(name, 40, 2),
+            color=style["color"],
+            hatch=("", "//", "..", "xx", "\\\\", "++", "oo")[position % 7],
+            edgecolor="white",
             linewidth=0.5,
-        )  # fmt: skip
+        )
     if positives is not None:
         recalls = chance_level(positives, ks=ends)
         chance = np.diff([0.0, *(recalls[f"R@{end}"] for end in ends)])
         ax.plot(spots, chance, color="black", marker="_", markersize=18, linestyle="", label="chance")
-    names = ["1", *(f"{low + 1}–{min(high, largest)}" if low + 1 < min(high, largest) else str(low + 1)
-                    for low, high in itertools.pairwise(ends))]  # fmt: skip
+    names = [
+        "1",
+        *(
+            f"{low + 1}–{min(high, largest)}" if low + 1 < min(high, largest) else str(low + 1)
+            for low, high in itertools.pairwise(ends)
+        ),
+    ]
     ax.set_xticks(spots, names, fontsize=8)
     ax.set_xlabel("rank of the right item")
     ax.set_ylabel("share of queries, %")

@@ -126,9 +126,13 @@ def plot_caption_gallery(
     lines = max(_levels(one.levels, BESIDE_WIDTH).count("\n") + bool(one.levels) for row in found for one in row)
     plt = pyplot()
     figure, axes = plt.subplots(
-        len(clips), 2, figsize=(10.2, 0.3 + (0.35 + (0.4 + 0.15 * lines) * most) * len(clips)),
-        width_ratios=[0.48, 1.0], squeeze=False, layout="constrained",
-    )  # fmt: skip
+        len(clips),
+        2,
+        figsize=(10.2, 0.3 + (0.35 + (0.4 + 0.15 * lines) * most) * len(clips)),
+        width_ratios=[0.48, 1.0],
+        squeeze=False,
+        layout="constrained",
+    )
     for row, (clip, best) in enumerate(zip(clips, found, strict=True)):
         picture, text = axes[row]
         _clip(picture, clip, frames_per_clip, captions[row] if captions is not None else "", 46)
@@ -140,13 +144,24 @@ def plot_caption_gallery(
             sentence = wrap(f"{rank}. {caption.text}", 78, 2)
             levels = _levels(caption.levels, BESIDE_WIDTH).replace("\n", "\n    ")
             text.text(
-                0.0, 1 - (rank - 0.5) / most, f"{mark} {caption.score:.3f}", color=colour, fontsize=9, va="center",
-                transform=text.transAxes, weight="bold",
-            )  # fmt: skip
+                0.0,
+                1 - (rank - 0.5) / most,
+                f"{mark} {caption.score:.3f}",
+                color=colour,
+                fontsize=9,
+                va="center",
+                transform=text.transAxes,
+                weight="bold",
+            )
             text.text(
-                0.105, 1 - (rank - 0.5) / most, sentence + (f"\n    {levels}" if levels else ""), fontsize=8.5,
-                va="center", transform=text.transAxes, **plain(),
-            )  # fmt: skip
+                0.105,
+                1 - (rank - 0.5) / most,
+                sentence + (f"\n    {levels}" if levels else ""),
+                fontsize=8.5,
+                va="center",
+                transform=text.transAxes,
+                **plain(),
+            )
     return figure
 
 
@@ -180,9 +195,16 @@ def _clip(ax: Any, frames: np.ndarray[Any, Any] | None, count: int, caption: str
         return
     ax.set_facecolor(CARD_COLOUR)
     ax.text(
-        0.5, 0.5, wrap(caption, width, 3) if caption else "no pictures", ha="center", va="center", fontsize=8,
-        style="italic", transform=ax.transAxes, **plain(),
-    )  # fmt: skip
+        0.5,
+        0.5,
+        wrap(caption, width, 3) if caption else "no pictures",
+        ha="center",
+        va="center",
+        fontsize=8,
+        style="italic",
+        transform=ax.transAxes,
+        **plain(),
+    )
 
 
 def _show(ax: Any, hit: Hit, rank: int, count: int) -> None:

@@ -77,22 +77,28 @@ class Retrieved:
         owner = int(self.dataset.video_of_caption[query])
         return [
             Hit(
-                self._pictures(clip), float(column[clip]), clip == owner, self.dataset.videos[clip],
-                self._levels(clip, query), self._caption(clip, other_than=self.dataset.captions[query]),
+                self._pictures(clip),
+                float(column[clip]),
+                clip == owner,
+                self.dataset.videos[clip],
+                self._levels(clip, query),
+                self._caption(clip, other_than=self.dataset.captions[query]),
             )
             for clip in column.topk(min(top, len(column))).indices.tolist()
-        ]  # fmt: skip
+        ]
 
     def captions_for(self, query: int, top: int) -> list[FoundCaption]:
         """The best captions of a clip."""
         row, owner = self.scores[query], self.dataset.video_of_caption
         return [
             FoundCaption(
-                self.dataset.captions[caption], float(row[caption]), int(owner[caption]) == query,
+                self.dataset.captions[caption],
+                float(row[caption]),
+                int(owner[caption]) == query,
                 self._levels(query, caption),
             )
             for caption in row.topk(min(top, len(row))).indices.tolist()
-        ]  # fmt: skip
+        ]
 
     def _levels(self, clip: int, caption: int) -> Mapping[str, float]:
         return dict(zip(self.levels, self.level_scores[:, clip, caption].tolist(), strict=True))

@@ -88,16 +88,29 @@ def _box(ax: Any, node: Node, box: dict[str, Any], largest: float, scale: float)
         colour = (1 - 0.25 * box["weight"] / largest,) * 3
     frame = {"boxstyle": "round,pad=0.4", "facecolor": colour, "edgecolor": EDGE_COLOUR, "linewidth": 0.8 * scale}
     ax.text(
-        *box["pos"], "\n".join(box["lines"]), ha="center", va="center", fontsize=size, bbox=frame, zorder=4,
-        gid=f"{kind} {index}", **plain(),
-    )  # fmt: skip
+        *box["pos"],
+        "\n".join(box["lines"]),
+        ha="center",
+        va="center",
+        fontsize=size,
+        bbox=frame,
+        zorder=4,
+        gid=f"{kind} {index}",
+        **plain(),
+    )
 
 
 def _edge(ax: Any, upper: Node, lower: Node, edge: dict[str, Any], scale: float) -> None:
     name = f"{upper[0]} {upper[1]} > {lower[0]} {lower[1]}"
     if lower[0] == "word":
-        ax.plot(*zip(*edge["path"], strict=True), color=EDGE_COLOUR, linewidth=0.5 * scale, linestyle=":", zorder=0,
-                gid=name)  # fmt: skip
+        ax.plot(
+            *zip(*edge["path"], strict=True),
+            color=EDGE_COLOUR,
+            linewidth=0.5 * scale,
+            linestyle=":",
+            zorder=0,
+            gid=name,
+        )
         return
     widths = [THIN + WIDE * weight for weight in edge["weights"]] or [1.0]
     inches = [width / 72 for width in widths]
@@ -108,9 +121,15 @@ def _edge(ax: Any, upper: Node, lower: Node, edge: dict[str, Any], scale: float)
         colour = LAYER_COLOURS[layer % len(LAYER_COLOURS)] if edge["weights"] else EDGE_COLOUR
         style = LAYER_STYLES[layer % len(LAYER_STYLES)] if edge["weights"] else "-"
         ax.plot(
-            *zip(*path, strict=True), color=colour, linewidth=width * scale, linestyle=style, zorder=1, gid=name,
-            solid_capstyle="butt", dash_capstyle="butt",
-        )  # fmt: skip
+            *zip(*path, strict=True),
+            color=colour,
+            linewidth=width * scale,
+            linestyle=style,
+            zorder=1,
+            gid=name,
+            solid_capstyle="butt",
+            dash_capstyle="butt",
+        )
     if edge["label_lines"]:
         _label(ax, edge, scale)
 
@@ -125,9 +144,16 @@ def _label(ax: Any, edge: dict[str, Any], scale: float) -> None:
     for row, line in enumerate(lines):
         colour = "black" if row < first else LAYER_COLOURS[(row - first) % len(LAYER_COLOURS)]
         ax.text(
-            x, y + height * (0.5 - (row + 0.5) / len(lines)), line, ha="center", va="center_baseline", color=colour,
-            fontsize=LABEL_POINTS * scale, zorder=3, **plain(),
-        )  # fmt: skip
+            x,
+            y + height * (0.5 - (row + 0.5) / len(lines)),
+            line,
+            ha="center",
+            va="center_baseline",
+            color=colour,
+            fontsize=LABEL_POINTS * scale,
+            zorder=3,
+            **plain(),
+        )
 
 
 def beside(path: Sequence[Point], distance: float) -> list[Point]:

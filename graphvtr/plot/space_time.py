@@ -41,9 +41,10 @@ def space_time_matrix(
     count = len(temporal)
     if temporal.shape != (count, count) or shares.shape != frame.shape or frame.ndim != 1:
         raise DataError(
-            "temporal", f"has shape {list(temporal.shape)} for {shares.size} shares and {frame.size} frames",
+            "temporal",
+            f"has shape {list(temporal.shape)} for {shares.size} shares and {frame.size} frames",
             "give [T, T], [R] and [R]",
-        )  # fmt: skip
+        )
     if frame.size and not 0 <= frame.min() <= frame.max() < count:
         raise DataError("frame", f"lies outside the {count} frames", f"use 0..{count - 1}")
     missing = np.setdiff1d(np.arange(count), frame)
@@ -84,9 +85,13 @@ def plot_space_time_attention(
     plt = pyplot()
     title = wrap(caption, 90, 2)
     figure, axes = plt.subplots(
-        1, 2, figsize=(min(12.0, 4.2 + 0.06 * columns), 1.4 + 0.2 * count + 0.2 * bool(caption)),
-        width_ratios=[6, 1], sharey=True, layout="constrained",
-    )  # fmt: skip
+        1,
+        2,
+        figsize=(min(12.0, 4.2 + 0.06 * columns), 1.4 + 0.2 * count + 0.2 * bool(caption)),
+        width_ratios=[6, 1],
+        sharey=True,
+        layout="constrained",
+    )
     ax, bars = axes
     # a frame keeps half of itself in every block: on a straight scale nothing else would be seen
     norm = plt.matplotlib.colors.PowerNorm(0.5, vmin=0)

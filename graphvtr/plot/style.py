@@ -23,9 +23,17 @@ LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"
 LINE_STYLES = ("-", "--", "-.", ":", (0, (3, 1, 1, 1, 1, 1)), (0, (6, 2)), (0, (1, 3)))
 # drawn with whichever are installed, letter by letter: the first one knows no East Asian letters
 FONTS = (
-    "DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Micro Hei", "Source Han Sans",
-    "Noto Sans Devanagari", "Noto Sans Thai", "Noto Emoji", "Symbola",
-)  # fmt: skip
+    "DejaVu Sans",
+    "Noto Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Micro Hei",
+    "Source Han Sans",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Noto Emoji",
+    "Symbola",
+)
 HEAT = "cividis"  # even steps of lightness, alike to readers with and without colour vision
 
 

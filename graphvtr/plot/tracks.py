@@ -165,9 +165,17 @@ def _draw(
             title = f"{place + 1} {names[number]}".strip()
             label = {"facecolor": colour, "edgecolor": "none", "pad": 0.8}
             axis.text(
-                float(one[0]) + 1, float(one[1]) + 1, title, fontsize=6, va="top", ha="left", bbox=label,
-                color="white" if colour in ("#0072B2", "#D55E00", "#009E73") else "black", clip_on=True, **plain(),
-            )  # fmt: skip
+                float(one[0]) + 1,
+                float(one[1]) + 1,
+                title,
+                fontsize=6,
+                va="top",
+                ha="left",
+                bbox=label,
+                color="white" if colour in ("#0072B2", "#D55E00", "#009E73") else "black",
+                clip_on=True,
+                **plain(),
+            )
     axis.set_xlim(-0.5, width - 0.5)
     axis.set_ylim(height - 0.5, -0.5)
 

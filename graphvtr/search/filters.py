@@ -11,9 +11,13 @@ from graphvtr.errors import DataError
 from graphvtr.search.items import Item
 
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b, "!=": lambda a, b: a != b,
-    "=": lambda a, b: a == b, "<": lambda a, b: a < b, ">": lambda a, b: a > b,
-}  # fmt: skip
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "!=": lambda a, b: a != b,
+    "=": lambda a, b: a == b,
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+}
 _FORM = re.compile(r"\s*([\w.-]+)\s*(<=|>=|!=|=|<|>|~)\s*(.*?)\s*\Z", re.DOTALL)
 SINGULAR = {"tag": "tags", "caption": "captions"}
 

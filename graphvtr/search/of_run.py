@@ -80,11 +80,14 @@ def _bring_up_to_date(run: Path, place: Path, root: Path | None, captions: Path 
     out, store = run / INDEX, FeatureStore.open(place)
     files = [str(store.entry(name).source.get("file", "")) for name in store.names[:1]]
     build_index(
-        run, store, out, progress=progress,
+        run,
+        store,
+        out,
+        progress=progress,
         metadata=read_metadata(captions) if captions is not None and captions.is_file() else None,
         media=root if root is not None and any(file and (root / file).is_file() for file in files) else None,
         overwrite=_changed(out / MODEL) < _changed(run / BEST),
-    )  # fmt: skip
+    )
     index = open_index(out)
     if gone := sorted(set(index.names) - set(store.names)):
         index.delete(gone)

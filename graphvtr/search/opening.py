@@ -36,20 +36,27 @@ def describe_index(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     manifest = read_manifest(path)
     shards = {name: describe_index(path / name) for name in manifest.shards}
+    segments: list[dict[str, Any]] = [
+        {"name": one.name, "clips": one.items, "captions": one.texts, "kind": one.kind, "deleted": len(one.deleted)}
+        for one in manifest.segments
+    ]
+    parts = list(shards.values()) or segments
     return {
         "clips": sum(one["clips"] for one in shards.values()) if shards else manifest.clips,
-        "captions": sum(one["captions"] for one in shards.values()) if shards
-        else sum(segment.texts for segment in manifest.segments),
-        "deleted": sum(one["deleted"] for one in shards.values()) if shards
-        else sum(len(segment.deleted) for segment in manifest.segments),
+        "captions": sum(one["captions"] for one in parts),
+        "deleted": sum(one["deleted"] for one in parts),
         "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
-        "model": manifest.model, "model digest": manifest.model_digest, "levels": manifest.levels,
-        "parser": manifest.parser, "provenance": manifest.provenance,
-        "media": manifest.media, "kind": manifest.kind, "generation": manifest.generation,
-        "created": manifest.created, "updated": manifest.updated, "graphvtr": manifest.version,
-        "segments": [
-            {"name": one.name, "clips": one.items, "captions": one.texts, "kind": one.kind, "deleted": len(one.deleted)}
-            for one in manifest.segments
-        ],
+        "model": manifest.model,
+        "model digest": manifest.model_digest,
+        "levels": manifest.levels,
+        "parser": manifest.parser,
+        "provenance": manifest.provenance,
+        "media": manifest.media,
+        "kind": manifest.kind,
+        "generation": manifest.generation,
+        "created": manifest.created,
+        "updated": manifest.updated,
+        "graphvtr": manifest.version,
+        "segments": segments,
         **({"shards": {name: one["clips"] for name, one in shards.items()}} if shards else {}),
-    }  # fmt: skip
+    }

@@ -44,9 +44,14 @@ class PhraseMatch:
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "level": self.level, "phrase": self.phrase, "role": self.role, "node": self.node, "time": self.time,
-            "weight": self.weight, "weights": self.weights.tolist(),
-        }  # fmt: skip
+            "level": self.level,
+            "phrase": self.phrase,
+            "role": self.role,
+            "node": self.node,
+            "time": self.time,
+            "weight": self.weight,
+            "weights": self.weights.tolist(),
+        }
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,15 @@ class SearchResult:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
         return {
-            "name": self.name, "score": self.score, "levels": self.levels, "moment": self.moment,
-            "caption": self.caption, "phrases": [match.to_dict() for match in self.phrases], "times": self.times,
+            "name": self.name,
+            "score": self.score,
+            "levels": self.levels,
+            "moment": self.moment,
+            "caption": self.caption,
+            "phrases": [match.to_dict() for match in self.phrases],
+            "times": self.times,
             **{key: value for key, value in self.item.to_dict().items() if key not in ("name", "digest")},
-        }  # fmt: skip
+        }
 
 
 class SearchResults(Sequence[SearchResult]):
@@ -138,9 +148,13 @@ class SearchResults(Sequence[SearchResult]):
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for json."""
         return {
-            "query": self.query, "unknown": self.unknown, "seconds": self.seconds, "exhaustive": self.exhaustive,
-            "missing": self.missing, "results": [result.to_dict() for result in self],
-        }  # fmt: skip
+            "query": self.query,
+            "unknown": self.unknown,
+            "seconds": self.seconds,
+            "exhaustive": self.exhaustive,
+            "missing": self.missing,
+            "results": [result.to_dict() for result in self],
+        }
 
     def _repr_html_(self) -> str:
         from graphvtr.search.picture import results_html
@@ -149,9 +163,12 @@ class SearchResults(Sequence[SearchResult]):
 
 
 def match_phrases(
-    model: RetrievalModel, graph: RoleGraph, text: LevelEmbeddings, video: LevelEmbeddings,
+    model: RetrievalModel,
+    graph: RoleGraph,
+    text: LevelEmbeddings,
+    video: LevelEmbeddings,
     times: Sequence[Sequence[float]],
-) -> list[list[PhraseMatch]]:  # fmt: skip
+) -> list[list[PhraseMatch]]:
     """Which frame of each clip each action and entity of a sentence attended to, for levels that attend over frames; a
     phrase that attends to all frames alike has none.
 

@@ -10,10 +10,23 @@ from graphvtr.text import Vocabulary
 from graphvtr.text.perturb.inflect import inflect
 
 NAMES = {
-    "agent": "ARG0", "patient": "ARG1", "theme": "ARG1", "object": "ARG1", "recipient": "ARG2", "instrument": "ARG2",
-    "start": "ARG3", "end": "ARG4", "place": "ARGM-LOC", "location": "ARGM-LOC", "manner": "ARGM-MNR",
-    "time": "ARGM-TMP", "direction": "ARGM-DIR", "purpose": "ARGM-PRP", "with": "ARGM-COM", "thing": "NOUN",
-}  # fmt: skip
+    "agent": "ARG0",
+    "patient": "ARG1",
+    "theme": "ARG1",
+    "object": "ARG1",
+    "recipient": "ARG2",
+    "instrument": "ARG2",
+    "start": "ARG3",
+    "end": "ARG4",
+    "place": "ARGM-LOC",
+    "location": "ARGM-LOC",
+    "manner": "ARGM-MNR",
+    "time": "ARGM-TMP",
+    "direction": "ARGM-DIR",
+    "purpose": "ARGM-PRP",
+    "with": "ARGM-COM",
+    "thing": "NOUN",
+}
 """Plain names of roles; PropBank's own (``ARG0``, ``ARGM-LOC``) are taken too."""
 ACTION = ("action", "verb", "v")
 FORMS = ("VBZ", "VBG", "VBN", "VBD")

@@ -150,14 +150,20 @@ class ShardedIndex:
             embeddings, (name,) = owner.embed_videos([video])
             names.append(name)
             parts.append(embeddings)
-        return self._merged(len(names), top, "find_by_videos", LevelEmbeddings.cat(parts), names, top, find=find,
-                            **options) if parts else []  # fmt: skip
+        if not parts:
+            return []
+        together = LevelEmbeddings.cat(parts)
+        return self._merged(len(names), top, "find_by_videos", together, names, top, find=find, **options)
 
     def add(
-        self, store: FeatureStore | str | Path, names: Iterable[str] | None = None,
-        metadata: Mapping[str, Mapping[str, Any]] | None = None, *, progress: bool = False,
+        self,
+        store: FeatureStore | str | Path,
+        names: Iterable[str] | None = None,
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        progress: bool = False,
         mismatch: Mismatch = "error",
-    ) -> Change:  # fmt: skip
+    ) -> Change:
         """See :meth:`Index.add`."""
         opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
         wanted = list(opened.names if names is None else names)
@@ -230,8 +236,14 @@ class ShardedIndex:
             first = answers[0][query]
             out.append(
                 SearchResults(
-                    found[:top], first.query, first.graph, first.unknown, (time.perf_counter() - begin) / count,
-                    all(answer[query].exhaustive for answer in answers), first.media, missing,
+                    found[:top],
+                    first.query,
+                    first.graph,
+                    first.unknown,
+                    (time.perf_counter() - begin) / count,
+                    all(answer[query].exhaustive for answer in answers),
+                    first.media,
+                    missing,
                 )
-            )  # fmt: skip
+            )
         return out

@@ -36,9 +36,14 @@ class Watcher:
     """
 
     def __init__(
-        self, folder: str | Path, index: Any, store: str | Path | None = None, *, delete: bool = False,
+        self,
+        folder: str | Path,
+        index: Any,
+        store: str | Path | None = None,
+        *,
+        delete: bool = False,
         settled: float = SETTLED,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.folder, self.index, self.delete, self.settled = Path(folder), index, delete, settled
         self.pipeline = pipeline_of(index.model)
         path = Path(store) if store is not None else index.path.with_name(f"{index.path.name}.features")

@@ -33,8 +33,15 @@ from fastapi import FastAPI, Query, Request, Response  # noqa: E402  the message
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-MEDIA = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm", ".mov": "video/quicktime",
-         ".ogv": "video/ogg", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo"}  # fmt: skip
+MEDIA = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".webm": "video/webm",
+    ".mov": "video/quicktime",
+    ".ogv": "video/ogg",
+    ".mkv": "video/x-matroska",
+    ".avi": "video/x-msvideo",
+}
 Text = Annotated[str, Query(description="a sentence, or roles: agent=dog action=chase patient=cat")]
 Name = Annotated[str, Query(description="name of a clip of the index", max_length=1000)]
 Conditions = Annotated[list[str], Query(description="conditions on what is known about a clip: duration<30, tag=sea")]
@@ -65,9 +72,13 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
         thumbnails.close()
 
     app = FastAPI(
-        title="graphvtr", version=__version__, docs_url=None, redoc_url=None, lifespan=life,
+        title="graphvtr",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=life,
         description="Search a collection of clips by sentences, roles and clips.",
-    )  # fmt: skip
+    )
 
     def check(query: str, top: int) -> str:
         if not query.strip():
@@ -88,8 +99,9 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     def shown(results: Any) -> Any:
         return results_json(index, results[0] if isinstance(results, list) else results)
 
-    def conditions(where: list[str], entity: list[str], action: list[str], relationship: list[str], at_least: float,
-                   ) -> dict[str, Any]:  # fmt: skip
+    def conditions(
+        where: list[str], entity: list[str], action: list[str], relationship: list[str], at_least: float
+    ) -> dict[str, Any]:
         if max(map(len, (where, entity, action, relationship))) > 20:
             raise DataError("conditions", "are over 20", "give fewer")
         wanted = (("entity", entity), ("action", action), ("relationship", relationship))
@@ -104,8 +116,11 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
     def static(name: str) -> Response:
         if name not in KINDS:
             raise fastapi.HTTPException(404, "no such file")
-        return Response((STATIC / name).read_bytes(), media_type=f"{KINDS[name]}; charset=utf-8",
-                        headers={"cache-control": "no-cache"})  # fmt: skip
+        return Response(
+            (STATIC / name).read_bytes(),
+            media_type=f"{KINDS[name]}; charset=utf-8",
+            headers={"cache-control": "no-cache"},
+        )
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> Response:
@@ -134,9 +149,15 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
 
     @app.get("/api/search", tags=["search"], summary="Clips for a sentence, best first")
     async def search(
-        q: Text, top: int = 12, where: Conditions = [], entity: Concepts = [], action: Concepts = [],  # noqa: B006
-        relationship: Concepts = [], at_least: float = 0.5, exhaustive: bool = False,  # noqa: B006
-    ) -> Response:  # fmt: skip
+        q: Text,
+        top: int = 12,
+        where: Conditions = [],  # noqa: B006
+        entity: Concepts = [],  # noqa: B006
+        action: Concepts = [],  # noqa: B006
+        relationship: Concepts = [],  # noqa: B006
+        at_least: float = 0.5,
+        exhaustive: bool = False,
+    ) -> Response:
         options = conditions(where, entity, action, relationship, at_least)
         return await ask("search", check(q, top), top, finish=shown, exhaustive=exhaustive, **options)
 
@@ -158,9 +179,11 @@ def create_app(index: Any, limits: Limits | None = None, hosts: tuple[str, ...] 
 
     @app.post("/api/upload", tags=["search"], summary="What a clip that is sent finds; the body is the file")
     async def upload(
-        request: Request, name: Annotated[str, Query(max_length=300)] = "clip",
-        find: Literal["captions", "clips"] = "captions", top: int = 12,
-    ) -> Response:  # fmt: skip
+        request: Request,
+        name: Annotated[str, Query(max_length=300)] = "clip",
+        find: Literal["captions", "clips"] = "captions",
+        top: int = 12,
+    ) -> Response:
         check("clip", top)
         if turns.locked():  # each takes a thread, which others need
             raise BusyError("server", "is busy with other clips", "send it again in a moment")
@@ -241,10 +264,18 @@ def describe(index: Any) -> dict[str, Any]:
                     tags[tag] = tags.get(tag, 0) + 1
     common = sorted(tags, key=lambda tag: (-tags[tag], tag))[:30]
     manifest = index.manifest
-    return {"clips": len(index), "model": manifest.model, "levels": list(model.levels), "concepts": concepts,
-            "tags": common, "captions": captions, "examples": examples, "media": bool(manifest.media),
-            "updated": manifest.updated,
-            "graphvtr": __version__}  # fmt: skip
+    return {
+        "clips": len(index),
+        "model": manifest.model,
+        "levels": list(model.levels),
+        "concepts": concepts,
+        "tags": common,
+        "captions": captions,
+        "examples": examples,
+        "media": bool(manifest.media),
+        "updated": manifest.updated,
+        "graphvtr": __version__,
+    }
 
 
 def docs_page(schema: dict[str, Any]) -> str:

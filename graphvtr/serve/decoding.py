@@ -53,9 +53,11 @@ class Decoder:
         if self._process is None or self._process.poll() is not None:
             path = os.pathsep.join(part for part in (str(Path(__file__).parents[2]), *sys.path) if part)
             self._process = subprocess.Popen(
-                [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-c", START],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+            )
         return self._process
 
     def read(self, file: Path, settings: Mapping[str, Any], regions: bool, name: str = "clip") -> VideoGraph:
@@ -76,8 +78,15 @@ class Decoder:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 out = Path(folder) / "fields.safetensors"
-                problem = self._told({"file": str(file), "settings": dict(settings), "regions": regions,
-                                      "out": str(out), "limits": asdict(self.limits)})  # fmt: skip
+                problem = self._told(
+                    {
+                        "file": str(file),
+                        "settings": dict(settings),
+                        "regions": regions,
+                        "out": str(out),
+                        "limits": asdict(self.limits),
+                    }
+                )
                 if problem:
                     raise DataError(name, problem, FIX)
                 return VideoGraph.build(**load_file(out), name=name)
@@ -149,9 +158,11 @@ def _decode(job: dict[str, Any], limits: Limits, rebuild: Any) -> str:
     """In the forked process."""
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for kind, limit in (
-        (resource.RLIMIT_AS, size + limits.decode_memory), (resource.RLIMIT_CPU, limits.decode_seconds),
-        (resource.RLIMIT_FSIZE, limits.decode_memory), (resource.RLIMIT_CORE, 0),
-    ):  # fmt: skip
+        (resource.RLIMIT_AS, size + limits.decode_memory),
+        (resource.RLIMIT_CPU, limits.decode_seconds),
+        (resource.RLIMIT_FSIZE, limits.decode_memory),
+        (resource.RLIMIT_CORE, 0),
+    ):
         # at the first limit of time the process is told so, at the second it is killed without a word
         resource.setrlimit(kind, (limit, limit + (kind == resource.RLIMIT_CPU)))
     try:

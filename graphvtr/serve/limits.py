@@ -160,8 +160,11 @@ async def _answer(
 ) -> None:
     body = refuse(status, problem)
     told = {"content-type": "application/json", "content-length": str(len(body)), **headers}
-    await send({
-        "type": "http.response.start", "status": status,
-        "headers": [(name.encode(), value.encode()) for name, value in told.items()],
-    })  # fmt: skip
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in told.items()],
+        }
+    )
     await send({"type": "http.response.body", "body": body})

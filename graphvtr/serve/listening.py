@@ -68,8 +68,18 @@ def make_server(app: Any, host: str = "127.0.0.1", port: int = 8000) -> Any:
     Raises:
         MissingExtraError: uvicorn is not installed.
     """
-    return uvicorn.Server(uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, http=PatientProtocol,
-        timeout_keep_alive=10, limit_concurrency=CONNECTIONS, h11_max_incomplete_event_size=LINE, server_header=False,
-        timeout_graceful_shutdown=5,
-    ))  # fmt: skip
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            http=PatientProtocol,
+            timeout_keep_alive=10,
+            limit_concurrency=CONNECTIONS,
+            h11_max_incomplete_event_size=LINE,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )

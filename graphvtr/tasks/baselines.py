@@ -97,9 +97,13 @@ def ridge_scores(
 
 
 def canonical_scores(
-    train: RetrievalDataset, val: RetrievalDataset, test: RetrievalDataset, *, text: PretrainedWords,
+    train: RetrievalDataset,
+    val: RetrievalDataset,
+    test: RetrievalDataset,
+    *,
+    text: PretrainedWords,
     components: int = 128,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Scores [Nv, Nt] of the test split by regularised canonical correlation of sentence vectors and mean frames.
 
     Its strengths (:class:`graphvtr.nn.closed_form.CanonicalSolver`) are those with the best rsum on validation.

@@ -195,9 +195,10 @@ def read_file(path: Path) -> dict[str, Any]:
         content = read_torch(path)
     except Exception as error:  # damaged files make torch.load raise almost anything, from OSError to KeyError
         raise DataError(
-            path, "is damaged, no checkpoint, or holds more than tensors and plain values",
+            path,
+            "is damaged, no checkpoint, or holds more than tensors and plain values",
             "give a checkpoint written by graphvtr train, or a released HGR file",
-        ) from error  # fmt: skip
+        ) from error
     if not isinstance(content, dict):
         raise DataError(path, f"holds a {type(content).__name__}, no checkpoint", "give one written by graphvtr train")
     return content

@@ -77,8 +77,11 @@ class PairSize:
         """A caption of ten words, two actions and four entities."""
         words = "a woman breaks the bacon and lays it on tomatoes".split()
         entities: list[tuple[str, list[int]]] = [
-            ("ARG0", [0, 1]), ("ARG1", [3, 4]), ("ARG1", [7]), ("ARGM-LOC", [8, 9])
-        ]  # fmt: skip
+            ("ARG0", [0, 1]),
+            ("ARG1", [3, 4]),
+            ("ARG1", [7]),
+            ("ARGM-LOC", [8, 9]),
+        ]
         graph = RoleGraph.build(words, [[2], [6]], entities, [(0, 0), (1, 0), (0, 1), (2, 1), (3, 1)])
         graph["word"].id = torch.arange(len(words)) + 3
         return graph

@@ -170,9 +170,10 @@ def train(configuration: Configuration, *, after_epoch: AfterEpoch | None = None
     run, source, options = _parts(configuration)
     if run.word_vectors is not None and run.word_vectors != PACKAGE and not Path(run.word_vectors).is_file():
         raise DataError(
-            f"word vectors '{run.word_vectors}'", "no such file",
+            f"word vectors '{run.word_vectors}'",
+            "no such file",
             f"get GloVe's from {GLOVE} and pass --word_vectors FILE; --word_vectors null starts from random ones",
-        )  # fmt: skip
+        )
     with run_lock(run.out):  # refused before anything is read
         return _train(configuration, run, source, options, after_epoch)
 
@@ -221,9 +222,18 @@ def _train(
         captions={name: value for name, value in source.options.items() if name in CAPTION_OPTIONS},
     )
     return fit(
-        model, vocabulary, train_set, val_set, run.out, options, info=info, resume=run.resume, progress=run.progress,
-        config=configuration.yaml(), after_epoch=after_epoch,
-    )  # fmt: skip
+        model,
+        vocabulary,
+        train_set,
+        val_set,
+        run.out,
+        options,
+        info=info,
+        resume=run.resume,
+        progress=run.progress,
+        config=configuration.yaml(),
+        after_epoch=after_epoch,
+    )
 
 
 def _build(
@@ -241,8 +251,9 @@ def _build(
     ):
         logger.warning(
             "%s starts from %s in its paper, this run from random word vectors: give --word_vectors FILE",
-            configuration.model, model.published_vectors,
-        )  # fmt: skip
+            configuration.model,
+            model.published_vectors,
+        )
     return vocabulary, model
 
 
@@ -290,9 +301,10 @@ def _config_file(model: str, name: str) -> str:
     hint = f"did you mean '{near[0]}'? " if near else ""
     known = sorted(shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))
     raise DataError(
-        f"graphvtr train {model}: --config {name}", "no such file and no shipped configuration",
+        f"graphvtr train {model}: --config {name}",
+        "no such file and no shipped configuration",
         f"{hint}known: {', '.join(known)}",
-    )  # fmt: skip
+    )
 
 
 def _tidy(model: str, arguments: Sequence[str]) -> list[str]:

@@ -42,8 +42,11 @@ class HardNegatives:
         place = {name: position for position, name in enumerate(dataset.videos)}
         mine = sorted((pair for pair in pairs if pair.video in place), key=lambda pair: place[pair.video])
         if not mine:
-            raise DataError("negatives", f"none of {len(pairs)} pairs is of a video of {dataset.name}/{dataset.split}",
-                            "make them with graphvtr perturb --split train")  # fmt: skip
+            raise DataError(
+                "negatives",
+                f"none of {len(pairs)} pairs is of a video of {dataset.name}/{dataset.split}",
+                "make them with graphvtr perturb --split train",
+            )
         texts = [pair.positive for pair in mine] + [pair.negative for pair in mine]
         graphs: GraphStore[RoleGraph] = parse_captions(texts, source).mapped(model.transform_text)
         self.graphs = vocabulary.encode_store(graphs)

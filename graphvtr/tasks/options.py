@@ -108,8 +108,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        counts = ("epochs", "batch_size", "patience", "devices", "num_nodes", "encode_chunk", "accumulate", "val_every",
-                  "overfit")  # fmt: skip
+        counts = "epochs batch_size patience devices num_nodes encode_chunk accumulate val_every overfit".split()
         for name, least in (*dict.fromkeys(counts, 1).items(), ("workers", 0), ("warmup_epochs", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -118,9 +118,10 @@ def check_resumed(
         )
     if options.epochs < found_info.epoch:
         raise DataError(
-            "epochs", f"is {options.epochs}, and {found_info.epoch} are behind the run {last.parent}",
+            "epochs",
+            f"is {options.epochs}, and {found_info.epoch} are behind the run {last.parent}",
             f"give more than {found_info.epoch}",
-        )  # fmt: skip
+        )
     changes = _changes(last, header.get(TRAINING) or {}, training_record(options, data), found_info.epoch)
     if changes:
         logger.warning("%s goes on with other options: %s", last.parent, "; ".join(map(in_words, changes)))
@@ -148,9 +149,10 @@ def _check_best(last: Path, state: RunState) -> None:
     best = state.scores.index(max(state.scores)) + 1
     if best != state.epoch and not _has_best(last, state):
         raise DataError(
-            last.with_name("best.ckpt"), f"is not that of epoch {best}, the best of the run",
+            last.with_name("best.ckpt"),
+            f"is not that of epoch {best}, the best of the run",
             f"copy the run's own best.ckpt beside {last.name}",
-        )  # fmt: skip
+        )
 
 
 def _has_best(last: Path, state: RunState) -> bool:
@@ -181,15 +183,17 @@ def _check_same_model(
         raise DataError(last, "was trained with another vocabulary", "resume with the same training data")
     if (found_info.dataset, found_info.featurizer) != (info.dataset, info.featurizer):
         raise DataError(
-            last, f"was trained on {found_info.dataset} {found_info.featurizer}",
+            last,
+            f"was trained on {found_info.dataset} {found_info.featurizer}",
             f"start {info.dataset} {info.featurizer} in another --out",
-        )  # fmt: skip
+        )
     trained = Provenance.from_dict(found_info.provenance, f"{last}: provenance")
     if differing := trained.differences(Provenance.from_dict(info.provenance), parser=True):
         raise DataError(
-            last, f"was trained on other features or graphs: {listed(differing)}",
+            last,
+            f"was trained on other features or graphs: {listed(differing)}",
             "resume with the same, or start in another --out",
-        )  # fmt: skip
+        )
     if found_info.epoch != len(found_info.scores) or not found_info.scores:
         raise DataError(last, "does not know the score of each of its epochs", "start in another --out")
 
@@ -205,9 +209,10 @@ def _changes(last: Path, found: Mapping[str, Any], wanted: Mapping[str, Any], ep
         raise DataError(last, f"has a wrong field '{TRAINING}'", "start in another --out")
     if found["data"]["val"] != wanted["data"]["val"]:
         raise DataError(
-            last, f"was validated on {found['data']['val']}, not on {wanted['data']['val']}: scores do not compare",
+            last,
+            f"was validated on {found['data']['val']}, not on {wanted['data']['val']}: scores do not compare",
             "resume with the same validation split, or start in another --out",
-        )  # fmt: skip
+        )
     defaults = {item.name: item.default for item in fields(TrainOptions)}
     before = {**defaults, **found["options"], "training data": found["data"]["train"]}
     after = {**wanted["options"], "training data": wanted["data"]["train"]}

@@ -28,9 +28,12 @@ def split_summary(train: RetrievalDataset, val: RetrievalDataset) -> str:
     for dataset in (train, val):
         if len(dataset.videos) < FEW:
             logger.warning(
-                "%s/%s has %d clips, fewer than %d: its figures say little", dataset.name, dataset.split,
-                len(dataset.videos), FEW,
-            )  # fmt: skip
+                "%s/%s has %d clips, fewer than %d: its figures say little",
+                dataset.name,
+                dataset.split,
+                len(dataset.videos),
+                FEW,
+            )
     sizes = ", ".join(
         f"{part.split} {len(part.videos):,} clips with {len(part.captions):,} captions" for part in (train, val)
     )

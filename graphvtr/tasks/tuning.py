@@ -107,8 +107,10 @@ class Tuned:
     folder: Path
 
     def __str__(self) -> str:
-        chosen = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-                           for name, value in self.best.items())  # fmt: skip
+        chosen = ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in self.best.items()
+        )
         failed = f", {self.failed} failed" if self.failed else ""
         return (
             f"best of {self.trials} trials{failed}: validation rsum {self.rsum:.1f} with {chosen}\n"
@@ -160,8 +162,13 @@ def tune(
     if trials < 1:
         raise DataError("trials", f"is {trials}", "give 1 or more")
     out = Path(out).resolve()
-    asked = {"model": model, "arguments": list(arguments), "spaces": [f"{one}" for one in spaces], "trials": trials,
-             "seed": seed}  # fmt: skip
+    asked = {
+        "model": model,
+        "arguments": list(arguments),
+        "spaces": [f"{one}" for one in spaces],
+        "trials": trials,
+        "seed": seed,
+    }
     _configuration(model, arguments, {space.option: space.first for space in spaces}, out)  # wrong ones end here
     with output_lock(out, folder=True), going_on("continue with --resume"):
         _check_folder(out, asked, resume)

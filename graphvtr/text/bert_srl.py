@@ -95,8 +95,10 @@ class BertSrlParser(ListParser):
             trees = self.rules.trees(unknown, batch_size=batch_size)
             asked = [(tokens, find_verbs(next(trees)) if verbs is None else verbs) for tokens, verbs in chunk]
             for (_, verbs), of_verbs in zip(asked, self.tag(asked), strict=True):
-                yield [(verb, [span for span in tag_spans(tags) if span.label not in ("V", "C-V")])
-                       for verb, tags in zip(verbs, of_verbs, strict=True)]  # fmt: skip
+                yield [
+                    (verb, [span for span in tag_spans(tags) if span.label not in ("V", "C-V")])
+                    for verb, tags in zip(verbs, of_verbs, strict=True)
+                ]
 
     @torch.inference_mode()
     def tag(self, sentences: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[list[list[str]]]:

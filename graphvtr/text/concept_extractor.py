@@ -113,11 +113,14 @@ class ConceptExtractor:
         return CaptionConcepts(
             _once(lemma for i, lemma in nouns.items() if i not in in_action),
             _once(verb for verb in verbs if verb not in NO_ACTIONS and len(verb) > 1),  # no 's of a typo
-            _once(" ".join(triplet) for triplet in chain(
-                self._triplets(graph, verbs, nouns, tags),
-                self._prepositional(graph, words, nouns, tags) if self.prepositions else (),
-            )),
-        )  # fmt: skip
+            _once(
+                " ".join(triplet)
+                for triplet in chain(
+                    self._triplets(graph, verbs, nouns, tags),
+                    self._prepositional(graph, words, nouns, tags) if self.prepositions else (),
+                )
+            ),
+        )
 
     def _prepositional(
         self, graph: GraphLists, words: Sequence[str], nouns: dict[int, str], tags: Sequence[str]

@@ -133,8 +133,9 @@ class NeuralRoleParser(ListParser):
                 _, tree, given = sentences[index]
                 own = _predicates(tree, likely[row]) if given is None else given
                 results[index] = [(token, []) for token in own]
-                wanted += [(row, place, token) for place, token in enumerate(own)
-                           if tree.deps[token] not in AUXILIARIES]  # fmt: skip
+                wanted += [
+                    (row, place, token) for place, token in enumerate(own) if tree.deps[token] not in AUXILIARIES
+                ]
             trees = [sentences[index][1] for index in chosen]
             for (row, place, token), arguments in self._arguments(wanted, trees, hidden, batch):
                 results[chosen[row]][place] = (token, arguments)

@@ -155,9 +155,11 @@ def parser_from_file(name: str, where: object) -> str:
     if name in PARSERS:
         return name
     raise DataError(
-        where, f"asks for the parser {shorten(repr(printable(name)))}, and a file may only name a registered one "
-        f"without options ({', '.join(PARSERS)})", "if you trust it, give it yourself: --parser NAME",
-    )  # fmt: skip
+        where,
+        f"asks for the parser {shorten(repr(printable(name)))}, and a file may only name a registered one "
+        f"without options ({', '.join(PARSERS)})",
+        "if you trust it, give it yourself: --parser NAME",
+    )
 
 
 def _read_options(name: str, told: str) -> dict[str, Any]:
@@ -210,9 +212,10 @@ def check_caption(caption: object, position: int, max_words: int) -> str:
     if len(words) > max_words or len(text) > CHARACTERS_A_WORD * max_words:
         size = f"{len(words)} words" if len(words) > max_words else f"{len(text)} characters"
         raise DataError(
-            f"caption '{shorten(text)}'", f"has {size}, the limit is {max_words} words",
+            f"caption '{shorten(text)}'",
+            f"has {size}, the limit is {max_words} words",
             "cut it into sentences, or raise max_words",
-        )  # fmt: skip
+        )
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -62,9 +62,10 @@ class PrecomputedParser(ListParser):
             entry = self._entries.get(caption)
             if entry is None:
                 raise DataError(
-                    f"{self.path}: sentence '{shorten(str(caption))}'", "is not in the file",
+                    f"{self.path}: sentence '{shorten(str(caption))}'",
+                    "is not in the file",
                     "parse the captions with --parser spacy, or use the file that belongs to them",
-                )  # fmt: skip
+                )
             read = self._read_labels if isinstance(entry, dict) else self._read_graph
             yield read(caption, entry)
 

@@ -146,9 +146,10 @@ class SpacyRoleParser(ListParser):
             doc = self.pipeline.make_doc(text)
             if len(doc) > 2 * self.max_words:  # signs without spaces between them
                 raise DataError(
-                    f"caption '{shorten(text)}'", f"has {len(doc)} words and signs, the limit is {self.max_words}",
+                    f"caption '{shorten(text)}'",
+                    f"has {len(doc)} words and signs, the limit is {self.max_words}",
                     "cut it into sentences, or raise max_words",
-                )  # fmt: skip
+                )
             yield doc, caption
 
 
@@ -185,9 +186,10 @@ def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
         pipeline = _packaged(name, every_part) if package else spacy.load(name)
     except (OSError, ImportError, ValueError) as error:
         raise DataError(
-            f"spaCy model '{name}'", f"cannot be loaded: {str(error).splitlines()[0][:160]}",
+            f"spaCy model '{name}'",
+            f"cannot be loaded: {str(error).splitlines()[0][:160]}",
             f"install it, or use one of {', '.join(MODELS)}",
-        ) from error  # fmt: skip
+        ) from error
     labels = pipeline.get_pipe("parser").labels if pipeline.has_pipe("parser") else ()
     if "tagger" not in pipeline.pipe_names or not {"nsubj", "dobj", "pobj"} <= set(labels):
         raise DataError(f"spaCy model '{name}'", "has no English tagger and parser", f"use one of {', '.join(MODELS)}")

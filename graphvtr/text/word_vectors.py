@@ -100,9 +100,10 @@ def load_word_vectors(
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"{path}: word '{names[row]}' (row {row})", "has NaN or infinite numbers",
+            f"{path}: word '{names[row]}' (row {row})",
+            "has NaN or infinite numbers",
             f"repair it, or leave it out with its word ({len(wrong)} of {len(names)} rows have such)",
-        )  # fmt: skip
+        )
     return WordVectors(names, matrix)
 
 
@@ -173,9 +174,10 @@ def _read_released(path: Path) -> Tensor:
         matrix = state["text_encoder"]["embedding.we.weight"]
     except Exception as error:  # torch.load raises many kinds for files that are not its own
         raise DataError(
-            path, f"is no released word vector file ({type(error).__name__})",
+            path,
+            f"is no released word vector file ({type(error).__name__})",
             "give {'text_encoder': {'embedding.we.weight': [V, d]}} saved by torch",
-        ) from error  # fmt: skip
+        ) from error
     if not isinstance(matrix, Tensor) or matrix.dim() != 2:
         raise DataError(f"{path}: embedding.we.weight", "is no matrix", "give [V, d]")
     return matrix.float()

@@ -251,8 +251,10 @@ def _note(info: ClipInfo, reached: float, errors: int, clock: Clock, taken: int,
     elif errors:
         notes.append(f"{errors} packets do not decode")
     if clock.strays:
-        notes.append(f"{clock.strays} of {clock.packets} packets are stamped up to {clock.stray_seconds:.0f} s away "
-                     "from the rest; their frames are taken in turn")  # fmt: skip
+        notes.append(
+            f"{clock.strays} of {clock.packets} packets are stamped up to {clock.stray_seconds:.0f} s away "
+            "from the rest; their frames are taken in turn"
+        )
     if taken < asked:
         notes.append(f"{taken} frames of {asked} asked for")
     return "; ".join(notes)

@@ -24,9 +24,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     add_mismatch(parser)
     parser.add_argument("checkpoint", type=Path, help="a run of graphvtr train, or a checkpoint")
     parser.add_argument(
-        "--against", type=Path, metavar="CHECKPOINT", help="what another model finds for the same queries, below each "
+        "--against",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="what another model finds for the same queries, below each "
         "row (VSR-Net, Figures 3 and 4: with and without relations)",
-    )  # fmt: skip
+    )
     parser.add_argument("--split", default="test", help="split to search (default: test)")
     parser.add_argument(
         "--direction", default="t2v", choices=("t2v", "v2t"), help="captions find clips, or the reverse"

@@ -78,9 +78,14 @@ def run(args: argparse.Namespace) -> int:
         score = model.attention_map(graph)  # type: ignore[operator]
     region = graph["region"]
     figure = plot_region_attention(
-        frames, region.box.float().numpy(), score.float().numpy(), region.frame.numpy(),
-        caption=args.caption or caption, time=graph["frame"].time.numpy(), rows=args.frames,
-    )  # fmt: skip
+        frames,
+        region.box.float().numpy(),
+        score.float().numpy(),
+        region.frame.numpy(),
+        caption=args.caption or caption,
+        time=graph["frame"].time.numpy(),
+        rows=args.frames,
+    )
     write_figure(figure, args.out, args.dpi)
     return 0
 

@@ -42,9 +42,12 @@ def run(args: argparse.Namespace) -> int:
     seen = model.attention(graph)
     frame = graph["frame"]
     figure = plot_space_time_attention(
-        attention_matrix(seen.temporal, int(frame.num_nodes)).numpy(), seen.region_shares.numpy(),
-        graph["region"].frame.numpy(), weights=seen.frame_weights.numpy(), time=frame.time.numpy(),
+        attention_matrix(seen.temporal, int(frame.num_nodes)).numpy(),
+        seen.region_shares.numpy(),
+        graph["region"].frame.numpy(),
+        weights=seen.frame_weights.numpy(),
+        time=frame.time.numpy(),
         caption=args.caption or caption,
-    )  # fmt: skip
+    )
     write_figure(figure, args.out, args.dpi)
     return 0

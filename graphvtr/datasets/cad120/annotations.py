@@ -16,10 +16,7 @@ from graphvtr.reading import lines_of, number_of_digits, parse_json, read_text
 
 WIDTH, HEIGHT = 640, 480
 LARGEST = 256 * 2**20  # bytes of a file
-CATEGORIES = (
-    "hand", "head", "box", "medicine-box", "bowl", "cup", "book", "microwave", "cloth", "remote", "apple", "bottle",
-    "plate",
-)  # fmt: skip
+CATEGORIES = tuple("hand head box medicine-box bowl cup book microwave cloth remote apple bottle plate".split())
 RELATIONS = ("holding", "not_holding", "contacting", "apart", "containing", "separate")
 STATES = ("closed", "open")
 SUBJECTS = ("Subject1", "Subject3", "Subject4", "Subject5")
@@ -124,9 +121,10 @@ class Annotations:
             frames = [number_of_digits(field) or 0 for field in fields[3:5]]  # counted from 1
             if len(fields) != 6 or not all(frames):
                 raise DataError(
-                    f"{self.path}: video_clips.txt, line {number}", f"is '{line}'",
+                    f"{self.path}: video_clips.txt, line {number}",
+                    f"is '{line}'",
                     "give: subject, activity, video, first frame, last frame, action",
-                )  # fmt: skip
+                )
             out.append(LabelledClip("/".join(fields[:3]), frames[0] - 1, frames[1] - 1, fields[5]))
         return out
 

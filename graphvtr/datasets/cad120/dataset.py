@@ -130,8 +130,9 @@ def _load(root: Path) -> tuple[Annotations, dict[str, Recording], list[LabelledC
     if unknown:
         raise DataError(
             f"{annotations.path}: video_clips.txt: video '{unknown[0]}'",
-            f"has no boxes ({len(unknown)} videos lack them)", "download the annotation again",
-        )  # fmt: skip
+            f"has no boxes ({len(unknown)} videos lack them)",
+            "download the annotation again",
+        )
     return annotations, recordings, clips
 
 

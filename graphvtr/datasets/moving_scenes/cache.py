@@ -72,8 +72,11 @@ class Settings:
     def features_record(self) -> dict[str, Any]:
         """What made the features, as a feature store tells it."""
         featurizer = self.featurizer()
-        made_by = {"name": self.features, "version": WORLD_VERSION if featurizer is None else featurizer.version,
-                   "settings": {} if featurizer is None else dict(featurizer.settings)}  # fmt: skip
+        made_by = {
+            "name": self.features,
+            "version": WORLD_VERSION if featurizer is None else featurizer.version,
+            "settings": {} if featurizer is None else dict(featurizer.settings),
+        }
         return {"features": made_by, "frames": {"num_frames": self.num_frames}}
 
     def manifest(self, split: str) -> dict[str, Any]:
@@ -81,8 +84,13 @@ class Settings:
         featurizer = self.featurizer()
         version = None if featurizer is None else f"{featurizer.version} {json.dumps(dict(featurizer.settings))}"
         own = {name: value for name, value in asdict(self).items() if name != "twins" or value}
-        return {"format": "graphvtr.MovingScenes", "version": WORLD_VERSION, "split": split,
-                "featurizer": version, **own}  # fmt: skip
+        return {
+            "format": "graphvtr.MovingScenes",
+            "version": WORLD_VERSION,
+            "split": split,
+            "featurizer": version,
+            **own,
+        }
 
 
 @dataclass(frozen=True)
@@ -151,14 +159,25 @@ def write_split(
     clips: list[dict[str, Any]] = []
     negatives: list[dict[str, Any]] = []
     for clip in make_clips(
-        scripts, num_frames=settings.num_frames, unseen=split == UNSEEN, keep_frames=featurizer is not None,
-        workers=workers, progress=progress,
-    ):  # fmt: skip
+        scripts,
+        num_frames=settings.num_frames,
+        unseen=split == UNSEEN,
+        keep_frames=featurizer is not None,
+        workers=workers,
+        progress=progress,
+    ):
         videos.append(video_graph(clip, featurizer))
         for kind, position, lists in clip.negatives:
             positive = clip.captions[position][0].caption
-            negatives.append({"video": clip.script.name, "positive": positive, "negative": lists.caption, "kind": kind,
-                              "caption": len(captions) + position})  # fmt: skip
+            negatives.append(
+                {
+                    "video": clip.script.name,
+                    "positive": positive,
+                    "negative": lists.caption,
+                    "kind": kind,
+                    "caption": len(captions) + position,
+                }
+            )
             wrong.append(lists)
         captions += [lists for lists, _ in clip.captions]
         told = [{"text": lists.caption, "template": template} for lists, template in clip.captions]

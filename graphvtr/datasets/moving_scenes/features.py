@@ -54,8 +54,12 @@ def find_regions(rendering: Rendering) -> Regions:
     frame, track = np.nonzero((share >= LEAST_SHARE) & (pixels >= LEAST_PIXELS))
     shown = shows[frame, track]  # [R, H, W]
     rows, columns = shown.any(axis=2), shown.any(axis=1)
-    sides = [columns.argmax(1), rows.argmax(1), IMAGE_SIZE - columns[:, ::-1].argmax(1),
-             IMAGE_SIZE - rows[:, ::-1].argmax(1)]  # fmt: skip
+    sides = [
+        columns.argmax(1),
+        rows.argmax(1),
+        IMAGE_SIZE - columns[:, ::-1].argmax(1),
+        IMAGE_SIZE - rows[:, ::-1].argmax(1),
+    ]
     box = np.stack(sides, axis=1).reshape(-1, 4) / IMAGE_SIZE
     score = np.minimum(share[frame, track], 1)
     return Regions(box.astype(np.float32), score.astype(np.float32), frame, track)

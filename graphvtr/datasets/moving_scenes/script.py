@@ -27,9 +27,13 @@ MAX_THINGS = 5
 HELD_OUT_PERIOD = len(COLOURS)
 
 REUSABLE: dict[str, tuple[str, ...]] = {  # participants on the ground and in sight once the action is over
-    "leave": (), "hide": (), "lift": (), "drop": ("patient",),
-    "give": ("patient", "recipient"), "throw": ("patient", "recipient"),
-}  # fmt: skip
+    "leave": (),
+    "hide": (),
+    "lift": (),
+    "drop": ("patient",),
+    "give": ("patient", "recipient"),
+    "throw": ("patient", "recipient"),
+}
 
 NEED_ROOM = ("jump over", "dance")
 """Actions that need room on both sides."""

@@ -245,10 +245,11 @@ TEMPLATES: dict[str, Template] = {
     "after": Template(2, _linkable(1), _linked("after", 1)),
     "passive after": Template(2, _linkable(1, passive=True), _linked("after", 1, passive=True)),
     "passive subject": Template(
-        2, lambda script: can_say(script.events[0], "passive") and script.events[0].patient == script.events[1].agent,
+        2,
+        lambda script: can_say(script.events[0], "passive") and script.events[0].patient == script.events[1].agent,
         _passive_subject,
     ),
     "aside": Template(2, lambda script: script.events[0].agent == script.events[1].agent, _aside),
     "object clause": Template(2, _chained(0, "agent", "progressive"), _with_object_clause(0, passive=False)),
     "passive object clause": Template(2, _chained(1, "patient", "passive"), _with_object_clause(1, passive=True)),
-}  # fmt: skip
+}

@@ -166,6 +166,7 @@ class Action:
 
 _ALONE, _PAIR, _THREE = ("agent",), ("agent", "patient"), ("agent", "patient", "recipient")
 
+# a table: a verb a row, its other verbs and what only it has below
 ACTIONS: dict[str, Action] = {
     action.name: action
     for action in (

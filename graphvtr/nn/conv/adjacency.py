@@ -150,9 +150,10 @@ def _from_sparse(
         raise DataError("flow", "is 'target_to_source'", "give the transposed sparse matrix instead")
     if tuple(matrix.shape) != (num_targets, num_sources):
         raise DataError(
-            "edge_index", f"is a sparse matrix {list(matrix.shape)}",
+            "edge_index",
+            f"is a sparse matrix {list(matrix.shape)}",
             f"give [{num_targets}, {num_sources}]: a row for each node that receives",
-        )  # fmt: skip
+        )
     (row, col), value = to_edge_index(matrix)
     if edge_weight is not None:
         raise DataError("edge_weight", "comes with a sparse matrix", "give the weights as its values")

@@ -217,9 +217,14 @@ class CompleteWalk(MessagePassing):  # type: ignore[misc]
 
 
 def complete_graphs(
-    x: Tensor, batch: Tensor | None, ptr: Tensor | None, mask: Tensor | None, box: Tensor | None, clip: Tensor | None,
+    x: Tensor,
+    batch: Tensor | None,
+    ptr: Tensor | None,
+    mask: Tensor | None,
+    box: Tensor | None,
+    clip: Tensor | None,
     temporal_edge_index: Tensor | None,
-) -> tuple[Tensor, Layout, Tensor | None]:  # fmt: skip
+) -> tuple[Tensor, Layout, Tensor | None]:
     """Where the nodes of complete graphs lie, from any of the ways to tell; boxes as rows.
 
     Raises:

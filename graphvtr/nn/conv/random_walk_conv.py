@@ -190,9 +190,14 @@ class RandomWalkGCNConv(CompleteWalk):
         return out if rows is None else torch.zeros_like(x).index_copy(0, rows, out)
 
     def _along_edges(
-        self, x: tuple[Tensor, Tensor], edge_index: Any, edge_weight: Tensor | None, box: Any,
-        temporal_edge_index: Tensor | None, return_attention_weights: bool,
-    ) -> Any:  # fmt: skip
+        self,
+        x: tuple[Tensor, Tensor],
+        edge_index: Any,
+        edge_weight: Tensor | None,
+        box: Any,
+        temporal_edge_index: Tensor | None,
+        return_attention_weights: bool,
+    ) -> Any:
         source, target = x
         if self.normalization == "none":
             if return_attention_weights:
@@ -207,8 +212,10 @@ class RandomWalkGCNConv(CompleteWalk):
         if temporal_edge_index is not None and not self.temporal:
             raise DataError("temporal_edge_index", "is not used", "build the layer with temporal=True")
         edges = adjacency(edge_index, source.size(0), target.size(0), self.flow, edge_weight)
-        phi, theta = ((linear(source), linear(target)) if target is not source else (linear(source),) * 2
-                      for linear in (self.phi, self.theta))  # fmt: skip
+        phi, theta = (
+            (linear(source), linear(target)) if target is not source else (linear(source),) * 2
+            for linear in (self.phi, self.theta)
+        )
         i, j = edges.target, edges.source
         score = (phi[1][i] * theta[0][j]).sum(-1) + (theta[1][i] * phi[0][j]).sum(-1)  # [E]
         if box is not None and self.edge_bias is not None:

@@ -47,22 +47,41 @@ class RandomWalkGCN(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, num_layers: int = 1, key_channels: int | None = None, *,
-        normalization: Normalization = "random_walk", affinity: Affinity = "softplus", num_steps: int = 1,
-        batch_norm: bool = False, zero_init: bool = False, location: bool = False, temporal: bool = False,
-        eps: float = DEGREE_EPS, flow: Literal["source_to_target", "target_to_source"] = "source_to_target",
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        num_layers: int = 1,
+        key_channels: int | None = None,
+        *,
+        normalization: Normalization = "random_walk",
+        affinity: Affinity = "softplus",
+        num_steps: int = 1,
+        batch_norm: bool = False,
+        zero_init: bool = False,
+        location: bool = False,
+        temporal: bool = False,
+        eps: float = DEGREE_EPS,
+        flow: Literal["source_to_target", "target_to_source"] = "source_to_target",
+    ) -> None:
         super().__init__()
         if num_layers < 1:
             raise DataError("num_layers", f"is {num_layers}", "give 1 or more, or normalization='none' for no layer")
         self.in_channels, self.num_layers = in_channels, num_layers
         self.layers = nn.ModuleList(
             RandomWalkGCNConv(
-                in_channels, key_channels, normalization=normalization, affinity=affinity, num_steps=num_steps,
-                batch_norm=batch_norm, zero_init=zero_init, location=location, temporal=temporal, eps=eps, flow=flow,
+                in_channels,
+                key_channels,
+                normalization=normalization,
+                affinity=affinity,
+                num_steps=num_steps,
+                batch_norm=batch_norm,
+                zero_init=zero_init,
+                location=location,
+                temporal=temporal,
+                eps=eps,
+                flow=flow,
             )
             for _ in range(num_layers)
-        )  # fmt: skip
+        )
 
     def reset_parameters(self) -> None:
         """Draw new parameters."""

@@ -237,9 +237,10 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             raise DataError("in_channels", f"is {source}", f"give a multiple of heads = {self.heads}")
         if self.residual and target != self.out_channels:
             raise DataError(
-                "in_channels", f"is {target} for out_channels = {self.out_channels}",
+                "in_channels",
+                f"is {target} for out_channels = {self.out_channels}",
                 "make them equal, or use residual=False",
-            )  # fmt: skip
+            )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         saved = state_dict.get(f"{prefix}role_weight")

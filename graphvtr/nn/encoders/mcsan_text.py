@@ -82,16 +82,28 @@ class MCSANTextEncoder(nn.Module):
             raise DataError("text_graph", f"is '{text_graph}'", f"use one of {', '.join(get_args(TextGraph))}")
         self.pool, self.word_dropout = pool, word_dropout
         of_hanet: dict[str, Any] = {
-            "layer_norm": True, "attention_bias": True, "attention_channels": max(hidden // 2, 1),
-            "rnn_init": "orthogonal", "word_init": "uniform",
-        }  # fmt: skip
+            "layer_norm": True,
+            "attention_bias": True,
+            "attention_channels": max(hidden // 2, 1),
+            "rnn_init": "orthogonal",
+            "word_init": "uniform",
+        }
         self.graph = RoleGraphEncoder(
-            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, word_dropout=word_dropout,
-            event_edges="none", event_role=False, text=text, **(of_hanet if text_graph == "hanet" else {}),
-        )  # fmt: skip
-        self.sentence = None if sentence is None else BertEncoder(
-            sentence, layers=1, freeze=sentence_freeze, cache=sentence_cache and sentence_freeze
-        )  # fmt: skip
+            vocab_size,
+            word_dim,
+            hidden,
+            num_layers=num_layers,
+            rnn=rnn,
+            word_dropout=word_dropout,
+            event_edges="none",
+            event_role=False,
+            text=text,
+            **(of_hanet if text_graph == "hanet" else {}),
+        )
+        self.sentence: BertEncoder | None = None
+        if sentence is not None:
+            cache = sentence_cache and sentence_freeze
+            self.sentence = BertEncoder(sentence, layers=1, freeze=sentence_freeze, cache=cache)
         self.project = None if self.sentence is None else nn.Linear(self.sentence.out_channels, hidden)
         if self.graph.pretrained is not None:
             word_dim = self.graph.pretrained.out_channels

@@ -15,6 +15,7 @@ def check_pairs(scores: Tensor, video_of_text: Tensor) -> None:
     """
     if scores.dim() != 2 or video_of_text.shape != scores.shape[1:]:
         raise DataError(
-            "video_of_text", f"has shape {list(video_of_text.shape)} for scores {list(scores.shape)}",
+            "video_of_text",
+            f"has shape {list(video_of_text.shape)} for scores {list(scores.shape)}",
             "give the video of every column",
-        )  # fmt: skip
+        )

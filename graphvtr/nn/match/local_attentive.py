@@ -80,9 +80,16 @@ class LocalAttentiveMatch(nn.Module):
             name = "video" if video.ptr is None else "text"
             raise DataError(f"{name} level", "holds one vector an item", "match single vectors with CosineMatch")
         return local_match(
-            text.x, text.ptr, video.x, video.ptr, temperature=self.temperature, fusion=self.fusion, norm=self.norm,
-            reduce=self.node_reduce, budget_bytes=self.budget_bytes,
-        )  # fmt: skip
+            text.x,
+            text.ptr,
+            video.x,
+            video.ptr,
+            temperature=self.temperature,
+            fusion=self.fusion,
+            norm=self.norm,
+            reduce=self.node_reduce,
+            budget_bytes=self.budget_bytes,
+        )
 
     def frame_weights(self, video: Level, text: Level) -> Tensor:
         r"""The weights :math:`a_{ij}` of one video and one caption, [nodes, frames]: which frames each node looks at.

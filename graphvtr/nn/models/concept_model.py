@@ -48,9 +48,10 @@ class ConceptModel(RetrievalModel):
         """
         if LABELS not in text or VIDEO_LABELS not in text:
             raise DataError(
-                "concepts of the captions", "missing, which the loss of this model needs",
+                "concepts of the captions",
+                "missing, which the loss of this model needs",
                 "prepare the training split with graphvtr.tasks.prepare.prepare_training",
-            )  # fmt: skip
+            )
         return text[LABELS].x, text[VIDEO_LABELS].x
 
     def with_labels(self, text: LevelEmbeddings, graph: RoleGraph) -> LevelEmbeddings:
@@ -66,9 +67,10 @@ class ConceptModel(RetrievalModel):
         store = graph[node]
         if store.id.device.type == "cpu" and store.id.numel() and int(store.id.max()) >= len(self.concepts):
             raise DataError(
-                f"{node}.id", f"has id {int(store.id.max())} for {len(self.concepts)} concepts",
+                f"{node}.id",
+                f"has id {int(store.id.max())} for {len(self.concepts)} concepts",
                 "label the captions with the model's own vocabulary (prepare_training does)",
-            )  # fmt: skip
+            )
         owner = store.batch if "batch" in store else torch.zeros_like(store.id)
         labels = torch.zeros(num_graphs(graph), len(self.concepts), device=store.id.device)
         labels[owner, store.id] = 1.0

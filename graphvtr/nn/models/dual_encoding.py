@@ -73,8 +73,11 @@ class DualEncoding(Released, OneVectorModel):
     """
 
     released_options: ClassVar[dict[str, Any]] = {
-        "packed": False, "boundaries": True, "rnn_frames": 64, "reduction": "sum",
-    }  # fmt: skip
+        "packed": False,
+        "boundaries": True,
+        "rnn_frames": 64,
+        "reduction": "sum",
+    }
 
     def __init__(
         self,
@@ -105,15 +108,32 @@ class DualEncoding(Released, OneVectorModel):
     ) -> None:
         super().__init__(margin, mining, reduction)
         self.video_encoder = DualVideoEncoder(
-            video_dim, hidden, rnn=video_rnn, kernels=video_kernels,
-            filters=filters if video_filters is None else video_filters, first_level=first_level, dropout=dropout,
-            packed=packed, rnn_frames=rnn_frames,
-        )  # fmt: skip
+            video_dim,
+            hidden,
+            rnn=video_rnn,
+            kernels=video_kernels,
+            filters=filters if video_filters is None else video_filters,
+            first_level=first_level,
+            dropout=dropout,
+            packed=packed,
+            rnn_frames=rnn_frames,
+        )
         self.text_encoder = DualTextEncoder(
-            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels,
-            filters=filters if text_filters is None else text_filters, first_level=first_level, bow_size=bow_size,
-            boundaries=boundaries, begin_id=begin_id, end_id=end_id, dropout=dropout, packed=packed, text=text,
-        )  # fmt: skip
+            vocab_size,
+            word_dim,
+            hidden,
+            rnn=text_rnn,
+            kernels=text_kernels,
+            filters=filters if text_filters is None else text_filters,
+            first_level=first_level,
+            bow_size=bow_size,
+            boundaries=boundaries,
+            begin_id=begin_id,
+            end_id=end_id,
+            dropout=dropout,
+            packed=packed,
+            text=text,
+        )
 
     @classmethod
     def from_released(cls, state: ReleasedState, **overrides: Any) -> Self:

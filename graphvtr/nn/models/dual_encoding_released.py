@@ -42,9 +42,10 @@ def released_sizes(state: ReleasedState) -> dict[str, Any]:
     if taken["video"] != sizes["video_dim"] or not 0 < taken["text"] <= vocab_size:
         part, rest = ("text", taken["text"]) if taken["video"] == sizes["video_dim"] else ("video", taken["video"])
         raise DataError(
-            f"checkpoint key '{part}/{MAPPINGS[part]}.fc1.weight'", f"leaves {rest} columns for the first level",
+            f"checkpoint key '{part}/{MAPPINGS[part]}.fc1.weight'",
+            f"leaves {rest} columns for the first level",
             "the full variant has the first level on both sides, the reduced one on neither",
-        )  # fmt: skip
+        )
     sizes["bow_size"] = taken["text"]
     if vocab_size - taken["text"] == RELEASED_SPECIAL_WORDS:
         sizes.update(begin_id=1, end_id=2)

@@ -120,9 +120,16 @@ class HANet(LimitedInputs, ConceptModel):
             video_dim, hidden, **sizes, top_actions=top_actions, top_entities=top_entities, dropout=video_dropout
         )
         self.text_encoder = HANetTextEncoder(
-            vocab_size, word_dim, hidden, **sizes, num_layers=num_layers, rnn=rnn, word_dropout=word_dropout,
-            graph_dropout=graph_dropout, text=text,
-        )  # fmt: skip
+            vocab_size,
+            word_dim,
+            hidden,
+            **sizes,
+            num_layers=num_layers,
+            rnn=rnn,
+            word_dropout=word_dropout,
+            graph_dropout=graph_dropout,
+            text=text,
+        )
         self.matchers = nn.ModuleDict({"event": CosineMatch()})
         for level in FEATURE_LEVELS[1:]:
             self.matchers[level] = LocalAttentiveMatch(temperature, "embed", "clipped", "mean")

@@ -94,12 +94,27 @@ class HGR(Released, LimitedInputs):
     levels = ("event", "action", "entity")
     published_vectors = "300-d GloVe"
     released_options: ClassVar[dict[str, Any]] = {  # beside queries and keys of half the width
-        "num_layers": 1, "rnn": "gru", "rnn_init": "orthogonal", "word_init": "uniform", "attention_bias": True,
-        "layer_norm": True, "sibling_negatives": True,
-        "event_edges": "to_action", "event_role": False, "video_bias": True, "fusion": "embed", "norm": "clipped",
-        "node_reduce": "mean", "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30,
-        "max_frames": 20, "max_actions": 4, "max_entities": 6,
-    }  # fmt: skip
+        "num_layers": 1,
+        "rnn": "gru",
+        "rnn_init": "orthogonal",
+        "word_init": "uniform",
+        "attention_bias": True,
+        "layer_norm": True,
+        "sibling_negatives": True,
+        "event_edges": "to_action",
+        "event_role": False,
+        "video_bias": True,
+        "fusion": "embed",
+        "norm": "clipped",
+        "node_reduce": "mean",
+        "word_dropout": 0.2,
+        "video_dropout": 0.2,
+        "graph_dropout": 0.5,
+        "max_words": 30,
+        "max_frames": 20,
+        "max_actions": 4,
+        "max_entities": 6,
+    }
 
     def __init__(
         self,
@@ -156,12 +171,25 @@ class HGR(Released, LimitedInputs):
                 "level_weights", f"has {len(level_weights)} values", "give one each for event, action and entity"
             )
         self.text_encoder = RoleGraphEncoder(
-            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init=rnn_init, word_init=word_init,
+            vocab_size,
+            word_dim,
+            hidden,
+            num_layers=num_layers,
+            rnn=rnn,
+            rnn_init=rnn_init,
+            word_init=word_init,
             word_dropout=word_dropout,
-            attention_channels=attention_channels, attention_bias=attention_bias, attention=attention,
-            layer_norm=layer_norm, graph_dropout=graph_dropout, event_edges=event_edges, role_aware=role_aware,
-            event_role=event_role, roles_on=roles_on, text=text,
-        )  # fmt: skip
+            attention_channels=attention_channels,
+            attention_bias=attention_bias,
+            attention=attention,
+            layer_norm=layer_norm,
+            graph_dropout=graph_dropout,
+            event_edges=event_edges,
+            role_aware=role_aware,
+            event_role=event_role,
+            roles_on=roles_on,
+            text=text,
+        )
         self.video_encoder = HierarchicalVideoEncoder(
             video_dim, hidden, hierarchical=hierarchical_video, bias=video_bias, dropout=video_dropout
         )

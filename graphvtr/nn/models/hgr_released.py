@@ -52,9 +52,13 @@ def released_sizes(state: State) -> dict[str, Any]:
     prefix = "text_encoder.gcn.layers."
     layers = {name.removeprefix(prefix).split(".")[0] for name in found if name.startswith(prefix)}
     sizes: dict[str, Any] = {
-        "vocab_size": vocab_size, "video_dim": video_dim, "hidden": hidden, "word_dim": word_dim,
-        "num_layers": len(layers), "rnn": "lstm" if gates == 4 else "gru",
-    }  # fmt: skip
+        "vocab_size": vocab_size,
+        "video_dim": video_dim,
+        "hidden": hidden,
+        "word_dim": word_dim,
+        "num_layers": len(layers),
+        "rnn": "lstm" if gates == 4 else "gru",
+    }
     query = f"{prefix}0.edge_attn_query.weight"
     return {**sizes, "attention_channels": shape(query)[0]} if query in found else sizes
 

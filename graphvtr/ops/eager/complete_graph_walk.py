@@ -18,9 +18,17 @@ _GROUP_ELEMENTS = 1 << 23
 
 
 def forward(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float,
-) -> Tensor:  # fmt: skip
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+) -> Tensor:
     """What has walked, like x."""
     rows, ptr = _existing(ptr, mask)
     walk = _walk(shift, x, normalization, affinity, steps, eps)
@@ -41,9 +49,18 @@ def forward(
 
 
 def backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of phi, theta, x and the shift."""
     rows, ptr = _existing(ptr, mask)
     walk, dtype = _walk(shift, x, normalization, affinity, steps, eps), accumulate_dtype(x.dtype)

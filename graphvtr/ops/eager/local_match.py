@@ -181,7 +181,11 @@ def blocks(
         shift = torch.tensor([begins[video] for video in videos]) - lengths.cumsum(0) + lengths
         rows = (torch.arange(total) + shift.repeat_interleave(lengths)).to(frames.device)
         yield Block(
-            torch.tensor(videos, device=frames.device), [counts[video] for video in videos], rows,
-            frames.index_select(0, rows).to(dtype), fusion == "embed", max_elements,
-        )  # fmt: skip
+            torch.tensor(videos, device=frames.device),
+            [counts[video] for video in videos],
+            rows,
+            frames.index_select(0, rows).to(dtype),
+            fusion == "embed",
+            max_elements,
+        )
         first = last

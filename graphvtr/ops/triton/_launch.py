@@ -1,4 +1,8 @@
-"""What the launchers share: block widths, warps, and the dtype that sums are kept in."""
+"""What the launchers share: block widths, warps, and the dtype that sums are kept in.
+
+Signatures of kernels and the calls that start them stay in rows (``fmt: skip``): what is read, what is written, sizes,
+constants, each row of a call under the same row of its kernel.
+"""
 
 from __future__ import annotations
 

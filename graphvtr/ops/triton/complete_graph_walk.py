@@ -219,9 +219,17 @@ def backward_kernel(
 
 
 def forward(
-    phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float,
-) -> Tensor:  # fmt: skip
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+) -> Tensor:
     """What has walked, like x."""
     nodes = _padded_nodes(ptr)
     if nodes == 0:
@@ -237,9 +245,18 @@ def forward(
 
 
 def backward(
-    grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, ptr: Tensor, mask: Tensor | None, shift: Tensor | None,
-    normalization: str, affinity: str, steps: int, eps: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    phi: Tensor,
+    theta: Tensor,
+    x: Tensor,
+    ptr: Tensor,
+    mask: Tensor | None,
+    shift: Tensor | None,
+    normalization: str,
+    affinity: str,
+    steps: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of phi, theta, x and the shift."""
     nodes = _padded_nodes(ptr)
     if nodes == 0:

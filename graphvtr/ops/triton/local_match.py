@@ -131,9 +131,16 @@ class _Block:
 
 
 def forward(
-    nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int,
-) -> Tensor:  # fmt: skip
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+) -> Tensor:
     """The scores [Nv, Nt]."""
     args = (nodes, node_ptr, frames, frame_ptr, temperature, fusion, norm, reduce, budget_bytes)
     padded = _padded_length(frame_ptr)
@@ -159,9 +166,17 @@ def forward(
 
 
 def backward(
-    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor,
-    temperature: float, fusion: str, norm: str, reduce: str, budget_bytes: int,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    nodes: Tensor,
+    node_ptr: Tensor,
+    frames: Tensor,
+    frame_ptr: Tensor,
+    temperature: float,
+    fusion: str,
+    norm: str,
+    reduce: str,
+    budget_bytes: int,
+) -> tuple[Tensor, Tensor]:
     """Gradients of nodes and frames."""
     padded = _padded_length(frame_ptr)
     if padded == 0:
@@ -199,10 +214,14 @@ def backward(
 
 def _constants(fusion: str, norm: str, padded: int) -> dict[str, object]:
     return {
-        "EMBED": fusion == "embed", "CLIPPED": norm == "clipped", "EPS": SIMILARITY_EPS, "TINY": NORM_EPS**2,
-        "FRAMES": padded, "BLOCK": BLOCK_N,
+        "EMBED": fusion == "embed",
+        "CLIPPED": norm == "clipped",
+        "EPS": SIMILARITY_EPS,
+        "TINY": NORM_EPS**2,
+        "FRAMES": padded,
+        "BLOCK": BLOCK_N,
         "num_warps": 8 if padded > 64 or (padded > 16 and fusion == "embed") else 4,
-    }  # fmt: skip
+    }
 
 
 def _padded_length(frame_ptr: Tensor) -> int:

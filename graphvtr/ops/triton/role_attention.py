@@ -137,9 +137,12 @@ def role_kernel(
 def _constants(q: Tensor, v: Tensor, role: Tensor | None) -> dict[str, object]:
     block_k, block_v = block_of(q.size(2), MAX_WIDTH), block_of(v.size(2), MAX_WIDTH)
     return {
-        "ROLES": role is not None, "ACC": accumulator(q.dtype), "BLOCK_K": block_k, "BLOCK_V": block_v,
+        "ROLES": role is not None,
+        "ACC": accumulator(q.dtype),
+        "BLOCK_K": block_k,
+        "BLOCK_V": block_v,
         "num_warps": warps_for(max(block_k, block_v)),
-    }  # fmt: skip
+    }
 
 
 #: The widest row that a program holds.
@@ -147,9 +150,15 @@ MAX_WIDTH = 8192
 
 
 def forward(
-    q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor, role: Tensor | None, role_weight: Tensor | None,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
     scale: float,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor]:
     """The output [N, H, Dv] and the attention weights [E, H]."""
     if not _fits(q, v):
         return eager.forward(q, k, v, ptr, col, role, role_weight, scale)
@@ -167,9 +176,18 @@ def forward(
 
 
 def backward(
-    grad: Tensor, grad_weights: Tensor | None, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor,
-    role: Tensor | None, role_weight: Tensor | None, weights: Tensor, scale: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    grad: Tensor,
+    grad_weights: Tensor | None,
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    ptr: Tensor,
+    col: Tensor,
+    role: Tensor | None,
+    role_weight: Tensor | None,
+    weights: Tensor,
+    scale: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of q, k, v and role_weight (empty where there is none)."""
     if not _fits(q, v):
         return eager.backward(grad, grad_weights, q, k, v, ptr, col, role, role_weight, weights, scale)

@@ -46,8 +46,11 @@ class ArrayWriter:
 
     def close(self) -> None:
         """Write the header."""
-        content = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False,
-                   "shape": (self.rows, *self._shape)}  # fmt: skip
+        content = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (self.rows, *self._shape),
+        }
         text = repr(content).encode().ljust(HEADER - 11) + b"\n"
         self._file.seek(0)
         self._file.write(b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + text)

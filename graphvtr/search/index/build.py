@@ -87,9 +87,14 @@ def build_index(
         model.info = {**model.info, "provenance": opened.provenance.to_dict()}
     named = parser.name if isinstance(parser, RoleParser) else parser or ""
     manifest = Manifest(
-        model_name(model), "", list(model.levels), named, model.provenance.to_dict(),
-        "" if media is None else str(Path(media).resolve()), kind,
-    )  # fmt: skip
+        model_name(model),
+        "",
+        list(model.levels),
+        named,
+        model.provenance.to_dict(),
+        "" if media is None else str(Path(media).resolve()),
+        kind,
+    )
     out = Path(out)
     prepare_folder(out, model, manifest, [f"shard-{number:03d}" for number in range(shards)], overwrite)
     if not shards:

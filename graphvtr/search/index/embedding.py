@@ -24,9 +24,13 @@ TEXT_BATCH = 256
 
 
 def embed_clips(
-    writer: SegmentWriter, encoder: Encoder, store: FeatureStore, items: Sequence[Item], batch_size: int,
+    writer: SegmentWriter,
+    encoder: Encoder,
+    store: FeatureStore,
+    items: Sequence[Item],
+    batch_size: int,
     done: Callable[[int], object],
-) -> None:  # fmt: skip
+) -> None:
     """Embed clips of a store, and the captions among what is known about them.
 
     Args:

@@ -153,8 +153,9 @@ class Index(Collection):
         """
         begin = time.perf_counter()
         if isinstance(queries, (str, RoleGraph)):
-            return self.search([queries], top, filters=filters, where=where, candidates=candidates,
-                               exhaustive=exhaustive)[0]  # fmt: skip
+            return self.search(
+                [queries], top, filters=filters, where=where, candidates=candidates, exhaustive=exhaustive
+            )[0]
         read = self.encoder.read(queries)
         if not read:
             return []
@@ -197,10 +198,18 @@ class Index(Collection):
             raise DataError(self.path, "has no captions", "build it with --captions FILE.csv")
         begin = time.perf_counter()
         embeddings, names = self.embed_videos(videos)
+        if not names:
+            return []
         out = self.find_by_videos(
-            embeddings, names, top, find=find, filters=filters, where=where, candidates=candidates,
+            embeddings,
+            names,
+            top,
+            find=find,
+            filters=filters,
+            where=where,
+            candidates=candidates,
             exhaustive=exhaustive,
-        ) if names else []  # fmt: skip
+        )
         for results in out:
             results.seconds = (time.perf_counter() - begin) / len(out)
         return out
@@ -261,10 +270,14 @@ class Index(Collection):
     # -- changing -----------------------------------------------------------------------------------------------
 
     def add(
-        self, store: FeatureStore | str | Path, names: Iterable[str] | None = None,
-        metadata: Mapping[str, Mapping[str, Any]] | None = None, *, progress: bool = False,
+        self,
+        store: FeatureStore | str | Path,
+        names: Iterable[str] | None = None,
+        metadata: Mapping[str, Mapping[str, Any]] | None = None,
+        *,
+        progress: bool = False,
         mismatch: Mismatch = "error",
-    ) -> Change:  # fmt: skip
+    ) -> Change:
         """Embed clips of a store; those that are there as they are are passed over, see :func:`build_index`."""
         opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
         self.model.check(opened, mismatch=mismatch)
@@ -304,11 +317,14 @@ class Index(Collection):
         phrases = match_phrases(self.model, graph, text, embeddings_of(self.segments, places, "video"), times)
         return [
             SearchResult(
-                self.segments[number].item(position), score, dict(zip(self.model.levels, levels, strict=True)), own,
+                self.segments[number].item(position),
+                score,
+                dict(zip(self.model.levels, levels, strict=True)),
+                own,
                 times=seconds,
             )
             for (score, levels, (number, position)), own, seconds in zip(found, phrases, times, strict=True)
-        ]  # fmt: skip
+        ]
 
     def _caption(self, score: float, levels: list[float], place: tuple[int, int]) -> SearchResult:
         segment = self.segments[place[0]]

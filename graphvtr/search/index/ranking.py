@@ -85,9 +85,15 @@ class Ranker:
         return 0 if found is None else found.rows
 
     def rank(
-        self, queries: LevelEmbeddings, side: Side, top: int, filters: Sequence[ConceptFilter],
-        where: Sequence[Where | str], candidates: int | None, exhaustive: bool,
-    ) -> tuple[list[list[Found]], bool]:  # fmt: skip
+        self,
+        queries: LevelEmbeddings,
+        side: Side,
+        top: int,
+        filters: Sequence[ConceptFilter],
+        where: Sequence[Where | str],
+        candidates: int | None,
+        exhaustive: bool,
+    ) -> tuple[list[list[Found]], bool]:
         """For each query score, levels and (segment, position) of the best; and whether all items were scored."""
         for name, value in (("top", top), ("candidates", candidates if candidates is not None else 1)):
             if value < 1:

@@ -45,8 +45,10 @@ class BIOTags:
             raise DataError("tags", "repeat a tag or have no O", "list O and each B-x and I-x once")
         self.outside = self.ids[OUTSIDE]
         inside = [name.startswith("I-") for name in self.names]
-        follows = [[not i or (a[2:] == b[2:] and a != OUTSIDE) for b, i in zip(self.names, inside, strict=True)]
-                   for a in self.names]  # fmt: skip
+        follows = [
+            [not i or (a[2:] == b[2:] and a != OUTSIDE) for b, i in zip(self.names, inside, strict=True)]
+            for a in self.names
+        ]
         self.may_follow = torch.tensor(follows)  # [T, T]: from, to
         self.may_start = ~torch.tensor(inside)  # [T]
 

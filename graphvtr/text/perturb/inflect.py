@@ -33,9 +33,17 @@ for _entry in _IRREGULAR.replace("\n", " ").split(";"):
 DOUBLING = frozenset("admit begin commit compel control equip forget occur permit prefer refer regret submit".split())
 VOWELS = "aeiou"
 NUMBERS = {
-    "is": "are", "was": "were", "has": "have", "does": "do", "'s": "are", "’s": "are", "isn": "aren", "wasn": "weren",
-    "hasn": "haven", "doesn": "don",
-}  # fmt: skip
+    "is": "are",
+    "was": "were",
+    "has": "have",
+    "does": "do",
+    "'s": "are",
+    "’s": "are",
+    "isn": "aren",
+    "wasn": "weren",
+    "hasn": "haven",
+    "doesn": "don",
+}
 SINGULAR = {
     **{many: one for one, many in NUMBERS.items() if "'" not in one and "’" not in one},
     "'re": "is",

@@ -79,8 +79,11 @@ def _can_switch(sentence: Sentence, action: int, agent: Phrase, patient: Phrase)
     if sentence.tree.child(verb, "dative") is not None or not _stands(sentence, action, agent):
         return False
     words, tags = sentence.words, sentence.tree.tags
-    if any(tags[token] == "PRP$" or words[token].lower().endswith(("self", "selves", "other"))
-           for phrase in (agent, patient) for token in phrase.tokens):  # fmt: skip
+    if any(
+        tags[token] == "PRP$" or words[token].lower().endswith(("self", "selves", "other"))
+        for phrase in (agent, patient)
+        for token in phrase.tokens
+    ):
         return False  # his hair brushes a man: the pronoun has lost its noun
     heads = [words[phrase.head].lower() for phrase in (agent, patient)]
     return heads[0] != heads[1] and singular(heads[0]) != singular(heads[1]) and heads[1] not in VAGUE

@@ -100,8 +100,12 @@ class Sentence:
     def noun_phrase(self, head: int) -> Phrase | None:
         """The phrase of a noun or pronoun; nouns joined by `and` are one phrase. None where it is not of one piece."""
         tree = self.tree
-        tokens = {head} | {t for child in tree.children[head] if tree.deps[child] in IN_PHRASE and child < head
-                           for t in tree.subtree(child)}  # fmt: skip
+        tokens = {head} | {
+            t
+            for child in tree.children[head]
+            if tree.deps[child] in IN_PHRASE and child < head
+            for t in tree.subtree(child)
+        }
         joined = [child for child in tree.all_children(head, "conj") if tree.tags[child] in NOUNS]
         kinds = [t for t in tree.all_children(head, "prep") if self.words[t].lower() == "of" and t == head + 1]
         last = head

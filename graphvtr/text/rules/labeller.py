@@ -126,9 +126,8 @@ def _recipient_inside(tree: Tree, child: int, verb: int) -> int | None:
         return None
     for part in before:
         pronoun = tree.deps[part] == "poss" and tree.words[part] == "her" and part == article - 1
-        noun = tree.deps[part] in ("compound", "nmod", "dative", "npadvmod", "poss") and tree.tags[part] in (
-            "NN", "NNS", "NNP", "PRP",
-        )  # fmt: skip
+        noun = tree.deps[part] in ("compound", "nmod", "dative", "npadvmod", "poss")
+        noun = noun and tree.tags[part] in ("NN", "NNS", "NNP", "PRP")
         if part < article and (pronoun or (noun and tree.right[part] == article - 1)) and part + 1 == article:
             return part
     return None

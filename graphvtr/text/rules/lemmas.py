@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-CONTRACTIONS = {
-    "'s": "be", "’s": "be", "'m": "be", "’m": "be", "'re": "be", "’re": "be", "'ve": "have", "’ve": "have",
-    "'d": "have", "’d": "have", "ai": "be", "wo": "will", "ca": "can", "'ll": "will", "’ll": "will",
-}  # fmt: skip
-IRREGULAR = {
-    "am": "be", "is": "be", "are": "be", "was": "be", "were": "be", "been": "be", "being": "be",
-    "has": "have", "had": "have", "having": "have", "does": "do", "did": "do", "done": "do", "doing": "do",
-}  # fmt: skip
+_FORMS = {
+    "be": "'s ’s 'm ’m 're ’re ai am is are was were been being",
+    "have": "'ve ’ve 'd ’d has had having",
+    "do": "does did done doing",
+    "will": "wo 'll ’ll",
+    "can": "ca",
+}
+IRREGULAR = {form: verb for verb, forms in _FORMS.items() for form in forms.split()}
+"""Of the auxiliaries and their contractions, which the tables lack or read as other verbs."""
 
 
 class VerbLemmas:
@@ -38,7 +39,7 @@ class VerbLemmas:
         self, exceptions: Mapping[str, Sequence[str]], index: Container[str], rules: Sequence[Sequence[str]]
     ) -> None:
         self._exceptions, self._index, self._rules = exceptions, index, rules
-        self._known: dict[str, str] = {**CONTRACTIONS, **IRREGULAR}
+        self._known: dict[str, str] = dict(IRREGULAR)
 
     @classmethod
     def from_pipeline(cls, pipeline: Any) -> VerbLemmas:

@@ -85,7 +85,8 @@ def without_files(entries: Iterable[ClipEntry], folder: Path, store: Path) -> li
     gone = [name for name, file in told.items() if file not in there]
     if told and len(gone) == len(told):
         raise DataError(
-            folder, f"has none of the {len(told)} files that {store} was made from, '{told[gone[0]]}' for instance",
+            folder,
+            f"has none of the {len(told)} files that {store} was made from, '{told[gone[0]]}' for instance",
             "give the folder that the clips were extracted from; to empty a store: graphvtr store remove",
-        )  # fmt: skip
+        )
     return gone
