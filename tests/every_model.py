@@ -21,9 +21,19 @@ CONCEPTS = ConceptVocabulary(
     [(noun, 9) for noun in NOUNS], [(verb, 5) for verb in VERBS], [("dog chases cat", 2)]
 ).to_dict()
 SIZES = {
-    "video_dim": 6, "region_dim": 7, "hidden": 8, "word_dim": 6, "video_rnn": 4, "text_rnn": 4, "filters": 3,
-    "heads": 2, "dropout": 0.0, "concepts": CONCEPTS, "sentence": None, "text_cache": False,
-}  # fmt: skip
+    "video_dim": 6,
+    "region_dim": 7,
+    "hidden": 8,
+    "word_dim": 6,
+    "video_rnn": 4,
+    "text_rnn": 4,
+    "filters": 3,
+    "heads": 2,
+    "dropout": 0.0,
+    "concepts": CONCEPTS,
+    "sentence": None,
+    "text_cache": False,
+}
 
 
 def collection(videos: int = 10, seed: int = 0) -> RetrievalDataset:

@@ -14,10 +14,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in (ROOT / "docs" / "api").glob("*.rst") if path.stem != "index")
 # of graphvtr.tasks, but for use by its other modules and by the commands
 INTERNAL = {
-    "header", "write_file", "read_file", "read_header", "read_info", "weights_of", "make_parser",
-    "run_lock", "own_share", "first_process", "started",
+    "header",
+    "write_file",
+    "read_file",
+    "read_header",
+    "read_info",
+    "weights_of",
+    "make_parser",
+    "run_lock",
+    "own_share",
+    "first_process",
+    "started",
     "open_on",  # deprecated
-}  # fmt: skip
+}
 INTERNAL_MODULES = {"callbacks", "compiled", "run_state"}
 
 

@@ -62,11 +62,12 @@ def random_network(path: Path, seed: int) -> Path:
         helper.make_node("ReduceMean", ["r"], ["y"], axes=[2, 3], keepdims=0),
     ]
     graph = helper.make_graph(
-        nodes, "net",
+        nodes,
+        "net",
         [helper.make_tensor_value_info("x", kinds.FLOAT, [1, 3, 32, 32])],
         [helper.make_tensor_value_info("y", kinds.FLOAT, [1, 8])],
         [onnx.numpy_helper.from_array(weight, "w")],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
     onnx.save(model, str(path))
@@ -331,8 +332,8 @@ def test_tag_describes_a_file_as_in_training(fed: SimpleNamespace, capsys: pytes
 
 def test_train_writes_the_record_and_resume_compares_it(fed: SimpleNamespace, capsys: Any) -> None:
     run = fed.folder / "run"
-    shared = ["--data", "folder", "--root", str(fed.clips), "--out", str(run), "--epochs", "1", "--device", "cpu",
-              "--cache", str(fed.folder / "cache"), "--model.hidden", "8", "--model.word_dim", "4"]  # fmt: skip
+    shared = "--data folder --epochs 1 --device cpu --model.hidden 8 --model.word_dim 4".split()
+    shared += ["--root", str(fed.clips), "--out", str(run), "--cache", str(fed.folder / "cache")]
     assert main(["train", "vse", *shared, "--store", str(fed.stores["plain"])]) == 0
     model = graphvtr.load(run)  # a run's folder is a model
     store = FeatureStore.open(fed.stores["plain"])
@@ -345,8 +346,9 @@ def test_train_writes_the_record_and_resume_compares_it(fed: SimpleNamespace, ca
         assert main(["train", "vse", *again, "--store", str(fed.stores[other]), "--resume"]) == 2
         assert re.search(message, capsys.readouterr().err), other
     assert main(["train", "vse", *again, "--store", str(fed.stores["plain"]), "--parser", "neural", "--resume"]) == 2
-    assert re.search(r"other features or graphs: .*parser\.name is neural, in training it was spacy",
-                     capsys.readouterr().err)  # fmt: skip
+    assert re.search(
+        r"other features or graphs: .*parser\.name is neural, in training it was spacy", capsys.readouterr().err
+    )
     assert main(["train", "vse", *again, "--store", str(fed.stores["plain"]), "--resume"]) == 0
     model.save_pretrained(fed.folder / "exported")
     exported = graphvtr.load(fed.folder / "exported")
@@ -357,13 +359,14 @@ def test_train_writes_the_record_and_resume_compares_it(fed: SimpleNamespace, ca
 
 def test_resume_compares_regions(fed: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = {"hidden": 8, "word_dim": 4, "video_rnn": 8, "text_rnn": 8, "filters": 8}
-    shared = ["train", "visern", "--data", "folder", "--root", str(fed.clips), "--out", str(fed.folder / "regions-run"),
-              "--device", "cpu", "--cache", str(fed.folder / "cache"),
-              *(f"--model.{name}={size}" for name, size in sizes.items())]  # fmt: skip
+    shared = "train visern --data folder --device cpu".split()
+    shared += ["--root", str(fed.clips), "--out", str(fed.folder / "regions-run"), "--cache", str(fed.folder / "cache")]
+    shared += [f"--model.{name}={size}" for name, size in sizes.items()]
     assert main([*shared, "--store", str(fed.stores["regions"]), "--epochs", "1"]) == 0
     assert main([*shared, "--store", str(fed.stores["cells"]), "--epochs", "2", "--resume"]) == 2
-    assert re.search(r"other features or graphs: .*regions\.settings\.cells is 3, in training it was 2",
-                     capsys.readouterr().err)  # fmt: skip
+    assert re.search(
+        r"other features or graphs: .*regions\.settings\.cells is 3, in training it was 2", capsys.readouterr().err
+    )
 
 
 def test_old_checkpoints_load_with_a_notice(fed: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:

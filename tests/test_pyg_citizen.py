@@ -192,11 +192,13 @@ def test_lazy_widths(conv: Conv, width: Any) -> None:
 def test_hetero_conv() -> None:
     graph = role_graph()
     x = {kind: torch.randn(int(graph[kind].num_nodes), D) for kind in graph.node_types}
-    conv = HeteroConv({
-        ("entity", "fills", "action"): RoleGATConv((-1, -1), D),
-        ("action", "of", "entity"): RandomWalkGCNConv(-1),
-        ("action", "in", "event"): CompleteGraphAttention(-1, heads=2),
-    })  # fmt: skip
+    conv = HeteroConv(
+        {
+            ("entity", "fills", "action"): RoleGATConv((-1, -1), D),
+            ("action", "of", "entity"): RandomWalkGCNConv(-1),
+            ("action", "in", "event"): CompleteGraphAttention(-1, heads=2),
+        }
+    )
     out = conv(x, graph.edge_index_dict)
     assert {kind: value.shape for kind, value in out.items()} == {
         kind: (int(graph[kind].num_nodes), D) for kind in ("action", "entity", "event")
@@ -243,9 +245,13 @@ def test_explainers(conv: Conv) -> None:
     model = Net(conv.make)
     for algorithm in (GNNExplainer(epochs=2), AttentionExplainer()):
         explain = Explainer(
-            model, algorithm, explanation_type="model", edge_mask_type="object",
-            node_mask_type=None if isinstance(algorithm, AttentionExplainer) else "attributes", model_config=config,
-        )  # fmt: skip
+            model,
+            algorithm,
+            explanation_type="model",
+            edge_mask_type="object",
+            node_mask_type=None if isinstance(algorithm, AttentionExplainer) else "attributes",
+            model_config=config,
+        )
         mask = explain(x, SQUARE).edge_mask
         assert mask.shape == (7,)
         assert (mask > 0).any()

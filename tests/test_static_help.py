@@ -50,9 +50,13 @@ def test_it_takes_what_the_parser_of_a_training_takes() -> None:
 def test_options_stand_in_groups_that_read() -> None:
     groups = list(dict.fromkeys(option.group for option in options_of("hgr") if option.name.startswith("model.")))
     assert groups[1:] == [
-        "model: words", "model: reasoning over the role graph", "model: video", "model: match", "model: loss",
+        "model: words",
+        "model: reasoning over the role graph",
+        "model: video",
+        "model: match",
+        "model: loss",
         "model: what is read of long captions and clips",
-    ]  # fmt: skip
+    ]
 
 
 def test_all_datasets_are_named() -> None:

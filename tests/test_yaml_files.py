@@ -11,9 +11,11 @@ from graphvtr.yaml_files import check_yaml
     [
         ("[" * 100_000, "line 1: is nested over"),
         ("\n".join(" " * depth + "a:" for depth in range(100)), "is nested over"),
-        ("a0: &a0 [1,2,3,4,5,6,7,8,9]\n" + "".join(
-            f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
-        ), "holds over 20,000 values, aliases counted"),
+        (
+            "a0: &a0 [1,2,3,4,5,6,7,8,9]\n"
+            + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)),
+            "holds over 20,000 values, aliases counted",
+        ),
         ("a: &a [*a]", "an alias of what holds it"),
         ("a: {", "is not YAML"),
         ("a: !!python/object/apply:os.system ['true']", "is not YAML"),
@@ -25,7 +27,7 @@ from graphvtr.yaml_files import check_yaml
         ("config: other.yaml", "config: names another file of options"),
     ],
     ids=["flow", "block", "bomb", "circle", "broken", "tag", "twice", "class", "text", "escaped", "deep text", "file"],
-)  # fmt: skip
+)
 def test_yaml_is_checked_before_it_is_made_into_objects(tmp_path, text, problem):
     pytest.importorskip("yaml")
     path = tmp_path / "a.yaml"

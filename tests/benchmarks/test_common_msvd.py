@@ -24,9 +24,12 @@ def clip(frames: int, regions: int, name: str = "a") -> VideoGraph:
     """Region i of a frame has score 1 / (i + 2), in a random order."""
     order = torch.stack([torch.randperm(regions) for _ in range(frames)]).flatten()
     return VideoGraph.build(
-        torch.randn(frames, 3), region_x=torch.randn(frames * regions, 300), region_score=1 / (order + 2.0),
-        region_frame=torch.arange(frames).repeat_interleave(regions), name=name,
-    )  # fmt: skip
+        torch.randn(frames, 3),
+        region_x=torch.randn(frames * regions, 300),
+        region_score=1 / (order + 2.0),
+        region_frame=torch.arange(frames).repeat_interleave(regions),
+        name=name,
+    )
 
 
 def test_the_likeliest_regions_of_ten_frames(common: Any) -> None:

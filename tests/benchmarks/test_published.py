@@ -72,8 +72,9 @@ def test_a_number_is_printed_once(published: ModuleType) -> None:
 
 
 def test_printed_sums_that_do_not_add_up_are_known(published: ModuleType) -> None:
-    found = {(paper, table, system): (recalls, printed) for paper, table, system, recalls, printed in
-             published.uneven_sums()}  # fmt: skip
+    found = {
+        (paper, table, system): (recalls, printed) for paper, table, system, recalls, printed in published.uneven_sums()
+    }
     assert found[("visern", "1", "ViSERN")] == (150.2, 151.1)
     assert found[("visern", "2", "Dual Encoding")] == (246.4, 244.0)
     assert {

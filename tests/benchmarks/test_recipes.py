@@ -23,11 +23,20 @@ IN_WORDS = {"data", "word_vectors", "model.language_model", "model.sentence"}
 """Keys whose value the papers tell by name."""
 
 NO_SETTINGS = {
-    "vocab_size", "video_dim", "region_dim", "concepts",  # of the data
-    "budget_bytes", "text_cache", "sentence_cache", "eps",  # of the computation
-    "loss_temperature", "video_filters", "text_filters", "bow_size",  # follow from an option that is told
+    "vocab_size",
+    "video_dim",
+    "region_dim",
+    "concepts",  # of the data
+    "budget_bytes",
+    "text_cache",
+    "sentence_cache",
+    "eps",  # of the computation
+    "loss_temperature",
+    "video_filters",
+    "text_filters",
+    "bow_size",  # follow from an option that is told
     "text",  # another text side than the paper's
-}  # fmt: skip
+}
 
 
 def rows() -> list[dict[str, str]]:
@@ -62,9 +71,11 @@ def test_every_configuration_is_a_recipe_or_ours() -> None:
     shipped = {path.stem for path in SHIPPED.glob("*.yaml") if not path.stem.startswith("graphvtr")}
     assert shipped == {*NAMES, *OURS}
     papers = {
-        "hgr": "msrvtt tgif vatex youtube2text released", "visern": "msrvtt msvd",
-        "vsrnet": "msrvtt msrvtt_1ka msrvtt_1ka_7k msrvtt_1kb msvd released", "mcsan": "msrvtt vatex",
-    }  # fmt: skip
+        "hgr": "msrvtt tgif vatex youtube2text released",
+        "visern": "msrvtt msvd",
+        "vsrnet": "msrvtt msrvtt_1ka msrvtt_1ka_7k msrvtt_1kb msvd released",
+        "mcsan": "msrvtt vatex",
+    }
     for system, names in papers.items():
         assert {f"{system}_{name}" for name in names.split()} <= shipped
 

@@ -28,9 +28,14 @@ def six_clips(split: str, source: DataSource) -> RetrievalDataset:
         for article in ("a", "the")
     ]
     return RetrievalDataset(
-        "six", split, [graph.name for graph in videos], [graph.caption for graph in captions],
-        torch.arange(6).repeat_interleave(2), GraphStore.from_graphs(videos), GraphStore.from_graphs(captions),
-    )  # fmt: skip
+        "six",
+        split,
+        [graph.name for graph in videos],
+        [graph.caption for graph in captions],
+        torch.arange(6).repeat_interleave(2),
+        GraphStore.from_graphs(videos),
+        GraphStore.from_graphs(captions),
+    )
 
 
 @pytest.fixture

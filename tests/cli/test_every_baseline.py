@@ -41,10 +41,17 @@ def store(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     out = FeatureStore.create(tmp_path_factory.mktemp("stores") / "store", {"frame_x": 1728, "region_x": 198})
     for graph in scenes.video_graphs:
         region = graph["region"]
-        out.add(graph.name, {
-            "frame_x": graph["frame"].x, "frame_time": graph["frame"].time, "region_x": region.x,
-            "region_box": region.box, "region_score": region.score, "region_frame": region.frame,
-        })  # fmt: skip
+        out.add(
+            graph.name,
+            {
+                "frame_x": graph["frame"].x,
+                "frame_time": graph["frame"].time,
+                "region_x": region.x,
+                "region_box": region.box,
+                "region_score": region.score,
+                "region_frame": region.frame,
+            },
+        )
     return out.path
 
 

@@ -52,16 +52,19 @@ def test_exit_codes(folder, tmp_path, capsys):
     assert json.loads((tmp_path / "other" / "failures.json").read_text()).keys() == {"broken", "one", "two"}
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--features", "pixel"], "did you mean 'pixels'"),
-    (["--device", "warp"], "device 'warp'"),
-    (["--frames", "0"], "num_frames: is 0"),
-    (["--rate", "1e9"], "rate: is 1000000000.0 (give frames a second, more than 0 and up to 1000)"),
-    (["--features", "."], "is a folder without config.json (known: efficientnet_lite0, pixels; of your own"),
-    (["--features", "clip.bin"], "unknown (known: efficientnet_lite0, pixels; of your own: FILE.py:NAME, an .onnx"),
-    (["--detector", "grid", "--regions", "4", "--gallery", "nowhere/tracks.png"], "nowhere/tracks.png: cannot be"),
-    (["--detector", "grid", "--regions", "4", "--gallery", "tracks.doc"], "give a .png, .pdf, .svg in a folder"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--features", "pixel"], "did you mean 'pixels'"),
+        (["--device", "warp"], "device 'warp'"),
+        (["--frames", "0"], "num_frames: is 0"),
+        (["--rate", "1e9"], "rate: is 1000000000.0 (give frames a second, more than 0 and up to 1000)"),
+        (["--features", "."], "is a folder without config.json (known: efficientnet_lite0, pixels; of your own"),
+        (["--features", "clip.bin"], "unknown (known: efficientnet_lite0, pixels; of your own: FILE.py:NAME, an .onnx"),
+        (["--detector", "grid", "--regions", "4", "--gallery", "nowhere/tracks.png"], "nowhere/tracks.png: cannot be"),
+        (["--detector", "grid", "--regions", "4", "--gallery", "tracks.doc"], "give a .png, .pdf, .svg in a folder"),
+    ],
+)
 def test_wrong_arguments_are_one_line(folder, tmp_path, capsys, arguments, message):
     assert main(["extract", str(folder), "--out", str(tmp_path / "store"), *arguments]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
@@ -85,15 +88,18 @@ def test_regions_motion_rate_and_a_gallery(folder, tmp_path, capsys):
     assert store.settings["frames"]["rate"] == 5.0
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--detector", "fasterdet"], "detector 'fasterdet': unknown"),
-    (["--detector", "grid", "--regions", "5"], "a grid has a square number"),
-    (["--detector", "grid", "--regions", "4", "--min-score", "0.5"], "min_score: is given for 'grid'"),
-    (["--gallery", "x.png"], "there are no regions to draw"),
-    (["--motion", "flow"], "motion features 'flow': unknown"),
-    (["--rate", "0"], "rate: is 0"),
-    (["--workers", "0"], "workers: is 0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--detector", "fasterdet"], "detector 'fasterdet': unknown"),
+        (["--detector", "grid", "--regions", "5"], "a grid has a square number"),
+        (["--detector", "grid", "--regions", "4", "--min-score", "0.5"], "min_score: is given for 'grid'"),
+        (["--gallery", "x.png"], "there are no regions to draw"),
+        (["--motion", "flow"], "motion features 'flow': unknown"),
+        (["--rate", "0"], "rate: is 0"),
+        (["--workers", "0"], "workers: is 0"),
+    ],
+)
 def test_wrong_arguments_of_regions(folder, tmp_path, capsys, arguments, message):
     assert main(["extract", str(folder), "--out", str(tmp_path / "store"), *arguments]) == 2
     assert message in capsys.readouterr().err

@@ -22,10 +22,15 @@ def test_info(store, capsys):
     assert main(["store", "info", str(store.path)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == {
-        "clips": 2, "frames": 6, "widths": {"frame_x": 2}, "settings": {"made": "by hand"},
-        "checksum": store.checksum(), "damaged files": {}, "not whole": {},
+        "clips": 2,
+        "frames": 6,
+        "widths": {"frame_x": 2},
+        "settings": {"made": "by hand"},
+        "checksum": store.checksum(),
+        "damaged files": {},
+        "not whole": {},
         "values": "not read: graphvtr store verify reads them",
-    }  # fmt: skip
+    }
 
 
 def test_info_on_a_clip(store, capsys):

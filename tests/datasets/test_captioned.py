@@ -111,8 +111,12 @@ def test_regions_of_models_of_frames_are_not_read(
     store = FeatureStore.create(tmp_path / "regions", {"frame_x": 3, "region_x": 5}, {"features": {"name": "x"}})
     for number, name in enumerate(("a", "d")):
         frames = {"frame_x": torch.full((2, 3), float(number)), "frame_time": torch.arange(2.0)}
-        regions = {"region_x": torch.ones(4, 5), "region_box": torch.rand(4, 2).repeat(1, 2),
-                   "region_score": torch.ones(4), "region_frame": torch.tensor([0, 0, 1, 1])}  # fmt: skip
+        regions = {
+            "region_x": torch.ones(4, 5),
+            "region_box": torch.rand(4, 2).repeat(1, 2),
+            "region_score": torch.ones(4),
+            "region_frame": torch.tensor([0, 0, 1, 1]),
+        }
         store.add(name, {**frames, **regions})
     given = replace(source(["a"], features=where), store=store.path)
     whole = build(given, ["d", "a"])

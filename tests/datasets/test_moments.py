@@ -20,13 +20,31 @@ AO8RW 24.3 30.4##person they begin to wash their hands, slowly.
 Y6R7T 20.8 12.3##person begins to play on a phone.
 """
 TVR = [
-    {"vid_name": "friends_s01e03_seg02_clip_19", "duration": 64.17, "ts": [16.48, 33.87], "desc": "Phoebe puts one of "
-     "her ponytails in her mouth.", "type": "v", "desc_id": 90200},
-    {"vid_name": "friends_s01e03_seg02_clip_19", "duration": 64.17, "ts": [40, 45.5], "desc": "Ross smiles.",
-     "type": "vt", "desc_id": 90201},
-    {"vid_name": "house_s06e02_seg02_clip_10", "duration": 90.0, "ts": [1.0, 2.0], "desc": "House sits.",
-     "type": "v", "desc_id": 90202},
-]  # fmt: skip
+    {
+        "vid_name": "friends_s01e03_seg02_clip_19",
+        "duration": 64.17,
+        "ts": [16.48, 33.87],
+        "desc": "Phoebe puts one of her ponytails in her mouth.",
+        "type": "v",
+        "desc_id": 90200,
+    },
+    {
+        "vid_name": "friends_s01e03_seg02_clip_19",
+        "duration": 64.17,
+        "ts": [40, 45.5],
+        "desc": "Ross smiles.",
+        "type": "vt",
+        "desc_id": 90201,
+    },
+    {
+        "vid_name": "house_s06e02_seg02_clip_10",
+        "duration": 90.0,
+        "ts": [1.0, 2.0],
+        "desc": "House sits.",
+        "type": "v",
+        "desc_id": 90202,
+    },
+]
 
 
 @pytest.fixture

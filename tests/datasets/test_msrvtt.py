@@ -21,8 +21,9 @@ def annotation(videos: dict[str, str], captions: int = 2) -> dict[str, Any]:
     """Videos and sentences; the sentences stand backwards, ``sen_id`` says their order."""
     sentences = [
         {"sen_id": captions * place + number, "video_id": video, "caption": f"{video} caption {number}"}
-        for place, video in enumerate(videos) for number in range(captions)
-    ]  # fmt: skip
+        for place, video in enumerate(videos)
+        for number in range(captions)
+    ]
     return {
         "info": {},
         "videos": [
@@ -191,9 +192,10 @@ def test_real_csv_end_to_end(real_data: Path, tmp_path: Path, source: Source) ->
     captions = read_captions_table(real_data / "captions" / "msrvtt_1cap" / "MSRVTT_JSFUSION_test.csv")
     names = list(captions)[::100]
     dataset = build_dataset(
-        "msrvtt_1ka", "test",
+        "msrvtt_1ka",
+        "test",
         DataSource(root=real_data / "captions" / "msrvtt_1cap", store=source(names).store, options={}),
-    )  # fmt: skip
+    )
     assert dataset.videos == names
     assert dataset.captions[0] == "a person is connecting something to system"
     assert dataset.report.lines() == ["990 listed videos have no features: video9771, video7020, video9773, ..."]

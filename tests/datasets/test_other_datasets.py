@@ -102,8 +102,12 @@ def test_tgif_names(tmp_path: Path) -> None:
 
 
 def test_tgif_qa(root: Path, source: Source) -> None:
-    lines = ["gif_name\tquestion\tanswer\ttype\tvid_id\tkey\tdescription", "g\tq1\ta\t0\tF1\t1\ta dog .",
-             "g\tq2\ta\t0\tF2\t1\ta dog .", "h\tq\ta\t0\tF3\t2\ttwo cats ."]  # fmt: skip
+    lines = [
+        "gif_name\tquestion\tanswer\ttype\tvid_id\tkey\tdescription",
+        "g\tq1\ta\t0\tF1\t1\ta dog .",
+        "g\tq2\ta\t0\tF2\t1\ta dog .",
+        "h\tq\ta\t0\tF3\t2\ttwo cats .",
+    ]
     (root / "Test_frameqa_question.csv").write_bytes("\r\n".join(lines).encode())
     dataset = build_dataset("tgif_qa", "test", source(["g", "h"]))
     assert dataset.captions == ["a dog .", "two cats ."]
@@ -174,12 +178,23 @@ ACTIVITYNET = {
 }
 YOUCOOK2 = {
     "database": {
-        "one": {"duration": 20.0, "subset": "training", "recipe_type": "1", "annotations": [
-            {"segment": [0, 1], "id": 0, "sentence": "cut it"}, {"segment": [1.4, 9], "id": 1, "sentence": "fry it"}]},
-        "two": {"duration": 20.0, "subset": "validation", "recipe_type": "1", "annotations": [
-            {"segment": [0, 3], "id": 0, "sentence": "boil it"}]},
+        "one": {
+            "duration": 20.0,
+            "subset": "training",
+            "recipe_type": "1",
+            "annotations": [
+                {"segment": [0, 1], "id": 0, "sentence": "cut it"},
+                {"segment": [1.4, 9], "id": 1, "sentence": "fry it"},
+            ],
+        },
+        "two": {
+            "duration": 20.0,
+            "subset": "validation",
+            "recipe_type": "1",
+            "annotations": [{"segment": [0, 3], "id": 0, "sentence": "boil it"}],
+        },
     }
-}  # fmt: skip
+}
 
 
 def test_activitynet(root: Path, source: Source) -> None:
@@ -290,8 +305,9 @@ def test_folder_faults(tmp_path: Path, rows: list[str], message: str) -> None:
 
 # --- all of them -------------------------------------------------------------------------------------------------
 
-FETCHED = ("activitynet", "cad120", "folder", "msrvtt", "msrvtt_1ka", "msrvtt_1ka_7k", "msrvtt_1kb", "msvd", "tgif",
-           "tgif_qa", "vatex", "youcook2", "youtube2text")  # fmt: skip
+FETCHED = """
+activitynet cad120 folder msrvtt msrvtt_1ka msrvtt_1ka_7k msrvtt_1kb msvd tgif tgif_qa vatex youcook2 youtube2text
+""".split()
 
 
 @pytest.mark.parametrize("name", FETCHED)
@@ -318,12 +334,21 @@ def test_unknown_options_are_refused(tmp_path: Path, name: str) -> None:
     ("name", "files"),
     [
         ("youtube2text", {f"sents_{split}_lc_nopunc.txt": "vid1\ta dog\n" for split in ("train", "val", "test")}),
-        ("msvd", {"captions_msvd.json": '{"vid1": ["a dog"]}'}
-         | {f"{split}_list.txt": "vid1\n" for split in ("train", "val", "test")}),
-        ("vatex", {"vatex_validation_v1.0.json": json.dumps([vatex_entry("vid1"), vatex_entry("vid2")]),
-                   "val_list.txt": "vid1\n", "test_list.txt": "vid1\n"}),
+        (
+            "msvd",
+            {"captions_msvd.json": '{"vid1": ["a dog"]}'}
+            | {f"{split}_list.txt": "vid1\n" for split in ("train", "val", "test")},
+        ),
+        (
+            "vatex",
+            {
+                "vatex_validation_v1.0.json": json.dumps([vatex_entry("vid1"), vatex_entry("vid2")]),
+                "val_list.txt": "vid1\n",
+                "test_list.txt": "vid1\n",
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_video_on_two_lists_is_reported(root: Path, source: Source, name: str, files: dict[str, str]) -> None:
     for file, content in files.items():
         (root / file).write_text(content)

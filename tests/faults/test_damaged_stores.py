@@ -21,10 +21,13 @@ def store(tmp_path: Path) -> FeatureStore:
     made = FeatureStore.create(tmp_path / "store", {"frame_x": 4, "region_x": 3}, {"features": {"name": "café"}})
     for name in ("a", "b"):
         fields = {
-            "frame_x": torch.randn(3, 4), "frame_time": torch.tensor([0.5, 1.5, 2.5]), "region_x": torch.randn(2, 3),
-            "region_box": torch.tensor([[0.1, 0.1, 0.5, 0.5]] * 2), "region_score": torch.tensor([0.9, 0.8]),
+            "frame_x": torch.randn(3, 4),
+            "frame_time": torch.tensor([0.5, 1.5, 2.5]),
+            "region_x": torch.randn(2, 3),
+            "region_box": torch.tensor([[0.1, 0.1, 0.5, 0.5]] * 2),
+            "region_score": torch.tensor([0.9, 0.8]),
             "region_frame": torch.tensor([0, 2]),
-        }  # fmt: skip
+        }
         made.add(name, fields, source={"file": f"{name}.mp4", "bytes": 5}, note="only 2.0 s of 3.0 s decode")
     made.pack()
     return made
@@ -66,8 +69,11 @@ def test_a_flipped_bit_of_a_value_is_refused_by_read(store: FeatureStore) -> Non
     for _, changed in flips(data, begin, len(data), 60, seed=3):
         shard.write_bytes(changed)
         opened = FeatureStore.open(store.path)
-        for ask in (lambda opened=opened: [opened.read(name) for name in opened.names], opened.video_graphs,
-                    lambda opened=opened: opened.require_sound(opened.names)):  # fmt: skip
+        for ask in (
+            lambda opened=opened: [opened.read(name) for name in opened.names],
+            opened.video_graphs,
+            lambda opened=opened: opened.require_sound(opened.names),
+        ):
             with pytest.raises(DataError, match="checksum does not match"):
                 ask()
     shard.write_bytes(data)
@@ -150,9 +156,17 @@ def test_the_bound_of_the_docs_is_true(tmp_path: Path) -> None:
 
 
 def test_a_clip_that_another_process_wrote_again_is_read(store: FeatureStore) -> None:
-    store.add("loose", {"frame_x": torch.zeros(1, 4), "frame_time": torch.tensor([0.5]), "region_x": torch.zeros(0, 3),
-                        "region_box": torch.zeros(0, 4), "region_score": torch.zeros(0),
-                        "region_frame": torch.zeros(0, dtype=torch.long)})  # fmt: skip
+    store.add(
+        "loose",
+        {
+            "frame_x": torch.zeros(1, 4),
+            "frame_time": torch.tensor([0.5]),
+            "region_x": torch.zeros(0, 3),
+            "region_box": torch.zeros(0, 4),
+            "region_score": torch.zeros(0),
+            "region_frame": torch.zeros(0, dtype=torch.long),
+        },
+    )
     other = FeatureStore.open(store.path)
     fields = {**store.read("loose"), "frame_x": torch.ones(1, 4)}
     store.add("loose", fields)

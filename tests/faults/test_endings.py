@@ -120,9 +120,13 @@ def test_a_second_writer_is_refused(
 
 @pytest.mark.parametrize("name", STOPPED)
 def test_who_interrupts_is_told_how_to_go_on(
-    name: str, tmp_path: Path, cache: Path, store: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    name: str,
+    tmp_path: Path,
+    cache: Path,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def stop(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 

@@ -42,10 +42,15 @@ def store_of(path: Path, *names: str) -> FeatureStore:
 @pytest.mark.parametrize(
     ("written", "stored"),
     [
-        ("sub\\beach.mp4", "beach"), ("sub\\beach.mp4", "sub/beach"), (COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED),
-        ("Beach.MP4", "beach"), ("beach.mp4", "BEACH"), ("Sub/Beach.mp4", "beach"),
+        ("sub\\beach.mp4", "beach"),
+        ("sub\\beach.mp4", "sub/beach"),
+        (COMPOSED, DECOMPOSED),
+        (DECOMPOSED, COMPOSED),
+        ("Beach.MP4", "beach"),
+        ("beach.mp4", "BEACH"),
+        ("Sub/Beach.mp4", "beach"),
     ],
-)  # fmt: skip
+)
 def test_a_caption_file_finds_its_clips(written: str, stored: str, tmp_path: Path) -> None:
     (tmp_path / "captions.csv").write_text(f"video,caption,split\n{written},a dog runs,train\n", encoding="utf-8")
     source = DataSource(tmp_path, store_of(tmp_path / "store", stored, "other").path, cache=tmp_path / "cache")
@@ -179,8 +184,9 @@ def test_quotes_that_csv_knows_are_read(tmp_path: Path) -> None:
     path = tmp_path / "captions.csv"
     path.write_text('video,caption\nv0,"a dog, wet,\nruns, fast"\nv1,"says ""hello"""\nv2,a 5" pipe" here\n')
     assert [row["caption"] for row in read_table(path, ["video", "caption"])][:2] == [
-        "a dog, wet,\nruns, fast", 'says "hello"'
-    ]  # fmt: skip
+        "a dog, wet,\nruns, fast",
+        'says "hello"',
+    ]
 
 
 # -- paragraphs ---------------------------------------------------------------------------------------------------

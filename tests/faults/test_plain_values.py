@@ -65,9 +65,15 @@ def test_a_run_with_numpy_options_is_read_again(tmp_path: Path) -> None:
     vocabulary = make_vocabulary(train, 1)
     trained = model(vocab_size=np.int64(len(vocabulary)), video_dim=np.int64(train.video_dim), margin=np.float64(0.2))
     options = TrainOptions(
-        epochs=np.int64(1), batch_size=np.int64(16), lr=np.float64(1e-3), patience=np.int32(3), device=np.str_("cpu"),
-        seed=np.uint32(3), weight_decay=np.float32(0.5), clip_grad=np.float64(1),
-    )  # fmt: skip
+        epochs=np.int64(1),
+        batch_size=np.int64(16),
+        lr=np.float64(1e-3),
+        patience=np.int32(3),
+        device=np.str_("cpu"),
+        seed=np.uint32(3),
+        weight_decay=np.float32(0.5),
+        clip_grad=np.float64(1),
+    )
     assert [type(value) for value in (options.epochs, options.lr, options.seed, options.device)] == [
         int,
         float,

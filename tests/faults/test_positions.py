@@ -119,12 +119,23 @@ def test_one_item_a_query_of_any_library(relevant: Any) -> None:
 @pytest.mark.parametrize(
     "relevant",
     [
-        RELEVANT.float(), RELEVANT.double().numpy(), RELEVANT.long(), RELEVANT.long().numpy(), [0.0, 1.0, 2.0],
-        [[0.0], [1.0], [2.0]], [True, False, True], np.array([True, False, True]), [[0], [1], [True, 1, 2]],
-        [[0], [1], "2"], [[0], [1], [True, False]], [[0], 1, [2]], "012", None,
+        RELEVANT.float(),
+        RELEVANT.double().numpy(),
+        RELEVANT.long(),
+        RELEVANT.long().numpy(),
+        [0.0, 1.0, 2.0],
+        [[0.0], [1.0], [2.0]],
+        [True, False, True],
+        np.array([True, False, True]),
+        [[0], [1], [True, 1, 2]],
+        [[0], [1], "2"],
+        [[0], [1], [True, False]],
+        [[0], 1, [2]],
+        "012",
+        None,
     ],
     ids=repr,
-)  # fmt: skip
+)
 def test_what_is_neither_mask_nor_items_is_refused(relevant: Any) -> None:
     with pytest.raises(DataError, match="relevant"):
         Positives.build(relevant, 3, 3)
@@ -154,9 +165,14 @@ def test_words_of_nodes_are_whole_numbers() -> None:
     graph = RoleGraph.build(words, [np.array([2])], [(np.int64(2), torch.tensor([0, 1]))], [(np.int64(0), 0)])
     assert (graph.phrase("action", 0), graph.phrase("entity", 0), graph.role_names()) == ("barks", "a dog", ["ARG0"])
     for actions, entities, fills in (
-        ([[1.5]], [], []), ([[True]], [], []), ([2], [], []), (["2"], [], []), ([[2]], [("ARG0", [0.0])], []),
-        ([[2]], [("ARG0", [0])], [(0, 0.0)]), ([[2]], [(2.0, [0])], []),
-    ):  # fmt: skip
+        ([[1.5]], [], []),
+        ([[True]], [], []),
+        ([2], [], []),
+        (["2"], [], []),
+        ([[2]], [("ARG0", [0.0])], []),
+        ([[2]], [("ARG0", [0])], [(0, 0.0)]),
+        ([[2]], [(2.0, [0])], []),
+    ):
         with pytest.raises(DataError):
             RoleGraph.build(words, actions, entities, fills)  # type: ignore[arg-type]
 

@@ -179,10 +179,14 @@ def test_top_regions_against_a_loop() -> None:
     for counts in ([3, 0, 7], [1], [5, 5]):
         frame = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
         score = (torch.rand(len(frame), generator=generator) * 4).round() / 4  # ties
-        clips.append(VideoGraph.build(
-            torch.zeros(len(counts), 1), region_x=torch.randn(len(frame), 2, generator=generator), region_frame=frame,
-            region_score=score,
-        ))  # fmt: skip
+        clips.append(
+            VideoGraph.build(
+                torch.zeros(len(counts), 1),
+                region_x=torch.randn(len(frame), 2, generator=generator),
+                region_frame=frame,
+                region_score=score,
+            )
+        )
     kept = []
     for clip in clips:
         region, rows = clip["region"], []

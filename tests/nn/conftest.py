@@ -20,9 +20,13 @@ def write_bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         path = tmp_path_factory.mktemp("bert")
         (path / "vocab.txt").write_text("\n".join(WORDS))
         config = transformers.BertConfig(
-            vocab_size=len(WORDS), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=2,
-            intermediate_size=2 * hidden, max_position_embeddings=positions,
-        )  # fmt: skip
+            vocab_size=len(WORDS),
+            hidden_size=hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=2,
+            intermediate_size=2 * hidden,
+            max_position_embeddings=positions,
+        )
         torch.manual_seed(3)
         transformers.BertModel(config).save_pretrained(path)
         transformers.BertTokenizer(str(path / "vocab.txt")).save_pretrained(path)

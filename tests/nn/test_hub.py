@@ -66,8 +66,12 @@ class Hub(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif "/tree/" in path:
-            self.answer([{"type": "file", "path": name, "size": len(data), "oid": SHA}
-                         for name, data in self.files[repository].items()])  # fmt: skip
+            self.answer(
+                [
+                    {"type": "file", "path": name, "size": len(data), "oid": SHA}
+                    for name, data in self.files[repository].items()
+                ]
+            )
         elif path.startswith("/api/models/"):
             names = [{"rfilename": name} for name in self.files[repository]]
             self.answer({"id": repository, "sha": SHA, "siblings": names})
@@ -127,8 +131,15 @@ except DataError as error:
 
 def test_what_one_pushes_the_other_loads(hub: tuple[str, type[Hub]], tmp_path: Path) -> None:
     address, handler = hub
-    own = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "HF_TOKEN": "hf_only_for_this_test", "NO_PROXY": "*",
-           "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1"}  # fmt: skip
+    own = {
+        "HF_ENDPOINT": address,
+        "HF_HOME": str(tmp_path),
+        "HF_TOKEN": "hf_only_for_this_test",
+        "NO_PROXY": "*",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, env=os.environ | own, check=False
     )

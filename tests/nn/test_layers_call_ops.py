@@ -10,10 +10,12 @@ import pytest
 import graphvtr.nn
 
 FOLDER = Path(graphvtr.nn.__file__).parent
-BY_HAND = {
-    "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_", "index_add",
-    "index_add_", "index_reduce", "index_reduce_", "segment_csr", "segment_coo", "segment_matmul",
-}  # fmt: skip
+BY_HAND = set(
+    """
+    scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_ index_add index_add_ index_reduce
+    index_reduce_ segment_csr segment_coo segment_matmul
+    """.split()
+)
 """What adds rows to rows. ``masked_scatter`` and ``index_copy`` only place them."""
 
 LIBRARIES = ("torch_scatter", "torch_sparse", "torch_geometric.utils.scatter", "torch_geometric.utils.softmax")

@@ -23,9 +23,15 @@ from graphvtr.text import ConceptVocabulary, Vocabulary
 
 WORDS = Vocabulary("a dog chases the cat".split())
 SMALL = {
-    "vocab_size": len(WORDS), "video_dim": 6, "region_dim": 7, "hidden": 8, "word_dim": 5, "video_rnn": 4,
-    "text_rnn": 4, "filters": 3,
-}  # fmt: skip
+    "vocab_size": len(WORDS),
+    "video_dim": 6,
+    "region_dim": 7,
+    "hidden": 8,
+    "word_dim": 5,
+    "video_rnn": 4,
+    "text_rnn": 4,
+    "filters": 3,
+}
 
 
 def build(name: str, **options: Any) -> RetrievalModel:

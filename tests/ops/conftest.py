@@ -162,9 +162,13 @@ def compare() -> Callable[..., None]:
     """Compare an op with its reference: values and every gradient, against float64 on the same rounded inputs."""
 
     def check(
-        op: Callable[..., Any], reference: Callable[..., Any], inputs: list[Tensor], dtype: torch.dtype,
-        device: str = "cpu", factor: float = 1.0,
-    ) -> None:  # fmt: skip
+        op: Callable[..., Any],
+        reference: Callable[..., Any],
+        inputs: list[Tensor],
+        dtype: torch.dtype,
+        device: str = "cpu",
+        factor: float = 1.0,
+    ) -> None:
         rounded = [value.to(dtype) for value in inputs]
         ours = [value.to(device, copy=True).requires_grad_() for value in rounded]
         theirs = [value.double().requires_grad_() for value in rounded]

@@ -44,9 +44,12 @@ def test_rows_may_be_fewer_or_more_than_segments(target, compare) -> None:
     col, ptr = torch.tensor([4, 4, 0], dtype=torch.int32), torch.tensor([0, 3, 3], dtype=torch.int32)
     moved = target.move(col, ptr)
     compare(
-        lambda x: gather_segment_reduce(x, *moved), lambda x: gather_segment_reduce_reference(x, col, ptr),
-        [torch.randn(5, 4)], torch.float32, target.device,
-    )  # fmt: skip
+        lambda x: gather_segment_reduce(x, *moved),
+        lambda x: gather_segment_reduce_reference(x, col, ptr),
+        [torch.randn(5, 4)],
+        torch.float32,
+        target.device,
+    )
 
 
 def test_it_is_a_sparse_product(target) -> None:

@@ -65,9 +65,12 @@ def test_values_and_gradients(target, compare, dtype, pointers, fusion, norm, re
 @pytest.mark.parametrize("temperature", [0.0, 1.0, 200.0, -200.0])
 def test_any_temperature(target, compare, fusion, temperature) -> None:
     compare(
-        *pair(target, RAGGED, fusion=fusion, temperature=temperature), inputs(RAGGED), torch.float64, target.device,
+        *pair(target, RAGGED, fusion=fusion, temperature=temperature),
+        inputs(RAGGED),
+        torch.float64,
+        target.device,
         factor=100,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("fusion", ["sim", "embed"])

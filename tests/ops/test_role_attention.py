@@ -50,8 +50,10 @@ def test_two_sets_of_nodes_and_int32(target, compare) -> None:
     compare(
         lambda q, k, v: role_attention(q, k, v, *moved, scale=SCALE),
         lambda q, k, v: role_attention_reference(q, k, v, ptr, col, None, None, SCALE)[0],
-        [torch.randn(3, 4), torch.randn(5, 4), torch.randn(5, 6)], torch.float32, target.device,
-    )  # fmt: skip
+        [torch.randn(3, 4), torch.randn(5, 4), torch.randn(5, 6)],
+        torch.float32,
+        target.device,
+    )
 
 
 def test_scale_is_one_over_root_of_the_key_width(target, two_trees) -> None:

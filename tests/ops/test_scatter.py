@@ -20,9 +20,12 @@ def test_its_backend_agrees_with_the_reference() -> None:
     files = [str(HERE / f"test_{op}.py") for op in OPS]
     options = ["-q", "-rA", "-p", "no:cacheprovider", "-k", "torch_scatter and not 300"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *files], env={**os.environ, "PYTHONPATH": path},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "pytest", *options, *files],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     passed = [line for line in done.stdout.splitlines() if line.startswith("PASSED")]
     for op in OPS:

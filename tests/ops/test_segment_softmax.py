@@ -23,9 +23,12 @@ def test_values_and_gradients(target, compare, dtype, ptr, width) -> None:
 def test_any_trailing_shape_and_int32_pointers(target, compare, trailing) -> None:
     (moved,) = target.move(PTR.int())
     compare(
-        lambda s: segment_softmax(s, moved), lambda s: segment_softmax_reference(s, PTR),
-        [torch.randn(5, *trailing)], torch.float32, target.device,
-    )  # fmt: skip
+        lambda s: segment_softmax(s, moved),
+        lambda s: segment_softmax_reference(s, PTR),
+        [torch.randn(5, *trailing)],
+        torch.float32,
+        target.device,
+    )
 
 
 def test_each_segment_is_a_softmax(target) -> None:

@@ -21,9 +21,13 @@ if triton.knobs.runtime.interpret:
 PTR, COL, ROLE = torch.tensor([0, 2, 5]), torch.tensor([1, 0, 0, 1, 1]), torch.tensor([0, 1, 1, 0, 1])
 TYPES = {
     torch.bool: "*i1",
-    torch.float64: "*fp64", torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.float16: "*fp16",
-    torch.int32: "*i32", torch.int64: "*i64",
-}  # fmt: skip
+    torch.float64: "*fp64",
+    torch.float32: "*fp32",
+    torch.bfloat16: "*bf16",
+    torch.float16: "*fp16",
+    torch.int32: "*i32",
+    torch.int64: "*i64",
+}
 
 
 def type_name(value: Any) -> str:
@@ -211,9 +215,12 @@ def test_corner_complete_graph_walk(compiled, nodes, dtype) -> None:
 
 @pytest.mark.parametrize(
     ("rows", "width", "dtype"),
-    [(16, 16, HALF), (65, 65, FLOAT), *((rows, width, dtype) for rows, width in ((128, 64), (128, 128))
-                                        for dtype in (FLOAT, HALF))],
-)  # fmt: skip
+    [
+        (16, 16, HALF),
+        (65, 65, FLOAT),
+        *((rows, width, dtype) for rows, width in ((128, 64), (128, 128)) for dtype in (FLOAT, HALF)),
+    ],
+)
 def test_corner_segment_attention(compiled, rows, width, dtype) -> None:
     """What does not fit is left to torch, with one word about it."""
     q, ptr = torch.randn(rows + 2, 2, width).to(dtype), torch.tensor([0, rows, rows + 2])

@@ -34,8 +34,11 @@ def test_nodes_edges_and_positions() -> None:
     root = svg_of(role_graph_html(graph(), attention=attention))
     nodes = {g.get("id"): g for g in root.iter("g") if g.get("class") == "node"}
     assert set(nodes) == {"event-0", "action-0", "action-1", "entity-0", "entity-1", *(f"word-{i}" for i in range(6))}
-    edges = {(g.get("data-a"), g.get("data-b")): json.loads(g.get("data-weights", "")) for g in root.iter("g")
-             if g.get("class") == "edge"}  # fmt: skip
+    edges = {
+        (g.get("data-a"), g.get("data-b")): json.loads(g.get("data-weights", ""))
+        for g in root.iter("g")
+        if g.get("class") == "edge"
+    }
     assert edges["event-0", "action-0"] == [0.25, 0.5]
     assert edges["action-0", "entity-0"] == [0.75, 0.5]
     assert edges["action-1", "entity-0"] == []

@@ -87,8 +87,12 @@ def test_nodes_and_edge_labels() -> None:
     labels = sorted(text.get_text() for text in ax.texts if not text.get_gid())
     assert labels == ["ARG0", "ARG0", "ARG1"]
     assert sorted(line.get_gid() for line in ax.lines) == [
-        "action 0 > entity 0", "action 0 > entity 1", "action 1 > entity 0", "event 0 > action 0", "event 0 > action 1",
-    ]  # fmt: skip
+        "action 0 > entity 0",
+        "action 0 > entity 1",
+        "action 1 > entity 0",
+        "event 0 > action 0",
+        "event 0 > action 1",
+    ]
     assert ax.get_title() == "a picture"
 
 
@@ -110,10 +114,18 @@ def test_a_line_and_a_number_a_layer() -> None:
 @pytest.mark.parametrize(("words", "layers"), [(False, 0), (True, 2)])
 @pytest.mark.parametrize(
     "graph",
-    [dog_and_cat(), large(1, 0), large(1, 1), large(1, 19), large(4, 15), large(5, 15, twice=True), large(9, 11),
-     long_caption()],
+    [
+        dog_and_cat(),
+        large(1, 0),
+        large(1, 1),
+        large(1, 19),
+        large(4, 15),
+        large(5, 15, twice=True),
+        large(9, 11),
+        long_caption(),
+    ],
     ids=["dog", "no entity", "one", "19 of one action", "20 nodes", "20 nodes, 30 roles", "9 actions", "46 words"],
-)  # fmt: skip
+)
 def test_nothing_covers_anything_or_is_cut_off(graph: RoleGraph, words: bool, layers: int) -> None:
     weights = [i / len(graph.words) for i in range(len(graph.words))] if words else None
     ax = plot_role_graph(graph, attention=attention_of(graph, layers), word_weights=weights, title="a long title " * 30)

@@ -23,9 +23,13 @@ def graph(track: list[int] | None) -> VideoGraph:
     """Three frames of two regions each."""
     box = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 1.0, 1.0]]).repeat(3, 1)
     return VideoGraph.build(
-        torch.zeros(3, 2), region_x=torch.zeros(6, 2), region_box=box, region_frame=torch.tensor([0, 0, 1, 1, 2, 2]),
-        region_score=torch.tensor([0.2, 0.9] * 3), region_track=None if track is None else torch.tensor(track),
-    )  # fmt: skip
+        torch.zeros(3, 2),
+        region_x=torch.zeros(6, 2),
+        region_box=box,
+        region_frame=torch.tensor([0, 0, 1, 1, 2, 2]),
+        region_score=torch.tensor([0.2, 0.9] * 3),
+        region_track=None if track is None else torch.tensor(track),
+    )
 
 
 def clip(track: list[int] | None, count: int = 3) -> TrackedClip:

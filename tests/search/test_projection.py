@@ -79,14 +79,15 @@ def test_other_matchers_keep_the_order(kind: str, side: str) -> None:
     makers: dict[str, tuple[nn.Module, Level, Level]] = {
         "local": (LocalAttentiveMatch(), sets(count, width, 6), sets(20, width, 3)),
         "embed": (
-            LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean"), sets(count, width, 6),
+            LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean"),
+            sets(count, width, 6),
             sets(20, width, 3),
         ),
         "holographic": (HolographicMatch(width), Level(torch.randn(count, width)), Level(torch.randn(20, width))),
         "jaccard": (JaccardMatch(), Level(concepts(count, width)), Level(concepts(20, width))),
         "order": (OrderMatch(), Level(torch.rand(count, width)), Level(torch.rand(20, width))),
         "pairs": (BestPairMatch(), pairs(count, width), pairs(20, width)),
-    }  # fmt: skip
+    }
     chosen = list(makers) if kind == "mixed" else [kind]
     model = Made({name: makers[name][0] for name in chosen}, [1 / len(chosen)] * len(chosen))
     video = LevelEmbeddings(**{name: makers[name][1] for name in chosen})

@@ -136,8 +136,16 @@ def test_command_line(files, capsys) -> None:
     assert main(["tag", *arguments, "clip 0", "clip 1", "--top", "2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
-        "clip 0", "entities", "actions", "relationships", "", "clip 1", "entities", "actions", "relationships",
-    ]  # fmt: skip
+        "clip 0",
+        "entities",
+        "actions",
+        "relationships",
+        "",
+        "clip 1",
+        "entities",
+        "actions",
+        "relationships",
+    ]
     assert main(["tag", *arguments, "clip 0", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert [tag["concept"] for tag in row["tags"]["relationship"]] == ["dog chase cat"]

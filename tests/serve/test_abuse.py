@@ -149,7 +149,7 @@ def decoder() -> Iterator[Decoder]:
         (640, 20_000, Limits(decode_seconds=1), "takes over 1 s to decode"),
     ],
     ids=["large pictures", "memory", "many pictures"],
-)  # fmt: skip
+)
 def test_a_small_file_that_decodes_to_much(
     made: SimpleNamespace, tmp_path: Path, decoder: Decoder, side: int, pictures: int, limits: Limits, problem: str
 ) -> None:

@@ -57,8 +57,8 @@ def test_defaults_are_those_of_the_classes() -> None:
 
 
 def test_yaml_round_trip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [*BASE, "--options", '{"num_clips": 3}', "--patience", "4", "--schedule", "plateau",
-                 "--model.level_weights", "[1, 0.5, 2]", "--model.max_words", "12", "--cache", "a/b"]  # fmt: skip
+    flags = "--patience 4 --schedule plateau --model.max_words 12 --cache a/b".split()
+    arguments = [*BASE, "--options", '{"num_clips": 3}', *flags, "--model.level_weights", "[1, 0.5, 2]"]
     first = Configuration("hgr", arguments)
     (tmp_path / "a.yaml").write_text(first.yaml())
     again = Configuration("hgr", ["--config", str(tmp_path / "a.yaml")])
@@ -144,8 +144,8 @@ def test_unknown_key_in_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("registered")
 def test_training_writes_its_configuration(tmp_path: Path) -> None:
-    arguments = ["--data", "toy", "--epochs", "2", "--batch-size", "8", "--device", "cpu", "--progress", "false",
-                 "--model.hidden", "8", "--model.word_dim", "4", "--seed", "5", "--min-count", "2"]  # fmt: skip
+    arguments = "--data toy --epochs 2 --batch-size 8 --device cpu --progress false".split()
+    arguments += "--model.hidden 8 --model.word_dim 4 --seed 5 --min-count 2".split()
     first = train(Configuration("hgr", [*arguments, "--out", str(tmp_path / "a")]))
     written = tmp_path / "a" / "config.yaml"
     assert yaml.safe_load(written.read_text())["model"]["hidden"] == 8

@@ -78,9 +78,15 @@ def test_models_of_frames_read_no_regions(tmp_path, monkeypatch) -> None:
         frame, region = graph["frame"], graph["region"]
         store.add(
             graph.name,
-            {"frame_x": frame.x, "frame_time": torch.arange(float(len(frame.x))), "region_x": region.x,
-             "region_box": region.box, "region_score": torch.ones(len(region.x)), "region_frame": region.frame},
-        )  # fmt: skip
+            {
+                "frame_x": frame.x,
+                "frame_time": torch.arange(float(len(frame.x))),
+                "region_x": region.x,
+                "region_box": region.box,
+                "region_score": torch.ones(len(region.x)),
+                "region_frame": region.frame,
+            },
+        )
     on_disk = copy.copy(dataset)
     on_disk.video_graphs = DiskGraphs(store)
     vocabulary = make_vocabulary(dataset)

@@ -33,10 +33,16 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model, monkeypatch: p
         defaults = {"epochs": len(scores), "batch_size": 6, "lr": 1e-2, "device": "cpu"}
         try:
             return fit(
-                toy_model(), toy_vocabulary, toy_dataset("train"), val or toy_dataset("val", videos=6),
-                tmp_path / folder, TrainOptions(**{**defaults, **options}),
-                resume=resume, progress=False, config=config,
-            )  # fmt: skip
+                toy_model(),
+                toy_vocabulary,
+                toy_dataset("train"),
+                val or toy_dataset("val", videos=6),
+                tmp_path / folder,
+                TrainOptions(**{**defaults, **options}),
+                resume=resume,
+                progress=False,
+                config=config,
+            )
         finally:
             monkeypatch.setattr(module, "by_protocol", real)
 
@@ -76,9 +82,17 @@ def test_patience_counts_the_epochs_before_a_stop(train: Train) -> None:
 
 @pytest.mark.parametrize(
     ("scores", "patience", "stop"),
-    [((), 1, False), ((1.0,), 1, False), ((2.0, 1.0), 1, True), ((2.0, 2.0), 1, True), ((1.0, 0.0, 2.0), 1, False),
-     ((3.0, 1.0), 2, False), ((3.0, 1.0, 2.0), 2, True), ((3.0, 1.0), None, False)],
-)  # fmt: skip
+    [
+        ((), 1, False),
+        ((1.0,), 1, False),
+        ((2.0, 1.0), 1, True),
+        ((2.0, 2.0), 1, True),
+        ((1.0, 0.0, 2.0), 1, False),
+        ((3.0, 1.0), 2, False),
+        ((3.0, 1.0, 2.0), 2, True),
+        ((3.0, 1.0), None, False),
+    ],
+)
 def test_out_of_patience(scores: tuple[float, ...], patience: int | None, stop: bool) -> None:
     assert out_of_patience(scores, patience) is stop
 
@@ -93,18 +107,35 @@ def test_a_finished_run_has_nothing_to_do(train: Train, caplog: pytest.LogCaptur
 
 def test_other_options_are_told_and_kept(train: Train, caplog: pytest.LogCaptureFixture) -> None:
     train("run", (1.0,), lr=1e-4)
-    result = train("run", (2.0,), resume=True, epochs=2, lr=0.5, batch_size=4, seed=3, schedule="cosine",
-                   weight_decay=0.1, workers=1)  # fmt: skip
+    result = train(
+        "run",
+        (2.0,),
+        resume=True,
+        epochs=2,
+        lr=0.5,
+        batch_size=4,
+        seed=3,
+        schedule="cosine",
+        weight_decay=0.1,
+        workers=1,
+    )
     changes = info(result.last).changes
-    told = ("epochs 1 -> 2", "batch_size 6 -> 4", "lr 0.0001 -> 0.5", "seed 0 -> 3", "schedule none -> cosine",
-            "weight_decay 0.0 -> 0.1")  # fmt: skip
+    told = (
+        "epochs 1 -> 2",
+        "batch_size 6 -> 4",
+        "lr 0.0001 -> 0.5",
+        "seed 0 -> 3",
+        "schedule none -> cosine",
+        "weight_decay 0.0 -> 0.1",
+    )
     assert all(text in caplog.text for text in told)
     assert len(changes) == len(told)  # workers change no number
     (rate,) = [change for change in changes if change["option"] == "lr"]
     assert {"from": 1e-4, "to": 0.5, "epoch": 1}.items() <= rate.items()
     assert all(datetime.fromisoformat(change["time"]).tzinfo for change in changes)
-    again = train("run", (3.0,), resume=True, epochs=3, lr=0.5, batch_size=4, seed=3, schedule="cosine",
-                  weight_decay=0.1)  # fmt: skip
+    again = train(
+        "run", (3.0,), resume=True, epochs=3, lr=0.5, batch_size=4, seed=3, schedule="cosine", weight_decay=0.1
+    )
     assert [change["epoch"] for change in info(again.last).changes] == [1] * 6 + [2]  # kept, and the new one
 
 

@@ -34,9 +34,14 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model) -> Train:
         defaults = {"epochs": 2, "batch_size": 6, "lr": 1e-2, "device": "cpu"}
         data = toy_dataset("train"), toy_dataset("val", videos=6)
         return fit(
-            model or toy_model(), toy_vocabulary, *data, tmp_path / folder, TrainOptions(**{**defaults, **options}),
-            resume=resume, progress=False,
-        )  # fmt: skip
+            model or toy_model(),
+            toy_vocabulary,
+            *data,
+            tmp_path / folder,
+            TrainOptions(**{**defaults, **options}),
+            resume=resume,
+            progress=False,
+        )
 
     return run
 

@@ -31,9 +31,17 @@ def random_network(seed: int = 0, **sizes: Any) -> tuple[Any, torch.nn.Linear]:
 
     torch.manual_seed(seed)
     config = transformers.BertConfig(
-        **{"vocab_size": 30522, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 1,
-           "intermediate_size": 48, "max_position_embeddings": 64, "initializer_range": 0.5, **sizes}
-    )  # fmt: skip
+        **{
+            "vocab_size": 30522,
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 1,
+            "intermediate_size": 48,
+            "max_position_embeddings": 64,
+            "initializer_range": 0.5,
+            **sizes,
+        }
+    )
     bert = transformers.BertModel(config).eval()
     projection = torch.nn.Linear(config.hidden_size, len(LABELS))
     torch.nn.init.normal_(projection.weight)  # so that random weights say various things

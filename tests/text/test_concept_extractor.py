@@ -125,24 +125,30 @@ BY_HAND: dict[str, dict[str, tuple[str, str, list[str]]]] = {
     },
     "-8y1Q0rA3n8_95_102": {
         "a man with a sword runs ands stabs a cardboard target": (
-            "man sword cardboard target", "run stab", ["man stab target"],
+            "man sword cardboard target",
+            "run stab",
+            ["man stab target"],
         ),
         "a man with a sword stabs a target": ("man sword target", "stab", ["man stab target"]),
         "a man is stabbing a cardboard cutout with a sword": (
-            "man cardboard cutout sword", "stab", ["man stab cutout"],
+            "man cardboard cutout sword",
+            "stab",
+            ["man stab cutout"],
         ),
         "a man stuck a sword through a piece of paper": ("man sword piece paper", "stick", ["man stick sword"]),
         "a man is hitting a photo with his sword": ("man photo sword", "hit", ["man hit photo"]),
     },
-}  # fmt: skip
+}
 SLIPS: dict[str, tuple[str, str, list[str]]] = {
     "a cook puts some noodles in boiling water": ("cook noodle boiling water", "put", ["cook put noodle"]),
     "a man with a sword runs ands stabs a cardboard target": (  # the typo makes stabs a noun
-        "man sword and stab cardboard target", "run", ["man run stab"],
+        "man sword and stab cardboard target",
+        "run",
+        ["man run stab"],
     ),
     # cardboard is taken for an adjective
     "a man is stabbing a cardboard cutout with a sword": ("man cutout sword", "stab", ["man stab cutout"]),
-}  # fmt: skip
+}
 
 
 def test_labels_and_masks_by_hand_on_real_captions(parser, extractor, real_data: Path) -> None:
@@ -166,8 +172,15 @@ def test_labels_and_masks_by_hand_on_real_captions(parser, extractor, real_data:
     video = video_labels(own, torch.tensor(owner), 4)
     noodles = video[1, vocabulary.columns("entity")].nonzero().flatten().tolist()
     assert {vocabulary.names[i] for i in noodles} == {
-        "chef", "noodle", "cook", "boiling", "water", "person", "something", "woman",
-    }  # fmt: skip
+        "chef",
+        "noodle",
+        "cook",
+        "boiling",
+        "water",
+        "person",
+        "something",
+        "woman",
+    }
     mask = sibling_mask(own, video[torch.tensor(owner)])
     # `people are riding in donkey carriages`: its siblings' concepts are neither right nor wrong, all others count
     hidden = {vocabulary.names[i] for i in (~mask[11]).nonzero().flatten().tolist()}

@@ -28,8 +28,10 @@ def test_order_counts_and_columns(vocabulary: ConceptVocabulary) -> None:
     assert vocabulary.names == ("dog", "man", "horse", "ride", "run", "walk", "man ride horse")
     assert vocabulary.counts == {"entity": (2, 2, 1), "action": (1, 1, 1), "relationship": (1,)}
     assert [vocabulary.columns(level) for level in ("entity", "action", "relationship")] == [
-        slice(0, 3), slice(3, 6), slice(6, 7),
-    ]  # fmt: skip
+        slice(0, 3),
+        slice(3, 6),
+        slice(6, 7),
+    ]
     assert len(vocabulary) == 7
     assert vocabulary.sizes == {"entity": 3, "action": 3, "relationship": 1}
 
@@ -87,20 +89,22 @@ def test_round_trip(vocabulary: ConceptVocabulary, tmp_path: Path) -> None:
     assert ConceptVocabulary.from_dict(ConceptVocabulary().to_dict()) == ConceptVocabulary()
 
 
+def counted(entities: str) -> str:
+    """A file of a vocabulary with these entities."""
+    return f'{{"format": "graphvtr.ConceptVocabulary/1", "entity": {entities}, "action": [], "relationship": []}}'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("[", "is not json"),
         ("{}", "is not a graphvtr.ConceptVocabulary/1 object"),
         ('{"format": "graphvtr.ConceptVocabulary/1"}', "entity: is not a list of"),
-        ('{"format": "graphvtr.ConceptVocabulary/1", "entity": [["a", 1], ["a", 2]], "action": [], "relationship": []}',
-         "entity 'a': is given twice"),
-        ('{"format": "graphvtr.ConceptVocabulary/1", "entity": [["a", -1]], "action": [], "relationship": []}',
-         "count of entity 'a': is -1"),
-        ('{"format": "graphvtr.ConceptVocabulary/1", "entity": [["a", 1.5]], "action": [], "relationship": []}',
-         "count of entity 'a': is 1.5"),
+        (counted('[["a", 1], ["a", 2]]'), "entity 'a': is given twice"),
+        (counted('[["a", -1]]'), "count of entity 'a': is -1"),
+        (counted('[["a", 1.5]]'), "count of entity 'a': is 1.5"),
     ],
-)  # fmt: skip
+)
 def test_bad_files(content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "concepts.json"
     path.write_text(content)

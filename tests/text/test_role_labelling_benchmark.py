@@ -84,9 +84,13 @@ def test_gold_is_read_zipped_or_not(evaluate: ModuleType, gold: Path, tmp_path: 
 
 def test_items_are_mapped_and_the_predicate_is_left_out(evaluate: ModuleType, gold: Path) -> None:
     assert evaluate.items([sentence.arguments for sentence in evaluate.read_gold(gold)]) == {
-        (0, 2, "ARG0", 0, 0), (0, 2, "ARG0", 1, 1), (0, 4, "ARG0", 0, 2), (0, 4, "ARGM-MOD", 3, 3),
-        (0, 4, "ARG1", 5, 5), (1, 1, "ARG0", 0, 0),
-    }  # fmt: skip
+        (0, 2, "ARG0", 0, 0),
+        (0, 2, "ARG0", 1, 1),
+        (0, 4, "ARG0", 0, 2),
+        (0, 4, "ARGM-MOD", 3, 3),
+        (0, 4, "ARG1", 5, 5),
+        (1, 1, "ARG0", 0, 0),
+    }
 
 
 def test_precision_recall_and_f1(evaluate: ModuleType) -> None:

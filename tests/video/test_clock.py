@@ -105,8 +105,9 @@ def test_linked_folders_are_followed_once(make_clip, tmp_path: Path) -> None:
     (folder / "gone.mp4").symlink_to(tmp_path / "nothing.mp4")
     clips, duplicates = find_clips(folder)
     assert {name: file.relative_to(folder).as_posix() for name, file in clips.items()} == {
-        "a": "linked/a.mp4", "file": "file.mp4"
-    }  # fmt: skip
+        "a": "linked/a.mp4",
+        "file": "file.mp4",
+    }
     assert duplicates == {}
 
 

@@ -167,9 +167,14 @@ def test_a_clip_that_kills_its_process_costs_itself_only(folder, tmp_path, monke
     import deadly  # workers find it on the same path
 
     report = extract(
-        folder, tmp_path / "store", PixelDescriptor(16), detector=deadly.Deadly(2), num_frames=4, workers=2,
+        folder,
+        tmp_path / "store",
+        PixelDescriptor(16),
+        detector=deadly.Deadly(2),
+        num_frames=4,
+        workers=2,
         progress=False,
-    )  # fmt: skip
+    )
     assert report.failures == {"clip1": "the process that read it died (killed, out of memory, or a fault in a codec)"}
     store = FeatureStore.open(tmp_path / "store")
     assert store.names == ["clip0"]

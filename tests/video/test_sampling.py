@@ -29,14 +29,17 @@ def test_uniform_indices_are_the_frames_at_uniform_times(length, count):
         assert index.tolist() == list(range(length))
 
 
-@pytest.mark.parametrize("call", [
-    lambda: uniform_times(1.0, 0),
-    lambda: uniform_indices(5, 0),
-    lambda: uniform_indices(0, 5),
-    lambda: uniform_times(-1.0, 3),
-    lambda: uniform_times(float("nan"), 3),
-    lambda: uniform_times(float("inf"), 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: uniform_times(1.0, 0),
+        lambda: uniform_indices(5, 0),
+        lambda: uniform_indices(0, 5),
+        lambda: uniform_times(-1.0, 3),
+        lambda: uniform_times(float("nan"), 3),
+        lambda: uniform_times(float("inf"), 3),
+    ],
+)
 def test_impossible_samples_are_refused(call):
     with pytest.raises(DataError, match=r"num_frames|length|duration"):
         call()

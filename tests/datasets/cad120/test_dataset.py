@@ -164,8 +164,9 @@ def test_by_name_and_from_the_archive(cad_root: Path, tmp_path: Path) -> None:
     assert torch.equal(one.video_graphs.nodes["region"].tensors["x"], other.video_graphs.nodes["region"].tensors["x"])
     batch = one.video_graphs.batch([2, 0])
     assert batch.validate()
-    assert torch.equal(batch["region"].frame[batch[RELATION].edge_index[0]],
-                       batch["region"].frame[batch[RELATION].edge_index[1]])  # fmt: skip
+    assert torch.equal(
+        batch["region"].frame[batch[RELATION].edge_index[0]], batch["region"].frame[batch[RELATION].edge_index[1]]
+    )
     with pytest.raises(DataError, match="option 'folds' of cad120: unknown"):
         build_dataset("cad120", "test", DataSource(root=folder, options={"folds": 1}))
 

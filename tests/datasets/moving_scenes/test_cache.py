@@ -59,9 +59,13 @@ def test_same_settings_same_content(tmp_path: Path) -> None:
     assert one.name == two.name
     names = {path.name for path in one.iterdir()}
     assert names == {
-        "manifest.json", "clips.jsonl", "negatives.jsonl", "video_graphs.safetensors", "role_graphs.safetensors",
+        "manifest.json",
+        "clips.jsonl",
+        "negatives.jsonl",
+        "video_graphs.safetensors",
+        "role_graphs.safetensors",
         "negative_graphs.safetensors",
-    }  # fmt: skip
+    }
     for name in names:
         assert content(one / name) == content(two / name), name
 

@@ -31,9 +31,15 @@ Roles = dict[str, list[tuple[str, str]]]
 def plain(template: str, **changes: object) -> Wording:
     """First synonyms of everything that must be said, and nothing else."""
     wording = Wording(
-        template, noun=(0,) * 4, colour=(0,) * 4, size=(-1,) * 4, verb=(0, 0), manner=(-1, -1), direction=(-1, -1),
+        template,
+        noun=(0,) * 4,
+        colour=(0,) * 4,
+        size=(-1,) * 4,
+        verb=(0, 0),
+        manner=(-1, -1),
+        direction=(-1, -1),
         position=(-1, -1),
-    )  # fmt: skip
+    )
     return replace(wording, **changes)  # type: ignore[arg-type]
 
 
@@ -50,6 +56,7 @@ def roles(caption: Caption) -> Roles:
 CHASE = Event("chase", 0, 1, manner="quickly")
 PUSH = Event("push", 0, 1, direction="left", manner="slowly")
 
+# tables: what is worded and how, the sentence, and its roles below
 ONE_EVENT: list[tuple[str, Event, dict[str, object], str, Roles]] = [
     ("active", PUSH, {}, "A red ball pushes a blue box.",
      {"pushes": [("ARG0", "a red ball"), ("ARG1", "a blue box")]}),
@@ -172,8 +179,9 @@ def test_participants_are_nouns_without_actions(make_script: ScriptMaker) -> Non
     assert caption.text == "A red ball and a blue box."
     assert graph.num_actions == 0
     assert [(r, graph.phrase("entity", i)) for i, r in enumerate(graph.role_names())] == [
-        ("NOUN", "a red ball"), ("NOUN", "a blue box"),
-    ]  # fmt: skip
+        ("NOUN", "a red ball"),
+        ("NOUN", "a blue box"),
+    ]
 
 
 def test_article_before_a_vowel(make_script: ScriptMaker) -> None:
@@ -239,8 +247,11 @@ def test_what_is_told_is_true() -> None:
             for position, word in enumerate(words):
                 if word in sizes:
                     noun = (words[position + 1], words[position + 2])
-                    thing = next(t for t in script.things if noun[0] in COLOUR_WORDS[t.colour]
-                                 and noun[1] in SHAPE_NOUNS[t.shape])  # fmt: skip
+                    thing = next(
+                        t
+                        for t in script.things
+                        if noun[0] in COLOUR_WORDS[t.colour] and noun[1] in SHAPE_NOUNS[t.shape]
+                    )
                     assert thing.size == sizes[word]
                     assert thing.size_told
             text = caption.text.lower()

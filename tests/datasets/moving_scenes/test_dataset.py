@@ -19,8 +19,11 @@ Splits = dict[str, MovingScenes]
 
 def test_counts(splits: Splits) -> None:
     assert {name: len(scenes.videos) for name, scenes in splits.items()} == {
-        "train": 83, "val": 9, "test": 14, "test_unseen": 14,
-    }  # fmt: skip
+        "train": 83,
+        "val": 9,
+        "test": 14,
+        "test_unseen": 14,
+    }
     for scenes in splits.values():
         assert len(scenes.captions) == len(scenes.role_graphs) == 5 * len(scenes.videos)
         assert scenes.video_of_caption.tolist() == [v for v in range(len(scenes.videos)) for _ in range(5)]

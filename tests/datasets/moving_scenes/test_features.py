@@ -65,9 +65,10 @@ def test_a_hidden_thing_is_no_region(scripts: dict[str, list[Script]]) -> None:
 
 def test_no_regions_at_all() -> None:
     blank = Rendering(
-        np.zeros((2, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.full((2, IMAGE_SIZE, IMAGE_SIZE), -1, np.int8),
+        np.zeros((2, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8),
+        np.full((2, IMAGE_SIZE, IMAGE_SIZE), -1, np.int8),
         np.zeros((2, 1), np.int64),
-    )  # fmt: skip
+    )
     regions = find_regions(blank)
     assert regions.box.shape == (0, 4)
     assert region_crops(blank.frames, regions).shape == (0, REGION_DIM)

@@ -18,9 +18,13 @@ def still(things: list[Thing], points: list[tuple[float, float]], **changes: obj
     """Things at rest in one frame."""
     count = len(things)
     motion = Motion(
-        xy=np.array([points]), height=np.zeros((1, count)), angle=np.zeros((1, count)),
-        layer=np.zeros((1, count), dtype=np.int64), rope=np.full((1, 2), -1), fault=0.0,
-    )  # fmt: skip
+        xy=np.array([points]),
+        height=np.zeros((1, count)),
+        angle=np.zeros((1, count)),
+        layer=np.zeros((1, count), dtype=np.int64),
+        rope=np.full((1, 2), -1),
+        fault=0.0,
+    )
     script = Script("still", 0, tuple(things), (Event("jump", 0),), "sand")
     return script, replace(motion, **changes)  # type: ignore[arg-type]
 

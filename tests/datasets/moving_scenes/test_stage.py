@@ -18,9 +18,11 @@ from graphvtr.datasets.moving_scenes.world import POSITIONS
 
 def make_order(**changes: object) -> Order:
     fields: dict[str, object] = {
-        "rng": np.random.default_rng(0), "time": np.linspace(0, 1, 5), "radius": {"agent": 0.06, "patient": 0.1},
+        "rng": np.random.default_rng(0),
+        "time": np.linspace(0, 1, 5),
+        "radius": {"agent": 0.06, "patient": 0.1},
         "start": {"agent": None, "patient": None},
-    }  # fmt: skip
+    }
     return Order(**(fields | changes))  # type: ignore[arg-type]
 
 

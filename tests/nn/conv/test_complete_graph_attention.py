@@ -123,9 +123,12 @@ def test_hooks_and_explainers_see_messages() -> None:
             return self.layer(x, edge_index=edge_index)
 
     explainer = Explainer(
-        Net(), GNNExplainer(epochs=2), explanation_type="model", edge_mask_type="object",
+        Net(),
+        GNNExplainer(epochs=2),
+        explanation_type="model",
+        edge_mask_type="object",
         model_config={"mode": "regression", "task_level": "node", "return_type": "raw"},
-    )  # fmt: skip
+    )
     explanation = explainer(x, complete_edge_index(ptr))
     assert explanation.edge_mask.shape == (13,)
     assert bool(explanation.edge_mask.any())

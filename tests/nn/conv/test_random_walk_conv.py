@@ -118,9 +118,12 @@ def test_explainer_masks_the_edges_as_given() -> None:
         context[target] += weight * x[source]
     torch.testing.assert_close(conv(x, edge_index), x + conv.residual(conv.gcn(context)))
     explainer = Explainer(
-        RandomWalkGCNConv(D), GNNExplainer(epochs=3), explanation_type="model", edge_mask_type="object",
+        RandomWalkGCNConv(D),
+        GNNExplainer(epochs=3),
+        explanation_type="model",
+        edge_mask_type="object",
         model_config={"mode": "regression", "task_level": "node", "return_type": "raw"},
-    )  # fmt: skip
+    )
     assert explainer(x.float(), edge_index).edge_mask.shape == (13,)
 
 

@@ -81,8 +81,11 @@ def test_pieces_are_those_of_the_tokenizer(folder: Path, most: int, together: bo
         monkeypatch.setattr(type(tokenizer), "__call__", other)
     found = pack(words.tokenize)
     assert found["piece"].id.tolist() == [piece for ids in encoded["input_ids"] for piece in ids]
-    counts = [encoded.word_ids(caption).count(word) for caption, text in enumerate(CAPTIONS)
-              for word in range(len(text.split()))]  # fmt: skip
+    counts = [
+        encoded.word_ids(caption).count(word)
+        for caption, text in enumerate(CAPTIONS)
+        for word in range(len(text.split()))
+    ]
     assert found["word"].pieces.tolist() == counts
 
 

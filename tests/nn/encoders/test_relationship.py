@@ -18,9 +18,11 @@ def test_several_heads_attend_on_their_own() -> None:
         layer.self_attn.out_proj.weight.copy_(encoder.attention.out.weight)
         layer.self_attn.out_proj.bias.zero_()
         for mine, theirs in (
-            (layer.norm1, encoder.norm_attention), (layer.norm2, encoder.norm),
-            (layer.linear1, encoder.feedforward[0]), (layer.linear2, encoder.feedforward[2]),
-        ):  # fmt: skip
+            (layer.norm1, encoder.norm_attention),
+            (layer.norm2, encoder.norm),
+            (layer.linear1, encoder.feedforward[0]),
+            (layer.linear2, encoder.feedforward[2]),
+        ):
             mine.load_state_dict(theirs.state_dict())
     x = torch.randn(5, 8, dtype=torch.float64)
     place = torch.arange(5, dtype=torch.float64)[:, None]

@@ -25,11 +25,15 @@ def test_nodes_are_pooled_words_times_roles(captions: RoleGraph, event_role: boo
     assert encoder.roles is not None
     roles = encoder.roles.weight
     assert len(roles) == 16 + event_role
-    expected = torch.stack([
-        *(event * roles[16] if event_role else event),
-        words[2] * roles[0], torch.maximum(words[1], words[4]) * roles[0],
-        words[3] * roles[2], words[1:4].amax(0) * roles[1],
-    ])  # fmt: skip
+    expected = torch.stack(
+        [
+            *(event * roles[16] if event_role else event),
+            words[2] * roles[0],
+            torch.maximum(words[1], words[4]) * roles[0],
+            words[3] * roles[2],
+            words[1:4].amax(0) * roles[1],
+        ]
+    )
     nodes, _ = encoder._nodes(captions)
     torch.testing.assert_close(nodes, expected)
 

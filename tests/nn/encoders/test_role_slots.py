@@ -8,12 +8,20 @@ from graphvtr.graphs import ROLES, GraphStore, RoleGraph
 from graphvtr.nn.encoders.role_slots import OF_ROLE, SLOTS, node_words, role_slots
 
 GRAPHS = [
-    RoleGraph.build("a dog chases a cat in the yard".split(), [[2]], [("ARG0", [0, 1]), ("ARG1", [3, 4]),
-                    ("ARGM-LOC", [5, 6, 7])], [(0, 0), (1, 0), (2, 0)]),
+    RoleGraph.build(
+        "a dog chases a cat in the yard".split(),
+        [[2]],
+        [("ARG0", [0, 1]), ("ARG1", [3, 4]), ("ARGM-LOC", [5, 6, 7])],
+        [(0, 0), (1, 0), (2, 0)],
+    ),
     RoleGraph.build(["dogs"], [], [("NOUN", [0])], []),
-    RoleGraph.build("cats and dogs run and sleep".split(), [[3], [5]], [("ARG0", [0]), ("ARG0", [2])],
-                    [(0, 0), (1, 0), (0, 1), (1, 1)]),
-]  # fmt: skip
+    RoleGraph.build(
+        "cats and dogs run and sleep".split(),
+        [[3], [5]],
+        [("ARG0", [0]), ("ARG0", [2])],
+        [(0, 0), (1, 0), (0, 1), (1, 1)],
+    ),
+]
 
 
 def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
@@ -38,8 +46,9 @@ def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
 
 def test_exchanged_roles_show() -> None:
     def read(agent: int, patient: int) -> torch.Tensor:
-        graph = RoleGraph.build(["dogs", "chase", "cats"], [[1]], [("ARG0", [agent]), ("ARG1", [patient])],
-                                [(0, 0), (1, 0)])  # fmt: skip
+        graph = RoleGraph.build(
+            ["dogs", "chase", "cats"], [[1]], [("ARG0", [agent]), ("ARG1", [patient])], [(0, 0), (1, 0)]
+        )
         words = torch.eye(3)
         return role_slots(graph, node_words(graph, words, "action"), node_words(graph, words, "entity"))
 

@@ -81,10 +81,12 @@ def test_mask_averages_each_item_over_what_is_left() -> None:
     logits, labels = torch.randn(4, 5, dtype=torch.float64), torch.rand(4, 5) < 0.5
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 1, 1, 0, 1]], dtype=torch.bool)
     loss = FocalBCELoss(alpha=1.0)
-    entry = torch.stack([
-        torch.stack([loss(x[None, None], y[None, None]) for x, y in zip(*row, strict=True)])
-        for row in zip(logits, labels, strict=True)
-    ])  # fmt: skip
+    entry = torch.stack(
+        [
+            torch.stack([loss(x[None, None], y[None, None]) for x, y in zip(*row, strict=True)])
+            for row in zip(logits, labels, strict=True)
+        ]
+    )
     expected = (entry[0].mean() + entry[1, 0] + entry[3, [1, 2, 4]].mean()) / 3
     torch.testing.assert_close(loss(logits, labels, mask), expected)
     everything = torch.ones_like(mask)

@@ -17,9 +17,14 @@ VOCAB, VIDEO_DIM, WORD_DIM, D, VIDEO_RNN, TEXT_RNN, FILTERS = 12, 5, 4, 6, 3, 2,
 KERNELS = {"video": [2, 3, 4, 5], "text": [2, 3, 4]}
 MAPPING = {"video": "visual_mapping", "text": "text_mapping"}
 SIZES: dict[str, Any] = {
-    "vocab_size": VOCAB, "video_dim": VIDEO_DIM, "word_dim": WORD_DIM, "hidden": D, "video_rnn": VIDEO_RNN,
-    "text_rnn": TEXT_RNN, "filters": FILTERS,
-}  # fmt: skip
+    "vocab_size": VOCAB,
+    "video_dim": VIDEO_DIM,
+    "word_dim": WORD_DIM,
+    "hidden": D,
+    "video_rnn": VIDEO_RNN,
+    "text_rnn": TEXT_RNN,
+    "filters": FILTERS,
+}
 IDS = [[5, 4, 4, 9], [2], [3, 6, 7, 8, 10, 11, 2], [0, 1]]  # unknown, begin and end words among them
 FRAMES = [7, 1, 3]
 

@@ -272,12 +272,31 @@ def test_config_rebuilds_the_model() -> None:
 def test_released_preset() -> None:
     config = HGR.released(10, 6, hidden=8).config
     expected = {
-        "word_dim": 300, "rnn": "gru", "rnn_init": "orthogonal", "num_layers": 1, "attention_channels": 4,
-        "attention_bias": True, "layer_norm": True, "event_edges": "to_action", "event_role": False,
-        "word_dropout": 0.2, "video_dropout": 0.2, "graph_dropout": 0.5, "max_words": 30, "max_frames": 20,
-        "max_actions": 4, "max_entities": 6, "node_reduce": "mean", "fusion": "embed", "norm": "clipped",
-        "margin": 0.2, "temperature": 4.0, "mining": "hardest", "reduction": "mean", "level_weights": None,
-    }  # fmt: skip
+        "word_dim": 300,
+        "rnn": "gru",
+        "rnn_init": "orthogonal",
+        "num_layers": 1,
+        "attention_channels": 4,
+        "attention_bias": True,
+        "layer_norm": True,
+        "event_edges": "to_action",
+        "event_role": False,
+        "word_dropout": 0.2,
+        "video_dropout": 0.2,
+        "graph_dropout": 0.5,
+        "max_words": 30,
+        "max_frames": 20,
+        "max_actions": 4,
+        "max_entities": 6,
+        "node_reduce": "mean",
+        "fusion": "embed",
+        "norm": "clipped",
+        "margin": 0.2,
+        "temperature": 4.0,
+        "mining": "hardest",
+        "reduction": "mean",
+        "level_weights": None,
+    }
     assert {name: config[name] for name in expected} == expected
     assert HGR.released(10, 6, hidden=8, attention_channels=6).config["attention_channels"] == 6
 
@@ -285,10 +304,22 @@ def test_released_preset() -> None:
 def test_paper_defaults() -> None:
     config = HGR(10, 6).config
     expected = {
-        "hidden": 1024, "word_dim": 300, "num_layers": 2, "rnn": "lstm", "attention_channels": None,
-        "event_edges": "both", "event_role": True, "layer_norm": False, "fusion": "sim", "norm": "raw",
-        "node_reduce": "sum", "temperature": 4.0, "margin": 0.2, "mining": "hardest", "video_bias": False,
-    }  # fmt: skip
+        "hidden": 1024,
+        "word_dim": 300,
+        "num_layers": 2,
+        "rnn": "lstm",
+        "attention_channels": None,
+        "event_edges": "both",
+        "event_role": True,
+        "layer_norm": False,
+        "fusion": "sim",
+        "norm": "raw",
+        "node_reduce": "sum",
+        "temperature": 4.0,
+        "margin": 0.2,
+        "mining": "hardest",
+        "video_bias": False,
+    }
     assert {name: config[name] for name in expected} == expected
 
 
@@ -336,10 +367,17 @@ def test_wrong_input(batch: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("rnn", "rnn"), ("rnn_init", "zero"), ("fusion", "both"), ("norm", "l1"), ("node_reduce", "max"),
-        ("mining", "easy"), ("reduction", "none"), ("margin", -1.0), ("level_weights", [1.0]),
+        ("rnn", "rnn"),
+        ("rnn_init", "zero"),
+        ("fusion", "both"),
+        ("norm", "l1"),
+        ("node_reduce", "max"),
+        ("mining", "easy"),
+        ("reduction", "none"),
+        ("margin", -1.0),
+        ("level_weights", [1.0]),
     ],
-)  # fmt: skip
+)
 def test_unknown_options(option: str, value: Any) -> None:
     with pytest.raises(DataError, match=f"^{option}"):
         HGR(**{**SIZES, option: value})

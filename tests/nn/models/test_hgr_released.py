@@ -14,10 +14,21 @@ from graphvtr.nn import HGR
 from graphvtr.nn.models.hgr_released import our_name
 
 SPECIFICATION: dict[str, Any] = {
-    "rnn": "gru", "attention": True, "layer_norm": True, "event_edges": "to_action", "role_aware": True,
-    "event_role": False, "hierarchical_video": True, "fusion": "embed", "norm": "clipped", "node_reduce": "mean",
-    "max_words": 30, "max_actions": 4, "max_entities": 6, "max_frames": 20,
-}  # fmt: skip
+    "rnn": "gru",
+    "attention": True,
+    "layer_norm": True,
+    "event_edges": "to_action",
+    "role_aware": True,
+    "event_role": False,
+    "hierarchical_video": True,
+    "fusion": "embed",
+    "norm": "clipped",
+    "node_reduce": "mean",
+    "max_words": 30,
+    "max_actions": 4,
+    "max_entities": 6,
+    "max_frames": 20,
+}
 
 
 @pytest.mark.parametrize("layers", [1, 2])
@@ -108,9 +119,16 @@ def test_initial_weights_are_the_released_ones() -> None:
 def test_sizes_come_from_the_shapes(make_state: Any) -> None:
     config = HGR.from_released(make_state(3, query=5), graph_dropout=0.0).config
     expected = {
-        "vocab_size": 30, "video_dim": 6, "hidden": 8, "word_dim": 5, "num_layers": 3, "attention_channels": 5,
-        "rnn": "gru", "graph_dropout": 0.0, "word_dropout": 0.2,
-    }  # fmt: skip
+        "vocab_size": 30,
+        "video_dim": 6,
+        "hidden": 8,
+        "word_dim": 5,
+        "num_layers": 3,
+        "attention_channels": 5,
+        "rnn": "gru",
+        "graph_dropout": 0.0,
+        "word_dropout": 0.2,
+    }
     assert {name: config[name] for name in expected} == expected
 
 
@@ -128,9 +146,15 @@ def test_lstm_and_mean_neighbours(make_state: Any) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["rnn.bias_hh_l0_reverse", "embedding.we.weight", "gcn.layers.0.layernorm.bias", "gcn.layers.0.edge_attn_key.bias",
-     "role_embedding.weight", "rnn.weight_hh_l0"],
-)  # fmt: skip
+    [
+        "rnn.bias_hh_l0_reverse",
+        "embedding.we.weight",
+        "gcn.layers.0.layernorm.bias",
+        "gcn.layers.0.edge_attn_key.bias",
+        "role_embedding.weight",
+        "rnn.weight_hh_l0",
+    ],
+)
 def test_a_missing_key_is_named(make_state: Any, name: str) -> None:
     state = make_state()
     del state["text_encoder"][name]

@@ -328,8 +328,10 @@ def test_concept_probabilities(inputs) -> None:
     video = model.encode_video(inputs[0])
     found = model.concept_probabilities(video)
     assert {level: tuple(p.shape) for level, p in found.items()} == {
-        "entity": (5, 3), "action": (5, 2), "relationship": (5, 1),
-    }  # fmt: skip
+        "entity": (5, 3),
+        "action": (5, 2),
+        "relationship": (5, 1),
+    }
     head = model.attributes.heads["video"]["action"]
     torch.testing.assert_close(found["action"][2], torch.sigmoid(head(video["action"].x[2])))
 

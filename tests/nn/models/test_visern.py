@@ -14,8 +14,14 @@ from graphvtr.graphs.transforms import SPATIAL, TEMPORAL, AddSpatialEdges, AddTe
 from graphvtr.nn import MODELS, ViSERN
 
 SIZES: dict[str, Any] = {
-    "vocab_size": 12, "region_dim": 5, "hidden": 6, "word_dim": 4, "video_rnn": 3, "text_rnn": 2, "filters": 3,
-}  # fmt: skip
+    "vocab_size": 12,
+    "region_dim": 5,
+    "hidden": 6,
+    "word_dim": 4,
+    "video_rnn": 3,
+    "text_rnn": 2,
+    "filters": 3,
+}
 REGIONS = [[2, 0, 3], [1], [0, 0], [4, 4]]  # of each frame of each clip
 IDS = [[5, 4, 4, 9], [2], [3, 6, 7], [8, 3]]
 OPTIONS: dict[str, dict[str, Any]] = {

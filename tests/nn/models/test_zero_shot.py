@@ -57,8 +57,11 @@ def clip(frames: int, regions: bool = False) -> VideoGraph:
 def test_phrases_are_the_models_own_vectors(folder: Path) -> None:
     model = ZeroShot(folder)
     text = model.encode_text(GraphStore.from_graphs(CAPTIONS).mapped(model.transform_text).batch([0, 1, 2]))
-    texts = {"event": ["a dog chases a cat", "dogs", "a white dog barks"], "action": ["chases", "barks"],
-             "entity": ["a dog", "a cat", "a white dog"]}  # fmt: skip
+    texts = {
+        "event": ["a dog chases a cat", "dogs", "a white dog barks"],
+        "action": ["chases", "barks"],
+        "entity": ["a dog", "a cat", "a white dog"],
+    }
     for level, phrases in texts.items():
         expected = torch.stack([own(folder, phrase) for phrase in phrases])
         torch.testing.assert_close(text[level].x, expected, atol=1e-5, rtol=1e-4)
@@ -78,8 +81,10 @@ def test_without_phrases_it_is_the_models_cosine_and_a_batch_is_its_items(folder
     torch.testing.assert_close(plain.similarity(plain.encode_video(batch), text), expected)
     model = ZeroShot(folder)
     found = model.similarity(model.encode_video(batch), text)
-    single = [[model.similarity(model.encode_video(v), model.encode_text(model.transform_text(t))) for t in CAPTIONS]
-              for v in clips]  # fmt: skip
+    single = [
+        [model.similarity(model.encode_video(v), model.encode_text(model.transform_text(t))) for t in CAPTIONS]
+        for v in clips
+    ]
     torch.testing.assert_close(found, torch.cat([torch.cat(row, 1) for row in single]), atol=1e-5, rtol=1e-4)
     assert not torch.allclose(found, expected, atol=1e-3)
 

@@ -35,8 +35,10 @@ def test_phrases_point_to_frames(files: Files) -> None:
         clip = files.store.video_graph(result.name)
         # a phrase that attends to all frames alike has no moment, and is not told
         assert {(match.level, match.phrase, match.role) for match in result.phrases} <= {
-            ("action", "chases", "V"), ("entity", "a red dog", "ARG0"), ("entity", "a cat", "ARG1"),
-        }  # fmt: skip
+            ("action", "chases", "V"),
+            ("entity", "a red dog", "ARG0"),
+            ("entity", "a cat", "ARG1"),
+        }
         total = torch.zeros(clip.num_frames)
         for match in result.phrases:
             assert match.weights.shape == (clip.num_frames,)
@@ -192,18 +194,28 @@ def test_files_stay_within_the_media_folder(files: Files, tmp_path: Path) -> Non
     files.store = store
     index = files.build(media=media, metadata={})
     assert {name: index.file_of(name) for name in store.names} == {
-        "a": media / "a.mp4", "up": None, "root": None, "link": None,
-    }  # fmt: skip
+        "a": media / "a.mp4",
+        "up": None,
+        "root": None,
+        "link": None,
+    }
 
 
 def test_regions_come_with_their_weight(files: Files, tmp_path: Path) -> None:
     store = FeatureStore.create(tmp_path / "regions", {"frame_x": 6, "region_x": 3})
     box = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.25, 1.0, 1.0]])
     for name in ("one", "two"):
-        store.add(name, {
-            "frame_x": torch.ones(2, 6), "frame_time": torch.arange(2.0), "region_x": torch.ones(2, 3),
-            "region_box": box, "region_score": torch.tensor([0.5, 1.0]), "region_frame": torch.tensor([0, 1]),
-        })  # fmt: skip
+        store.add(
+            name,
+            {
+                "frame_x": torch.ones(2, 6),
+                "frame_time": torch.arange(2.0),
+                "region_x": torch.ones(2, 3),
+                "region_box": box,
+                "region_score": torch.tensor([0.5, 1.0]),
+                "region_frame": torch.tensor([0, 1]),
+            },
+        )
     files.store = store
     index = files.build(metadata={})
     assert index.regions("two") == [(0, box[0].tolist(), 0.5), (1, box[1].tolist(), 1.0)]

@@ -33,8 +33,12 @@ def files(write_bert: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("zero")
     tokenizer = transformers.AutoTokenizer.from_pretrained(write_bert(hidden=8, layers=2, positions=32))
     sizes = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**sizes, "vocab_size": len(tokenizer), "max_position_embeddings": 16,
-            "eos_token_id": tokenizer.sep_token_id}  # fmt: skip
+    text = {
+        **sizes,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 16,
+        "eos_token_id": tokenizer.sep_token_id,
+    }
     vision = {**sizes, "image_size": 8, "patch_size": 4}
     torch.manual_seed(0)
     config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=6)

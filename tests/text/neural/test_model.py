@@ -24,9 +24,12 @@ SIZES = Sizes(width=16, heads=2, hidden=24, shared_layers=1, predicate_layers=1,
 def embeddings() -> dict[str, Tensor]:
     torch.manual_seed(1)
     return {
-        "words": torch.randn(30, 16), "positions": torch.randn(20, 16), "types": torch.randn(2, 16),
-        "scale": torch.ones(16), "shift": torch.zeros(16),
-    }  # fmt: skip
+        "words": torch.randn(30, 16),
+        "positions": torch.randn(20, 16),
+        "types": torch.randn(2, 16),
+        "scale": torch.ones(16),
+        "shift": torch.zeros(16),
+    }
 
 
 @pytest.fixture
@@ -103,8 +106,11 @@ def test_every_weight_learns(network: RoleTagger) -> None:
     (scores.square().sum() + network.transitions().exp().sum() + found.square().sum()).backward()
     silent = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert silent == []
-    assert all(bool(parameter.grad.any()) for name, parameter in network.named_parameters()
-               if parameter.grad is not None and "in_proj_bias" not in name)  # fmt: skip
+    assert all(
+        bool(parameter.grad.any())
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None and "in_proj_bias" not in name
+    )
 
 
 def test_dropout_drops_whole_channels() -> None:

@@ -55,8 +55,13 @@ def sentences(script: ModuleType, count: int) -> list[Any]:
 
 def network() -> RoleTagger:
     torch.manual_seed(0)
-    words = {"words": torch.randn(30, 16), "positions": torch.randn(40, 16), "types": torch.randn(2, 16),
-             "scale": torch.ones(16), "shift": torch.zeros(16)}  # fmt: skip
+    words = {
+        "words": torch.randn(30, 16),
+        "positions": torch.randn(40, 16),
+        "types": torch.randn(2, 16),
+        "scale": torch.ones(16),
+        "shift": torch.zeros(16),
+    }
     return RoleTagger(COLUMNS, words, SIZES)
 
 
@@ -82,9 +87,18 @@ def test_a_stopped_run_ends_where_a_whole_one_does(
     monkeypatch.setattr(script, "evaluate", lambda model, dev, gold: {"f1": 0.0})
     monkeypatch.setattr(script, "read_gold", lambda path: [])
     args = argparse.Namespace(
-        data=tmp_path, limit=None, epochs=3, budget=40, seed=0, lr=1e-2, head_lr=1e-2, precision="float32",
-        drop_rules=0.1, loss_scale=10.0, minutes=1e9,
-    )  # fmt: skip
+        data=tmp_path,
+        limit=None,
+        epochs=3,
+        budget=40,
+        seed=0,
+        lr=1e-2,
+        head_lr=1e-2,
+        precision="float32",
+        drop_rules=0.1,
+        loss_scale=10.0,
+        minutes=1e9,
+    )
     data = {"train": made, "dev": []}
     whole = network()
     script.train(whole, data, argparse.Namespace(**vars(args), work=tmp_path_of(tmp_path, "whole")))

@@ -65,6 +65,12 @@ def test_who_may_be_who() -> None:
     assert not may_be_same("dog", "person")
     assert may_be_same("dogs", "dog")
     assert [singular(word) for word in ("ladies", "dishes", "knives", "glass", "dogs", "boxes", "bus")] == [
-        "lady", "dish", "knif", "glass", "dog", "box", "bus",
-    ]  # fmt: skip
+        "lady",
+        "dish",
+        "knif",
+        "glass",
+        "dog",
+        "box",
+        "bus",
+    ]
     assert third_person("kiss") == "kisses"

@@ -13,12 +13,27 @@ from graphvtr.text.rules.lemmas import VerbLemmas
 @pytest.mark.parametrize(
     ("form", "lemma"),
     [
-        ("chasing", "chase"), ("eating", "eat"), ("running", "run"), ("ate", "eat"), ("cuts", "cut"), ("tries", "try"),
-        ("thrown", "throw"), ("is", "be"), ("'s", "be"), ("’re", "be"), ("had", "have"), ("done", "do"),
-        ("washes", "wash"), ("dances", "dance"), ("sat", "sit"), ("lying", "lie"), ("jump", "jump"),
-        ("grokking", "grokking"), ("", ""),
+        ("chasing", "chase"),
+        ("eating", "eat"),
+        ("running", "run"),
+        ("ate", "eat"),
+        ("cuts", "cut"),
+        ("tries", "try"),
+        ("thrown", "throw"),
+        ("is", "be"),
+        ("'s", "be"),
+        ("’re", "be"),
+        ("had", "have"),
+        ("done", "do"),
+        ("washes", "wash"),
+        ("dances", "dance"),
+        ("sat", "sit"),
+        ("lying", "lie"),
+        ("jump", "jump"),
+        ("grokking", "grokking"),
+        ("", ""),
     ],
-)  # fmt: skip
+)
 def test_forms_of_the_model(parser: SpacyRoleParser, form: str, lemma: str) -> None:
     assert VerbLemmas.from_pipeline(parser.pipeline)(form) == lemma
 

@@ -97,14 +97,15 @@ def test_a_second_reading_that_is_no_better_is_left(read_tree: Callable[[str], T
         ("towel hanging on a rod", [("hanging", [("ARG1", "towel"), ("ARG2", "on a rod")])]),
         ("a giraffe eating grass", [("eating", [("ARG0", "a giraffe"), ("ARG1", "grass")])]),
         ("man touching brown cow", [("touching", [("ARG0", "man"), ("ARG1", "brown cow")])]),
-        ("the sandy beach the bear is sitting on",
-         [("sitting", [("ARG1", "the bear"), ("ARG2", "the sandy beach")])]),
-        ("a man washes and cuts potatoes",
-         [(verb, [("ARG0", "a man"), ("ARG1", "potatoes")]) for verb in ("cuts", "washes")]),
+        ("the sandy beach the bear is sitting on", [("sitting", [("ARG1", "the bear"), ("ARG2", "the sandy beach")])]),
+        (
+            "a man washes and cuts potatoes",
+            [(verb, [("ARG0", "a man"), ("ARG1", "potatoes")]) for verb in ("cuts", "washes")],
+        ),
         ("a car parked by a wall", [("parked", [("ARG1", "a car"), ("ARG2", "by a wall")])]),
         ("a boat sitting by the dock", [("sitting", [("ARG1", "a boat"), ("ARG2", "by the dock")])]),
     ],
-)  # fmt: skip
+)
 def test_captions_that_were_misread(
     parser: SpacyRoleParser,
     frames_of: Callable[[RoleGraph], list[object]],

@@ -46,10 +46,14 @@ def test_phrases_side_by_side_are_one(read_tree: Callable[[str], Tree]) -> None:
 
 CAPTIONS = {
     "a woman hands a man a book": {
-        ("hands", "ARG0", "a woman"), ("hands", "ARG2", "a man"), ("hands", "ARG1", "a book")
+        ("hands", "ARG0", "a woman"),
+        ("hands", "ARG2", "a man"),
+        ("hands", "ARG1", "a book"),
     },
     "a boy throws his friend a ball": {
-        ("throws", "ARG0", "a boy"), ("throws", "ARG2", "his friend"), ("throws", "ARG1", "a ball")
+        ("throws", "ARG0", "a boy"),
+        ("throws", "ARG2", "his friend"),
+        ("throws", "ARG1", "a ball"),
     },
     "a man is lifting and pushing a tyre": {
         (verb, role, phrase)
@@ -57,10 +61,12 @@ CAPTIONS = {
         for role, phrase in (("ARG0", "a man"), ("ARG1", "a tyre"))
     },
     "a lady cooking meat in a pan": {
-        ("cooking", "ARG0", "a lady"), ("cooking", "ARG1", "meat"), ("cooking", "ARGM-LOC", "in a pan")
+        ("cooking", "ARG0", "a lady"),
+        ("cooking", "ARG1", "meat"),
+        ("cooking", "ARGM-LOC", "in a pan"),
     },
     "two dogs bark": {("bark", "ARG0", "two dogs")},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("caption", CAPTIONS)
@@ -86,10 +92,14 @@ def twice(graphs: Iterable[RoleGraph]) -> Iterator[str]:
 
 
 TRICKY = (
-    *CAPTIONS, "someone fried zucchini", "a baby starts crying", "a man eats ramen noodles",
-    "he gives it the boy a toy", "the man the woman likes puts the ball the box",
+    *CAPTIONS,
+    "someone fried zucchini",
+    "a baby starts crying",
+    "a man eats ramen noodles",
+    "he gives it the boy a toy",
+    "the man the woman likes puts the ball the box",
     "a girl she is showing how to fold a paper a boat",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("name", ["spacy", "neural"])

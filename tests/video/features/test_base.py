@@ -29,12 +29,15 @@ def test_the_contract_is_kept(mean_colour):
     assert isinstance(mean_colour(), FrameFeaturizer)
 
 
-@pytest.mark.parametrize("frames", [
-    torch.zeros(2, 8, 8, 3),
-    torch.zeros(2, 3, 8, 8, dtype=torch.uint8),
-    torch.zeros(8, 8, 3, dtype=torch.uint8),
-    torch.zeros(0, 8, 8, 3, dtype=torch.uint8),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "frames",
+    [
+        torch.zeros(2, 8, 8, 3),
+        torch.zeros(2, 3, 8, 8, dtype=torch.uint8),
+        torch.zeros(8, 8, 3, dtype=torch.uint8),
+        torch.zeros(0, 8, 8, 3, dtype=torch.uint8),
+    ],
+)
 def test_other_pictures_are_refused(frames):
     with pytest.raises(DataError, match=r"uint8 \[T, H, W, 3\]"):
         check_frames(frames)

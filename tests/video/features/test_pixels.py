@@ -33,8 +33,10 @@ def plain(frames: np.ndarray) -> np.ndarray:
     for t in range(count):
         layout = [
             2 * pictures[t, y * size // 8 : (y + 1) * size // 8, x * size // 8 : (x + 1) * size // 8, c].mean() - 1
-            for c in range(3) for y in range(8) for x in range(8)
-        ]  # fmt: skip
+            for c in range(3)
+            for y in range(8)
+            for x in range(8)
+        ]
         colour = np.zeros(64)
         edges = np.zeros((9, 4, 4))
         for y in range(size):

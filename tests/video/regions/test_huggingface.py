@@ -19,18 +19,35 @@ ATTENTION = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "encode
 def detr():
     backbone = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], out_features=["stage2"])
     config = transformers.DetrConfig(
-        use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=backbone, d_model=16,
-        encoder_layers=1, decoder_layers=1, num_queries=7, num_labels=4, **ATTENTION,
-    )  # fmt: skip
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        backbone=None,
+        backbone_config=backbone,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        num_queries=7,
+        num_labels=4,
+        **ATTENTION,
+    )
     return transformers.DetrForObjectDetection(config)
 
 
 def deformable():
     backbone = transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], out_features=["stage2"])
     config = transformers.DeformableDetrConfig(
-        use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, backbone_config=backbone, d_model=32,
-        encoder_layers=1, decoder_layers=2, num_queries=7, num_labels=4, num_feature_levels=1, **ATTENTION,
-    )  # fmt: skip
+        use_timm_backbone=False,
+        use_pretrained_backbone=False,
+        backbone=None,
+        backbone_config=backbone,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=2,
+        num_queries=7,
+        num_labels=4,
+        num_feature_levels=1,
+        **ATTENTION,
+    )
     return transformers.DeformableDetrForObjectDetection(config)
 
 

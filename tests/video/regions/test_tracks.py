@@ -43,9 +43,12 @@ def test_objects_are_followed(shuffle):
 def test_tracks_make_the_temporal_edges():
     regions, x, _ = moving()
     graph = VideoGraph.build(
-        torch.randn(5, 4), region_x=x, region_box=regions.box, region_frame=regions.frame,
+        torch.randn(5, 4),
+        region_x=x,
+        region_box=regions.box,
+        region_frame=regions.frame,
         region_track=TrackLinker()(regions, x),
-    )  # fmt: skip
+    )
     edges = AddTemporalEdges(by="track")(graph)[TEMPORAL].edge_index
     assert edges.size(1) == 4 + 2 + 4
 

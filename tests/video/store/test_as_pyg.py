@@ -26,12 +26,14 @@ def store(tmp_path: Path) -> FeatureStore:
         store.add(
             name,
             {
-                "frame_x": torch.randn(frames, 4).half().float(), "frame_time": torch.arange(frames).float(),
-                "region_x": torch.randn(regions, 5).half().float(), "region_score": torch.rand(regions),
+                "frame_x": torch.randn(frames, 4).half().float(),
+                "frame_time": torch.arange(frames).float(),
+                "region_x": torch.randn(regions, 5).half().float(),
+                "region_score": torch.rand(regions),
                 "region_box": torch.tensor([[0.0, 0.0, 0.5, 0.5]]).expand(regions, 4),
                 "region_frame": torch.arange(regions) % frames if name == "b" else (torch.arange(regions) // 2),
             },
-        )  # fmt: skip
+        )
     return store
 
 
@@ -87,9 +89,12 @@ class RegionsOf(BaseSampler):
         col, edge = hit.nonzero(as_tuple=True)
         kind = ("region", "in", "frame")
         return HeteroSamplerOutput(
-            {"frame": index.node, "region": self.row[edge]}, {kind: torch.arange(len(edge))}, {kind: col}, {kind: None},
+            {"frame": index.node, "region": self.row[edge]},
+            {kind: torch.arange(len(edge))},
+            {kind: col},
+            {kind: None},
             metadata=(index.input_id, index.time),
-        )  # fmt: skip
+        )
 
     def sample_from_edges(self, index: Any, **kwargs: Any) -> HeteroSamplerOutput:
         raise NotImplementedError

@@ -70,9 +70,11 @@ def test_what_does_not_fit_is_refused(random_fields):
         with pytest.raises(DataError, match=r"frame.x: has NaN"):
             clip.append({**given[2], "frame_x": given[2]["frame_x"] * float("nan")})
         for key, value in (
-            ("region_track", torch.zeros(6)), ("region_box", torch.zeros(5)), ("frame_x", torch.zeros(1)),
+            ("region_track", torch.zeros(6)),
+            ("region_box", torch.zeros(5)),
+            ("frame_x", torch.zeros(1)),
             ("colour", torch.zeros(0)),
-        ):  # fmt: skip
+        ):
             with pytest.raises(DataError, match=f"{key}: has shape"):
                 clip.put(key, value)
         assert clip.shapes["frame_x"] == [1, 6]  # what was refused left nothing

@@ -93,8 +93,10 @@ def test_single_graphs_and_shapes(store: FeatureStore) -> None:
 def test_raw_gives_what_is_stored(store: FeatureStore) -> None:
     batch = DiskGraphs(store, raw=True).batch([0, 2])
     assert (batch["frame"].x.dtype, batch["region"].x.dtype, batch["region"].box.dtype) == (
-        torch.float16, torch.float16, torch.float32,
-    )  # fmt: skip
+        torch.float16,
+        torch.float16,
+        torch.float32,
+    )
     assert torch.equal(batch["region"].x.float(), DiskGraphs(store).batch([0, 2])["region"].x)
 
 
@@ -103,8 +105,10 @@ def test_transforms_are_applied_when_reading(store: FeatureStore) -> None:
     memory = store.video_graphs().mapped(lambda graph: sample_frames(graph, 2))
     assert_equal(disk.batch([2, 0]), memory.batch([2, 0]))
     assert disk[2].num_frames == 2
-    assert_equal(disk.mapped(lambda graph: sample_frames(graph, 1)).batch([2]),
-                 memory.mapped(lambda graph: sample_frames(graph, 1)).batch([2]))  # fmt: skip
+    assert_equal(
+        disk.mapped(lambda graph: sample_frames(graph, 1)).batch([2]),
+        memory.mapped(lambda graph: sample_frames(graph, 1)).batch([2]),
+    )
 
 
 def test_saved_like_a_store_in_memory(store: FeatureStore, tmp_path: Path) -> None:
@@ -151,10 +155,17 @@ def test_faults_are_named(store: FeatureStore) -> None:
 
 
 def test_clips_with_other_fields_are_refused(store: FeatureStore) -> None:
-    store.add("plain", {
-        "frame_x": torch.ones(1, 4), "frame_time": torch.zeros(1), "region_x": torch.ones(1, 6),
-        "region_box": torch.tensor([[0.0, 0, 1, 1]]), "region_score": torch.ones(1), "region_frame": torch.tensor([0]),
-    })  # fmt: skip
+    store.add(
+        "plain",
+        {
+            "frame_x": torch.ones(1, 4),
+            "frame_time": torch.zeros(1),
+            "region_x": torch.ones(1, 6),
+            "region_box": torch.tensor([[0.0, 0, 1, 1]]),
+            "region_score": torch.ones(1),
+            "region_frame": torch.tensor([0]),
+        },
+    )
     with pytest.raises(DataError, match="clip 'plain': differs from 'a' in region_track"):
         DiskGraphs(store, ["a", "plain"])
 

@@ -75,15 +75,21 @@ BAD = {
     "missing regions": ({"frame_x": torch.zeros(2, 6)}, BOTH, "region_x: is missing"),
     "unknown": ({"frame_x": torch.zeros(2, 6), "sound": torch.zeros(2)}, WIDTHS, "sound: is not a field.*frame_time"),
     "regions in a store of frames": (
-        {"frame_x": torch.zeros(2, 6), "region_box": torch.zeros(1, 4)}, WIDTHS, "region_box: has no place",
+        {"frame_x": torch.zeros(2, 6), "region_box": torch.zeros(1, 4)},
+        WIDTHS,
+        "region_box: has no place",
     ),
     "time of another length": (
-        {"frame_x": torch.zeros(2, 6), "frame_time": torch.zeros(3)}, WIDTHS, r"frame\.time: has shape \[3\]",
+        {"frame_x": torch.zeros(2, 6), "frame_time": torch.zeros(3)},
+        WIDTHS,
+        r"frame\.time: has shape \[3\]",
     ),
     "time that goes back": (
-        {"frame_x": torch.zeros(2, 6), "frame_time": torch.tensor([1.0, 0.5])}, WIDTHS, r"frame\.time: decreases",
+        {"frame_x": torch.zeros(2, 6), "frame_time": torch.tensor([1.0, 0.5])},
+        WIDTHS,
+        r"frame\.time: decreases",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -94,11 +100,14 @@ def test_bad_fields_are_refused_by_clip_and_field(kind):
     assert str(caught.value).startswith("clip 'clip 7': ")
 
 
-@pytest.mark.parametrize("change", [
-    {"region_box": torch.tensor([[0.0, 0.0, 30.0, 40.0]])},
-    {"region_frame": torch.tensor([9])},
-    {"region_score": torch.tensor([float("nan")])},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"region_box": torch.tensor([[0.0, 0.0, 30.0, 40.0]])},
+        {"region_frame": torch.tensor([9])},
+        {"region_score": torch.tensor([float("nan")])},
+    ],
+)
 def test_bad_regions_are_refused(random_fields, change):
     with pytest.raises(DataError, match=r"clip 'a': region\."):
         to_arrays("a", random_fields(regions=1) | change, BOTH)

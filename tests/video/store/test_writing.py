@@ -92,9 +92,10 @@ def test_texts(tmp_path):
     with pytest.raises(DataError, match="holds features of texts, no clips"):
         store.video_graph("a dog")
     for value, problem in (
-        (torch.full((1, 3), float("inf")), "has NaN or infinite"), (torch.zeros(1, 4), r"has shape \[1, 4\]"),
+        (torch.full((1, 3), float("inf")), "has NaN or infinite"),
+        (torch.zeros(1, 4), r"has shape \[1, 4\]"),
         (torch.full((1, 3), 1e5), "reaches 1e.05, beyond float16"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(DataError, match=f"token_x: {problem}"):
             store.add("bad", {"token_x": value})
     with pytest.raises(DataError, match="frame_x: has no place in a store of token_x"):

@@ -158,9 +158,12 @@ def test_pt_files_are_read_weights_only(tmp_path: Path) -> None:
     report = to_store(folder, tmp_path / "some", "pt")
     assert report.store.names == ["dict", "tensor"]
     for name, text in (
-        ("evil", "is not a whole file of tensors"), ("pickled", "is not a whole file of tensors"),
-        ("text", "text.pt: x: is a str"), ("short", "is not a whole file of tensors"), ("empty", "is empty"),
-    ):  # fmt: skip
+        ("evil", "is not a whole file of tensors"),
+        ("pickled", "is not a whole file of tensors"),
+        ("text", "text.pt: x: is a str"),
+        ("short", "is not a whole file of tensors"),
+        ("empty", "is empty"),
+    ):
         assert text in report.failures[name], report.failures[name]
     assert not (tmp_path / "ran").exists()
 
@@ -317,9 +320,11 @@ def test_a_full_disk_leaves_nothing_behind(
         fields = {"frame_x": torch.rand(400, 64), "frame_time": torch.arange(400.0)}
         if regions:
             fields |= {
-                "region_x": torch.rand(400, 64), "region_box": torch.tensor([[0.0, 0, 1, 1]]).repeat(400, 1),
-                "region_score": torch.ones(400), "region_frame": torch.arange(400),
-            }  # fmt: skip
+                "region_x": torch.rand(400, 64),
+                "region_box": torch.tensor([[0.0, 0, 1, 1]]).repeat(400, 1),
+                "region_score": torch.ones(400),
+                "region_frame": torch.arange(400),
+            }
         store.add(name, fields)
     with full_disk(300 if kind == "hgr-npy" else 20_000), pytest.raises(DataError) as caught:
         from_store(store.path, tmp_path / "out", kind)
