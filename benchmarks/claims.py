@@ -24,8 +24,11 @@ from benchmarks.published import RECALLS, find
 
 SIMULATED = "MovingScenes, 225 clips"
 WHOLE = (
-    ("HGR", "HGR", "VSE++"), ("HGR", "HGR", "Dual Encoding"), ("MCSAN", "MCSAN", "HGR"), ("MCSAN", "MCSAN", "HANet"),
-)  # fmt: skip
+    ("HGR", "HGR", "VSE++"),
+    ("HGR", "HGR", "Dual Encoding"),
+    ("MCSAN", "MCSAN", "HGR"),
+    ("MCSAN", "MCSAN", "HANet"),
+)
 """A paper, its model, and one that it is said to be ahead of."""
 Place = tuple[str, Sequence[str], Sequence[str]]
 """A result file, the way to a difference in it, and the way to the value of the row behind."""
@@ -69,12 +72,24 @@ def claims() -> list[tuple[Claim, str, Place]]:
         part("w/o graph attention", "HGR, without graph attention", "graph attention helps"),
         part("w/o role awareness", "HGR, without role awareness", "role awareness helps"),
         part("w/o hierarchical video", "HGR, without hierarchical video", "separate video maps help"),
-        walk("no_reasoning", "random_walk, dot", ("ViSERN", "ViSERN, no_reasoning"),
-             "reasoning by random walk beats none (as printed)"),
-        walk("no_reasoning", "random_walk, softplus", ("ViSERN", "ViSERN, no_reasoning"),
-             "reasoning by random walk beats none (positive R)"),
-        walk("symmetric, softplus", "random_walk, softplus", ("ViSERN", "ViSERN, symmetric"),
-             "random walk beats symmetric normalization"),
+        walk(
+            "no_reasoning",
+            "random_walk, dot",
+            ("ViSERN", "ViSERN, no_reasoning"),
+            "reasoning by random walk beats none (as printed)",
+        ),
+        walk(
+            "no_reasoning",
+            "random_walk, softplus",
+            ("ViSERN", "ViSERN, no_reasoning"),
+            "reasoning by random walk beats none (positive R)",
+        ),
+        walk(
+            "symmetric, softplus",
+            "random_walk, softplus",
+            ("ViSERN", "ViSERN, symmetric"),
+            "random walk beats symmetric normalization",
+        ),
         longtail("MCSAN without R", "MCSAN, without relationships", "the relationship level helps"),
         longtail("MCSAN without S", "MCSAN, without statistical constraints", "shared heads and divergence help"),
         longtail("MCSAN without L", "MCSAN, without FBCE", "focal loss helps"),
@@ -82,7 +97,7 @@ def claims() -> list[tuple[Claim, str, Place]]:
         relations("VSR-Net VG", "VSR-Net, VG", "relations beside the global branch help"),
         relations("VSR-Net VG+VR_m", "VSR-Net, VG + VR_m", "relations beat the mean of the regions"),
         *real(),
-    ]  # fmt: skip
+    ]
 
 
 def real() -> list[tuple[Claim, str, Place]]:

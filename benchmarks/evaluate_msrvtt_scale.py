@@ -98,9 +98,15 @@ def row(way: str, videos: int, device: str) -> dict[str, Any]:
     seconds = time.perf_counter() - begin
     beyond = _peak(device) - before
     return {
-        "way": way, "videos": videos, "captions": videos * CAPTIONS_A_VIDEO, "seconds": seconds,
-        "embeddings_gb": size / 1e9, "beyond_embeddings_gb": beyond / 1e9, "t2v_R@10": t2v, "v2t_R@10": v2t,
-    }  # fmt: skip
+        "way": way,
+        "videos": videos,
+        "captions": videos * CAPTIONS_A_VIDEO,
+        "seconds": seconds,
+        "embeddings_gb": size / 1e9,
+        "beyond_embeddings_gb": beyond / 1e9,
+        "t2v_R@10": t2v,
+        "v2t_R@10": v2t,
+    }
 
 
 def _settle(device: str) -> int:
@@ -170,8 +176,9 @@ def main() -> None:
         print(
             f"{way:10} {videos:5} x {found['captions']:6}  {found['seconds']:8.1f} s  embeddings "
             f"{found['embeddings_gb']:.2f} GB  beyond {found['beyond_embeddings_gb']:.2f} GB  "
-            f"t2v R@10 {found['t2v_R@10']:.2f}  v2t {found['v2t_R@10']:.2f}", flush=True,
-        )  # fmt: skip
+            f"t2v R@10 {found['t2v_R@10']:.2f}  v2t {found['v2t_R@10']:.2f}",
+            flush=True,
+        )
     write_result("evaluate_msrvtt_scale", rows)
 
 

@@ -139,12 +139,15 @@ def main() -> None:
             found[name] = trials.runs(chosen[name], seeds)
             accuracies |= binary.rows(name, [result.checkpoint for result in results])
             about[name] = {
-                "seeds": seeds, "val_rsum": [max(one.val_rsum) for one in results],
+                "seeds": seeds,
+                "val_rsum": [max(one.val_rsum) for one in results],
                 "curves": [one.val_rsum for one in results],
                 "gates": [gates_of(one.checkpoint) for one in results],
-                "seconds": [one.seconds for one in results], "commits": [one.commit for one in results],
-                "options": dict(chosen[name].options), "train": dict(chosen[name].train),
-            }  # fmt: skip
+                "seconds": [one.seconds for one in results],
+                "commits": [one.commit for one in results],
+                "options": dict(chosen[name].options),
+                "train": dict(chosen[name].train),
+            }
         best = "ridge, MiniLM"
         differences = {name: found[name].difference(found[best]) for name in found if name not in ("chance", best)}
         parts = {
@@ -175,8 +178,11 @@ def main() -> None:
         summaries = {name: runs.summary() for name, runs in found.items()}
         if not quick:
             draw(summaries, RESULTS / "flagship.png")
-            write_result("flagship", {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts,
-                         "vitatecs": selection}, note=note_of(arguments))  # fmt: skip
+            write_result(
+                "flagship",
+                {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts, "vitatecs": selection},
+                note=note_of(arguments),
+            )
 
     write()
     for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):

@@ -42,8 +42,14 @@ from graphvtr.text.pairs import write_pairs
 WHOLE = {"train": 1400, "val": 150, "test": 225, "test_unseen": 225}
 SMALL = {**WHOLE, "train": 30}
 """Of 200 clips; only whole splits keep their pairs."""
-TRAIN = {"epochs": 30, "batch_size": 128, "lr": 1e-3, "schedule": "cosine", "clip_grad": 2.0,
-         "captions_per_video": "one"}  # fmt: skip
+TRAIN = {
+    "epochs": 30,
+    "batch_size": 128,
+    "lr": 1e-3,
+    "schedule": "cosine",
+    "clip_grad": 2.0,
+    "captions_per_video": "one",
+}
 OURS = {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3}
 TESTS = ("test", "test_unseen")
 
@@ -82,8 +88,9 @@ def main() -> None:
     if not pairs.is_file():
         write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **few)["train"])[0])
     data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
-    trials = Trials(f"{study}_quick" if quick else study, splits, make_vocabulary(splits["train"]),
-                    data=data, score=("val", *TESTS))  # fmt: skip
+    trials = Trials(
+        f"{study}_quick" if quick else study, splits, make_vocabulary(splits["train"]), data=data, score=("val", *TESTS)
+    )
     words = PretrainedWords("minilm")
     ridge = {name: ridge_scores(splits["train"], splits["val"], splits[name], text=words).scores for name in TESTS}
     chosen = {
@@ -117,8 +124,10 @@ def main() -> None:
                     print(f"  less HGR: {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
             apart = between(trials, chosen, there) if arguments.twins else {}
             for name, one in apart.items():
-                cells = (f"{side} {value['mean']:.1f} [{value['interval'][0]:.0f}, {value['interval'][1]:.0f}]"
-                         for side, value in one.items())  # fmt: skip
+                cells = (
+                    f"{side} {value['mean']:.1f} [{value['interval'][0]:.0f}, {value['interval'][1]:.0f}]"
+                    for side, value in one.items()
+                )
                 print(f"  between twins, %, 50 is chance: {name:26} {'; '.join(cells)}")
             if told:
                 print_rows("Which of two captions fits, %, 50 is chance (test; equal scores count as wrong)", told)

@@ -86,8 +86,14 @@ def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace,
     third = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
     keep = torch.isin(train.video_of_caption, third).nonzero().squeeze(1).tolist()
     few = {"train": train[keep], "val": trials.splits["val"]}
-    part = Trials(f"{trials.folder.name}_tuning", few, trials.vocabulary, data={**trials.data, "third": True},
-                  score=["val"], vectors=trials.vectors)  # fmt: skip
+    part = Trials(
+        f"{trials.folder.name}_tuning",
+        few,
+        trials.vocabulary,
+        data={**trials.data, "third": True},
+        score=["val"],
+        vectors=trials.vectors,
+    )
     found = {}
     for name, trial in rows.items():
         best = tune(part, trial, arguments.tune)
@@ -95,8 +101,9 @@ def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace,
     return found
 
 
-def tables(closed: dict[str, Runs], all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]],
-           seeds: range) -> dict[str, Any]:  # fmt: skip
+def tables(
+    closed: dict[str, Runs], all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]], seeds: range
+) -> dict[str, Any]:
     """Everything printed, and as plain values: of each row the seeds that are there."""
     test = next(iter(all_trials.values())).splits["test"]
     owner = test.video_of_caption
@@ -113,12 +120,15 @@ def tables(closed: dict[str, Runs], all_trials: dict[str, Trials], rows: dict[st
             results = [trials.result(trial, seed) for seed in there]
             model = load(results[0].checkpoint)
             about[label] = {
-                "seeds": there, "seconds": [result.seconds for result in results],
+                "seeds": there,
+                "seconds": [result.seconds for result in results],
                 "val_rsum": [max(result.val_rsum) for result in results],
-                "curves": [result.val_rsum for result in results], "commits": [result.commit for result in results],
+                "curves": [result.val_rsum for result in results],
+                "commits": [result.commit for result in results],
                 "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-                "options": dict(trial.options), "train": dict(trial.train),
-            }  # fmt: skip
+                "options": dict(trial.options),
+                "train": dict(trial.train),
+            }
     print_table(f"{len(test.videos)} test videos, {len(owner)} captions; {msrvtt.NOTE}", found)
     print("\nseeds, trained parameters, seconds a seed (on a shared machine), validation rsum:")
     for label, row in about.items():
@@ -183,10 +193,17 @@ def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
         sizes = sorted(row)
         closed = name.startswith(("ridge", "canonical"))
         ax.errorbar(
-            sizes, [row[size]["mean"] for size in sizes], linestyle="--" if closed else "-", marker="o", capsize=2,
-            yerr=[[row[size]["mean"] - row[size]["interval"][0] for size in sizes],
-                  [row[size]["interval"][1] - row[size]["mean"] for size in sizes]], label=name,
-        )  # fmt: skip
+            sizes,
+            [row[size]["mean"] for size in sizes],
+            linestyle="--" if closed else "-",
+            marker="o",
+            capsize=2,
+            yerr=[
+                [row[size]["mean"] - row[size]["interval"][0] for size in sizes],
+                [row[size]["interval"][1] - row[size]["mean"] for size in sizes],
+            ],
+            label=name,
+        )
     ax.set_xscale("log")
     ax.set_xlabel("training videos")
     ax.set_ylabel("rsum on 1,032 test videos, 95 % over seeds and videos")

@@ -98,9 +98,12 @@ def run(paper: str, number: str, place: Place, seeds: int, only: tuple[str, ...]
         for system, seconds in found.seconds.items():
             print(f"{system}: {seconds:.0f} s of training a seed")
         rows[f"{block.dataset} {block.split}"] = {
-            "values": found.values, "rsum intervals": found.intervals, "chance": found.chance,
-            "seconds a seed": found.seconds, "seconds": time.perf_counter() - begin,
-        }  # fmt: skip
+            "values": found.values,
+            "rsum intervals": found.intervals,
+            "chance": found.chance,
+            "seconds a seed": found.seconds,
+            "seconds": time.perf_counter() - begin,
+        }
     if rows:
         mark = "_small" * (place.small or bool(place.clips))  # shows that a row trains; never in the place of a table
         deviations = place.deviations or ["none"]

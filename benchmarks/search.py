@@ -176,12 +176,21 @@ def measure(name: str, count: int, centres: Array, queries: Array, exact: list[s
             batches.append(time.perf_counter() - begin)
         recall = float(np.mean([len(set(ours) & best) / TOP for ours, best in zip(found, exact, strict=True)]))
         disk = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        sender.send({
-            "system": name, "items": count, **told, "disk_mb": disk / 2**20,
-            "memory_mb": (psutil.Process().memory_info().rss - before) / 2**20, "recall_at_10": recall,
-            **{f"{what}_{key}_ms": float(np.quantile(values, q)) * 1000
-               for what, values in (("one", times), ("sixteen", batches)) for key, q in (("p50", 0.5), ("p95", 0.95))},
-        })  # fmt: skip
+        sender.send(
+            {
+                "system": name,
+                "items": count,
+                **told,
+                "disk_mb": disk / 2**20,
+                "memory_mb": (psutil.Process().memory_info().rss - before) / 2**20,
+                "recall_at_10": recall,
+                **{
+                    f"{what}_{key}_ms": float(np.quantile(values, q)) * 1000
+                    for what, values in (("one", times), ("sixteen", batches))
+                    for key, q in (("p50", 0.5), ("p95", 0.95))
+                },
+            }
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

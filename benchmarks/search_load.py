@@ -41,8 +41,15 @@ async def get(port: int, path: str) -> tuple[int, int]:
         writer.close()
 
 
-async def user(port: int, captions: list[str], clips: list[str], end: float, seed: int, wait: float,
-               log: list[tuple[str, int, float]]) -> None:  # fmt: skip
+async def user(
+    port: int,
+    captions: list[str],
+    clips: list[str],
+    end: float,
+    seed: int,
+    wait: float,
+    log: list[tuple[str, int, float]],
+) -> None:
     """Ask until the time is over."""
     chance = random.Random(seed)
     await asyncio.sleep(chance.uniform(0, wait))
@@ -107,15 +114,24 @@ def main() -> None:
         rows: list[dict[str, Any]] = []
         for kind in ("search", "why", "graph"):
             seconds = np.array([took for what, _, took in log if what == kind])
-            rows.append({
-                "request": kind, "count": len(seconds), "errors": sum(s != 200 for w, s, _ in log if w == kind),
-                **{f"p{q}_ms": float(np.quantile(seconds, q / 100)) * 1000 for q in (50, 95, 99) if len(seconds)},
-            })  # fmt: skip
+            rows.append(
+                {
+                    "request": kind,
+                    "count": len(seconds),
+                    "errors": sum(s != 200 for w, s, _ in log if w == kind),
+                    **{f"p{q}_ms": float(np.quantile(seconds, q / 100)) * 1000 for q in (50, 95, 99) if len(seconds)},
+                }
+            )
             print({key: round(v, 1) if isinstance(v, float) else v for key, v in rows[-1].items()}, flush=True)
         told = {
-            "clips": len(index), "users": args.users, "seconds": args.seconds, "longest_pause_s": args.wait,
-            "requests_a_second": len(log) / args.seconds, "server_memory_mb": memory, "alive_after": alive,
-        }  # fmt: skip
+            "clips": len(index),
+            "users": args.users,
+            "seconds": args.seconds,
+            "longest_pause_s": args.wait,
+            "requests_a_second": len(log) / args.seconds,
+            "server_memory_mb": memory,
+            "alive_after": alive,
+        }
     print(told)
     write_result("search_load", rows, **told)
 

@@ -129,11 +129,16 @@ def measure(name: str, splits: Sequence[RetrievalDataset], queries: int) -> dict
         found = index.search(graphs, TOP)
         shares = [len({one.name for one in ours} & best) / TOP for ours, best in zip(found, wanted, strict=True)]
         row = {
-            "dataset": splits[0].name, "model": name, "clips": len(index), "queries": len(graphs),
+            "dataset": splits[0].name,
+            "model": name,
+            "clips": len(index),
+            "queries": len(graphs),
             "keys": "the score" if index.projection.exact else "follow the score",
-            "all_scored": found[0].exhaustive, "recall_at_10": float(np.mean(shares)),
-            "worst_query": float(min(shares)), "seconds": time.perf_counter() - begin,
-        }  # fmt: skip
+            "all_scored": found[0].exhaustive,
+            "recall_at_10": float(np.mean(shares)),
+            "worst_query": float(min(shares)),
+            "seconds": time.perf_counter() - begin,
+        }
     print({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}, flush=True)
     return row
 

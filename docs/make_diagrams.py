@@ -174,10 +174,16 @@ def box(
     """A rounded box with its text in the middle."""
     axes.add_patch(
         FancyBboxPatch(
-            (x - width / 2, y - HEIGHT / 2), width, HEIGHT, boxstyle="round,pad=0,rounding_size=0.1",
-            facecolor=colour, edgecolor=INK, linewidth=0.8, linestyle="--" if dashed else "-",
+            (x - width / 2, y - HEIGHT / 2),
+            width,
+            HEIGHT,
+            boxstyle="round,pad=0,rounding_size=0.1",
+            facecolor=colour,
+            edgecolor=INK,
+            linewidth=0.8,
+            linestyle="--" if dashed else "-",
         )
-    )  # fmt: skip
+    )
     size = 10 if len(max(text.split("\n"), key=len)) * 0.072 < width or width > 3 else 8.5
     axes.text(x, y, text, ha="center", va="center", fontsize=size, color=INK, fontweight="bold" if bold else "normal")
 

@@ -19,8 +19,12 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent
 PAGE, NOTEBOOK = DOCS / "guides" / "tutorial.rst", DOCS / "notebooks" / "first_steps.ipynb"
 INLINE = "%matplotlib inline\n"
-NAMES = {"gallery": "the gallery", "your_clips": "your own clips", "../models/index": "which model",
-         "training": "training"}  # fmt: skip
+NAMES = {
+    "gallery": "the gallery",
+    "your_clips": "your own clips",
+    "../models/index": "which model",
+    "training": "training",
+}
 
 
 def cells(page: str) -> Iterator[tuple[str, str]]:

@@ -161,10 +161,14 @@ def main() -> None:
         return
     draw(results, RESULTS / "ablation_hgr.png")
     write_result(
-        "ablation_hgr", results, seeds=arguments.seeds,
-        settings={"MovingScenes": {"model": HGR, "train": TRAIN, "clips": CLIPS},
-                  "MSVD": {"model": MSVD_HGR, "train": MSVD_TRAIN, "captions": CAPTIONS}},
-    )  # fmt: skip
+        "ablation_hgr",
+        results,
+        seeds=arguments.seeds,
+        settings={
+            "MovingScenes": {"model": HGR, "train": TRAIN, "clips": CLIPS},
+            "MSVD": {"model": MSVD_HGR, "train": MSVD_TRAIN, "captions": CAPTIONS},
+        },
+    )
 
 
 if __name__ == "__main__":

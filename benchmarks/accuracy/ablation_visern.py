@@ -43,9 +43,15 @@ SEEDS, TRAIN_CLIPS = 3, 300
 DATA = {"num_clips": 800, "num_frames": 12, "distractors": 6, "seed": 0}
 TRAIN = {"epochs": 8, "batch_size": 64, "lr": 1e-3, "schedule": "cosine", "clip_grad": 2.0}
 MODEL = {
-    "hidden": 128, "word_dim": 64, "video_rnn": 64, "text_rnn": 64, "filters": 48, "video_kernels": [2, 3],
-    "text_kernels": [2, 3], "mining": "all",
-}  # fmt: skip
+    "hidden": 128,
+    "word_dim": 64,
+    "video_rnn": 64,
+    "text_rnn": 64,
+    "filters": 48,
+    "video_kernels": [2, 3],
+    "text_kernels": [2, 3],
+    "mining": "all",
+}
 SPLITS = ("test", "test_unseen")
 REASONING: dict[str, dict[str, Any]] = {
     "no_reasoning": {"normalization": "none"},
@@ -61,13 +67,17 @@ REASONING: dict[str, dict[str, Any]] = {
 ROWS = {name: Trial(name, "visern", {**MODEL, **options}, TRAIN) for name, options in REASONING.items()}
 AFFINITIES = ("random_walk, dot", "random_walk, softplus", "random_walk, exp")
 CLAIMS = (  # what the paper's Table 3 says, in its order of the rows
-    ("row, dot", "no_reasoning"), ("symmetric, dot", "no_reasoning"), ("random_walk, dot", "no_reasoning"),
-    ("random_walk, dot", "symmetric, dot"), ("random_walk, softplus", "no_reasoning"),
-    ("random_walk, softplus", "random_walk, dot"), ("random_walk, softplus", "symmetric, softplus"),
+    ("row, dot", "no_reasoning"),
+    ("symmetric, dot", "no_reasoning"),
+    ("random_walk, dot", "no_reasoning"),
+    ("random_walk, dot", "symmetric, dot"),
+    ("random_walk, softplus", "no_reasoning"),
+    ("random_walk, softplus", "random_walk, dot"),
+    ("random_walk, softplus", "symmetric, softplus"),
     ("random_walk, exp", "random_walk, softplus"),
     ("random_walk, softplus, location", "random_walk, softplus"),
     ("random_walk, softplus, temporal", "random_walk, softplus"),
-)  # fmt: skip
+)
 
 
 def scenes(tiny: bool) -> dict[str, RetrievalDataset]:
@@ -272,10 +282,15 @@ def main() -> None:
         return
     draw(results, arguments.seeds)
     write_result(
-        "ablation_visern", results, settings={"data": data, "train": TRAIN, "model": MODEL, "seeds": arguments.seeds},
-        validation=validation, best_affinity=best, stability=looked, bystanders=who,
+        "ablation_visern",
+        results,
+        settings={"data": data, "train": TRAIN, "model": MODEL, "seeds": arguments.seeds},
+        validation=validation,
+        best_affinity=best,
+        stability=looked,
+        bystanders=who,
         paper=[vars(number) for number in find("visern", table="3")],
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -62,14 +62,17 @@ def accuracies(margins: list[Tensor], pairs: list[BinaryPair], samples: int = 10
         kind: {"value": float(values[i]), "interval": percentiles(shares[:, i]), "pairs": int(count[:, i].sum())}
         for i, kind in enumerate(KINDS)
     }
-    per_seed = [float(np.mean([100 * (m[cell % len(KINDS) == i] > TIE).float().mean() for i in range(len(KINDS))]))
-                for m in margins]  # fmt: skip
+    per_seed = [
+        float(np.mean([100 * (m[cell % len(KINDS) == i] > TIE).float().mean() for i in range(len(KINDS))]))
+        for m in margins
+    ]
     found["average"] = {"value": float(values.mean()), "interval": percentiles(shares.mean(1)), "seeds": per_seed}
     return found
 
 
-def margins_of(trials: Trials, trial: Trial, seeds: Iterable[int], pairs: list[BinaryPair],
-               stores: Stores) -> list[Tensor]:  # fmt: skip
+def margins_of(
+    trials: Trials, trial: Trial, seeds: Iterable[int], pairs: list[BinaryPair], stores: Stores
+) -> list[Tensor]:
     """Of every seed of a row, on the test clips."""
     out = []
     for seed in seeds:
@@ -110,9 +113,14 @@ def draw(tables: dict[str, dict[str, dict[str, Any]]]) -> None:
     columns = (*KINDS, "average")
     heights = [len(rows) + 2 for rows in tables.values()]
     figure, grid = plt.subplots(
-        len(tables), len(columns), figsize=(13, 0.28 * sum(heights)), sharey="row", sharex=True, layout="constrained",
+        len(tables),
+        len(columns),
+        figsize=(13, 0.28 * sum(heights)),
+        sharey="row",
+        sharex=True,
+        layout="constrained",
         height_ratios=heights,
-    )  # fmt: skip
+    )
     for axes, (name, rows) in zip(grid, tables.items(), strict=True):
         for ax, kind in zip(axes, columns, strict=True):
             for position, row in enumerate(reversed(rows.values())):

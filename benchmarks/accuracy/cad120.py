@@ -41,9 +41,13 @@ from graphvtr.tasks.prepare import make_vocabulary
 from graphvtr.text import pack
 
 OPPOSITE = {
-    "pick": "place", "place": "pick", "open": "close", "close": "open",
-    "microwave_food": "take_food", "take_food": "microwave_food",
-}  # fmt: skip
+    "pick": "place",
+    "place": "pick",
+    "open": "close",
+    "close": "open",
+    "microwave_food": "take_food",
+    "take_food": "microwave_food",
+}
 WIDTH = 64
 TRAIN = {
     "epochs": 40,
@@ -197,12 +201,19 @@ def report(
         print(f"{one} less {two}: {', '.join(parts)}")
     if not arguments.epochs:
         write_result(
-            "cad120", rows, differences=differences, folds=dict(zip(arguments.folds, counts, strict=True)),
+            "cad120",
+            rows,
+            differences=differences,
+            folds=dict(zip(arguments.folds, counts, strict=True)),
             settings={
-                "train": TRAIN, "vsrnet": VSRNET, "visern": VISERN, "hgr": HGR, "seeds": arguments.seeds,
+                "train": TRAIN,
+                "vsrnet": VSRNET,
+                "visern": VISERN,
+                "hgr": HGR,
+                "seeds": arguments.seeds,
                 "frames": arguments.frames,
             },
-        )  # fmt: skip
+        )
 
 
 if __name__ == "__main__":

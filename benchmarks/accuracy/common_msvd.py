@@ -61,9 +61,16 @@ ROWS = {
     )
 }
 PAIRS = (
-    ("ViSERN", "ViSERN, no_reasoning"), ("ViSERN", "Dual Encoding"), ("HGR", "Dual Encoding"), ("HGR", "VSE++"),
-    ("VSR-Net", "ViSERN"), ("MCSAN", "HANet"), ("HANet", "HGR"), ("HGR", "ridge, GloVe"), ("VSE", "VSE++"),
-)  # fmt: skip
+    ("ViSERN", "ViSERN, no_reasoning"),
+    ("ViSERN", "Dual Encoding"),
+    ("HGR", "Dual Encoding"),
+    ("HGR", "VSE++"),
+    ("VSR-Net", "ViSERN"),
+    ("MCSAN", "HANet"),
+    ("HANet", "HGR"),
+    ("HGR", "ridge, GloVe"),
+    ("VSE", "VSE++"),
+)
 
 
 def likeliest_regions(graph: VideoGraph) -> VideoGraph:
@@ -107,9 +114,12 @@ def load(root: Path, store: Path) -> dict[str, RetrievalDataset]:
 def trials_of(splits: dict[str, RetrievalDataset]) -> Trials:
     """The runs on the splits of :func:`load`; ``binary_selection.py`` asks them too."""
     return Trials(
-        "common_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", **SETTINGS},
+        "common_msvd",
+        splits,
+        make_vocabulary(splits["train"]),
+        data={"dataset": "msvd98", **SETTINGS},
         vectors=load_word_vectors("glove-package"),
-    )  # fmt: skip
+    )
 
 
 def make_store(arguments: argparse.Namespace) -> Path:
@@ -137,8 +147,9 @@ def tables(trials: Trials, names: list[str], seeds: range) -> dict[str, Any]:
     seconds = {name: [trials.result(ROWS[name], seed).seconds for seed in seeds] for name in names}
     for name in names:
         print(f"  {name:22} {counts[name]:>10,}   {sum(seconds[name]) / len(seeds):5.0f} s")
-    differences = {f"{one} less {other}": rows[one].difference(rows[other]) for one, other in PAIRS
-                   if {one, other} <= rows.keys()}  # fmt: skip
+    differences = {
+        f"{one} less {other}": rows[one].difference(rows[other]) for one, other in PAIRS if {one, other} <= rows.keys()
+    }
     print("\npaired differences of rsum:")
     for name, found in differences.items():
         low, high = found["interval"]
@@ -209,11 +220,17 @@ def main() -> None:
         return
     draw(found["rows"])
     write_result(
-        "common_msvd", found, settings={**SETTINGS, "train": TRAIN, "seeds": len(seeds),
-        "models": {name: dict(ROWS[name].options) for name in names}},
+        "common_msvd",
+        found,
+        settings={
+            **SETTINGS,
+            "train": TRAIN,
+            "seeds": len(seeds),
+            "models": {name: dict(ROWS[name].options) for name in names},
+        },
         clips={split: len(dataset.videos) for split, dataset in splits.items()},
         captions={split: len(dataset.captions) for split, dataset in splits.items()},
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

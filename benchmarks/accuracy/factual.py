@@ -48,10 +48,25 @@ RELATIONAL = frozenset("back bottom edge end front inside middle side top".split
 SAME = {"guy": "person", "he": "man", "she": "woman", "lady": "woman"}  # as the annotators write them
 DETERMINERS = frozenset("a an the his her its their my your our this that these those some".split())
 IRREGULAR = {
-    "men": "man", "women": "woman", "people": "person", "children": "child", "feet": "foot", "teeth": "tooth",
-    "geese": "goose", "mice": "mouse", "leaves": "leaf", "knives": "knife", "shelves": "shelf", "wolves": "wolf",
-    "glasses": "glasses", "clothes": "clothes", "sheep": "sheep", "grass": "grass", "bus": "bus", "dress": "dress",
-}  # fmt: skip
+    "men": "man",
+    "women": "woman",
+    "people": "person",
+    "children": "child",
+    "feet": "foot",
+    "teeth": "tooth",
+    "geese": "goose",
+    "mice": "mouse",
+    "leaves": "leaf",
+    "knives": "knife",
+    "shelves": "shelf",
+    "wolves": "wolf",
+    "glasses": "glasses",
+    "clothes": "clothes",
+    "sheep": "sheep",
+    "grass": "grass",
+    "bus": "bus",
+    "dress": "dress",
+}
 
 
 class Caption(NamedTuple):

@@ -108,8 +108,9 @@ def folds(root: Path, store: Path, count: int = FOLDS) -> list[Trials]:
         rest = sorted(set(order) - set(held))
         own = {"train": part(whole, rest, "train"), "val": part(whole, held, "val")}
         data = {"dataset": "msvd98", "captions": CAPTIONS, "folds": count, "fold": fold, "features": store.name}
-        made.append(Trials("hgr_presets_msvd", own, make_vocabulary(own["train"]), data=data, score=["val"],
-                           vectors=vectors))  # fmt: skip
+        made.append(
+            Trials("hgr_presets_msvd", own, make_vocabulary(own["train"]), data=data, score=["val"], vectors=vectors)
+        )
     return made
 
 
@@ -126,9 +127,11 @@ def done(trials: list[Trials], trial: Trial, seeds: range) -> list[int]:
 def runs_of(trials: list[Trials], trial: Trial, seeds: list[int]) -> Runs:
     """Validation of some seeds over all folds."""
     return Runs.of_folds(
-        [[(one.result(trial, seed).scores["val"], one.splits["val"].video_of_caption) for one in trials]
-         for seed in seeds]
-    )  # fmt: skip
+        [
+            [(one.result(trial, seed).scores["val"], one.splits["val"].video_of_caption) for one in trials]
+            for seed in seeds
+        ]
+    )
 
 
 def less_paper(
@@ -251,8 +254,10 @@ def main() -> None:
     with contextlib.nullcontext() if arguments.tiny else printed_to("hgr_presets"):
         found = compare(trials, rows, seeds)
         sizes = [len(one.splits["val"].videos) for one in trials["MSVD"]]
-        print(f"Validation rsum: MovingScenes, {clips['val']} clips; MSVD, {len(sizes)} folds of {min(sizes)} to "
-              f"{max(sizes)} clips, ranked within their fold; in brackets: seeds")  # fmt: skip
+        print(
+            f"Validation rsum: MovingScenes, {clips['val']} clips; MSVD, {len(sizes)} folds of {min(sizes)} to "
+            f"{max(sizes)} clips, ranked within their fold; in brackets: seeds"
+        )
         print_rows(found)
         winners = [name for name, row in found.items() if row["wins"]]
         print(f"\nwins by the rule: {', '.join(winners) or 'none'}")
@@ -260,10 +265,15 @@ def main() -> None:
         return
     draw(found, RESULTS / "hgr_presets.png")
     write_result(
-        "hgr_presets", found, candidates={**CANDIDATES, **LATER, **LAST}, winners=winners,
-        settings={"MovingScenes": {"model": HGR, "train": TRAIN, "clips": clips},
-                  "MSVD": {"model": MSVD_HGR, "train": MSVD_TRAIN, "captions": CAPTIONS, "folds": FOLDS}},
-    )  # fmt: skip
+        "hgr_presets",
+        found,
+        candidates={**CANDIDATES, **LATER, **LAST},
+        winners=winners,
+        settings={
+            "MovingScenes": {"model": HGR, "train": TRAIN, "clips": clips},
+            "MSVD": {"model": MSVD_HGR, "train": MSVD_TRAIN, "captions": CAPTIONS, "folds": FOLDS},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -44,9 +44,13 @@ TRAIN = {
     "msvd": {"epochs": 10, "batch_size": 64, "lr": 5e-4, "schedule": "cosine", "clip_grad": 2.0},
 }
 SIZES = {
-    "hidden": 128, "word_dim": 50, "mining": "all", "word_dropout": 0.2, "video_dropout": 0.2,
+    "hidden": 128,
+    "word_dim": 50,
+    "mining": "all",
+    "word_dropout": 0.2,
+    "video_dropout": 0.2,
     "concept_sizes": [256, 128, 256],
-}  # fmt: skip
+}
 MCSAN = {**SIZES, "frame_width": 128, "feedforward": 256}
 ABLATIONS: dict[str, dict[str, Any]] = {
     "MCSAN": {},
@@ -144,12 +148,13 @@ def main() -> None:
         return
     draw_longtail(tails, RESULTS / "mcsan_longtail.png")
     write_result(
-        "mcsan", {name: {**found[name], "longtail": tails[name]} for name in found},
+        "mcsan",
+        {name: {**found[name], "longtail": tails[name]} for name in found},
         settings={"train": TRAIN, "mcsan": MCSAN, "hanet": SIZES, "clips": CLIPS, "seeds": len(seeds)},
         parameters={
             name: {row: _parameters(trials[name], trial) for row, trial in rows(name).items()} for name in found
         },
-    )  # fmt: skip
+    )
 
 
 def _parameters(trials: Trials, trial: Trial) -> int:

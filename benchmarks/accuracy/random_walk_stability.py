@@ -24,9 +24,14 @@ from benchmarks.lib.harness import write_result
 from graphvtr.nn import DenseRandomWalkGCN
 
 VARIANTS = [
-    ("row", "dot"), ("symmetric", "dot"), ("random_walk", "dot"), ("symmetric", "softplus"),
-    ("random_walk", "softplus"), ("symmetric", "exp"), ("random_walk", "exp"),
-]  # fmt: skip
+    ("row", "dot"),
+    ("symmetric", "dot"),
+    ("random_walk", "dot"),
+    ("symmetric", "softplus"),
+    ("random_walk", "softplus"),
+    ("symmetric", "exp"),
+    ("random_walk", "exp"),
+]
 LENGTH = 20.0
 
 
@@ -86,11 +91,16 @@ def main() -> None:
                 for name in ("small", "largest", "change", "gradient")
             )
             row = {
-                "features": kind, "normalization": normalization, "affinity": affinity,
-                "small degrees": statistics.fmean(small), "largest": max(largest),
-                "change": statistics.median(change), "max change": max(change),
-                "gradient": statistics.median(gradient), "max gradient": max(gradient),
-            }  # fmt: skip
+                "features": kind,
+                "normalization": normalization,
+                "affinity": affinity,
+                "small degrees": statistics.fmean(small),
+                "largest": max(largest),
+                "change": statistics.median(change),
+                "max change": max(change),
+                "gradient": statistics.median(gradient),
+                "max gradient": max(gradient),
+            }
             rows.append(row)
             numbers = "".join(f"{value:>14.3g}" for value in list(row.values())[3:])
             print(f"{kind:<10} {normalization:<12} {affinity:<9}{numbers}", flush=True)

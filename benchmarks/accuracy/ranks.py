@@ -81,9 +81,15 @@ def train(folder: Path, run: Run, epochs: int) -> None:
         for weight in model.parameters():
             weight.mul_(1 + run.nudge * torch.randn_like(weight))
     options = TrainOptions(
-        epochs=epochs, batch_size=BATCH, lr=1e-3, captions_per_video="one", seed=run.seed, device="cpu",
-        devices=run.devices, warmup_epochs=3,
-    )  # fmt: skip
+        epochs=epochs,
+        batch_size=BATCH,
+        lr=1e-3,
+        captions_per_video="one",
+        seed=run.seed,
+        device="cpu",
+        devices=run.devices,
+        warmup_epochs=3,
+    )
     result = fit(model, vocabulary, train_set, val_set, folder / run.name, options, progress=False)
     if int(os.environ.get("LOCAL_RANK", 0)) == 0:
         (folder / run.name / "scores.json").write_text(json.dumps(result.scores))

@@ -70,8 +70,10 @@ def _nodes(graph: Any) -> tuple[Any, ...]:
 def switch_accuracy(trials: Trials, trial: Trial, seeds: range, pairs: list[BinaryPair], parser: str) -> dict[str, Any]:
     """Mean over seeds, in per cent, with its interval over clips, and every seed's."""
     test = trials.splits["test"]
-    graphs = [parse_captions([pair.positive for pair in pairs], DataSource(parser=parser)),
-              parse_captions([pair.negative for pair in pairs], DataSource(parser=parser))]  # fmt: skip
+    graphs = [
+        parse_captions([pair.positive for pair in pairs], DataSource(parser=parser)),
+        parse_captions([pair.negative for pair in pairs], DataSource(parser=parser)),
+    ]
     return _shares(trials, trial, seeds, pairs, test, *graphs)
 
 
@@ -91,9 +93,11 @@ def _shares(
     count, right = np.bincount(cell), np.bincount(cell, np.mean(hits, 0))
     drawn = np.random.default_rng(0).multinomial(len(clips), np.full(len(clips), 1 / len(clips)), 1000)
     return {
-        "value": 100 * float(np.mean(hits)), "interval": percentiles(100 * (drawn @ right) / (drawn @ count)),
-        "seeds": [100 * float(np.mean(one)) for one in hits], "pairs": len(pairs),
-    }  # fmt: skip
+        "value": 100 * float(np.mean(hits)),
+        "interval": percentiles(100 * (drawn @ right) / (drawn @ count)),
+        "seeds": [100 * float(np.mean(one)) for one in hits],
+        "pairs": len(pairs),
+    }
 
 
 def on_scenes(seeds: range, tiny: bool) -> dict[str, Any]:
@@ -171,8 +175,10 @@ def finish(title: str, runs: dict[str, Runs], rows: dict[str, Any], base: str) -
     for parser, row in rows.items():
         low, high = row[SWITCH]["interval"]
         same = next(value for key, value in row.items() if key.startswith("graphs"))
-        print(f"{parser:8} switch roles {row[SWITCH]['value']:.1f} [{low:.1f}, {high:.1f}] % of {row[SWITCH]['pairs']} "
-              f"pairs; {same:.1f} % of the test captions' graphs are those of {base}")  # fmt: skip
+        print(
+            f"{parser:8} switch roles {row[SWITCH]['value']:.1f} [{low:.1f}, {high:.1f}] % of {row[SWITCH]['pairs']} "
+            f"pairs; {same:.1f} % of the test captions' graphs are those of {base}"
+        )
     for parser in rows:
         if parser != base:
             rows[parser]["rsum less " + base] = found = runs[parser].difference(runs[base])

@@ -39,8 +39,13 @@ from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 
 TRAIN = {
-    "epochs": 15, "batch_size": 64, "lr": 2e-3, "schedule": "cosine", "clip_grad": 2.0, "captions_per_video": "one",
-}  # fmt: skip
+    "epochs": 15,
+    "batch_size": 64,
+    "lr": 2e-3,
+    "schedule": "cosine",
+    "clip_grad": 2.0,
+    "captions_per_video": "one",
+}
 MODEL = {"hidden": 96, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
 ROWS = [Trial(name, "vsrnet", {**MODEL, **preset}, TRAIN) for name, preset in PRESETS.items()]
 SWEEP_MODEL = {"hidden": 64, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
@@ -161,9 +166,14 @@ def recall(scores: Tensor, queries: Tensor, owner: Tensor, k: int = 10) -> float
 
 
 def report(
-    arguments: argparse.Namespace, models: dict[str, Runs], right: dict[str, dict[str, np.ndarray]],
-    asked: dict[str, Questions], ordered: dict[str, float], queries: int, data: dict[str, Any],
-) -> None:  # fmt: skip
+    arguments: argparse.Namespace,
+    models: dict[str, Runs],
+    right: dict[str, dict[str, np.ndarray]],
+    asked: dict[str, Questions],
+    ordered: dict[str, float],
+    queries: int,
+    data: dict[str, Any],
+) -> None:
     """Print and write the tables."""
     print_table(f"MovingScenes, {arguments.clips} clips, {arguments.seeds} seeds", models)
     rows: dict[str, Any] = {name: {"retrieval": runs.summary()} for name, runs in models.items()}
@@ -196,10 +206,14 @@ def report(
         print(f"{pair}: {'  '.join(line)}")
     if not arguments.epochs:
         write_result(
-            "vsrnet_moving_scenes", rows, differences=differences, data=data,
-            questions={name: len(questions.wrong) for name, questions in asked.items()}, order_queries=queries,
+            "vsrnet_moving_scenes",
+            rows,
+            differences=differences,
+            data=data,
+            questions={name: len(questions.wrong) for name, questions in asked.items()},
+            order_queries=queries,
             settings={"model": MODEL, "train": TRAIN, "seeds": arguments.seeds},
-        )  # fmt: skip
+        )
 
 
 def sweeps(arguments: argparse.Namespace) -> None:
@@ -224,9 +238,12 @@ def sweeps(arguments: argparse.Namespace) -> None:
     chance = chance_runs(owner, len(splits["test"].videos)).summary()
     if not arguments.epochs:
         write_result(
-            "vsrnet_sweeps", found, chance=chance, data=data,
+            "vsrnet_sweeps",
+            found,
+            chance=chance,
+            data=data,
             settings={"model": SWEEP_MODEL, "train": train, "seeds": arguments.sweep_seeds},
-        )  # fmt: skip
+        )
         draw(found, chance, RESULTS / "vsrnet_sweeps.png")
 
 

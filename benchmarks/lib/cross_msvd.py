@@ -39,13 +39,16 @@ MODELS = {
     for trial in (
         Trial("VSE", "vse", {"hidden": 128, "word_dim": 50, "reduction": "mean"}),
         Trial("VSE++", "vse++", {"hidden": 128, "word_dim": 50, "reduction": "mean"}),
-        Trial("Dual Encoding", "dual_encoding", {"hidden": 128, "word_dim": 50, "video_rnn": 64, "text_rnn": 64,
-                                                 "filters": 64, "mining": "all"}),
+        Trial(
+            "Dual Encoding",
+            "dual_encoding",
+            {"hidden": 128, "word_dim": 50, "video_rnn": 64, "text_rnn": 64, "filters": 64, "mining": "all"},
+        ),
         Trial("HGR", "hgr", {"hidden": 128, "word_dim": 50, "node_reduce": "mean", "video_bias": True, **DROP}),
         Trial("HANet", "hanet", CONCEPTS),
         Trial("MCSAN", "mcsan", {**CONCEPTS, "frame_width": 128, "feedforward": 256}),
     )
-}  # fmt: skip
+}
 SPLITS = ("train", "val", "test")
 OTHER = {"MovingScenes": "MSVD", "MSVD": "MovingScenes"}
 
@@ -74,11 +77,14 @@ def trials_of(data: dict[str, dict[str, RetrievalDataset]]) -> dict[str, Trials]
     }
     return {
         name: Trials(
-            "cross_msvd", splits, make_vocabulary(splits["train"]), vectors=vectors,
+            "cross_msvd",
+            splits,
+            make_vocabulary(splits["train"]),
+            vectors=vectors,
             data={"dataset": name, "features": FEATURES, **settings[name]},
         )
         for name, splits in data.items()
-    }  # fmt: skip
+    }
 
 
 def rows_of(name: str, epochs: int | None = None) -> dict[str, Trial]:
@@ -127,8 +133,15 @@ def one_table(
     ridge = ridge_scores(own.splits["train"], own.splits["val"], test, vectors=own.vectors)
     rows["ridge, GloVe"] = Runs.of([ridge.scores], owner)
     scored = {**own.splits, key: test}
-    there = Trials(own.folder.name, scored, own.vocabulary, data=own.data, score=own.score, vectors=own.vectors,
-                   root=own.folder.parent)  # fmt: skip
+    there = Trials(
+        own.folder.name,
+        scored,
+        own.vocabulary,
+        data=own.data,
+        score=own.score,
+        vectors=own.vectors,
+        root=own.folder.parent,
+    )
     for name, trial in trials.items():
         done = there.finished(trial, seeds)
         if not done:

@@ -30,13 +30,22 @@ CLIPS = {"train": 500, "val": 100, "test": 225, "test_unseen": 225}
 SEEDS = 3
 TRAIN = {"epochs": 10, "batch_size": 64, "lr": 1e-3, "schedule": "cosine", "clip_grad": 2.0}
 HGR = {
-    "hidden": 160, "word_dim": 100, "node_reduce": "mean", "video_bias": True, "mining": "all", "word_dropout": 0.2,
+    "hidden": 160,
+    "word_dim": 100,
+    "node_reduce": "mean",
+    "video_bias": True,
+    "mining": "all",
+    "word_dropout": 0.2,
     "video_dropout": 0.2,
-}  # fmt: skip
+}
 CONCEPTS = {
-    "hidden": 160, "word_dim": 100, "mining": "all", "word_dropout": 0.2, "video_dropout": 0.2,
+    "hidden": 160,
+    "word_dim": 100,
+    "mining": "all",
+    "word_dropout": 0.2,
+    "video_dropout": 0.2,
     "concept_sizes": [256, 128, 256],
-}  # fmt: skip
+}
 MCSAN = {**CONCEPTS, "frame_width": 160, "feedforward": 320}
 VSRNET = {"hidden": 160, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1, "mining": "all"}
 DUAL = {"hidden": 160, "word_dim": 100, "video_rnn": 80, "text_rnn": 80, "filters": 64, "mining": "all"}

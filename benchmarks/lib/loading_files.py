@@ -40,8 +40,10 @@ def make_store(path: Path, videos: int, a_shard: int = 50) -> FeatureStore:
             for key, shape in shapes.items():
                 size = int(np.prod(shape)) * (2 if key in ("frame_x", "region_x") else 4)
                 header[f"{name}/{key}"] = {
-                    "dtype": kinds.get(key, "F32"), "shape": shape, "data_offsets": [end, end + size],
-                }  # fmt: skip
+                    "dtype": kinds.get(key, "F32"),
+                    "shape": shape,
+                    "data_offsets": [end, end + size],
+                }
                 if key in small:
                     writes.append((end, small[key].tobytes()))
                 end += size

@@ -115,9 +115,10 @@ def print_longtail(name: str, found: dict[str, Any]) -> None:
         values = "".join(f" {found['recall'][loss][place]:>22.1f}" for loss in losses)
         difference = f"{found['difference'][place]:+.1f} [{low:+.1f}, {high:+.1f}]"
         print(f"{title:>10} {found['named'][place]:>7}{values}   {difference}")
-    print("over a probability of 0.5: " + "; ".join(
-        f"{loss} " + ", ".join(f"{value:.1f}" for value in found["over_half"][loss]) for loss in losses
-    ))  # fmt: skip
+    print(
+        "over a probability of 0.5: "
+        + "; ".join(f"{loss} " + ", ".join(f"{value:.1f}" for value in found["over_half"][loss]) for loss in losses)
+    )
 
 
 def draw_longtail(tails: Mapping[str, dict[str, Any]], path: Path) -> None:
@@ -135,8 +136,17 @@ def draw_longtail(tails: Mapping[str, dict[str, Any]], path: Path) -> None:
             x = np.array(shown) + 0.12 * (shift - 0.5)
             y = np.array(found["recall"][loss])[shown]
             low, high = np.array(found["interval"][loss])[shown].T
-            ax.errorbar(x, y, [np.maximum(y - low, 0), np.maximum(high - y, 0)], fmt="o-", color=colour, capsize=3,
-                        label=loss, markersize=4, linewidth=1.3)  # fmt: skip
+            ax.errorbar(
+                x,
+                y,
+                [np.maximum(y - low, 0), np.maximum(high - y, 0)],
+                fmt="o-",
+                color=colour,
+                capsize=3,
+                label=loss,
+                markersize=4,
+                linewidth=1.3,
+            )
         ticks = [f"{title}\n({count})" for title, count in zip(found["bins"], found["named"], strict=True)]
         ax.set_xticks(range(len(found["bins"])), ticks, fontsize=8)
         ax.set_xlabel("training captions that name the attribute (times it is in a test clip)", fontsize=8)

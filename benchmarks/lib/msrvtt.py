@@ -23,9 +23,14 @@ NOTE = "subset of MSR-VTT (3,151 / 244 / 1,032 videos, 2 to 6 frames each): no f
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
 REGIONS = 12
 TRAIN = {
-    "epochs": 60, "batch_size": 128, "lr": 1e-3, "clip_grad": 2.0, "captions_per_video": "one", "patience": 8,
+    "epochs": 60,
+    "batch_size": 128,
+    "lr": 1e-3,
+    "clip_grad": 2.0,
+    "captions_per_video": "one",
+    "patience": 8,
     "schedule": "plateau",
-}  # fmt: skip
+}
 
 
 def root() -> Path:
@@ -133,7 +138,8 @@ VSRNET: dict[str, dict[str, Any]] = {
     "VG+VR_s": {"relations": "spatial"},
 }
 GRAPHVTR = Trial(
-    "GraphVTR", "graphvtr",
+    "GraphVTR",
+    "graphvtr",
     {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False, "bag": 3000, "hubs": "videos"},
     {**TRAIN, "epochs": 30, "schedule": "cosine", "batch_size": 256, "patience": 10},
-)  # fmt: skip
+)

@@ -134,9 +134,13 @@ def draw(path: Path) -> None:
         parts = [list(part) for _, part in groupby(group, key=lambda row: row["workload"])]
         heights = [len(part) for part in parts]
         figure, axes = plt.subplots(
-            len(parts), 1, figsize=(8, 0.9 + 0.32 * sum(heights) + 0.75 * len(parts)), squeeze=False,
-            gridspec_kw={"height_ratios": heights}, layout="constrained",
-        )  # fmt: skip
+            len(parts),
+            1,
+            figsize=(8, 0.9 + 0.32 * sum(heights) + 0.75 * len(parts)),
+            squeeze=False,
+            gridspec_kw={"height_ratios": heights},
+            layout="constrained",
+        )
         for axis, part in zip(axes[:, 0], parts, strict=True):
             medians = [float(row["median_ms"]) for row in part]
             for place, row in enumerate(part):

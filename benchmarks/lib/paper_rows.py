@@ -49,14 +49,31 @@ class Block:
 
 ELSEWHERE = "cited from its own paper; not one of this library's systems"
 NAMES = {
-    "VSE": "vse", "VSE++": "vse++", "JEMC": "jemc", "Mithun et al.": "jemc", "W2VV": "w2vv", "W2VV++": "w2vv++",
-    "Dual Encoding": "dual_encoding", "ViSERN": "visern", "HGR": "hgr", "VSR-Net": "vsrnet", "MCSAN": "mcsan",
-    "HANet": "hanet", "CE": "ce", "DeViSE": "devise", "Order": "order", "Corr-AE": "corr_ae", "PVSE": "pvse",
-}  # fmt: skip
+    "VSE": "vse",
+    "VSE++": "vse++",
+    "JEMC": "jemc",
+    "Mithun et al.": "jemc",
+    "W2VV": "w2vv",
+    "W2VV++": "w2vv++",
+    "Dual Encoding": "dual_encoding",
+    "ViSERN": "visern",
+    "HGR": "hgr",
+    "VSR-Net": "vsrnet",
+    "MCSAN": "mcsan",
+    "HANet": "hanet",
+    "CE": "ce",
+    "DeViSE": "devise",
+    "Order": "order",
+    "Corr-AE": "corr_ae",
+    "PVSE": "pvse",
+}
 """System, as printed -> the prefix of its recipes."""
 OF_VISERN = {
-    "ViSERN, no_reasoning": "none", "ViSERN, row": "row", "ViSERN, symmetric": "symmetric", "ViSERN": "random_walk",
-}  # fmt: skip
+    "ViSERN, no_reasoning": "none",
+    "ViSERN, row": "row",
+    "ViSERN, symmetric": "symmetric",
+    "ViSERN": "random_walk",
+}
 OF_HGR: dict[str, dict[str, Any]] = {
     "HGR, without graph attention": {"attention": False},
     "HGR, without role awareness": {"role_aware": False},
@@ -64,10 +81,13 @@ OF_HGR: dict[str, dict[str, Any]] = {
     "HGR": {},
 }
 OF_VSRNET: dict[str, dict[str, Any]] = {
-    "VSR-Net, VG": {"relations": "none"}, "VSR-Net, VR_st": {"global_branch": False},
-    "VSR-Net, VG + VR_m": {"relations": "mean"}, "VSR-Net, VG + VR_s": {"relations": "spatial"},
-    "VSR-Net, VG + VR_t": {"relations": "temporal"}, "VSR-Net": {},
-}  # fmt: skip
+    "VSR-Net, VG": {"relations": "none"},
+    "VSR-Net, VR_st": {"global_branch": False},
+    "VSR-Net, VG + VR_m": {"relations": "mean"},
+    "VSR-Net, VG + VR_s": {"relations": "spatial"},
+    "VSR-Net, VG + VR_t": {"relations": "temporal"},
+    "VSR-Net": {},
+}
 OF_MCSAN: dict[str, dict[str, Any]] = {
     "MCSAN, without relationships": {"relationship": False},
     "MCSAN, without statistical constraints": {"shared_heads": False, "distribution_weight": 0.0},
@@ -89,22 +109,20 @@ def _variants(recipe: str, options: Mapping[str, Mapping[str, Any]]) -> tuple[Ro
 
 FULL = ("MSR-VTT", "full", "msrvtt")
 TABLES: dict[tuple[str, str], tuple[Block, ...]] = {
-    ("visern", "1"): (
-        Block(*FULL, _rows("msrvtt", "VSE", "VSE++", "JEMC", "W2VV", "Dual Encoding", "ViSERN")),
-    ),
-    ("visern", "2"): (
-        Block("MSVD", "test", "msvd", _rows("msvd", "VSE", "VSE++", "JEMC", "Dual Encoding", "ViSERN")),
-    ),
+    ("visern", "1"): (Block(*FULL, _rows("msrvtt", "VSE", "VSE++", "JEMC", "W2VV", "Dual Encoding", "ViSERN")),),
+    ("visern", "2"): (Block("MSVD", "test", "msvd", _rows("msvd", "VSE", "VSE++", "JEMC", "Dual Encoding", "ViSERN")),),
     ("visern", "3"): (
         Block(*FULL, _variants("visern_msrvtt", {name: {"normalization": kind} for name, kind in OF_VISERN.items()})),
     ),
-    ("hgr", "1"): (
-        Block(*FULL, _rows("msrvtt", "VSE", "VSE++", "Mithun et al.", "W2VV", "Dual Encoding", "HGR")),
-    ),
+    ("hgr", "1"): (Block(*FULL, _rows("msrvtt", "VSE", "VSE++", "Mithun et al.", "W2VV", "Dual Encoding", "HGR")),),
     ("hgr", "2"): (
         Block(
-            "Youtube2Text", "test, trained on MSR-VTT", "msrvtt",
-            _rows("msrvtt", "VSE", "VSE++", "Dual Encoding", "HGR"), "cross", "youtube2text",
+            "Youtube2Text",
+            "test, trained on MSR-VTT",
+            "msrvtt",
+            _rows("msrvtt", "VSE", "VSE++", "Dual Encoding", "HGR"),
+            "cross",
+            "youtube2text",
         ),
     ),
     ("hgr", "3"): (
@@ -115,23 +133,30 @@ TABLES: dict[tuple[str, str], tuple[Block, ...]] = {
     ("hgr", "5"): (Block(*FULL, _rows("msrvtt", "HGR"), "levels"),),
     ("hgr", "6"): (
         Block(
-            "Youtube2Text", "binary selection", "msrvtt", _rows("msrvtt", "VSE++", "Dual Encoding", "HGR"), "binary",
+            "Youtube2Text",
+            "binary selection",
+            "msrvtt",
+            _rows("msrvtt", "VSE++", "Dual Encoding", "HGR"),
+            "binary",
             "youtube2text",
         ),
     ),
-    ("vsrnet", "1"): (
-        Block("MSR-VTT", "1k-A (9k train)", "msrvtt_1ka", _variants("vsrnet_msrvtt_1ka", OF_VSRNET)),
-    ),
+    ("vsrnet", "1"): (Block("MSR-VTT", "1k-A (9k train)", "msrvtt_1ka", _variants("vsrnet_msrvtt_1ka", OF_VSRNET)),),
     ("vsrnet", "2"): (
         Block(
-            "MSR-VTT", "1k-A (7k train)", "msrvtt_1ka_7k",
+            "MSR-VTT",
+            "1k-A (7k train)",
+            "msrvtt_1ka_7k",
             (
                 *(Row(system, why=ELSEWHERE) for system in ("Miech et al.", "STG", "TCE")),
-                Row("Dual Encoding", "dual_encoding_msrvtt"), Row("VSR-Net", "vsrnet_msrvtt_1ka_7k"),
+                Row("Dual Encoding", "dual_encoding_msrvtt"),
+                Row("VSR-Net", "vsrnet_msrvtt_1ka_7k"),
             ),
         ),
         Block(
-            "MSR-VTT", "1k-A (9k train)", "msrvtt_1ka",
+            "MSR-VTT",
+            "1k-A (9k train)",
+            "msrvtt_1ka",
             _rows("msrvtt_1ka", "CE", "MMT", "SUPPORT-SET", "T2VLAD", "VSR-Net"),
         ),
     ),
@@ -139,34 +164,58 @@ TABLES: dict[tuple[str, str], tuple[Block, ...]] = {
         Block("MSVD", "test", "msvd", _rows("msvd", "Mithun et al.", "CE", "ViSERN", "SUPPORT-SET", "VSR-Net")),
     ),
     ("vsrnet", "4"): (
-        Block("", "", "", (Row("MMT", why=ELSEWHERE), Row("Dual Encoding", "dual_encoding"), Row("VSR-Net", "vsrnet")),
-              "complexity"),
+        Block(
+            "",
+            "",
+            "",
+            (Row("MMT", why=ELSEWHERE), Row("Dual Encoding", "dual_encoding"), Row("VSR-Net", "vsrnet")),
+            "complexity",
+        ),
     ),
     ("vsrnet", "5"): (
         Block(*FULL, _rows("msrvtt", "STG", "HGR", "Dual Encoding", "T2VLAD", "VSR-Net")),
         Block(
-            "MSR-VTT", "1k-B", "msrvtt_1kb",
+            "MSR-VTT",
+            "1k-B",
+            "msrvtt_1kb",
             (
-                Row("CE", "ce_msrvtt_1ka"), Row("MMT", why=ELSEWHERE), Row("Dual Encoding", "dual_encoding_msrvtt"),
-                Row("T2VLAD", why=ELSEWHERE), Row("VSR-Net", "vsrnet_msrvtt_1kb"),
+                Row("CE", "ce_msrvtt_1ka"),
+                Row("MMT", why=ELSEWHERE),
+                Row("Dual Encoding", "dual_encoding_msrvtt"),
+                Row("T2VLAD", why=ELSEWHERE),
+                Row("VSR-Net", "vsrnet_msrvtt_1kb"),
             ),
         ),
     ),
     ("mcsan", "1"): (
         Block(
             *FULL,
-            _rows("msrvtt", "VSE", "VSE++", "Mithun et al.", "W2VV", "Dual Encoding", "TCE", "Zhao et al.", "HGR",
-                  "HANet", "HSL", "MCSAN"),
+            _rows(
+                "msrvtt",
+                "VSE",
+                "VSE++",
+                "Mithun et al.",
+                "W2VV",
+                "Dual Encoding",
+                "TCE",
+                "Zhao et al.",
+                "HGR",
+                "HANet",
+                "HSL",
+                "MCSAN",
+            ),
         ),
     ),
     ("mcsan", "2"): (
         Block(
-            "VATEX", "test", "vatex",
+            "VATEX",
+            "test",
+            "vatex",
             _rows("vatex", "W2VV", "VSE++", "CE", "W2VV++", "Dual Encoding", "HGR", "HSL", "HANet", "MCSAN"),
         ),
     ),
     ("mcsan", "3"): (Block(*FULL, _variants("mcsan_msrvtt", OF_MCSAN)),),
-}  # fmt: skip
+}
 """(paper, table) -> what it is made of."""
 ON_MSVD = Block(
     "MSVD", "test", "msvd", _variants("vsrnet_msvd", {name: OF_VSRNET[name] for name in ("VSR-Net", "VSR-Net, VG")})

@@ -34,10 +34,21 @@ from graphvtr.text.word_vectors import PACKAGE, WordVectors, load_word_vectors
 
 SMALL_TRAIN = {"epochs": 2, "batch_size": 64, "lr": 1e-3, "schedule": "none", "warmup_epochs": 1, "clip_grad": 2.0}
 SMALL_MODEL = {
-    "hidden": 128, "word_dim": 50, "video_rnn": 64, "text_rnn": 64, "filters": 32, "rnn": 64, "frame_width": 128,
-    "feedforward": 256, "concept_sizes": [256, 128, 256], "heads": 2, "mlp_ratio": 2.0, "language_model": "minilm",
-    "key_channels": 64, "attention_channels": 64,
-}  # fmt: skip
+    "hidden": 128,
+    "word_dim": 50,
+    "video_rnn": 64,
+    "text_rnn": 64,
+    "filters": 32,
+    "rnn": 64,
+    "frame_width": 128,
+    "feedforward": 256,
+    "concept_sizes": [256, 128, 256],
+    "heads": 2,
+    "mlp_ratio": 2.0,
+    "language_model": "minilm",
+    "key_channels": 64,
+    "attention_channels": 64,
+}
 """What ``--small`` sets of the options that a model has: a row within minutes on two cores, and not the paper's."""
 FEW_CAPTIONS = ("cad120", "moving_scenes")
 """Collections that have few captions a video, and no option to take fewer."""
@@ -203,9 +214,10 @@ class Table:
             return None
         if one.word_vectors != PACKAGE and not Path(one.word_vectors).is_file():
             raise DataError(
-                f"word vectors '{one.word_vectors}' of {one.row.system}", "no such file",
+                f"word vectors '{one.word_vectors}' of {one.row.system}",
+                "no such file",
                 "put GloVe's there (https://nlp.stanford.edu/data/glove.6B.zip), or pass --set word_vectors=FILE",
-            )  # fmt: skip
+            )
         return _load_vectors(one.word_vectors)
 
     def test_set(self) -> RetrievalDataset:
@@ -216,10 +228,16 @@ class Table:
         """The resumable runs of a row."""
         splits = self.splits(one)
         data = {
-            "data": self.place.data or self.block.data, "root": str(self.place.root), "store": str(self.place.store),
-            "options": one.options, "clips": self.place.clips, "min_count": one.min_count, "parser": self.place.parser,
-            "vectors": one.word_vectors, "videos": {split: len(part.videos) for split, part in splits.items()},
-        }  # fmt: skip
+            "data": self.place.data or self.block.data,
+            "root": str(self.place.root),
+            "store": str(self.place.store),
+            "options": one.options,
+            "clips": self.place.clips,
+            "min_count": one.min_count,
+            "parser": self.place.parser,
+            "vectors": one.word_vectors,
+            "videos": {split: len(part.videos) for split, part in splits.items()},
+        }
         vocabulary = make_vocabulary(splits["train"], one.min_count)
         return Trials(self.name, splits, vocabulary, data=data, vectors=self.vectors(one), score=("test",))
 
@@ -290,8 +308,9 @@ class Table:
             options = {"num_layers": 1, "text_layers": 4} if one.trial.model == "vsrnet" else {}
             cost = complexity(default_model(one.trial.model, size, options), size.video(), size.caption())
             found.values[one.row.system] = {
-                "million parameters": cost.total_parameters / 1e6, "GFLOP a pair": cost.total_flops / 1e9,
-            }  # fmt: skip
+                "million parameters": cost.total_parameters / 1e6,
+                "GFLOP a pair": cost.total_flops / 1e9,
+            }
         return found
 
 

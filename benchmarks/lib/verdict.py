@@ -66,9 +66,16 @@ class Claim:
         effect = self.printed[0] - self.printed[1]
         scaled = effect / self.printed[1] * level
         return {
-            "paper": self.paper, "claim": self.text, "where": self.where, "rows": [self.ahead, self.behind],
-            "printed": effect, "scaled": scaled, "here": difference["mean"],
-            "interval": list(difference["interval"]), "smallest_visible": difference["smallest_visible"],
-            "seeds": difference.get("seeds"), "tuned": self.tuned,
+            "paper": self.paper,
+            "claim": self.text,
+            "where": self.where,
+            "rows": [self.ahead, self.behind],
+            "printed": effect,
+            "scaled": scaled,
+            "here": difference["mean"],
+            "interval": list(difference["interval"]),
+            "smallest_visible": difference["smallest_visible"],
+            "seeds": difference.get("seeds"),
+            "tuned": self.tuned,
             "verdict": verdict(difference, scaled, self.tuned),
-        }  # fmt: skip
+        }

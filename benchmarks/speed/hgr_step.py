@@ -168,12 +168,17 @@ def time_model(name: str, model: HGR, lengths: list[int], repeats: int, device: 
     seconds = in_turn({"step": step, "products": floor(listed, device)}, repeats)
     ratios = [a / b for a, b in zip(seconds["step"], seconds["products"], strict=True)]
     row = {
-        "model": name, "pairs": len(lengths), "words": sum(lengths), "repeats": repeats,
-        "step_seconds": spread(seconds["step"]), "products_seconds": spread(seconds["products"]),
-        "ratio": spread(ratios), "peak_bytes": peak_memory(step),
+        "model": name,
+        "pairs": len(lengths),
+        "words": sum(lengths),
+        "repeats": repeats,
+        "step_seconds": spread(seconds["step"]),
+        "products_seconds": spread(seconds["products"]),
+        "ratio": spread(ratios),
+        "peak_bytes": peak_memory(step),
         "parameter_bytes": sum(p.numel() * p.element_size() for p in model.parameters()),
         "gflop": sum(product.flops for product in listed) / 1e9,
-    }  # fmt: skip
+    }
     print(
         f"{name:<24} step {row['step_seconds']['median'] * 1e3:8.1f} ms   products "
         f"{row['products_seconds']['median'] * 1e3:8.1f} ms   ratio {row['ratio']['median']:.2f} "
@@ -201,10 +206,13 @@ def time_recurrence(network: type[nn.LSTM | nn.GRU], lengths: list[int], repeats
     )
     ratios = [a / b for a, b in zip(seconds["pytorch"], seconds["ours"], strict=True)]
     row = {
-        "network": network.__name__, "words": sum(lengths), "steps": lengths[0],
-        "ours_seconds": spread(seconds["ours"]), "pytorch_seconds": spread(seconds["pytorch"]),
+        "network": network.__name__,
+        "words": sum(lengths),
+        "steps": lengths[0],
+        "ours_seconds": spread(seconds["ours"]),
+        "pytorch_seconds": spread(seconds["pytorch"]),
         "speedup": spread(ratios),
-    }  # fmt: skip
+    }
     print(
         f"{network.__name__:<5} {sum(lengths):>5} words, {lengths[0]} steps: "
         f"ours {row['ours_seconds']['median'] * 1e3:7.1f} ms   "
@@ -234,8 +242,16 @@ def main() -> None:
     ]
     networks = [time_recurrence(n, lengths, arguments.repeats) for n in (nn.GRU, nn.LSTM) for lengths in (full, ragged)]
     shapes = [vars(product) for product in products(HGR.released(VOCAB, VIDEO_DIM), full)]
-    write_result("hgr_step", rows, word_networks=networks, products_of_the_released_step=shapes, frames=FRAMES,
-                 video_dim=VIDEO_DIM, aim_ratio=1.3, load_before=load)  # fmt: skip
+    write_result(
+        "hgr_step",
+        rows,
+        word_networks=networks,
+        products_of_the_released_step=shapes,
+        frames=FRAMES,
+        video_dim=VIDEO_DIM,
+        aim_ratio=1.3,
+        load_before=load,
+    )
 
 
 if __name__ == "__main__":

@@ -92,14 +92,23 @@ def main() -> None:
                 call, seconds=0.0 if once else arguments.seconds, min_calls=1 if once else 3, warmup=0 if once else 1
             )
             seconds = timing.median * items / len(captions)
-            rows.append({
-                "case": name, "form": title, "captions": len(captions), "timing": timing, "seconds_all_pairs": seconds,
-                "peak_mib": peak_memory(call) / 2**20,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "case": name,
+                    "form": title,
+                    "captions": len(captions),
+                    "timing": timing,
+                    "seconds_all_pairs": seconds,
+                    "peak_mib": peak_memory(call) / 2**20,
+                }
+            )
             base = next(row["seconds_all_pairs"] for row in rows if row["case"] == name)
             rows[-1]["times_one_product"] = seconds / base
-            print(f"{name:22} {title:12} {len(captions):>5} captions: all pairs {seconds:9.3f} s"
-                  f" ({seconds / base:8.1f} x), peak {rows[-1]['peak_mib']:8.1f} MiB", flush=True)  # fmt: skip
+            print(
+                f"{name:22} {title:12} {len(captions):>5} captions: all pairs {seconds:9.3f} s"
+                f" ({seconds / base:8.1f} x), peak {rows[-1]['peak_mib']:8.1f} MiB",
+                flush=True,
+            )
     write_result("holographic", rows, items=items, channels=d, block=block, share=arguments.share)
 
 

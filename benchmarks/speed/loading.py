@@ -67,11 +67,14 @@ def run(batches: Iterator[torch.Tensor], count: int, title: str) -> dict[str, An
         after = usage()
     first, second = memory.halves(begin, end)
     return {
-        "batches_per_second": count / (end - begin), "median_seconds": float(np.median(times)), "batches": count,
+        "batches_per_second": count / (end - begin),
+        "median_seconds": float(np.median(times)),
+        "batches": count,
         "cpu_seconds_per_batch": (after.cpu - before.cpu) / count,
         "page_faults_per_batch": (after.faults - before.faults) / count,
-        "peak_bytes_first_half": first - base, "peak_bytes_second_half": second - base,
-    }  # fmt: skip
+        "peak_bytes_first_half": first - base,
+        "peak_bytes_second_half": second - base,
+    }
 
 
 def orders(videos: int, needed: int, regime: str, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -119,10 +122,12 @@ def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     def ratio(row: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
         return {
-            "regime": row["regime"], "workers": row["workers"], "rival": row["loader"],
+            "regime": row["regime"],
+            "workers": row["workers"],
+            "rival": row["loader"],
             "batches_per_second": ours["batches_per_second"] / row["batches_per_second"],
             "cpu": row["cpu_seconds_per_batch"] / ours["cpu_seconds_per_batch"],
-        }  # fmt: skip
+        }
 
     mine = {(row["regime"], row["workers"]): row for row in rows if row["loader"] == "graphvtr"}
     return [ratio(row, mine[row["regime"], row["workers"]]) for row in rows if row["loader"] != "graphvtr"]
@@ -131,8 +136,17 @@ def ratios(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def save(runs: list[dict[str, Any]], videos: int) -> None:
     """Write what there is."""
     rows = medians(runs)
-    write_result("loading", rows, unit="batches a second", videos=videos, batch=BATCH, shape=list(SHAPE),
-                 cores=len(os.sched_getaffinity(0)), ratios=ratios(rows), runs=runs)  # fmt: skip
+    write_result(
+        "loading",
+        rows,
+        unit="batches a second",
+        videos=videos,
+        batch=BATCH,
+        shape=list(SHAPE),
+        cores=len(os.sched_getaffinity(0)),
+        ratios=ratios(rows),
+        runs=runs,
+    )
 
 
 def print_table(runs: list[dict[str, Any]]) -> None:

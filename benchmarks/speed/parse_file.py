@@ -104,15 +104,24 @@ def main() -> None:
         working = row["processor_seconds"] - idle
         row["captions_per_processor_second"] = (len(captions) + workers * (CHUNK // 8)) / working
         rows.append(row)
-        print(f"{parser:<28}{workers:>8}{row['start_seconds']:>10.1f}{row['captions_per_second']:>12.0f}"
-              f"{row['captions_per_processor_second']:>15.0f}")  # fmt: skip
+        print(
+            f"{parser:<28}{workers:>8}{row['start_seconds']:>10.1f}{row['captions_per_second']:>12.0f}"
+            f"{row['captions_per_processor_second']:>15.0f}"
+        )
     grown = memory("spacy", captions, arguments.memory) if arguments.memory else []
     if grown:
         print(f"resident MB of the rules' process after each tenth of {arguments.memory} captions: {grown}")
     write_result(
-        "parse_file", rows, source=source, captions=len(captions), load=os.getloadavg()[0], cores=os.cpu_count(),
-        resident_megabytes=grown, memory_captions=arguments.memory, unit="captions a second",
-    )  # fmt: skip
+        "parse_file",
+        rows,
+        source=source,
+        captions=len(captions),
+        load=os.getloadavg()[0],
+        cores=os.cpu_count(),
+        resident_megabytes=grown,
+        memory_captions=arguments.memory,
+        unit="captions a second",
+    )
 
 
 if __name__ == "__main__":

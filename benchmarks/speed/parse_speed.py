@@ -25,11 +25,17 @@ from graphvtr.text import SpacyRoleParser
 from graphvtr.text.spacy_parser import load_pipeline
 
 BUILT_IN = (
-    "a man is playing a guitar on stage", "two dogs are running in the park", "a woman who wears a red hat is cooking",
-    "the ball is thrown by a boy and caught by a dog", "a cat jumps from a chair onto a table", "a bowl of fruit",
-    "someone is slicing an onion with a sharp knife", "a group of people are dancing", "a chef adds salt to the soup",
+    "a man is playing a guitar on stage",
+    "two dogs are running in the park",
+    "a woman who wears a red hat is cooking",
+    "the ball is thrown by a boy and caught by a dog",
+    "a cat jumps from a chair onto a table",
+    "a bowl of fruit",
+    "someone is slicing an onion with a sharp knife",
+    "a group of people are dancing",
+    "a chef adds salt to the soup",
     "a girl is going to ride a horse while her father takes a picture",
-)  # fmt: skip
+)
 
 
 def read_captions(folder: Path, count: int) -> tuple[str, list[str]]:
@@ -92,9 +98,15 @@ def main() -> None:
         rows.append({"what": name, "captions_per_second": rate, "to_whole": ratios[0], "to_parts": ratios[1]})
         print(f"{name:<26}{rate:>11.0f}{ratios[0]:>9.2f}{ratios[1]:>9.2f}")
     write_result(
-        "parse_speed", rows, source=source, captions=len(captions), batch_size=size, parser=parser.version,
-        max_resident_bytes=max_resident(), unit="captions a second, medians of rounds",
-    )  # fmt: skip
+        "parse_speed",
+        rows,
+        source=source,
+        captions=len(captions),
+        batch_size=size,
+        parser=parser.version,
+        max_resident_bytes=max_resident(),
+        unit="captions a second, medians of rounds",
+    )
 
 
 if __name__ == "__main__":

@@ -74,11 +74,14 @@ def clips(videos: int) -> GraphStore[VideoGraph]:
     box = torch.tensor([[0.1, 0.1, 0.5, 0.5]]).repeat(FRAMES * REGIONS, 1)
     graphs = (
         VideoGraph.build(
-            torch.randn(FRAMES, WIDTH), region_x=torch.randn(FRAMES * REGIONS, WIDTH), region_box=box,
-            region_frame=region_frame, name=str(number),
+            torch.randn(FRAMES, WIDTH),
+            region_x=torch.randn(FRAMES * REGIONS, WIDTH),
+            region_box=box,
+            region_frame=region_frame,
+            name=str(number),
         )
         for number in range(videos)
-    )  # fmt: skip
+    )
     return GraphStore.from_graphs(list(graphs))
 
 
@@ -129,8 +132,9 @@ def main() -> None:
         rows.append({"model": name, "prepare": own, "labelled": labelled, "ready": ready})
         print(
             f"{name:16} prepared {own['seconds']:6.2f} s, ready {ready['seconds']:6.2f} s (cpu {ready['cpu']:.2f} s)"
-            f"{', its concepts with it' if labelled else ''}", flush=True,
-        )  # fmt: skip
+            f"{', its concepts with it' if labelled else ''}",
+            flush=True,
+        )
     head = {"captions": len(texts), "videos": args.videos, "read": read, "vocabulary": words, "concepts": concepts}
     write_result("preparation", rows, **head, peak_memory_gb=max_resident() / 1e9)
 

@@ -149,8 +149,10 @@ def contenders(
     plain = Conv1dWalk(layer)
     edges, message_bytes = EdgeWalk(layer), 4.0 * graphs * n * n * max(d, key)
     runs: list[tuple[str, Callable[[Tensor], Tensor] | None, nn.Module]] = [
-        ("layer", gcn, gcn), ("conv1d", plain, plain), ("edges", None, layer)
-    ]  # fmt: skip
+        ("layer", gcn, gcn),
+        ("conv1d", plain, plain),
+        ("edges", None, layer),
+    ]
     if message_bytes <= edge_limit:
         edge_index = complete_edges(graphs, n)
         runs[2] = ("edges", lambda x: edges(x.flatten(0, 1), edge_index).view(x.shape), layer)

@@ -129,8 +129,10 @@ def main() -> None:
         {(sentence, predicate) for sentence, frames in enumerate(labelled) for predicate, args in frames if args},
         {item[:2] for item in gold},
     )
-    print(f"\npredicates that have arguments: P {predicates.precision:.2f} R {predicates.recall:.2f} "
-          f"F1 {predicates.f1:.2f}")  # fmt: skip
+    print(
+        f"\npredicates that have arguments: P {predicates.precision:.2f} R {predicates.recall:.2f} "
+        f"F1 {predicates.f1:.2f}"
+    )
     summary = {
         "parser": parser.name,
         "version": parser.version,
@@ -144,11 +146,17 @@ def main() -> None:
     }
     if arguments.save:
         rows = [
-            {"setting": setting, "arguments": name, "precision": row.precision, "recall": row.recall, "f1": row.f1,
-             "gold": row.gold}
+            {
+                "setting": setting,
+                "arguments": name,
+                "precision": row.precision,
+                "recall": row.recall,
+                "f1": row.f1,
+                "gold": row.gold,
+            }
             for setting, table in (("predicates given", given), ("predicates found", found))
             for name, row in table.items()
-        ]  # fmt: skip
+        ]
         write_result(arguments.save, rows, summary=summary)
     print(json.dumps(summary))
 

@@ -49,10 +49,11 @@ def parse_gold(parser: SpacyRoleParser, sentences: Sequence[Gold]) -> list[Parse
     """Gold sentences with the dependency trees of spaCy."""
     trees = tqdm(parser.trees([gold.tokens for gold in sentences]), "trees", len(sentences), unit="sentence")
     return [
-        Parsed(tree, [(verb, [Argument(*argument) for argument in found]) for verb, found in gold.arguments],
-               gold.tokens)
+        Parsed(
+            tree, [(verb, [Argument(*argument) for argument in found]) for verb, found in gold.arguments], gold.tokens
+        )
         for tree, gold in zip(trees, sentences, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def parse_scenes(parser: SpacyRoleParser, count: int) -> list[Parsed]:

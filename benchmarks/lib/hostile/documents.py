@@ -86,10 +86,15 @@ def _index_manifest(folder: Path, text: str) -> Reader:
 
 
 for _name, _make in {
-    "manifest": _manifest, "config.json": _config, "vocabulary": _vocabulary, "captions.json": _captions,
-    "precomputed graphs": _precomputed, "ONNX configuration": _onnx, "evaluation": _results,
+    "manifest": _manifest,
+    "config.json": _config,
+    "vocabulary": _vocabulary,
+    "captions.json": _captions,
+    "precomputed graphs": _precomputed,
+    "ONNX configuration": _onnx,
+    "evaluation": _results,
     "index manifest": _index_manifest,
-}.items():  # fmt: skip
+}.items():
     _deep_at(_name, _make)
 
 
