@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
@@ -28,3 +29,20 @@ def node_features(graph: VideoGraph, kind: str, width: int, argument: str) -> Te
             f"extract the features the model was trained on, or build it with {argument}={x.size(-1)}",
         )
     return x
+
+
+def check_ids(ids: Tensor, count: int) -> None:
+    """See that ids of words are ``0..count - 1``; on a CPU, for elsewhere looking would wait for the device.
+
+    Raises:
+        DataError: one is not.
+    """
+    if ids.device.type != "cpu" or not ids.numel():
+        return
+    low, high = (int(end) for end in torch.aminmax(ids))
+    if low < 0 or high >= count:
+        raise DataError(
+            "word.id",
+            f"has id {low if low < 0 else high} for {count} words",
+            "encode the graphs with the vocabulary the model was built for",
+        )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice, product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from graphvtr.graphs import ROLE_IDS, GraphStore, RoleGraph
 from graphvtr.text.packing import GraphLists
-from graphvtr.text.rules.lemmas import VerbLemmas
+from graphvtr.text.rules.lemmas import NounLemmas, VerbLemmas
 from graphvtr.text.spacy_parser import load_pipeline
 
 ARGUMENTS = tuple(ROLE_IDS[role] for role in ("ARG0", "ARG1", "ARG2", "ARG3", "ARG4"))
@@ -208,45 +208,6 @@ def head_nouns(span: Sequence[int], tags: Sequence[str]) -> list[int]:
             break
         begun = begun or tag not in ("IN", "TO")
     return heads if head is None else [*heads, head]
-
-
-class NounLemmas:
-    """Plural -> singular, by the tables of a spaCy rule lemmatizer, used as spaCy does: of the rules that give a
-    known noun the last one counts, and a plural that is no known noun's loses its s.
-
-    Args:
-        exceptions: irregular forms, ``{"women": ["woman"]}``.
-        index: the known nouns.
-        rules: ``(ending, replacement)`` pairs.
-
-    Example:
-        >>> lemma = NounLemmas({"women": ["woman"]}, {"glass", "hand"}, [("s", ""), ("ses", "s"), ("ies", "y")])
-        >>> [lemma(word) for word in ("women", "glasses", "hands", "gizmos")]
-        ['woman', 'glass', 'hand', 'gizmo']
-    """
-
-    def __init__(
-        self, exceptions: Mapping[str, Sequence[str]], index: Container[str], rules: Sequence[Sequence[str]]
-    ) -> None:
-        self._exceptions, self._index, self._rules = exceptions, index, rules
-
-    @classmethod
-    def from_pipeline(cls, pipeline: Any) -> NounLemmas:
-        """Tables of ``pipeline``'s lemmatizer (it may be disabled); without one every form is its own lemma."""
-        lookups = getattr(dict(pipeline._components).get("lemmatizer"), "lookups", None)
-
-        def table(name: str) -> Any:
-            return lookups.get_table(name, {}).get("noun", ()) if lookups is not None else ()
-
-        return cls(dict(table("lemma_exc")), frozenset(table("lemma_index")), tuple(table("lemma_rules")))
-
-    def __call__(self, form: str) -> str:
-        """The singular of a lower-case plural."""
-        if form in self._exceptions:
-            return self._exceptions[form][0]
-        guesses = [form[: len(form) - len(old)] + new for old, new in self._rules if form.endswith(old)]
-        known = [guess for guess in guesses if guess in self._index]
-        return (known or guesses[:1] or [form])[-1]
 
 
 def _once(values: Iterable[str]) -> tuple[str, ...]:

@@ -95,6 +95,16 @@ class OnnxSession:
                 raise DataError(self.path, problem, "export it again") from error
         return self._session
 
+    def output(self, name: str | None) -> int:
+        """Where the output of that name stands in what :meth:`run` gives; of None the first.
+
+        Raises:
+            DataError: the model has none.
+        """
+        if name is not None and name not in self.output_names:
+            raise DataError(self.path, f"has no output '{name}'", f"it has {', '.join(self.output_names)}")
+        return 0 if name is None else self.output_names.index(name)
+
     def run(self, items: Tensor) -> list[Tensor]:
         """All outputs for ``items [n, ...]``, end to end along the first dimension.
 

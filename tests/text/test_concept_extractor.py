@@ -14,7 +14,8 @@ from graphvtr.text import (
     sibling_mask,
     video_labels,
 )
-from graphvtr.text.concept_extractor import ConceptExtractor, NounLemmas, head_nouns
+from graphvtr.text.concept_extractor import ConceptExtractor, head_nouns
+from graphvtr.text.rules.lemmas import NounLemmas
 
 pytest.importorskip("spacy")
 

@@ -53,10 +53,6 @@ def _active(draft: Draft, number: int, construction: str) -> str:
     return construction if simple else "progressive"
 
 
-def _main_construction(draft: Draft, number: int, passive: bool) -> str:
-    return "passive" if passive else _active(draft, number, "finite")
-
-
 def _that(draft: Draft, number: int, *, passive: bool, head: Span | None = None) -> Span:
     """``a ball that chases a box``: the antecedent has the role, the pronoun none. Returns the whole span."""
     construction = "passive" if passive else _active(draft, number, "led")

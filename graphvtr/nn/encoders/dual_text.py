@@ -12,6 +12,7 @@ from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.dual_levels import CommonSpace, SequenceLevels
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.node_features import check_ids
 
 SPECIAL_WORDS = 3
 """Begin, end and unknown word: the ids below are no words of a bag (graphvtr.text.Vocabulary)."""
@@ -104,7 +105,7 @@ class DualTextEncoder(nn.Module):
             return self._pretrained(graph, self.pretrained)
         ids, ptr = caption_words(graph)
         assert self.words is not None
-        self.words.check(ids)
+        check_ids(ids, self.words.num_embeddings)
         sequence, sequence_ptr = self._bound(ids, ptr) if self.boundaries else (ids, ptr)
         levels = self.levels(self.words(sequence), sequence_ptr, padded_windows=not self.packed)
         return self.mapping(levels, *self._bag(ids, ptr))  # type: ignore[no-any-return]

@@ -10,7 +10,6 @@ from graphvtr.text.neural.tags import BIOTags
 from graphvtr.text.rules.labeller import label_predicate
 from graphvtr.text.rules.tree import Tree
 
-UNKNOWN = "?"
 REACH = 3
 """Steps in the tree that are told apart; more count as this many."""
 WORD_COLUMNS, PAIR_COLUMNS = 3, 8

@@ -81,10 +81,7 @@ class OnnxFrames:
         if any(one is not None and one != other for one, other in zip(shape[2:], size, strict=True)):
             raise DataError(self.path, f"wants input {shape[2]} x {shape[3]}", f"its configuration says {size}")
         self._size = (int(size[0]), int(size[1]))
-        names = self._session.output_names
-        if self.config.output is not None and self.config.output not in names:
-            raise DataError(self.path, f"has no output '{self.config.output}'", f"it has {', '.join(names)}")
-        self._output = 0 if self.config.output is None else names.index(self.config.output)
+        self._output = self._session.output(self.config.output)
         self.version = f"{self.path.name} {self._session.digest}"
         found = self._run(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
         if found.dim() != self._dims:

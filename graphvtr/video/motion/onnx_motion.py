@@ -77,10 +77,7 @@ class OnnxMotion:
         self.config = config or config_beside(MotionInput, self.path) or MotionInput()
         self.window = self._window()
         self.version = f"{self.path.name} {self._session.digest}"
-        names = self._session.output_names
-        if self.config.output is not None and self.config.output not in names:
-            raise DataError(self.path, f"has no output '{self.config.output}'", f"it has {', '.join(names)}")
-        self._output = 0 if self.config.output is None else names.index(self.config.output)
+        self._output = self._session.output(self.config.output)
         side = self.window.side
         self.dim = self(torch.zeros(1, self.window.frames, side, side, 3, dtype=torch.uint8)).size(1)
 
