@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import struct
+from pathlib import Path
 from typing import Any
+
+from docutils import nodes
 
 from graphvtr import __version__
 
@@ -22,6 +26,9 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"graphvtr {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["pictures.css"]
+WIDE = 900  # pixels, of a picture whose letters cannot be read at the width of a phone
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -56,6 +63,17 @@ def point_docs_links_home(app: Any, pagename: str, templatename: str, context: d
     context["body"] = BACK.sub(link, context.get("body", ""))
 
 
+def let_wide_pictures_scroll(app: Any, doctree: nodes.document) -> None:
+    """Put wide PNG files in a box of their own, which ``_static/pictures.css`` lets a phone move sideways."""
+    for image in list(doctree.findall(nodes.image)):
+        head = Path(app.srcdir, image["uri"]).read_bytes()[:24]
+        if head.startswith(b"\x89PNG") and struct.unpack(">I", head[16:20])[0] > WIDE:
+            box = nodes.container(classes=["wide-picture"])
+            image.replace_self(box)
+            box += image
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", let_wide_pictures_scroll, priority=900)  # paths of pictures are found at 500
     app.connect("html-page-context", point_docs_links_home)
