@@ -175,8 +175,14 @@ def test_every_command_refuses_every_difference(fed: SimpleNamespace, difference
         ["eval", checkpoint, *data, "--split", "test"],
         ["plot", "gallery", checkpoint, *data, "--clips", str(fed.clips), "--out", f"{out}.png"],
     ]
-    if is_installed("faiss"):  # an index holds its model and what it was built of; a search cannot mix two
+    if is_installed("faiss"):
         commands.append(["index", checkpoint, given, "--out", str(out)])
+        run = fed.folder / f"run-{difference}"  # a run, but for what a search of it does not read
+        run.mkdir()
+        (run / "best.ckpt").write_bytes(Path(checkpoint).read_bytes())
+        (run / "config.yaml").write_text(f"data: folder\nroot: {fed.clips}\nstore: {fed.stores[store]}\n")
+        assert main(["search", str(run), "a red square grows"]) == 0
+        commands.append(["search", str(run), "a red square grows", "--store", given])
     if difference != "regions":  # MCSAN, whose tags these are, looks at none
         commands.append(["tag", str(trained(fed, "mcsan", store, sentence=None)), "red", "--store", given])
     for command in commands:

@@ -10,6 +10,8 @@ from graphvtr.errors import DataError
 from graphvtr.search.plain import FIX, MANIFEST
 
 BEST, CONFIG, INDEX = "best.ckpt", "config.yaml", "index"
+STORE = ".store"
+"""File in the index of a run that names the store whose clips it holds."""
 
 
 def is_run(path: Path) -> bool:
@@ -48,8 +50,11 @@ def index_of(path: str | Path, store: str | Path | None = None, *, progress: boo
         raise DataError(place, f"is not there, the feature store of {run}", fix)
     out, sources = run / INDEX, [run / BEST, *(Path(place, part) for part in ("", "clips", "shards"))]
     newest = max(map(_changed, [*sources, *([captions] if captions else [])]))
-    if _changed(out / MANIFEST) != newest:
+    noted, of = out / STORE, os.fsencode(Path(place).resolve())
+    if _changed(out / MANIFEST) != newest or not noted.is_file() or noted.read_bytes() != of:
+        noted.unlink(missing_ok=True)
         _bring_up_to_date(run, Path(place), Path(root) if root else None, captions, progress)
+        noted.write_bytes(of)
         os.utime(out / MANIFEST, ns=(newest, newest))  # as new as what it was made of
     return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -55,6 +56,23 @@ def test_the_first_page_quotes_result_files(runner: Any) -> None:
     assert runner.quoted(page) == page, "python benchmarks/run.py readme"
     begin = f"{runner.QUOTED}demo.txt -->\n```text\n"
     assert runner.quoted(f"a\n{begin}old\n```\nb") == f"a\n{begin}{(runner.COMMITTED / 'demo.txt').read_text()}```\nb"
+
+
+SIZES = {"VSE, VSE++": "vse", "VSR-Net, L = 1": "vsrnet, L = 1", "Dual Encoding": "dual_encoding"}
+"""Names of the page that compares the models, beside those of the result file where they differ."""
+
+
+def test_the_page_of_models_has_the_sizes_that_were_counted(runner: Any) -> None:
+    rows = json.loads((runner.COMMITTED / "complexity.json").read_text())["rows"]
+    page = (
+        (runner.ROOT / "docs" / "models" / "index.rst").read_text().partition("``benchmarks/speed/complexity.py``")[2]
+    )
+    table = page.split("vectors an item\n")[1].split("\n\n")[0].splitlines()[1:-1]
+    for name, *told in (re.split(r"  +", line)[:4] for line in table):
+        row = rows[SIZES.get(name, name.lower())]
+        counted = row["parameters"] / 1e6, row["frozen"] / 1e6, row["flops"] / 1e9
+        assert [float(cell.split()[0]) for cell in told] == pytest.approx(counted, rel=0.006, abs=0.006), name
+    assert len(table) == 8
 
 
 def test_quick_options_are_options_of_the_script(runner: Any) -> None:

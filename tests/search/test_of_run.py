@@ -101,6 +101,14 @@ def test_another_store(run: Path, files: Files, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.count("clip ") == len(files.store)
 
 
+def test_a_store_that_is_older_than_the_index(run: Path, files: Files) -> None:
+    index_of(run)
+    for path in (files.store.path, *files.store.path.rglob("*")):
+        os.utime(path, ns=(10**9, 10**9))
+    assert sorted(Index.open(index_of(run, files.store.path)).names) == sorted(files.store.names)
+    assert sorted(Index.open(index_of(run)).names) == ["a", "b", "c"]
+
+
 def test_what_a_run_may_lack(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = run / "config.yaml"
     config.write_text("data: moving_scenes\nstore: null\n")
