@@ -182,37 +182,12 @@ def _complete_graph_walk_backward(
 
 
 @_complete_graph_walk.register_fake
-def _(
-    phi: Tensor,
-    theta: Tensor,
-    x: Tensor,
-    ptr: Tensor,
-    mask: Tensor | None,
-    shift: Tensor | None,
-    normalization: str,
-    affinity: str,
-    steps: int,
-    eps: float,
-    backend: str,
-) -> Tensor:
+def _(phi: Tensor, theta: Tensor, x: Tensor, *rest: Any) -> Tensor:
     return x.new_empty(x.shape)
 
 
 @_complete_graph_walk_backward.register_fake
-def _(
-    grad: Tensor,
-    phi: Tensor,
-    theta: Tensor,
-    x: Tensor,
-    ptr: Tensor,
-    mask: Tensor | None,
-    shift: Tensor | None,
-    normalization: str,
-    affinity: str,
-    steps: int,
-    eps: float,
-    backend: str,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _(grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape), x.new_empty(())
 
 

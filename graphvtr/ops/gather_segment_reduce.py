@@ -128,9 +128,7 @@ def _(x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, reduce: str,
 
 
 @_gather_segment_reduce_backward.register_fake
-def _(
-    grad: Tensor, x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, reduce: str, backend: str
-) -> tuple[Tensor, Tensor]:
+def _(grad: Tensor, x: Tensor, index: Tensor, ptr: Tensor, weight: Tensor | None, *rest: Any) -> tuple[Tensor, Tensor]:
     grad_weight = x.new_empty(0) if weight is None else x.new_empty(weight.shape)
     return torch.empty_like(x, memory_format=torch.contiguous_format), grad_weight
 

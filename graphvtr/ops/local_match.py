@@ -239,35 +239,12 @@ def _local_match_backward(
 
 
 @_local_match.register_fake
-def _(
-    nodes: Tensor,
-    node_ptr: Tensor,
-    frames: Tensor,
-    frame_ptr: Tensor,
-    temperature: float,
-    fusion: str,
-    norm: str,
-    reduce: str,
-    budget_bytes: int,
-    backend: str,
-) -> Tensor:
+def _(nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor, *rest: Any) -> Tensor:
     return nodes.new_empty(frame_ptr.size(0) - 1, node_ptr.size(0) - 1)
 
 
 @_local_match_backward.register_fake
-def _(
-    grad: Tensor,
-    nodes: Tensor,
-    node_ptr: Tensor,
-    frames: Tensor,
-    frame_ptr: Tensor,
-    temperature: float,
-    fusion: str,
-    norm: str,
-    reduce: str,
-    budget_bytes: int,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
+def _(grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
     return nodes.new_empty(nodes.shape), frames.new_empty(frames.shape)
 
 

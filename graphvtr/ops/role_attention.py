@@ -221,17 +221,7 @@ def _role_attention_backward(
 
 
 @_role_attention.register_fake
-def _(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    ptr: Tensor,
-    col: Tensor,
-    role: Tensor | None,
-    role_weight: Tensor | None,
-    scale: float,
-    backend: str,
-) -> tuple[Tensor, Tensor]:
+def _(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, col: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
     out = v.new_empty(q.size(0), q.size(1), v.size(2))
     return out, q.new_empty(col.size(0), q.size(1), dtype=accumulate_dtype(q.dtype))
 

@@ -165,9 +165,7 @@ def _(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: float, backend: str) 
 
 
 @_segment_attention_backward.register_fake
-def _(
-    grad: Tensor, q: Tensor, k: Tensor, v: Tensor, ptr: Tensor, scale: float, backend: str
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(grad: Tensor, q: Tensor, k: Tensor, v: Tensor, *rest: Any) -> tuple[Tensor, Tensor, Tensor]:
     return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape)
 
 
