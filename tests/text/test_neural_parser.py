@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from graphvtr.datasets.moving_scenes.captions import write_captions
 from graphvtr.datasets.moving_scenes.generate import write_scripts
@@ -36,6 +37,13 @@ def test_the_weights_are_small_and_have_a_card() -> None:
     assert WEIGHTS.stat().st_size <= 25_000_000
     card = WEIGHTS.with_name("MODEL_CARD.md").read_text(encoding="utf-8")
     assert all(word in card for word in ("CC BY-SA 4.0", "PropBank", "English Web Treebank", "MovingScenes", "F1"))
+
+
+def test_the_weights_name_no_folder_of_who_trained_them() -> None:
+    with safe_open(str(WEIGHTS), framework="pt") as file:
+        told = json.loads(file.metadata()["training"])["settings"]
+    assert told["epochs"] == "4"
+    assert not [value for value in told.values() if "/" in value]
 
 
 def test_it_is_a_role_parser(labeller: NeuralRoleParser) -> None:

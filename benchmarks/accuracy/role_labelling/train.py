@@ -135,8 +135,8 @@ def main() -> None:
     model = RoleTagger(data["columns"], load_embeddings(), sizes)
     model.load_minilm(load_layers())
     train(model, data, args)
-    summary = {"settings": {k: str(v) for k, v in vars(args).items()}}
-    save_weights(args.out, model, summary)
+    kept = {key: str(value) for key, value in vars(args).items() if key not in ("work", "out")}  # folders of here
+    save_weights(args.out, model, {"settings": {**kept, "data": args.data.name}})
     print("saved", args.out, args.out.stat().st_size)
 
 
