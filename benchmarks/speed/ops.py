@@ -29,7 +29,8 @@ from pathlib import Path
 import torch
 
 from benchmarks.lib.harness import RESULTS, environment, peak_memory
-from benchmarks.lib.ops_cases import Case, cases
+from benchmarks.lib.ops_case import Case
+from benchmarks.lib.ops_cases import cases
 from benchmarks.lib.ops_report import DOCS, draw, read, workloads, write_tables, write_text
 
 COLUMNS = (
