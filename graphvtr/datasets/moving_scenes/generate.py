@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from graphvtr.clean_process import CleanContext
 from graphvtr.datasets.moving_scenes.captions import write_captions
 from graphvtr.datasets.moving_scenes.features import Regions, find_regions, frame_features, region_crops
 from graphvtr.datasets.moving_scenes.negatives import write_negatives
@@ -28,8 +27,8 @@ from graphvtr.text.packing import GraphLists
 SPLITS = ("train", "val", "test", "test_unseen")
 UNSEEN = "test_unseen"
 FRAMES_PER_SECOND = 4.0
-PARALLEL_FROM = 200
-"""Clips from which a second process pays."""
+PARALLEL_FROM = 800
+"""Clips from which a second process pays: each has to import torch first."""
 
 
 @dataclass(frozen=True)
@@ -121,14 +120,11 @@ def make_clips(
     if count < 2:
         yield from bar(map(make, scripts))
         return
-    # forked workers need no `if __name__ == "__main__"` in the caller's script; they use numpy only, no torch
-    with ending(ProcessPoolExecutor(count, mp_context=get_context("fork"), initializer=begin_worker)) as pool:
-        with warnings.catch_warnings():  # Python 3.12 warns of forks beside threads, for the sake of code that locks
-            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
-            clips = pool.map(make, scripts, chunksize=8)  # starts the processes
-        yield from bar(clips)
+    with ending(ProcessPoolExecutor(count, CleanContext(), begin_worker)) as pool:
+        yield from bar(pool.map(make, scripts, chunksize=8))
 
 
 def default_workers(num_clips: int) -> int:
-    """Two where processes can be forked safely, there are two cores and enough clips; else none."""
-    return 2 if sys.platform == "linux" and (os.cpu_count() or 1) > 1 and num_clips >= PARALLEL_FROM else 0
+    """Two where there are two cores, enough clips, and this process may have processes of its own; else none."""
+    alone = (os.cpu_count() or 1) < 2 or multiprocessing.current_process().daemon
+    return 0 if alone or num_clips < PARALLEL_FROM else 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -62,12 +64,11 @@ def test_numbers_of_frames(scripts: dict[str, list[Script]]) -> None:
 
 
 def test_default_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generate.sys, "platform", "linux")
     monkeypatch.setattr(generate.os, "cpu_count", lambda: 4)
-    assert default_workers(1000) == 2
+    assert default_workers(1400) == 2
     assert default_workers(10) == 0
+    monkeypatch.setattr(generate.multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
+    assert default_workers(1400) == 0  # a worker of a loader may have none
+    monkeypatch.undo()
     monkeypatch.setattr(generate.os, "cpu_count", lambda: 1)
-    assert default_workers(1000) == 0
-    monkeypatch.setattr(generate.sys, "platform", "darwin")
-    monkeypatch.setattr(generate.os, "cpu_count", lambda: 8)
-    assert default_workers(1000) == 0
+    assert default_workers(1400) == 0
