@@ -20,7 +20,8 @@ from torch_geometric.data import HeteroData
 from graphvtr.errors import DataError
 from graphvtr.graphs.flat import FlatType, TypeKey, flatten, num_graphs, unpack
 from graphvtr.graphs.graph_field import GraphField
-from graphvtr.graphs.storage import as_tensors, contents, read_types, write_types
+from graphvtr.graphs.storage import as_tensors, read_types, write_types
+from graphvtr.tensor_files import contents
 from graphvtr.values import Positions, position, positions
 
 G = TypeVar("G", bound=HeteroData)

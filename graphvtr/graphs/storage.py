@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from graphvtr.atomic import write_tensors
@@ -17,6 +14,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs.flat import FlatType, TypeKey
 from graphvtr.graphs.graph_field import GraphField
 from graphvtr.reading import parse_json
+from graphvtr.tensor_files import SUM, crc32, read_tensors
 
 FORMAT = "graphvtr.GraphStore/1"
 EdgeKey = tuple[str, str, str]
@@ -40,7 +38,7 @@ def write_types(
 ) -> None:
     """Write the parts of a store to ``path``; the file appears only once it is whole."""
     tensors, metadata = as_tensors(graph_class, nodes, edges, strings, fields)
-    write_tensors(path, tensors, {**metadata, "crc32": str(_crc32(tensors, metadata))})
+    write_tensors(path, tensors, {**metadata, SUM: crc32(tensors, metadata)})
 
 
 def as_tensors(
@@ -82,20 +80,9 @@ def read_types(
     Raises:
         DataError: the file is missing, damaged, or no graph store.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(path, "no such file", "check the path")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT or metadata.get("class") not in _classes:
-                raise DataError(path, f"is not a {FORMAT} file", "write it with GraphStore.save")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no mapping
-    except SafetensorError as error:
-        raise DataError(path, f"is damaged: {error}", "write it again") from error
-    crc = metadata.pop("crc32", None)  # older files have none
-    if crc is not None and crc != str(_crc32(tensors, metadata)):
-        raise DataError(path, "is damaged: its checksum is another", "write it again")
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != FORMAT or metadata.get("class") not in _classes:
+        raise DataError(path, f"is not a {FORMAT} file", "write it with GraphStore.save")
     try:
         parts = {
             key: parse_json(metadata.get(key, "{}" if key == "fields" else ""), f"{path}: {key}")
@@ -115,21 +102,6 @@ def read_types(
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
         raise DataError(path, f"is damaged: {error}", "write it again") from error
-
-
-def contents(tensors: dict[str, Tensor], metadata: dict[str, str]) -> Iterator[Any]:
-    """The bytes of all that a file holds, in whatever order it holds it, for a checksum or a digest."""
-    yield json.dumps(metadata, sort_keys=True).encode()
-    for name, tensor in sorted(tensors.items()):
-        yield f"{name} {tensor.dtype} {list(tensor.shape)}".encode()
-        yield tensor.contiguous().flatten().view(torch.uint8).numpy().data
-
-
-def _crc32(tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
-    crc = 0
-    for part in contents(tensors, metadata):
-        crc = zlib.crc32(part, crc)
-    return crc
 
 
 def _type_name(key: str | tuple[str, str, str]) -> str:

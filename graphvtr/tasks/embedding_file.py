@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -25,6 +24,7 @@ from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.reading import need, parse_json, read_json
 from graphvtr.tasks.checkpoint import load
+from graphvtr.tensor_files import SUM, crc32, read_tensors
 from graphvtr.text import read_captions
 from graphvtr.video import FeatureStore
 
@@ -97,12 +97,14 @@ def encode_file(
                 else cluster.run(partial(_loaded_encoder, checkpoint, source), left.values())
             )
             for (part, chunk), tensors in zip(left.items(), found, strict=True):
-                write_tensors(part, tensors)
+                write_tensors(part, tensors, {SUM: crc32(tensors, {})})
                 done += len(chunk)
                 bar.update(len(chunk))
-        embeddings = LevelEmbeddings.cat([_levels(load_file(part)) for part in chunks])
+        again = "delete it; the same command goes on"
+        tensors = _tensors(LevelEmbeddings.cat([_levels(read_tensors(part, again)[0]) for part in chunks]))
         head = {**note, "side": "video" if source.is_dir() else "text", "names": names}
-        write_tensors(out, _tensors(embeddings), {KEY: json.dumps(head)})  # one entry: several have no order
+        head[SUM] = crc32(tensors, {KEY: json.dumps(head)})
+        write_tensors(out, tensors, {KEY: json.dumps(head)})  # one entry: several have no order
         shutil.rmtree(partial_)
     return len(names)
 
@@ -113,19 +115,18 @@ def read_embeddings(path: str | Path) -> tuple[LevelEmbeddings, list[str]]:
     Raises:
         DataError: the file is none of these.
     """
-    from safetensors import SafetensorError, safe_open
-
     fix = "write it with graphvtr encode"
+    tensors, metadata = read_tensors(path, fix)
+    head = parse_json(metadata.get(KEY, "{}"), f"{path}: {KEY}", fix=fix)
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise DataError(path, f"is no {FORMAT}", fix)
+    found = head.pop(SUM, None)  # older files have none
+    if found is not None and found != crc32(tensors, {KEY: json.dumps(head)}):
+        raise DataError(path, "is damaged: its checksum is another", fix)
     try:
-        with safe_open(path, "pt") as file:
-            head = parse_json((file.metadata() or {}).get(KEY, "{}"), f"{path}: {KEY}", fix=fix)
-        if not isinstance(head, dict) or head.get("format") != FORMAT:
-            raise DataError(path, f"is no {FORMAT}", fix)
-        return _levels(load_file(path)), need(head, path, {"names": list}, fix)["names"]
-    except DataError:
-        raise
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise DataError(path, f"cannot be read: {error}", fix) from error
+        return _levels(tensors), need(head, path, {"names": list}, fix)["names"]
+    except KeyError as error:
+        raise DataError(path, f"has no tensor {error}", fix) from error
 
 
 Encoder = Callable[[Sequence[str]], dict[str, Tensor]]

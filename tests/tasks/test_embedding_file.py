@@ -85,6 +85,27 @@ def test_a_stopped_run_goes_on(checkpoint: Path, store: FeatureStore, tmp_path: 
     assert not (tmp_path / "parts.partial").exists()
 
 
+def test_a_changed_bit_is_noticed(checkpoint: Path, store: FeatureStore, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "out"
+    encode_file(checkpoint, store.path, path)
+    whole = path.read_bytes()
+    for place in (len(whole) - 5, whole.index(b"names") + 12):  # a number; a name
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(DataError, match=r"is damaged|cannot be read"):
+            read_embeddings(path)
+    part = tmp_path / "again.partial" / "000000000.safetensors"
+    made = embedding_file.write_tensors
+
+    def damaged(path: Path, *given: object) -> None:
+        made(path, *given)
+        if path == part:
+            path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 1]))
+
+    monkeypatch.setattr(embedding_file, "write_tensors", damaged)
+    with pytest.raises(DataError, match=r"000000000\.safetensors: is damaged: .*delete it; the same command goes on"):
+        encode_file(checkpoint, store.path, tmp_path / "again")
+
+
 def test_what_is_refused(checkpoint: Path, store: FeatureStore, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"workers: is 2, and one process uses all .*--engine ray"):
         encode_file(checkpoint, store.path, tmp_path / "out", workers=2)
@@ -102,5 +123,5 @@ def test_what_is_refused(checkpoint: Path, store: FeatureStore, tmp_path: Path) 
     assert not (tmp_path / "killed.partial").exists()
     with pytest.raises(DataError, match="exists"):
         encode_file(checkpoint, store.path, tmp_path / "out")
-    with pytest.raises(DataError, match=r"is no graphvtr.embeddings/1|cannot be read"):
+    with pytest.raises(DataError, match=r"is no graphvtr.embeddings/1|is damaged"):
         read_embeddings(checkpoint)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from graphvtr.atomic import write_tensors
 from graphvtr.errors import DataError
 from graphvtr.reading import parse_json
+from graphvtr.tensor_files import SUM, crc32, read_tensors
 from graphvtr.text.neural.features import Columns
 from graphvtr.text.neural.model import RoleTagger, Sizes
 from graphvtr.text.neural.tags import BIOTags
@@ -39,7 +39,7 @@ def save_weights(path: Path, model: RoleTagger, training: dict[str, Any]) -> Non
         "training": json.dumps(training),
     }
     tensors = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in model.state_dict().items()}
-    write_tensors(path, tensors, header)
+    write_tensors(path, tensors, {**header, SUM: crc32(tensors, header)})
 
 
 def load_weights(path: Path, embeddings: dict[str, Tensor]) -> RoleTagger:
@@ -49,15 +49,13 @@ def load_weights(path: Path, embeddings: dict[str, Tensor]) -> RoleTagger:
         DataError: the file is missing, damaged or of another format.
     """
     try:
-        with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - no mapping
+        tensors, header = read_tensors(path)
         if header.get("format") != FORMAT:
             raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
         parts = {key: parse_json(header[key], f"{path}: {key}") for key in ("sizes", "rule_tags", "tags", "deps")}
         columns = Columns(BIOTags(parts["rule_tags"]), tuple(parts["tags"]), tuple(parts["deps"]))
         model = RoleTagger(columns, embeddings, Sizes(**parts["sizes"]))
-        model.load_state_dict(tensors)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise DataError(path, f"holds no role tagger: {error}", "use the shipped file, or train one") from error
     return model.eval()
