@@ -1,11 +1,12 @@
 """What becomes of a user's work when things go wrong: one table.
 
-    python benchmarks/faults.py [--quick] [--part NAME ...] [--kind TEXT] [--report]
+    python benchmarks/faults.py [--quick] [--part NAME ...] [--only TEXT] [--minutes M] [--report]
 
 Kills (-9) in every long command, two writers on every ``--out``, a flipped bit in every kind of file, mutated clips,
-fuzzed captions for both parsers, hostile files. Parts can be run one by one: each leaves its trials in the cache by
-commit, and the table is of the latest of every kind, with the commit that it was tried on. What falls short is listed
-trial by trial.
+fuzzed captions for both parsers, hostile files. A part is done in pieces (a verb, a kind of file, fifty clips); each
+that is done is kept by commit, so that a run that was stopped, or had only some minutes, goes on. The table is of the
+newest trials of every piece, and a row names the commits that its trials are of. What falls short, and what was not
+tried, is listed.
 """
 
 from __future__ import annotations
@@ -17,31 +18,59 @@ import os
 import shutil
 import sys
 import tempfile
-from collections import Counter
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if "--quick" in sys.argv:
     os.environ["GRAPHVTR_BENCH_QUICK"] = "1"  # before the paths of results are known
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes are forked
+os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}  # processes are forked, so threads are none
 
 from benchmarks.lib.fault_flips import flips
 from benchmarks.lib.fault_inputs import captions, clips, hostile
-from benchmarks.lib.fault_kills import kills, writers
-from benchmarks.lib.fault_material import RIGHT, SHORT, Material, Trial
+from benchmarks.lib.fault_kills import kills
+from benchmarks.lib.fault_material import RIGHT, SHORT, Material, Trial, Unit
+from benchmarks.lib.fault_writers import writers
 from benchmarks.lib.harness import environment, write_result
-from benchmarks.lib.paths import CACHE, without_places
+from benchmarks.lib.paths import CACHE, RESULTS, without_places
 
-PARTS: dict[str, tuple[Callable[[Material, Path, int], Iterator[Trial]], int, int]] = {
-    "kills": (kills, 15, 1),  # each verb
-    "writers": (writers, 1, 1),
-    "flips": (flips, 1300, 39),
-    "clips": (clips, 600, 25),
-    "captions": (captions, 20_000, 400),  # each parser
-    "hostile": (hostile, 1000, 8),
+
+@dataclass(frozen=True)
+class Part:
+    """Trials of one kind of fault.
+
+    Args:
+        units: gives them, for so many.
+        count: how many; of kills for each verb, of captions for each parser.
+        quick: how many in a quick run.
+        aim: fewest trials that the whole part should have; of captions for each parser.
+    """
+
+    units: Callable[[Material, int], Iterator[Unit]]
+    count: int
+    quick: int
+    aim: int
+
+
+PARTS = {
+    "kills": Part(kills, 12, 1, 50),
+    "writers": Part(writers, 1, 1, 0),
+    "flips": Part(flips, 1080, 36, 1000),
+    "clips": Part(clips, 500, 10, 500),
+    "captions": Part(captions, 20_000, 100, 20_000),
+    "hostile": Part(hostile, 1000, 8, 40),
 }
-"""Part -> its trials, how many, and how many in a quick run."""
+
+
+@dataclass
+class Row:
+    """Trials that ended alike are counted."""
+
+    trials: int = 0
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*RIGHT, *SHORT), 0))
+    commits: set[str] = field(default_factory=set)
 
 
 def main() -> None:
@@ -50,49 +79,35 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few trials of each part")
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only this; repeatable")
     parser.add_argument(
-        "--kind", default="", metavar="TEXT", help="of kills, writers, flips, captions: those that begin so"
+        "--only", default="", metavar="TEXT", help="pieces whose name begins so: a verb, a kind of file"
     )
+    parser.add_argument("--minutes", type=float, default=1e6, help="begin no piece after so many")
     parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
     args = parser.parse_args()
-    preload()
-    commit, ending = environment()["commit"], "-quick" if args.quick else ""
-    kept = CACHE / "faults" / f"{commit}{ending}"
+    ending = "-quick" if args.quick else ""
+    home = CACHE / "fault_trials"
+    kept = home / f"{environment()['commit']}{ending}"
     kept.mkdir(parents=True, exist_ok=True)
-    for name in () if args.report else args.part or PARTS:
-        run_part(name, kept, args.quick, args.kind)
-    trials = latest(kept.parent, args.quick)
-    rows = table(trials)
-    print_table(rows)
-    short = [trial[:3] for trial in trials if trial[1] in SHORT]
-    for name, outcome, detail in short[:40]:
-        print(without_places(f"{outcome}: {name}: {detail}"))
-    write_result("faults", rows, fell_short=short)
-
-
-def latest(folder: Path, quick: bool) -> list[list[str]]:
-    """The newest trials of each kind with their commit: name, outcome, detail, commit. Of changed files none."""
-    files = [
-        (part, path)
-        for part in PARTS
-        for path in folder.glob(f"*/{part}*.jsonl*")
-        if path.parent.name.endswith("-quick") is quick and "+" not in path.parent.name
+    if not args.report:
+        preload()
+        material = Material(home / "material")
+        material.make()
+        end = time.monotonic() + 60 * args.minutes
+        for name in args.part or PARTS:
+            run_part(name, kept / f"{name}.jsonl", material, args.quick, args.only, end)
+    rows, short, left = table(home, ending)
+    lines = print_table(rows)
+    lines += [f"{outcome}: {name}: {detail}" for name, outcome, detail in short]
+    lines += [f"not tried: {name}" for name in left]
+    lines.append(f"{len(short)} fell short, {len(left)} pieces were not tried")
+    text = without_places("\n".join(lines))
+    print(text)
+    (RESULTS / "faults.txt").write_text(text + "\n")
+    found = [
+        {"fault": name, "trials": row.trials, **row.outcomes, "commits": sorted(row.commits)}
+        for name, row in rows.items()
     ]
-    found: dict[tuple[str, str], list[list[str]]] = {}
-    for part, path in sorted(files, key=lambda file: file[1].stat().st_mtime):
-        of_file: dict[tuple[str, str], list[list[str]]] = {}
-        for trial in _read(path):
-            of_file.setdefault((part, _kind(part, trial[0])), []).append(
-                [*trial, path.parent.name.removesuffix("-quick")]
-            )
-        found.update(of_file)
-    return [trial for part in PARTS for (of, _), group in found.items() if of == part for trial in group]
-
-
-def _kind(part: str, name: str) -> str:
-    """What is tried again as one: a verb with its kills and how it went on; a kind of file; all hostile files."""
-    if part == "hostile":
-        return part
-    return name.split(": ")[0] if part in ("kills", "writers") else name
+    write_result("faults", found, totals=totals(home, ending), fell_short=short, not_tried=left)
 
 
 def preload() -> None:
@@ -117,57 +132,90 @@ def preload() -> None:
     make_parser("hgr")
 
 
-def run_part(name: str, kept: Path, quick: bool, kind: str = "") -> None:
-    """All trials of a part, into ``kept/NAME.jsonl``, which is there once they are through (``.new`` until then)."""
-    trials, count, few = PARTS[name]
-    with tempfile.TemporaryDirectory(prefix="graphvtr-faults-") as folder:
-        os.environ["GRAPHVTR_CACHE"] = str(Path(folder) / "home")
-        material = Material(kept.parent / "material")
-        material.kind = kind
-        stem = f"{name}-{kind}" if kind else name
-        out = kept / f"{stem}.jsonl.new"
-        (Path(folder) / "work").mkdir()
-        with out.open("w") as file:
-            for done, trial in enumerate(trials(material, Path(folder) / "work", few if quick else count), 1):
-                file.write(json.dumps(trial) + "\n")
-                file.flush()
-                if sys.stderr.isatty() or trial[1] in SHORT:
-                    print(f"{name} {done}: {' '.join(trial)[:150]}", file=sys.stderr, flush=True)
-        out.replace(kept / f"{stem}.jsonl")
+def run_part(name: str, out: Path, material: Material, quick: bool, only: str, end: float) -> None:
+    """The pieces of a part that are not in ``out`` yet."""
+    part, done = PARTS[name], pieces(out)
+    out.write_text("".join(json.dumps(piece) + "\n" for piece in done.items()))  # without half a line of a killed run
+    for key, trials in part.units(material, part.quick if quick else part.count):
+        if key in done or not key.startswith(only):
+            continue
+        if time.monotonic() > end:
+            print(f"{name}: no time for {key} and what follows", file=sys.stderr)
+            return
+        began, found = time.monotonic(), []
+        with tempfile.TemporaryDirectory(prefix="graphvtr-faults-", ignore_cleanup_errors=True) as folder:
+            os.environ["GRAPHVTR_CACHE"] = str(shutil.copytree(material.home, Path(folder) / "home"))
+            (Path(folder) / "work").mkdir()
+            for trial in trials(Path(folder) / "work"):
+                found.append(trial)
+                if trial[1] in SHORT:
+                    print(f"{name}: {' '.join(trial)[:300]}", file=sys.stderr, flush=True)
+        with out.open("a") as file:
+            file.write(json.dumps([key, found]) + "\n")
+        print(f"{name}: {key}: {len(found)} in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
-def _read(path: Path) -> list[list[str]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def pieces(path: Path) -> dict[str, list[Trial]]:
+    """Name -> trials of the pieces in a file; a line that was cut off is none."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text().split("\n")[:-1]
+    return {key: [(name, outcome, detail) for name, outcome, detail in found] for key, found in map(json.loads, lines)}
 
 
-def table(trials: list[list[str]]) -> list[dict[str, object]]:
-    """A row a kind of fault: how many trials ended how."""
-    rows: dict[str, Counter[str]] = {}
-    commits: dict[str, str] = {}
-    for name, outcome, _, commit in trials:
-        rows.setdefault(_row(name), Counter())[outcome] += 1
-        commits[_row(name)] = commit
-    return [
-        {
-            "fault": name, "trials": found.total(), **{outcome: found[outcome] for outcome in (*RIGHT, *SHORT)},
-            "commit": commits[name],
-        }
-        for name, found in rows.items()
-    ]  # fmt: skip
+def newest(home: Path, ending: str) -> Iterator[tuple[str, str, list[Trial], str]]:
+    """Part, piece, its newest trials and their commit; none of one that was not tried. Of clean commits alone."""
+    folders = [path for path in home.iterdir() if path.name.endswith("-quick") is bool(ending) and "+" not in path.name]
+    for name, part in PARTS.items():
+        files = sorted((path for folder in folders if (path := folder / f"{name}.jsonl").is_file()),
+                       key=lambda path: path.stat().st_mtime)  # fmt: skip
+        found: dict[str, tuple[list[Trial], str]] = {}
+        for path in files:
+            commit = path.parent.name.removesuffix("-quick")
+            found.update({key: (trials, commit) for key, trials in pieces(path).items()})
+        for key, _ in part.units(Material(home / "material"), part.quick if ending else part.count):
+            yield name, key, *found.get(key, ([], ""))
 
 
-def _row(name: str) -> str:
-    """Hostile files are one row, and so is each verb of the kills."""
-    return "hostile files" if name.startswith("hostile: ") else name
+def table(home: Path, ending: str) -> tuple[dict[str, Row], list[Trial], list[str]]:
+    """Rows, the trials that fell short, and the pieces that were not tried."""
+    rows: dict[str, Row] = {}
+    short: list[Trial] = []
+    left: list[str] = []
+    for name, key, trials, commit in newest(home, ending):
+        if not commit:
+            left.append(f"{name}: {key}")
+        for trial in trials:
+            row = rows.setdefault(trial[0], Row())
+            row.trials += 1
+            row.outcomes[trial[1]] += 1
+            row.commits.add(commit)
+            if trial[1] in SHORT:
+                short.append(trial)
+    return rows, short, left
 
 
-def print_table(rows: list[dict[str, object]]) -> None:
-    """Columns with nothing in them are left out but for what should be nothing."""
-    columns = ["trials", *RIGHT, *SHORT, "commit"]
-    width = max((len(str(row["fault"])) for row in rows), default=0)
-    print(" " * width + "".join(f"{column:>10}" for column in columns))
-    for row in rows:
-        print(f"{row['fault']:<{width}}" + "".join(f"{row[column]!s:>10}" for column in columns))
+def totals(home: Path, ending: str) -> dict[str, dict[str, int]]:
+    """Part (of captions with the parser) -> how many trials there are, and how many are wanted."""
+    found: dict[str, dict[str, int]] = {}
+    for name, key, trials, _ in newest(home, ending):
+        counted = [trial for trial in trials if not trial[0].endswith(": continued")]
+        label = f"{name}: {key.split()[0]}" if name == "captions" else name
+        entry = found.setdefault(label, {"trials": 0, "aim": PARTS[name].aim})
+        entry["trials"] += len(counted)
+    return found
+
+
+def print_table(rows: dict[str, Row]) -> list[str]:
+    """The table as lines."""
+    columns = ["trials", *RIGHT, *SHORT]
+    width = max((len(name) for name in rows), default=0)
+    lines = [" " * width + "".join(f"{column:>10}" for column in columns) + "  commits"]
+    for name, row in rows.items():
+        counts = [row.trials, *row.outcomes.values()]
+        commits = " ".join(sorted(row.commits))
+        lines.append(f"{name:<{width}}" + "".join(f"{count:>10}" for count in counts) + f"  {commits}")
+    return lines
 
 
 if __name__ == "__main__":

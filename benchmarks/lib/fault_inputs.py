@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import random
 import shutil
 from collections.abc import Iterator
@@ -13,37 +13,41 @@ import torch
 
 from benchmarks.lib import hostile as files
 from benchmarks.lib.fault_batch import in_batch
-from benchmarks.lib.fault_material import Material, Trial
+from benchmarks.lib.fault_material import Material, Outcome, Trial, Unit
 from benchmarks.lib.fault_runs import Child
 
 TOO_MUCH = 2 * 2**30
+CLIPS_AT_ONCE = 50
+CAPTIONS_AT_ONCE, TOGETHER = 1000, 25
 
 
-def clips(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+def clips(material: Material, count: int) -> Iterator[Unit]:
     """Clips with bytes changed, cut off, put in and moved about decode in part, with a note, or are refused."""
+    for start in range(0, count, CLIPS_AT_ONCE):
+        yield f"from {start}", functools.partial(_decoded, material, range(start, min(start + CLIPS_AT_ONCE, count)))
+
+
+def _decoded(material: Material, numbers: range, folder: Path) -> Iterator[Trial]:
     from graphvtr.errors import GraphVTRError
     from graphvtr.video.stream import sample_clip
 
     sources = [path.read_bytes() for path in sorted(material.clips.glob("*.mp4"))[:8]]
     path = folder / "clip.mp4"
-    batch = 25
 
-    def trials(start: int) -> Iterator[tuple[str, str]]:
-        for number in range(start, min(start + batch, count)):
-            dice = random.Random(number)
-            path.write_bytes(mutated(dice.choice(sources), dice))
-            try:
-                clip = sample_clip(path, 6, threads=1)
-                whole = len(clip.time) > 0 and bool((clip.time.diff() > 0).all()) and clip.frames.dtype is torch.uint8
-                yield ("ok" if whole else "silent"), f"{number} {clip.note}"
-            except GraphVTRError as error:
-                yield "refused", f"{number} {error}"[:200]
-            except Exception as error:
-                yield "traceback", f"{number} {error!r}"[:300]
+    def trial(number: int) -> list[Outcome]:
+        dice = random.Random(number)
+        path.write_bytes(mutated(dice.choice(sources), dice))
+        try:
+            clip = sample_clip(path, 6, threads=1)
+        except GraphVTRError as error:
+            return [("refused", f"{number} {error}"[:200])]
+        except Exception as error:
+            return [("traceback", f"{number} {error!r}"[:300])]
+        whole = len(clip.time) > 0 and bool((clip.time.diff() > 0).all()) and clip.frames.dtype is torch.uint8
+        return [("ok" if whole else "silent", f"{number} {clip.note}")]
 
-    for start in range(0, count, batch):
-        for outcome, detail in in_batch(lambda start=start: trials(start)):
-            yield "mutated clip", outcome, detail
+    for outcome, detail in in_batch(numbers, trial):
+        yield "mutated clip", outcome, detail
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
@@ -80,20 +84,33 @@ PIECES = [
 ]  # fmt: skip
 
 
-def captions(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+def captions(material: Material, count: int) -> Iterator[Unit]:
     """Any string has a graph that is sound, or is refused by name; from both parsers."""
+    for name in ("spacy", "neural"):
+        for start in range(0, count, CAPTIONS_AT_ONCE):
+            yield (
+                f"{name} from {start}",
+                functools.partial(_read, name, range(start, min(start + CAPTIONS_AT_ONCE, count))),
+            )
+
+
+@functools.cache
+def _loaded(name: str) -> Any:
+    """A parser, loaded before processes are forked that parse."""
     from graphvtr.text import get_parser
 
-    batch = 1000
-    for name in ("spacy", "neural"):
-        if not name.startswith(material.kind):
-            continue
-        parser = get_parser(name)
-        parser.parse_one("a dog runs")
-        for start in range(0, count, batch):
-            texts = [fuzzed(random.Random(number)) for number in range(start, min(start + batch, count))]
-            for outcome, detail in in_batch(lambda parser=parser, texts=texts: _parsed(parser, texts)):
-                yield f"captions: {name}", outcome, detail
+    return get_parser(name)
+
+
+def _read(name: str, numbers: range, folder: Path) -> Iterator[Trial]:
+    parser = _loaded(name)
+
+    def trial(start: int) -> list[Outcome]:
+        texts = [fuzzed(random.Random(number)) for number in range(start, min(start + TOGETHER, numbers.stop))]
+        return list(_parsed(parser, texts))
+
+    for outcome, detail in in_batch(range(numbers.start, numbers.stop, TOGETHER), trial):
+        yield f"captions: {name}", outcome, detail
 
 
 def fuzzed(dice: random.Random) -> str:
@@ -127,28 +144,34 @@ def _parsed(parser: Any, texts: list[str]) -> Iterator[tuple[str, str]]:
             yield "silent", f"{text!r}: {error!r}"[:300]
 
 
-def hostile(material: Material, folder: Path, count: int) -> Iterator[Trial]:
+def hostile(material: Material, count: int) -> Iterator[Unit]:
     """Every case of :mod:`benchmarks.lib.hostile` is refused, in little memory."""
+    for name in list(files.CASES)[:count]:
+        yield name, functools.partial(_refused, name)
+
+
+def _refused(name: str, folder: Path) -> Iterator[Trial]:
     from graphvtr.errors import GraphVTRError
 
-    for name in list(files.CASES)[:count]:
-        place = folder / hashlib.sha256(name.encode()).hexdigest()[:8]
-        place.mkdir(parents=True)
-        made = Child(lambda name=name, place=place: bool(files.CASES[name](place)) and 0).wait()  # the file alone
+    place = folder / "file"
 
-        def call(name: str = name, place: Path = place) -> int:
-            shutil.rmtree(place)
-            place.mkdir()
-            read = files.CASES[name](place)
-            try:
-                read()
-            except GraphVTRError as error:
-                print(error)
-                return 2
-            return 0
+    def make() -> files.Reader:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        return files.CASES[name](place)
 
-        ended = Child(call).wait()
-        outcome = {"ok": "silent"}.get(ended.outcome, ended.outcome)
-        if outcome == "refused" and ended.memory - made.memory > TOO_MUCH:
-            outcome = "memory"
-        yield f"hostile: {name}", outcome, ended.last_line
+    def read() -> int:
+        reader = make()
+        try:
+            reader()
+        except GraphVTRError as error:
+            print(error)
+            return 2
+        return 0
+
+    made = Child(lambda: bool(make()) and 0).wait()  # the file alone
+    ended = Child(read).wait()
+    outcome = {"ok": "silent"}.get(ended.outcome, ended.outcome)
+    if outcome == "refused" and ended.memory - made.memory > TOO_MUCH:
+        outcome = "memory"
+    yield "hostile files", outcome, f"{name}: {ended.told}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +17,39 @@ from benchmarks.lib.fault_runs import Child, command
 
 RIGHT = ("ok", "refused", "remade", "told")
 SHORT = ("lost", "silent", "traceback", "crash", "hang", "memory", "left")
+Outcome = tuple[str, str]
+"""What became of a trial, and a detail."""
 Trial = tuple[str, str, str]
-"""Name, outcome, detail. Outcomes that are right: ``ok``, ``refused`` (said in a line), ``remade``, ``told`` (a
-warning). Outcomes that fall short: ``lost``, ``silent``, ``traceback``, ``crash``, ``hang``, ``memory``, ``left``
-(files of dead runs stay)."""
+"""A row of the table, outcome, detail. Outcomes that are right: ``ok``, ``refused`` (said in a line), ``remade``,
+``told`` (a warning). Outcomes that fall short: ``lost``, ``silent``, ``traceback``, ``crash``, ``hang``, ``memory``,
+``left`` (files of dead runs stay)."""
+Unit = tuple[str, Callable[[Path], Iterator[Trial]]]
+"""Trials that are done, or done again, together: their name, and what tries them in an empty folder."""
 CLIPS = 20  # of MovingScenes, the fewest it makes
 
 
 class Material:
-    """Clips, captions, a checkpoint and a store, made once in a folder.
+    """Clips, captions, checkpoints and a store, made once in a folder.
 
     Args:
-        folder: where; what is there is used again.
+        folder: where.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.kind = ""  # only kinds whose name begins so are tried
         self.cache, self.clips, self.captions = folder / "cache", folder / "clips", folder / "captions.txt"
         self.store, self.run, self.checkpoint = folder / "store", folder / "run", folder / "run" / "best.ckpt"
-        if (folder / "whole").is_file():
+        self.for_search, self.home = folder / "search.ckpt", folder / "home"
+
+    def make(self) -> None:
+        """Make all of it, unless it is there."""
+        if (self.folder / "whole").is_file():
             return
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
         for call in (
             self._write_clips, command("extract", self.clips, "--out", self.store, "--frames", "4"),
-            command(*self.train(self.run)),
+            command(*self.train(self.run)), self._write_for_search, self._compile,
         ):  # fmt: skip
             ended = Child(call).wait()
             if ended.code:
@@ -53,25 +62,7 @@ class Material:
         )
         lines = [" ".join(map(words.choice, (subjects, verbs, objects))) + f" {number}" for number in range(600)]
         self.captions.write_text("\n".join(lines) + "\n")
-        (folder / "whole").touch()
-
-    @property
-    def for_search(self) -> Path:
-        """A checkpoint, not trained, of a model that reads the store's features."""
-        path = self.folder / "search.ckpt"
-        if not path.is_file():
-            from graphvtr.nn import HGR
-            from graphvtr.tasks.checkpoint import CheckpointInfo, save_checkpoint
-            from graphvtr.text import Vocabulary
-            from graphvtr.video import FeatureStore
-
-            store = FeatureStore.open(self.store)
-            width = store.widths["frame_x"]
-            words = Vocabulary.from_captions([["a", "man", "cuts", "ball"]])
-            torch.manual_seed(0)
-            info = CheckpointInfo("hgr", video_dim=width, provenance=store.provenance.to_dict())
-            save_checkpoint(path, HGR(len(words), width, hidden=16, word_dim=8, num_layers=1), words, info)
-        return path
+        (self.folder / "whole").touch()
 
     def scenes(self, split: str) -> Any:
         """A split of MovingScenes."""
@@ -83,6 +74,30 @@ class Material:
         from graphvtr.datasets.moving_scenes.clips import write_clips
 
         write_clips(self.clips, [self.scenes("train")], size=64, progress=False)
+
+    def _write_for_search(self) -> None:
+        """A checkpoint, not trained, of a model that reads the store's features."""
+        from graphvtr.nn import HGR
+        from graphvtr.tasks.checkpoint import CheckpointInfo, save_checkpoint
+        from graphvtr.text import Vocabulary
+        from graphvtr.video import FeatureStore
+
+        store = FeatureStore.open(self.store)
+        width = store.widths["frame_x"]
+        words = Vocabulary.from_captions([["a", "man", "cuts", "ball"]])
+        torch.manual_seed(0)
+        info = CheckpointInfo("hgr", video_dim=width, provenance=store.provenance.to_dict())
+        model = HGR(len(words), width, hidden=16, word_dim=8, num_layers=1)
+        save_checkpoint(self.for_search, model, words, info)
+
+    def _compile(self) -> None:
+        """Kernels in a cache folder that every piece begins with: a compilation costs more than most trials."""
+        from graphvtr.ops.native_build import library
+
+        self.home.mkdir()
+        os.environ["GRAPHVTR_CACHE"] = str(self.home)
+        library.cache_clear()
+        library()
 
     def train(self, out: Path, *flags: str) -> list[object]:
         """Arguments of a short training."""

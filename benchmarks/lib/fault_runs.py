@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HANG = 60  # seconds of processor time
-WALL = 3600.0  # of the clock: many may share the machine
+WALL = 300.0  # of the clock, without any progress: many may share the machine
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,26 @@ class Ended:
         lines = [line for line in self.text.replace("\r", "\n").splitlines() if line.strip()]
         return lines[-1][:300] if lines else ""
 
+    @property
+    def told(self) -> str:
+        """The last line; of what hung, where it was."""
+        stack = [line.strip() for line in self.text.splitlines() if line.startswith("  File ")]
+        return " < ".join(stack[:6])[:600] if self.hang and stack else self.last_line
+
 
 class Child:
-    """A forked process.
+    """A forked process. The one it is forked from has to be without threads: locks of theirs would never be given up.
 
     Args:
         call: what it does; an int that it returns is the exit code.
+
+    Raises:
+        RuntimeError: there are threads.
     """
 
     def __init__(self, call: Callable[[], object]) -> None:
+        if threads() > 1:
+            raise RuntimeError(f"not forked beside {threads() - 1} threads: let another process do what starts them")
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
         self.began = time.monotonic()
         sys.stdout.flush()
@@ -80,6 +93,9 @@ class Child:
                 os.dup2(self._file.fileno(), stream)
             sys.stdout = os.fdopen(1, "w", closefd=False)
             sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace")
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            for signum in (signal.SIGXCPU, signal.SIGUSR1):  # where it hangs
+                faulthandler.register(signum, 2, chain=signum == signal.SIGXCPU)
             allow(HANG)
             found = call()
             code = found if isinstance(found, int) else 0
@@ -101,13 +117,19 @@ class Child:
         found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return found is not None
 
-    def wait(self, kill_after: float | None = None) -> Ended:
-        """Wait for the end; kill -9 after some seconds."""
+    def wait(self, kill_after: float | None = None, progress: Callable[[], object] = lambda: None) -> Ended:
+        """Wait for the end; kill -9 after some seconds, or when ``progress`` has given the same for too long."""
         limit = WALL if kill_after is None else kill_after
-        while not self.ended() and time.monotonic() - self.began < limit:
+        since, seen = self.began, progress()
+        while not self.ended() and time.monotonic() - since < limit:
             time.sleep(0.002)
+            if (now := progress()) != seen:
+                since, seen = time.monotonic(), now
         late = not self.ended()
         if late:
+            if kill_after is None:
+                os.kill(self.pid, signal.SIGUSR1)  # it writes where it is
+                time.sleep(1)
             os.kill(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         seconds = time.monotonic() - self.began
@@ -118,6 +140,28 @@ class Child:
         hang = code == -signal.SIGXCPU or (late and kill_after is None)
         mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return Ended(code, text, seconds, max(0, usage.ru_maxrss - mine) * 1024, hang)
+
+
+def threads() -> int:
+    """How many this process has, those of libraries among them where the system tells."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def answer(call: Callable[[], str]) -> str:
+    """What a call gives, made by a process of its own, so that this one stays without threads.
+
+    Raises:
+        RuntimeError: it gave nothing.
+    """
+    with tempfile.NamedTemporaryFile() as file:
+        path = Path(file.name)
+        ended = Child(lambda: path.write_text(call()) and 0).wait()
+        if ended.code:
+            raise RuntimeError(ended.told)
+        return path.read_text()
 
 
 def allow(seconds: int) -> None:

@@ -5,6 +5,6 @@
 """
 
 from benchmarks.lib.hostile import documents, hdf5, names, sizes  # noqa: F401 - they file their cases
-from benchmarks.lib.hostile.case import CASES, checkpoint, model_folder, small_model
+from benchmarks.lib.hostile.case import CASES, Reader, checkpoint, model_folder, small_model
 
-__all__ = ["CASES", "checkpoint", "model_folder", "small_model"]
+__all__ = ["CASES", "Reader", "checkpoint", "model_folder", "small_model"]

@@ -16,6 +16,7 @@ from graphvtr.errors import DataError
 from graphvtr.reading import DATA, read_json
 from graphvtr.search.index.segment import Segment, SegmentInfo
 from graphvtr.search.plain import FIX, MANIFEST
+from graphvtr.video.store.seal import EMPTY, SEAL, is_intact, sealed
 
 FORMAT = "graphvtr.Index/1"
 MODEL, SEGMENTS = "model", "segments"
@@ -84,6 +85,8 @@ def read_manifest(path: Path) -> Manifest:
     content = read_json(file, limit=DATA, fix=FIX)  # long where many clips are deleted
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DataError(file, f"is not a {FORMAT} file", FIX)
+    if SEAL in content and not is_intact(file.read_bytes()):  # older ones have no checksum
+        raise DataError(file, "is damaged: its checksum is another", FIX)
     known = {item.name for item in fields(Manifest)}
     try:
         values = {key: value for key, value in content.items() if key in known}
@@ -127,8 +130,8 @@ def publish(path: Path, manifest: Manifest) -> None:
     """
     manifest.generation += 1
     manifest.updated = now()
-    content = {"format": FORMAT, **asdict(manifest)}
-    write_whole(path / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    content = {"format": FORMAT, **asdict(manifest), SEAL: EMPTY}
+    write_whole(path / MANIFEST, sealed(json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n"))
 
 
 def file_digest(path: Path) -> str:

@@ -10,6 +10,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.search import Index, build_index, verify
+from graphvtr.search.index.manifest import read_manifest
 from graphvtr.video import FeatureStore
 from tests.search.conftest import QUERY, WIDTH, Files
 
@@ -56,6 +57,20 @@ def test_what_is_wrong_is_named(files: Files, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=problem):
             build()
     assert (tmp_path / "full" / "thesis.txt").read_text() == "years of work"
+
+
+def test_no_changed_bit_of_the_manifest_is_missed(files: Files) -> None:
+    index = files.build()
+    index.delete(files.store.names[1:3])
+    path = files.path / "manifest.json"
+    whole = path.read_bytes()
+    key = whole.index(b'"crc32"')  # without it this is one of older versions, of the same content
+    for place in [place for place in range(0, len(whole), 5) if not key <= place < key + 7]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 7]) + whole[place + 1 :])
+        with pytest.raises(DataError, match=r"manifest\.json"):
+            read_manifest(files.path)
+    path.write_bytes(whole.replace(b'"crc32"', b'"CRC32"'))
+    assert read_manifest(files.path).segments[0].deleted == [1, 2]
 
 
 @pytest.mark.parametrize("what", ["manifest", "array", "missing", "model", "keys"])
