@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
+from graphvtr.locks import output_lock
 from graphvtr.tasks.tuning import Space, tune
 
 ray = pytest.importorskip("ray")
@@ -53,6 +55,17 @@ def test_a_search_and_more_of_it(two_workers: None, tmp_path: Path, capsys: pyte
     assert list(csv.DictReader((out / "results.csv").open())) == rows
     assert main([*arguments, "--epochs", "2", "--resume"]) == 2
     assert "holds a search of other options" in capsys.readouterr().err
+
+
+def test_a_second_search_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["tune", "hgr", "--out", str(tmp_path / "search"), *DATA, "--search", "lr=grid(1e-3)"]
+    with ThreadPoolExecutor(1) as other:  # a lock is held by a thread of its own, as by a process
+        lock = output_lock(tmp_path / "search", folder=True)
+        other.submit(lock.__enter__).result()
+        assert main(arguments) == 2
+        other.submit(lock.__exit__, None, None, None).result()
+    assert f"another run writes here (pid {os.getpid()}, since" in capsys.readouterr().err
+    assert not (tmp_path / "search").exists()
 
 
 def test_spaces() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import sys
@@ -131,6 +132,24 @@ def test_a_part_of_another_run_is_refused(
     with pytest.raises(DataError, match="is of another format"):
         parse_file(captions, out, "first")
     assert parse_file(captions, out, "first", overwrite=True) == len(CAPTIONS)
+    assert out.read_bytes() == whole
+
+
+def test_graphs_are_counted_before_the_file_appears(
+    tmp_path: Path, captions: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, partial = tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+
+    def lossy(number: int) -> None:  # a disk that has kept less than was written
+        if partial.exists():
+            os.truncate(partial, max(0, partial.stat().st_size - 5))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", lossy)
+        with pytest.raises(DataError, match=rf"has not the {len(CAPTIONS)} graphs of .*let nothing else write there"):
+            parse_file(captions, out, "first")
+    assert not out.exists()
+    assert parse_file(captions, out, "first") == len(CAPTIONS)
     assert out.read_bytes() == whole
 
 
