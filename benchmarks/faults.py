@@ -18,6 +18,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -113,8 +114,12 @@ def main() -> None:
 def preload() -> None:
     """Import once what every forked process would import for itself."""
     import torch
+    from tqdm import tqdm
 
     torch.set_num_threads(1)
+    # the lock of progress bars is a semaphore that forked processes share: one that is killed would keep it for ever
+    tqdm.set_lock(threading.RLock())
+    tqdm.monitor_interval = 0  # its thread
     for module in (
         "h5py",
         "jsonargparse",
