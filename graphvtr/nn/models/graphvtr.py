@@ -22,6 +22,7 @@ from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.role_graph import layer_attention
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
+from graphvtr.nn.encoders.split_vectors import split_vectors
 from graphvtr.nn.ensemble import Ensemble
 from graphvtr.nn.hubness import HubOffsets
 from graphvtr.nn.level_weights import choose_weights, few_pairs
@@ -39,18 +40,15 @@ from graphvtr.ops import index_to_ptr, segment_reduce
 class GraphVTR(RetrievalModel):
     r"""What four systems proved, on top of a baseline that none of them gave back for free.
 
-    - *start*: canonical correlation of a caption's sentence vector from a frozen language model and bag of pieces with
-      the mean frame feature (or ridge regression from one to the other), solved before the first step (:meth:`begin`)
+    - *start*: canonical correlation of a caption's sentence vector and bag of pieces with the mean frame feature (or
+      ridge regression from one to the other), solved before the first step (:meth:`begin`)
     - *hubs*: offsets that take back what items gain that are near to everything (:class:`HubOffsets`)
-    - *event*: an :class:`Ensemble` of two-tower networks over the sentence vector and the words in each role
-      (:func:`role_slots`), and over the mean and the maximum of the frames
+    - *event*: an :class:`Ensemble` of two-tower networks over sentence, words by role (:func:`role_slots`) and frames
     - *action*, *entity*: the role graph (:class:`RoleGATConv`, as HGR) over frozen words, matched by local attention
       with frames, and with regions that have walked over space and time (:class:`RandomWalkGCN`, as ViSERN)
 
-    The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates :math:`g_l` that begin at 0: at step 0 it is
-    the closed form's, exactly. Each level learns by InfoNCE of its own, over the videos and captions of a batch and,
-    where the batch has them, over negatives made from role graphs (:mod:`graphvtr.text.perturb`). Gates are not learned
-    from training batches, which the networks soon know by heart: they are chosen on the validation split
+    The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates that begin at 0: at step 0 it is the closed
+    form's, exactly. Each level learns by InfoNCE of its own. Gates are chosen on the validation split
     (:meth:`calibrate`), where 0 is always a choice.
 
     Args:
@@ -59,8 +57,7 @@ class GraphVTR(RetrievalModel):
         hidden: D, width of the actions and entities, and of each member of the ensemble.
         members: K, networks of the ensemble.
         inner: width of their hidden layer.
-        start: ``"cca"`` or ``"ridge"``, see :class:`graphvtr.nn.closed_form.ClosedFormStart`.
-        components: of ``"cca"``.
+        start, components: ``"cca"`` with so many or ``"ridge"``, see :class:`graphvtr.nn.closed_form.ClosedFormStart`.
         bag: frequent pieces whose bag (:class:`PieceBag`) the start reads beside the sentence vector; 0 for none.
         text: the frozen language model, see :class:`PretrainedWords`.
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
@@ -69,11 +66,9 @@ class GraphVTR(RetrievalModel):
         dropout: of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
         temperature: of InfoNCE on each level; it is learned.
-        max_frames: evenly spaced frames of a clip, see :func:`graphvtr.graphs.sample_frames`; None for all.
-        max_regions: regions of the highest score of a frame, see :func:`graphvtr.graphs.top_regions`; None for all.
+        max_frames, max_regions: taken of a clip and of a frame, see :meth:`transform_video`; None for all.
 
     Raises:
-        DataError: sizes that do not go together.
         MissingExtraError: the language model's package is not installed.
     """
 
@@ -137,7 +132,7 @@ class GraphVTR(RetrievalModel):
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """Solve the closed form on the training split; its strengths are the best on the validation split."""
         self.bag.fill(train.role_graphs)
-        sides = [(*self._sentences(split), split.video_of_caption) for split in (train, val)]
+        sides = [(*split_vectors(split, self.pretrained, self.bag), split.video_of_caption) for split in (train, val)]
         (text, video, owner), (val_text, val_video, val_owner) = sides
         self.start.solve(
             text, video, owner, (val_text, val_video), lambda scores: both_directions(scores, val_owner)["rsum"]
@@ -150,16 +145,6 @@ class GraphVTR(RetrievalModel):
         videos, texts = few_pairs(video_of_text)
         scores = self.level_scores(video.select(videos), text.select(texts))
         self.gates.copy_(choose_weights(scores, torch.searchsorted(videos, video_of_text[texts])))
-
-    @torch.no_grad()
-    def _sentences(self, split: RetrievalDataset, size: int = 256) -> tuple[Tensor, Tensor]:
-        """What the closed form reads of a prepared split, and its mean frames."""
-        captions = (split.role_graphs.batch(part) for part in torch.arange(len(split.captions)).split(size))
-        frames = (split.video_graphs.batch(part)["frame"] for part in torch.arange(len(split.videos)).split(size))
-        return (
-            torch.cat([self.bag(batch, self.pretrained.read(batch)[1]) for batch in captions]),
-            torch.cat([segment_reduce(frame.x.float(), frame.ptr, "mean") for frame in frames]),
-        )
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``start`` and ``event`` [N, D], ragged ``action`` (frames) and ``entity`` (frames and regions).
@@ -223,11 +208,7 @@ class GraphVTR(RetrievalModel):
         return level_scores[0] + torch.tensordot(self.gates, level_scores[1:], 1)
 
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
-        """InfoNCE on each level that learns.
-
-        Returns:
-            ``loss``, their mean, and one a level.
-        """
+        """InfoNCE on each level that learns, and ``loss``, their mean."""
         losses = {
             level: self.rankings[level](self.matchers[level](video[level], text[level]), video_of_text)
             for level in self.learned_levels

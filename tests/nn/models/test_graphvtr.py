@@ -14,6 +14,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics import both_directions
 from graphvtr.nn import GraphVTR, RetrievalModel
+from graphvtr.nn.encoders.split_vectors import split_vectors
 from graphvtr.nn.models.base import pair_margins
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.prepare import prepare
@@ -74,7 +75,7 @@ def test_at_step_0_its_score_is_the_ridge_regressions(folder: str, scenes: dict[
 def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
     model = build(folder, scenes, components=3).eval()
     split = ready(model, scenes)["val"]
-    text, video = model._sentences(split)
+    text, video = split_vectors(split, model.pretrained, model.bag)
     assert model.start.text_map.shape == (8 + 12, 3)
     torch.testing.assert_close(scores(model, split), model.start.video(video) @ model.start.text(text).T)
     with pytest.raises(DataError, match="use 'cca'"):
