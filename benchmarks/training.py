@@ -6,11 +6,12 @@ A row is one model in one variant: ``plain`` (float32), ``bfloat16`` encoders, `
 eighth of the batch), ``ranks`` (two processes on the CPU, one thread each, with half of the batch: compare with
 ``plain`` under OMP_NUM_THREADS=1) and ``compile``. The floor is the time of one float32 matrix product with as many
 operations as a step has in its matrix products. 20 frames of 2048, 8 regions of 2048 a frame; a batch is the largest
-of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, and each row says which. HGR and VSE++ are measured
-in every variant first, then all models plain, then the other variants of those that are no baselines. A row that takes
-over ten times ``--seconds`` is cut, rows that would begin after ``--minutes`` are left out; both are said, and
-``--resume`` measures them and keeps the rows that the file has. Each row names its commit. bfloat16 on a processor
-without instructions for it is several times slower than float32.
+of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, the same in all variants, and each row says which.
+HGR and VSE++ are measured in every variant first, then all models plain, then the other variants of those that are no
+baselines. A row that takes over ten times ``--seconds`` (40 times where it is compiled) is cut, rows that would begin
+after ``--minutes`` are left out; both are said, and ``--resume`` measures them and keeps the rows that the file has.
+The file is written after every row; each names its commit. bfloat16 on a processor without instructions for it is
+several times slower than float32.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
         model, Vocabulary(), LearningRate(1e-4), CheckpointInfo(name), dataset.video_of_caption,
         encode_chunk=max(batch // 8, 1) if variant == "chunks" else None, compile=variant == "compile",
     )  # fmt: skip
-    data = PairData(dataset, rank, ranks)[torch.arange(batch)].to(device)
+    data = PairData(dataset, rank, ranks, model=model)[torch.arange(batch)].to(device)
     optimizer = torch.optim.Adam(model.parameters(), 1e-4)
 
     def step() -> None:
@@ -148,7 +149,11 @@ def _two_ranks(name: str, batch: int, seconds: float) -> float:
             subprocess.Popen([*command, str(rank)], cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
             for rank in range(2)
         ]
-        codes = [process.wait() for process in processes]
+        try:
+            codes = [process.wait() for process in processes]
+        finally:  # one waits for the other without an end
+            for process in processes:
+                process.kill()
         if any(codes):
             raise DataError(name, "fails in two processes", "see above")
         return float((Path(folder) / "seconds").read_text())
@@ -177,6 +182,18 @@ def finished(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["model"], row["variant"]): row for row in rows}
 
 
+def one_row(name: str, variant: str, batch: int | None, device: str, seconds: float) -> dict[str, Any]:
+    """A measurement, or why there is none; ``batch`` None finds one."""
+    try:
+        with within(max((40 if variant == "compile" else 10) * seconds, 60)):
+            return row(name, variant, batch or batch_of(name, device, seconds), device, seconds)
+    except DataError as error:  # chunks of a model with batch normalisation, for instance
+        return {"model": name, "variant": variant, "refused": str(error)}
+    except Exception as error:  # the compiler wraps what stops it
+        reason = (str(error).strip().splitlines() or [""])[0]
+        return {"model": name, "variant": variant, "cut": f"{type(error).__name__}: {reason}"}
+
+
 def main() -> None:
     """All models in all variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -198,28 +215,21 @@ def main() -> None:
         (variant, name) for variant in VARIANTS for name in models if variant == "plain" or name in MAIN or args.quick
     ]
     wanted.sort(key=lambda row: row[1] not in FIRST)
-    kept = finished(RESULTS / "training.json") if args.resume else {}
-    rows: list[dict[str, Any]] = []
+    rows = finished(RESULTS / "training.json") if args.resume else {}
     begin = time.perf_counter()
     for variant, name in wanted:
-        if (name, variant) in kept:
-            rows.append(kept[name, variant])
+        if (name, variant) in rows:
             continue
-        found: dict[str, Any] = {"model": name, "variant": variant}
         if time.perf_counter() - begin > args.minutes * 60:
-            found["left_out"] = f"after {args.minutes:g} minutes"
+            found: dict[str, Any] = {"model": name, "variant": variant, "left_out": f"after {args.minutes:g} minutes"}
         else:
-            try:
-                with within(max(10 * seconds, 60)):
-                    batch = 4 if args.quick else batch_of(name, args.device, seconds)
-                    found = row(name, variant, batch, args.device, seconds)
-            except DataError as error:  # chunks of a model with batch normalisation, for instance
-                found["refused"] = str(error)
-            except Exception as error:  # the compiler wraps what stops it
-                found["cut"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-        rows.append({**found, "commit": environment()["commit"]})
-        print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
-    write_result("training", rows)
+            batch = 4 if args.quick else rows.get((name, "plain"), {}).get("batch")
+            found = one_row(name, variant, batch, args.device, seconds)
+            print(json.dumps({key: value for key, value in found.items() if key != "step"}), flush=True)
+        rows[name, variant] = {**found, "commit": environment()["commit"]}
+        if "left_out" not in found:
+            write_result("training", list(rows.values()))
+    write_result("training", list(rows.values()))
 
 
 if __name__ == "__main__":

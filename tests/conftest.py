@@ -25,6 +25,7 @@ import torch
 from graphvtr import registry as registration
 from graphvtr.ending import handlers_kept
 from graphvtr.ops import _backend
+from graphvtr.ops.native_build import library
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
 from tests.processes import ray_of_two
@@ -109,7 +110,7 @@ SEEN: dict[str, list[Registry[Any]]] = {}  # module -> its registries
 
 def registries() -> list[Registry[Any]]:
     """Every registry of a module that has been imported so far."""
-    for name in sys.modules.keys() - SEEN.keys():
+    for name in sys.modules.keys() - SEEN.keys() if len(sys.modules) != len(SEEN) else ():
         values = list(vars(sys.modules[name]).values()) if name.startswith("graphvtr.") else []
         SEEN[name] = [value for value in values if isinstance(value, Registry)]
     return list({id(registry): registry for found in SEEN.values() for registry in found}.values())
@@ -136,6 +137,12 @@ def _registries_as_before() -> Iterator[None]:
     run_file.cache_clear()  # a file registers its entries again
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_at_hand() -> None:
+    """C kernels are compiled, or opened, before a test gives its process an empty cache to compile them in again."""
+    library()
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with the real clips and captions; the test is skipped where it is not at hand."""
@@ -144,6 +151,12 @@ def real_data() -> Path:
     if not (root / "msvd98").is_dir():
         pytest.skip(f"real data not found at {root}; set GRAPHVTR_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def scenes_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where MovingScenes of a few clips are kept until the tests are over: all tests read the same."""
+    return tmp_path_factory.mktemp("moving_scenes")
 
 
 @pytest.fixture(scope="session")

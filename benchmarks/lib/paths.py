@@ -1,8 +1,8 @@
 """Where benchmarks find data and leave results.
 
 A committed figure must be one that its commit gives again: ``RESULTS`` is ``benchmarks/results`` only when the code is
-committed. With changes in the tree, or with ``$GRAPHVTR_BENCH_QUICK`` (a short run that only shows that all works),
-it is ``runs/benchmarks``, which git ignores.
+committed. With changes in the tree, or with ``--quick`` or ``$GRAPHVTR_BENCH_QUICK`` (a short run that only shows that
+all works), it is ``runs/benchmarks``, which git ignores.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def uncommitted() -> list[str]:
 
 
 def _results() -> Path:
-    if os.environ.get("GRAPHVTR_BENCH_QUICK"):
+    if os.environ.get("GRAPHVTR_BENCH_QUICK") or "--quick" in sys.argv:
         scratch = "a quick run"
     elif changed := uncommitted():
         scratch = f"{len(changed)} files have uncommitted changes"

@@ -3,7 +3,7 @@
 import torch
 
 from graphvtr.graphs.convert import to_networkx
-from graphvtr.graphs.flat import FlatType, keep_nodes, node_ptr, num_graphs
+from graphvtr.graphs.flat import FlatType, keep_nodes, node_ptr, num_graphs, num_nodes
 from graphvtr.graphs.packed import GraphStore
 from graphvtr.graphs.role_graph import RoleGraph
 from graphvtr.graphs.roles import EVENT_ROLE, NOUN_ROLE, ROLE_IDS, ROLES, VERB_ROLE, role_id
@@ -33,6 +33,7 @@ __all__ = [
     "keep_nodes",
     "node_ptr",
     "num_graphs",
+    "num_nodes",
     "role_id",
     "sample_frames",
     "to_networkx",

@@ -86,6 +86,11 @@ def node_ptr(graph: HeteroData, node_type: str) -> Tensor:
     return torch.tensor([0, int(store.num_nodes)], device=device)
 
 
+def num_nodes(graph: HeteroData, node_type: str) -> int:
+    """Number of nodes of a type, as a number that ``torch.export`` leaves open, which :class:`int` does not."""
+    return graph[node_type].num_nodes  # type: ignore[no-any-return]
+
+
 def num_graphs(graph: HeteroData) -> int:
     """Number of graphs in a batch; 1 for a single graph."""
     return int(graph.get("num_graphs") or 1) if "num_graphs" in graph._global_store else 1

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.flat import num_nodes
 from graphvtr.graphs.role_graph import FILLS, HOLDS, IN_EVENT, OF, RoleGraph
 from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
-from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.csr import index_to_ptr
 
 EventEdges = Literal["both", "to_action", "none"]
 EVENT_EDGES = {"both": 4, "to_action": 3, "none": 2}  # how many of FILLS, OF, HOLDS, IN_EVENT
@@ -82,7 +83,7 @@ def attach_reasoning(graph: RoleGraph, event_edges: EventEdges = "both") -> Role
 
 
 def _build(graph: RoleGraph, event_edges: EventEdges) -> ReasoningGraph:
-    events, actions, entities = (int(graph[level].num_nodes) for level in LEVELS)
+    events, actions, entities = (num_nodes(graph, level) for level in LEVELS)
     first = {"event": 0, "action": events, "entity": events + actions}
     entity_role = graph["entity"].role
     sources, targets, roles = [], [], []
@@ -97,8 +98,7 @@ def _build(graph: RoleGraph, event_edges: EventEdges) -> ReasoningGraph:
     edge_index, edge_role = _sort_by_target(
         torch.cat(sources), torch.cat(targets), torch.cat(roles), events + actions + entities
     )
-    received = torch.bincount(edge_index[1], minlength=events + actions + entities)
-    ptr = counts_to_ptr(received)
+    ptr = index_to_ptr(edge_index[1], events + actions + entities)
     node_role = torch.cat(
         [entity_role.new_full((events,), EVENT_ROLE), entity_role.new_full((actions,), VERB_ROLE), entity_role]
     )

@@ -102,7 +102,8 @@ def batch_to_ptr(batch: Tensor, num_graphs: int | None = None) -> Tensor:
     Raises:
         DataError: (on a CPU) ``batch`` is not sorted.
     """
-    if batch.device.type == "cpu" and batch.numel() > 1 and bool((batch.diff() < 0).any()):
+    looks = batch.device.type == "cpu" and batch.numel() > 1 and not torch.compiler.is_compiling()
+    if looks and bool((batch.diff() < 0).any()):
         raise DataError("batch", "is not sorted", "put the nodes of one graph next to each other")
     if num_graphs is None:
         num_graphs = int(batch[-1]) + 1 if batch.numel() else 0
@@ -111,33 +112,6 @@ def batch_to_ptr(batch: Tensor, num_graphs: int | None = None) -> Tensor:
     if host is not None:  # known before the graph moved to its device
         remember_host(ptr, batch_to_ptr(host, num_graphs))
     return ptr
-
-
-def time_major(ptr: Tensor, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """The rows in the order a packed sequence has them, and how many sequences have a t-th row.
-
-    First the first rows of all sequences, longest sequence first, then the second rows, and so on.
-
-    Args:
-        ptr: [N + 1], where each sequence begins.
-        device: of the order; that of ``ptr`` when None.
-
-    Returns:
-        ``[R]`` on ``device``, and ``[T]`` on the CPU, where PyTorch's recurrent networks want it.
-    """
-    host = host_ptr(ptr)
-    length, sequence = torch.sort(host.diff(), descending=True, stable=True)
-    step = torch.arange(int(length[0]) if len(length) else 0)[:, None]  # [T, 1]
-    present = step < length  # [T, N]
-    order = (host[:-1][sequence] + step)[present]
-    return order.to(ptr.device if device is None else device, non_blocking=True), present.sum(1)
-
-
-def inverse_order(order: Tensor) -> Tensor:
-    """The permutation that undoes ``order`` [R]: ``x[order][inverse_order(order)]`` is x."""
-    place = torch.empty_like(order)
-    place[order] = torch.arange(order.numel(), device=order.device)
-    return place
 
 
 def first_rows(ptr: Tensor, count: int) -> tuple[Tensor, Tensor]:

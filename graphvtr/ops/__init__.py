@@ -5,6 +5,7 @@ backward pass that computes again rather than stores, and works under ``torch.co
 :func:`backend` says where it runs.
 """
 
+import graphvtr.ops.recurrence  # noqa: F401  registered: exported encoders call it
 from graphvtr.ops._backend import backend, requested_backend
 from graphvtr.ops.complete_graph_walk import complete_graph_walk
 from graphvtr.ops.csr import complete_edges, edges_to_csr, index_to_ptr

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops._segments import check_index
+from graphvtr.ops._segments import check_index, host_ptr
 
 
 def counts_to_ptr(counts: Tensor) -> Tensor:
@@ -94,3 +94,30 @@ def complete_edges(ptr: Tensor) -> tuple[Tensor, Tensor]:
     edge_ptr = counts_to_ptr(degree)
     shift = torch.repeat_interleave(begin - edge_ptr[:-1], degree)
     return edge_ptr, torch.arange(shift.size(0), device=ptr.device) + shift
+
+
+def time_major(ptr: Tensor, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    """The rows in the order a packed sequence has them, and how many sequences have a t-th row.
+
+    First the first rows of all sequences, longest sequence first, then the second rows, and so on.
+
+    Args:
+        ptr: [N + 1], where each sequence begins.
+        device: of the order; that of ``ptr`` when None.
+
+    Returns:
+        ``[R]`` on ``device``, and ``[T]`` on the CPU, where PyTorch's recurrent networks want it.
+    """
+    host = host_ptr(ptr)
+    length, sequence = torch.sort(host.diff(), descending=True, stable=True)
+    step = torch.arange(int(length[0]) if len(length) else 0)[:, None]  # [T, 1]
+    present = step < length  # [T, N]
+    order = (host[:-1][sequence] + step)[present]
+    return order.to(ptr.device if device is None else device, non_blocking=True), present.sum(1)
+
+
+def inverse_order(order: Tensor) -> Tensor:
+    """The permutation that undoes ``order`` [R]: ``x[order][inverse_order(order)]`` is x."""
+    place = torch.empty_like(order)
+    place[order] = torch.arange(order.numel(), device=order.device)
+    return place

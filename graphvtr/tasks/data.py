@@ -16,6 +16,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics.twins import twin_positions
+from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.shared_batch import batch_shares, shares
 from graphvtr.tasks.loader import BatchLoader
 from graphvtr.tasks.negatives import HardNegatives
@@ -86,17 +87,24 @@ class PairData(Dataset[PairBatch]):
         rank: of this process in a distributed run.
         ranks: processes of the run; each gets its share of the videos and of the captions of every batch.
         negatives: hard negatives of the training videos.
+        model: does on a batch what is not to wait for a device (:meth:`RetrievalModel.before_transfer`).
 
     Raises:
         DataError: hard negatives in a distributed run.
     """
 
     def __init__(
-        self, dataset: RetrievalDataset, rank: int = 0, ranks: int = 1, negatives: HardNegatives | None = None
+        self,
+        dataset: RetrievalDataset,
+        rank: int = 0,
+        ranks: int = 1,
+        negatives: HardNegatives | None = None,
+        model: RetrievalModel | None = None,
     ) -> None:
         if negatives is not None and ranks > 1:
             raise DataError("negatives", f"come in a run of {ranks} processes", "train with one process")
         self.dataset, self.rank, self.ranks, self.negatives = dataset, rank, ranks, negatives
+        self.model = model
 
     def __getitem__(self, captions: Tensor) -> PairBatch:
         videos, video_of_text = self.dataset.video_of_caption[captions].unique(return_inverse=True)
@@ -112,6 +120,9 @@ class PairData(Dataset[PairBatch]):
             hard, video_of_hard = self.negatives.draw(videos, seed=int(captions.sum()))
             if len(video_of_hard):
                 batch.hard, batch.video_of_hard = hard, video_of_hard
+        for part in (batch.text, batch.hard):
+            if self.model is not None and part is not None:
+                self.model.before_transfer(part)
         return batch
 
 
@@ -130,13 +141,21 @@ class EncodeData(Dataset[EncodeBatch]):
         rank: of this process.
         ranks: processes of the run. Each takes consecutive whole batches, so that they are the same however many ranks
             there are.
+        model: as of :class:`PairData`.
 
     Attributes:
         counts: videos and captions of every process.
     """
 
-    def __init__(self, dataset: RetrievalDataset, batch_size: int, rank: int = 0, ranks: int = 1) -> None:
-        self.dataset = dataset
+    def __init__(
+        self,
+        dataset: RetrievalDataset,
+        batch_size: int,
+        rank: int = 0,
+        ranks: int = 1,
+        model: RetrievalModel | None = None,
+    ) -> None:
+        self.dataset, self.model = dataset, model
         self.parts: list[tuple[str, Tensor]] = []
         self.counts: dict[str, list[int]] = {}
         for side, number in (("video", len(dataset.videos)), ("text", len(dataset.captions))):
@@ -149,8 +168,10 @@ class EncodeData(Dataset[EncodeBatch]):
 
     def __getitem__(self, position: int) -> EncodeBatch:
         side, part = self.parts[position]
-        store = self.dataset.video_graphs if side == "video" else self.dataset.role_graphs
-        return EncodeBatch(side, store.batch(part))
+        if side == "video":
+            return EncodeBatch(side, self.dataset.video_graphs.batch(part))
+        text = self.dataset.role_graphs.batch(part)
+        return EncodeBatch(side, text if self.model is None else self.model.before_transfer(text))
 
 
 class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
@@ -173,6 +194,7 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         negatives: hard negatives of the training videos.
         twins: clips and their twins (:mod:`graphvtr.metrics.twins`) meet in a batch.
         steps: batches an epoch, see :class:`~graphvtr.tasks.sampler.CaptionSampler`.
+        model: as of :class:`PairData`.
 
     Raises:
         DataError: an unknown ``bucket``, and as :class:`~graphvtr.tasks.sampler.CaptionSampler`.
@@ -192,11 +214,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         negatives: HardNegatives | None = None,
         twins: bool = False,
         steps: int | None = None,
+        model: RetrievalModel | None = None,
     ) -> None:
         super().__init__()
         self.train, self.val, self.batch_size, self.workers = train, val, batch_size, workers
         self.val_counts: dict[str, list[int]] = {}
-        self.negatives = negatives
+        self.negatives, self.model = negatives, model
         self.sampler = CaptionSampler(
             train.video_of_caption,
             batch_size,
@@ -210,12 +233,12 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
 
     def train_dataloader(self) -> BatchLoader[PairBatch]:
         """Batches of pairs; the sampler gives whole index tensors, so nothing is collated item by item."""
-        data = PairData(self._on_its_way(self.train), *self._rank(), negatives=self.negatives)
+        data = PairData(self._on_its_way(self.train), *self._rank(), negatives=self.negatives, model=self.model)
         return self._loader(data, self.sampler)
 
     def val_dataloader(self) -> BatchLoader[EncodeBatch]:
         """All videos and captions of the validation split."""
-        data = EncodeData(self._on_its_way(self.val), self.batch_size, *self._rank())
+        data = EncodeData(self._on_its_way(self.val), self.batch_size, *self._rank(), model=self.model)
         self.val_counts = data.counts
         return self._loader(data, range(len(data)))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +16,13 @@ from torch import Tensor, nn
 import graphvtr.ops  # noqa: F401  the operations that an exported encoder calls
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
+from graphvtr.nn.encoders import BertEncoder
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
 
+G = TypeVar("G", VideoGraph, RoleGraph)
 SIDES = {"video": VideoGraph, "text": RoleGraph}
+LABELS = ("concept", "video_concept")
 TOLERANCE = 1e-5
 
 
@@ -52,13 +58,22 @@ class FlatEncoder(nn.Module):
         return _flat(encode(graph))
 
 
+def with_frozen_features(model: RetrievalModel, graph: G) -> G:
+    """The batch with the features of the model's frozen language model, which an exported text encoder takes as
+    ``piece.x_...``; videos, and captions of a model that has none, stay as they are."""
+    for part in model.modules():
+        if isinstance(part, BertEncoder) and part.freeze and isinstance(graph, RoleGraph):
+            graph["piece"][part.kept] = part(graph)[0]
+    return graph
+
+
 def flat_tensors(graph: VideoGraph | RoleGraph) -> dict[str, Tensor]:
-    """The tensors of a packed batch: ``frame.x``, ``frame.ptr``, ``word>in>event.edge_index``."""
+    """The tensors of a packed batch: ``frame.x``, ``frame.ptr``, ``word>in>event.edge_index``; no labels."""
     return {
         f"{key if isinstance(key, str) else '>'.join(key)}.{name}": value
         for key, store in (*graph.node_items(), *graph.edge_items())
         for name, value in store.items()
-        if isinstance(value, Tensor)
+        if isinstance(value, Tensor) and key not in LABELS
     }
 
 
@@ -70,8 +85,9 @@ def export_encoders(
     Each is exported from an example and runs on batches of other numbers of items, frames and words. The file is read
     again and compared with the model, to 1e-5, on the example and on a smaller batch before it counts.
     ``torch.export.load(file).module()`` takes what :func:`flat_tensors` gives; ``import graphvtr.ops`` first, whose
-    operations it calls. What cannot be exported are encoders that make tensors of sizes that follow from values, such
-    as recurrent networks over packed captions.
+    operations it calls. A frozen language model stays outside: its features come in (:func:`with_frozen_features`).
+    What cannot be exported are encoders that make tensors of sizes that follow from values, such as convolutions over
+    sequences filled up to the longest.
 
     Args:
         model: is put into evaluation mode.
@@ -87,8 +103,9 @@ def export_encoders(
     stores: dict[str, GraphStore[Any]] = {"video": videos, "text": texts}
     for side, store in stores.items():
         path = folder / f"{side}.pt2"
-        batches = [flat_tensors(store.batch(torch.arange(count))) for count in (len(store), len(store) - 1)]
         try:
+            graphs = [store.batch(torch.arange(count)) for count in (len(store), len(store) - 1)]
+            batches = [flat_tensors(with_frozen_features(model, graph)) for graph in graphs]
             _export(FlatEncoder(model.eval(), side), batches, path)
             out.files[side] = path
         except Exception as error:  # whatever torch has to say
@@ -129,9 +146,16 @@ def example(model: RetrievalModel, generator: torch.Generator) -> tuple[GraphSto
 @torch.inference_mode(False)
 @torch.no_grad()
 def _export(encoder: FlatEncoder, batches: list[dict[str, Tensor]], path: Path) -> None:
-    auto = torch.export.Dim.AUTO
+    """Warnings of what fails, with the whole graph, would bury the one line that the error is."""
+    told = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    level, auto = told.level, torch.export.Dim.AUTO
     shapes = {name: dict.fromkeys(_free_axes(name, tensor), auto) for name, tensor in batches[0].items()}
-    program = torch.export.export(encoder, (batches[0],), dynamic_shapes=(shapes,), strict=False)
+    told.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            program = torch.export.export(encoder, (batches[0],), dynamic_shapes=(shapes,), strict=False)
+    finally:
+        told.setLevel(level)
     torch.export.save(program, path)
     again = torch.export.load(path).module()
     for batch in batches:

@@ -77,7 +77,7 @@ def learning_rate_range(
     prepared = prepare_training(train, model, vocabulary)
     data = RetrievalData(
         prepared, prepared, batch_size=options.batch_size, seed=options.seed, distinct_videos=options.distinct_videos,
-        captions_per_video=options.captions_per_video, bucket=options.bucket,
+        captions_per_video=options.captions_per_video, bucket=options.bucket, model=model,
     )  # fmt: skip
     optimizer = torch.optim.Adam(model.parameters(), lr=low, weight_decay=options.weight_decay)
     torch.manual_seed(options.seed)

@@ -141,10 +141,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             pairs = self._of("text", batch.hard)
             hard = self.model.pair_loss(video, pairs, batch.video_of_hard)
             losses = {**losses, "loss": losses["loss"] + self.negative_weight * hard, "hard": hard}
-        if not bool(torch.isfinite(losses["loss"])):
-            problem = f"is {float(losses['loss'].detach())} in epoch {self.current_epoch + 1}"
-            raise DataError("training loss", problem, MEND + self._kept(batch))
-        self._check_range(video, text)
+        self._check_range(video, text, losses["loss"].detach(), batch)
         size = len(batch.video_of_text)
         for name, value in losses.items():
             self.log(f"train/{name}", value.detach(), on_epoch=True, on_step=False, batch_size=size)
@@ -228,16 +225,27 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         if self.average is not None:
             self.average.swap()
 
-    def _check_range(self, video: LevelEmbeddings, text: LevelEmbeddings) -> None:
-        """Refuse embeddings without a length: a cosine of them may be 0, and the loss a number that means nothing."""
-        for side, embeddings in (("videos", video), ("captions", text)):
-            lengths = {name: widened(level.x.detach()).square().sum() for name, level in embeddings.items()}
-            if not bool(torch.isfinite(torch.stack(list(lengths.values()))).all()):
-                level = next(name for name, length in lengths.items() if not bool(torch.isfinite(length)))
-                raise DataError(
-                    f"embeddings of {side}", f"leave the range of float32 on level '{level}' in epoch "
-                    f"{self.current_epoch + 1}", MEND,
-                )  # fmt: skip
+    def _check_range(
+        self, video: LevelEmbeddings, text: LevelEmbeddings, loss: Tensor | None = None, batch: PairBatch | None = None
+    ) -> None:
+        """Refuse a loss that is no number, and embeddings without a length: a cosine of them may be 0, and the loss a
+        number that means nothing. This is the one time that a step waits for its device."""
+        lengths = {
+            (side, name): widened(level.x.detach()).square().sum()
+            for side, embeddings in (("videos", video), ("captions", text))
+            for name, level in embeddings.items()
+        }
+        looked_at = [*lengths.values(), *([] if loss is None else [loss])]
+        if bool(torch.stack([torch.isfinite(value) for value in looked_at]).all()):
+            return
+        if loss is not None and batch is not None and not bool(torch.isfinite(loss)):
+            problem = f"is {float(loss)} in epoch {self.current_epoch + 1}"
+            raise DataError("training loss", problem, MEND + self._kept(batch))
+        side, level = next(key for key, length in lengths.items() if not bool(torch.isfinite(length)))
+        raise DataError(
+            f"embeddings of {side}", f"leave the range of float32 on level '{level}' in epoch {self.current_epoch + 1}",
+            MEND,
+        )  # fmt: skip
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.load` needs."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.graphs.reasoning import ReasoningGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.models import RetrievalModel
@@ -143,7 +144,10 @@ def _finite(value: Any) -> bool:
 
 
 def _plain(graph: VideoGraph | RoleGraph) -> dict[Any, Any]:
-    """A graph as tensors and plain values."""
+    """A graph as tensors and plain values; its reasoning graph, of a class of its own, follows from them."""
     return {
-        key: dict(values.items()) if isinstance(values, dict) else values for key, values in graph.to_dict().items()
+        key: {name: value for name, value in values.items() if not isinstance(value, ReasoningGraph)}
+        if isinstance(values, dict)
+        else values
+        for key, values in graph.to_dict().items()
     }

@@ -146,6 +146,7 @@ def _fit(
         negatives=_negatives(options, train, model, vocabulary, info),
         twins=options.twins,
         steps=options.val_every,
+        model=model,
     )
     if not resume:
         model.begin(data.train, data.val)

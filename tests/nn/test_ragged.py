@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pack_sequence
 
 from graphvtr.errors import DataError
-from graphvtr.nn.ragged import Layout, batch_to_ptr, first_rows, inverse_order, time_major
+from graphvtr.nn.ragged import Layout, batch_to_ptr, first_rows
 from graphvtr.ops._segments import host_ptr, longest, remember_host
 
 COUNTS = [[3, 0, 5, 1], [2, 2], [0, 0], [0], [], [4]]
@@ -37,16 +36,6 @@ def test_places_of_a_mask() -> None:
     assert torch.equal(layout.pad(x.flatten(0, 1)), x)
     assert torch.equal(layout.row_mask, mask.flatten())
     assert Layout.from_mask(x, None).row_mask is None
-
-
-@pytest.mark.parametrize("counts", [counts for counts in COUNTS if sum(counts)])
-def test_time_major_is_a_packed_sequence(counts: list[int]) -> None:
-    x = torch.arange(sum(counts))
-    order, sizes = time_major(make_ptr(counts))
-    packed = pack_sequence([part for part in x.split(counts) if len(part)], enforce_sorted=False)
-    assert sizes.tolist() == packed.batch_sizes.tolist()
-    assert x[order].tolist() == packed.data.tolist()
-    assert torch.equal(order[inverse_order(order)], x)
 
 
 @pytest.mark.parametrize("counts", COUNTS)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_sequence
 
 from graphvtr.errors import DataError
 from graphvtr.ops import complete_edges, edges_to_csr, index_to_ptr
+from graphvtr.ops.csr import counts_to_ptr, inverse_order, time_major
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
@@ -32,6 +34,16 @@ def test_complete_edges_connect_every_pair_of_a_segment_and_no_other() -> None:
     edge_ptr, col = complete_edges(ptr)
     pairs = list(zip(torch.repeat_interleave(edge_ptr.diff()).tolist(), col.tolist(), strict=True))
     assert pairs == [(i, j) for i in range(3) for j in range(3)] + [(3, 3)]
+
+
+@pytest.mark.parametrize("counts", [[3, 0, 5, 1], [2, 2], [4]])
+def test_time_major_is_a_packed_sequence(counts: list[int]) -> None:
+    x = torch.arange(sum(counts))
+    order, sizes = time_major(counts_to_ptr(torch.tensor(counts)))
+    packed = pack_sequence([part for part in x.split(counts) if len(part)], enforce_sorted=False)
+    assert sizes.tolist() == packed.batch_sizes.tolist()
+    assert x[order].tolist() == packed.data.tolist()
+    assert torch.equal(order[inverse_order(order)], x)
 
 
 def test_bad_input_is_named() -> None:

@@ -14,6 +14,7 @@ from graphvtr.tasks.data import EncodeData, PairBatch, PairData, RetrievalData
 from graphvtr.tasks.sampler import CaptionSampler
 from graphvtr.video import FeatureStore
 from graphvtr.video.store import DiskGraphs, disk_graphs
+from tests.every_model import small_run
 
 OWNER = torch.tensor([0] * 5 + [1] * 3 + [2] * 9 + [4] * 2)  # video 3 has no caption
 
@@ -80,6 +81,19 @@ def test_pairs_share_a_video(toy_dataset, toy_model, toy_vocabulary) -> None:
     assert batch.video.num_graphs == 2
     assert torch.equal(batch.video["frame"].x, dataset.video_graphs.batch([0, 2])["frame"].x)
     assert torch.equal(batch.text["word"].id, dataset.role_graphs.batch(captions)["word"].id)
+
+
+def test_reasoning_graphs_are_sorted_where_batches_are_cut() -> None:
+    model, dataset, _ = small_run("hgr")
+    captions = torch.arange(6)
+    batch, plain = PairData(dataset, model=model)[captions], PairData(dataset)[captions]
+    assert batch.text.reasoning.event_edges == model.config["event_edges"]
+    assert "reasoning" not in plain.text
+    last = EncodeData(dataset, 4, model=model)[-1].graph
+    assert last.reasoning.num_nodes == sum(int(last[level].num_nodes) for level in ("event", "action", "entity"))
+    model.eval()
+    for level, found in model.encode_text(batch.text).items():
+        assert torch.equal(found.x, model.encode_text(plain.text)[level].x)
 
 
 def test_encoding_sees_everything_in_order(toy_dataset, toy_model, toy_vocabulary) -> None:

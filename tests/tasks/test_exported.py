@@ -10,31 +10,46 @@ import torch
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
-from graphvtr.tasks.exported import FlatEncoder, export_encoders, flat_tensors
-from tests.every_model import small_run
+from graphvtr.tasks.exported import FlatEncoder, export_encoders, flat_tensors, with_frozen_features
+from tests.every_model import NAMES, small_run
+
+#: What is in no file: sequences are filled up to the longest, or rows chosen by their values.
+NOT = {name: {"video", "text"} for name in ("dual_encoding", "hanet", "mcsan", "visern")} | {"graphvtr": {"video"}}
 
 
-@pytest.mark.parametrize("name", ["vse", "hgr"])
-def test_video_encoders(name: str, tmp_path: Path) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With ``--full-product`` every model, else some: the compiler reads each for seconds."""
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", NAMES if metafunc.config.getoption("full_product") else ["hgr"])
+
+
+@pytest.mark.slow
+def test_encoders_run_without_the_model(name: str, tmp_path: Path) -> None:
     model, data, _ = small_run(name)
+    if len(NOT.get(name, ())) == 2:
+        with pytest.raises(DataError, match="has no encoder that can be exported"):
+            export_encoders(model, tmp_path, data.video_graphs, data.role_graphs)
+        return
     found = export_encoders(model, tmp_path, data.video_graphs, data.role_graphs)
-    assert set(found.files) == {"video"}
-    assert "DataDependent" in found.failed["text"]
-    assert [path.name for path in tmp_path.iterdir()] == ["video.pt2"]
-    module = torch.export.load(found.files["video"]).module()
-    for part in ([7, 2, 2], list(range(9))):
-        tensors = flat_tensors(data.video_graphs.batch(torch.tensor(part)))
-        wanted = FlatEncoder(model, "video")(tensors)
-        assert wanted.keys() == module(tensors).keys()
-        for key, value in module(tensors).items():
-            torch.testing.assert_close(value, wanted[key], rtol=1e-5, atol=1e-5)
+    assert set(found.failed) == NOT.get(name, set()), found.failed
+    for side, store in (("video", data.video_graphs), ("text", data.role_graphs)):
+        if side in found.failed:
+            continue
+        module = torch.export.load(found.files[side]).module()
+        for part in ([7, 2, 2], list(range(9))):
+            tensors = flat_tensors(with_frozen_features(model, store.batch(torch.tensor(part))))
+            wanted, got = FlatEncoder(model, side)(tensors), module(tensors)
+            assert wanted.keys() == got.keys()
+            for key, value in got.items():
+                torch.testing.assert_close(value, wanted[key], rtol=1e-5, atol=1e-5)
 
 
-def test_a_model_that_cannot_says_why(tmp_path: Path) -> None:
+def test_a_model_that_cannot_says_why(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model, data, _ = small_run("dual_encoding")
     with pytest.raises(DataError, match=r"DualEncoding: has no encoder that can be exported: .*data-dependent"):
         export_encoders(model, tmp_path, data.video_graphs, data.role_graphs)
     assert not list(tmp_path.iterdir())
+    assert "def forward" not in "".join(capfd.readouterr())  # torch would print the whole graph
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,5 +58,5 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     arguments = ["export", str(tmp_path / "model.ckpt"), "--out", str(tmp_path / "out"), "--format", "torch-export"]
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "video.pt2" in told
-    assert "the text encoder cannot be exported: " in told
+    assert "text.pt2, video.pt2" in told
+    assert "cannot be exported" not in told

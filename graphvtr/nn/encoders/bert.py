@@ -50,7 +50,8 @@ class BertEncoder(nn.Module):
 
     Frozen, the language model is no part of ``state_dict()``, of ``parameters()`` or of a checkpoint; the latter knows
     its fingerprint and refuses other weights. With a cache the features of every caption are computed once, kept in
-    float16 and read from disk ever after, without loading the language model at all. The cache is a
+    float16 and read from disk ever after, without loading the language model at all: training reads them where batches
+    are cut (:meth:`on_host`), so that no step waits for them. The cache is a
     :class:`~graphvtr.video.FeatureStore` of texts; ``graphvtr store info`` and ``verify`` know it.
 
     Args:
@@ -105,6 +106,7 @@ class BertEncoder(nn.Module):
         self.max_pieces = min(max_pieces or 512, int(config.get("max_position_embeddings") or 512))
         mark = fingerprint(self.folder)
         self.register_buffer("_fingerprint", torch.frombuffer(bytearray.fromhex(mark), dtype=torch.uint8))
+        self.kept = f"x_{mark}_last{layers}"  # the field of nodes `piece` that holds features read before
         self.cache: TokenFeatureCache | None = None
         if cache:
             folder = default_folder() / "token_features" if cache is True else Path(cache)
@@ -134,7 +136,18 @@ class BertEncoder(nn.Module):
         ids, ptr = self._pieces(graph)
         if self.backbone is not None:
             return self._run(self.backbone, ids, ptr), ptr
+        if "piece" in graph.node_types and self.kept in graph["piece"]:
+            return graph["piece"][self.kept].float(), ptr
         return self._frozen_features(ids, ptr), ptr
+
+    def on_host(self, graph: RoleGraph) -> None:
+        """Hang the features onto a tokenised batch that has not left the CPU yet, if the cache has all of them: nobody
+        then waits for the numbers of the pieces to come back from the device."""
+        if self.cache is None or "piece" not in graph.node_types:
+            return
+        rows = self.cache.known([tuple(part) for part in _split(*self._pieces(graph))])
+        if rows:
+            graph["piece"][self.kept] = torch.cat(rows)
 
     @torch.compiler.disable  # files and another module's code
     @torch.no_grad()

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.batch_norm import batch_norm
-from graphvtr.nn.encoders.recurrent import run_bidirectional
-from graphvtr.nn.ragged import Layout, inverse_order, time_major
+from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
+from graphvtr.nn.ragged import Layout
 from graphvtr.ops import gather_segment_reduce
 from graphvtr.ops.local_match import normalize_rows
 
@@ -77,9 +77,7 @@ class SequenceLevels(nn.Module):
             out = run_bidirectional(self.rnn, layout.pad(x).transpose(0, 1).flatten(0, 1), steps)
             dense = out.view(layout.nodes, layout.graphs, -1).transpose(0, 1)
             return dense if layout.mask is None else dense.masked_fill(~layout.mask[:, :, None], 0.0)
-        order, steps = time_major(ptr, x.device)
-        out = run_bidirectional(self.rnn, x.index_select(0, order), steps)
-        return layout.pad(out.index_select(0, inverse_order(order)))
+        return layout.pad(run_sequences(self.rnn, x, ptr))
 
     def _window(self, conv: nn.Module, states: Tensor, length: Tensor | None) -> Tensor:
         """The maximum over windows [N, filters]; with ``length``, over those that touch the sequence."""

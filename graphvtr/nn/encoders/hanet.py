@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
 from graphvtr.nn.encoders.hierarchical_video import HierarchicalVideoEncoder
 from graphvtr.nn.encoders.role_graph import RoleGraphEncoder
 from graphvtr.nn.encoders.words import Recurrent
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool.concept_pool import ConceptPool
 from graphvtr.nn.ragged import Layout
+from graphvtr.ops._segments import host_ptr
 from graphvtr.ops.csr import counts_to_ptr
 
 FRAMES_OF_A_CONCEPT = 3
@@ -109,8 +110,8 @@ class HANetTextEncoder(RoleGraphEncoder):
         x, reasoning = self._with_roles(graph, event, local)
         for layer in self.layers:
             x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
-        actions, entities = (int(graph[level].num_nodes) for level in ("action", "entity"))
-        after = dict(zip(("event", "action", "entity"), x.split([len(event), actions, entities]), strict=True))
+        actions, entities = (num_nodes(graph, level) for level in ("action", "entity"))
+        after = dict(zip(("event", "action", "entity"), x.split([event.size(0), actions, entities]), strict=True))
         before = dict(zip(("action", "entity"), local.split([actions, entities]), strict=True))
         out: dict[str, Level | Tensor] = {"event": after["event"]}
         word_ptr = node_ptr(graph, "word").to(words.device)
@@ -137,7 +138,6 @@ def concept_nodes(x: Tensor, ptr: Tensor, of_videos: Tensor, of_frames: Tensor, 
     if top == 0 or not x.size(0):
         return Level(x, ptr)
     layout = Layout.from_ptr(x, ptr)
-    count = ptr.diff()
     chosen = of_videos.topk(top, dim=1).indices  # [N, top]
     dense = layout.pad(of_frames + 1.0)  # 1 and over for frames, 0 past the end
     of_chosen = dense.gather(2, chosen[:, None, :].expand(-1, dense.size(1), -1))  # [N, T, top]
@@ -146,5 +146,7 @@ def concept_nodes(x: Tensor, ptr: Tensor, of_videos: Tensor, of_frames: Tensor, 
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1.0)
     rows = (best.indices + ptr[:-1, None, None]).clamp(max=x.size(0) - 1)
     nodes = (weight[..., None] * x[rows]).sum(1)  # [N, top, D]
-    full = count > 0
-    return Level(nodes[full].flatten(0, 1), counts_to_ptr(full * top))
+    full = host_ptr(ptr).diff() > 0
+    if not bool(full.all()):
+        nodes = nodes.index_select(0, full.nonzero().flatten().to(x.device, non_blocking=True))
+    return Level(nodes.flatten(0, 1), counts_to_ptr((ptr.diff() > 0) * top))

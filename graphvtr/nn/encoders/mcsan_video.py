@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
-from graphvtr.nn.encoders.recurrent import run_bidirectional
+from graphvtr.nn.encoders.recurrent import run_sequences
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.node_features import node_features
-from graphvtr.nn.ragged import Layout, inverse_order, time_major
+from graphvtr.nn.ragged import Layout
 from graphvtr.ops import segment_reduce, segment_softmax
-from graphvtr.ops._segments import host_ptr
 
 Pool = Literal["max", "mean"]
 AttentionAxis = Literal["frames", "channels"]
@@ -129,17 +128,13 @@ class MCSANVideoEncoder(nn.Module):
     def _global(self, x: Tensor, ptr: Tensor) -> Tensor:
         """The last state of each direction, [N, D]."""
         width = self.rnn.hidden_size
-        states = x.new_zeros(ptr.numel() - 1, 2 * width)
-        if x.size(0):
-            weights = self._attention(x, ptr)
-            order, steps = time_major(ptr, x.device)
-            out = run_bidirectional(self.rnn, (weights * x).index_select(0, order), steps)
-            place = inverse_order(order)
-            full = (host_ptr(ptr).diff() > 0).nonzero().flatten().to(ptr.device)
-            last = out[place[ptr[1:][full] - 1], :width]
-            first = out[place[ptr[:-1][full]], width:]
-            states = states.index_copy(0, full, torch.cat([last, first], 1).to(states.dtype))
-        return self.project(states)  # type: ignore[no-any-return]
+        if not x.size(0):
+            return self.project(x.new_zeros(ptr.numel() - 1, 2 * width))  # type: ignore[no-any-return]
+        out = run_sequences(self.rnn, self._attention(x, ptr) * x, ptr)
+        last = out.index_select(0, (ptr[1:] - 1).clamp(min=0))[:, :width]
+        first = out.index_select(0, ptr[:-1].clamp(max=x.size(0) - 1))[:, width:]
+        states = torch.cat([last, first], 1).to(x.dtype)
+        return self.project(states.masked_fill((ptr.diff() == 0)[:, None], 0.0))  # type: ignore[no-any-return]
 
     def _attention(self, x: Tensor, ptr: Tensor) -> Tensor:
         """Eq 12: a weight for every frame [F, 1], or for every feature of every frame [F, width]."""

@@ -57,12 +57,12 @@ class PieceBag(nn.Module):
         """The bags alone, [N, size]; 0 for a caption of which no piece counts."""
         ids = graph["piece"].id
         ptr = node_ptr(graph, "piece").to(ids.device)
-        caption = torch.repeat_interleave(ptr.diff(), output_size=len(ids))
+        caption = torch.repeat_interleave(ptr.diff(), output_size=ids.size(0))
         column = torch.searchsorted(self.pieces, ids).clamp(max=len(self.pieces) - 1)
-        known = self.pieces[column] == ids
-        bags = self.weight.new_zeros(len(ptr) - 1, len(self.pieces))
-        bags[caption[known], column[known]] = self.weight[column[known]]
-        return normalize(bags, dim=1)
+        own = torch.where(self.pieces[column] == ids, column, len(self.pieces))  # one column more for the others
+        bags = self.weight.new_zeros(ptr.size(0) - 1, len(self.pieces) + 1)
+        bags[caption, own] = self.weight[column]
+        return normalize(bags[:, :-1], dim=1)
 
     def extra_repr(self) -> str:
         return str(len(self.pieces))

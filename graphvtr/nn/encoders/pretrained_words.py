@@ -80,9 +80,9 @@ class PretrainedWords(nn.Module):
         ends = words.cumsum(0)
         word_ptr = node_ptr(graph, "word").to(ends.device)
         before = torch.cat([ends.new_zeros(1), ends])  # pieces of all words before each word
-        caption = torch.repeat_interleave(word_ptr.diff(), output_size=len(words))
+        caption = torch.repeat_interleave(word_ptr.diff(), output_size=words.size(0))
         first = before[:-1] - before[word_ptr[:-1]][caption] + begin[caption]
-        return _means(pieces, first, words), segment_reduce(pieces, ptr, "mean")
+        return _means(pieces, first, first + words), segment_reduce(pieces, ptr, "mean")
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,9 @@ class WordPieces:
         return ids, ptr, kept
 
 
-def _means(rows: Tensor, first: Tensor, count: Tensor) -> Tensor:
-    """Means of runs of rows, [runs, D]; 0 for an empty one."""
-    total = int(count.sum())
-    run = torch.repeat_interleave(count, output_size=total)
-    ptr = counts_to_ptr(count)
-    index = torch.arange(total, device=rows.device) - ptr[:-1][run] + first[run]
-    return segment_reduce(rows[index], ptr, "mean")
+def _means(rows: Tensor, first: Tensor, end: Tensor) -> Tensor:
+    """Means of runs of rows, one after the other, [runs, D]; 0 for an empty one. What lies between two runs is a
+    segment too, so that nobody has to know how many rows they have together."""
+    ends = torch.stack([first, end], 1).flatten()
+    ptr = torch.cat([ends.new_zeros(1), ends, ends.new_full((1,), rows.size(0))])
+    return segment_reduce(rows, ptr, "mean")[1::2]

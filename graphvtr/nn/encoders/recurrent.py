@@ -17,7 +17,27 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
-from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.csr import counts_to_ptr, inverse_order, time_major
+from graphvtr.ops.recurrence import recurrence
+
+
+def run_sequences(rnn: nn.LSTM | nn.GRU, x: Tensor, ptr: Tensor) -> Tensor:
+    """Outputs of a network of one layer for every element of its sequences, [W, D], or [W, 2 D] in both directions.
+
+    Args:
+        rnn: the network.
+        x: [W, I], the elements of all sequences, end to end.
+        ptr: [N + 1], where each sequence begins.
+    """
+    if torch.compiler.is_exporting():
+        return recurrence(rnn, x, ptr)
+    order, batch_sizes = time_major(ptr, x.device)
+    rows = x.index_select(0, order)
+    if rnn.bidirectional:
+        out = run_bidirectional(rnn, rows, batch_sizes)
+    else:
+        out = rnn(PackedSequence(rows, batch_sizes))[0].data
+    return out.index_select(0, inverse_order(order))
 
 
 def run_bidirectional(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch_geometric.nn import RGCNConv
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import EVENT_ROLE, ROLES, RoleGraph, node_ptr
-from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, reasoning_graph
+from graphvtr.graphs import EVENT_ROLE, ROLES, RoleGraph, node_ptr, num_nodes
+from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, attach_reasoning, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder, WordInit
@@ -96,12 +96,16 @@ class RoleGraphEncoder(nn.Module):
         role = reasoning.edge_role if self.on_edges else None
         for layer in self.layers:
             x = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr)
-        event, action, entity = x.split([int(graph[level].num_nodes) for level in ("event", "action", "entity")])
+        event, action, entity = x.split([num_nodes(graph, level) for level in ("event", "action", "entity")])
         return LevelEmbeddings(
             event=event,
             action=Level(action, node_ptr(graph, "action").to(x.device)),
             entity=Level(entity, node_ptr(graph, "entity").to(x.device)),
         )
+
+    def on_host(self, graph: RoleGraph) -> None:
+        """Hang the reasoning graph onto a batch that has not left the CPU yet: it is sorted where batches are cut."""
+        attach_reasoning(graph, self.event_edges)
 
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
         """The reasoning graph and the attention of every layer, [E] each, in the order of its edges (Figure 3)."""
@@ -151,7 +155,7 @@ class RoleGraphEncoder(nn.Module):
             return torch.cat([event, local]), reasoning
         if self.event_role:
             return torch.cat([event, local]) * self.roles(reasoning.node_role), reasoning
-        return torch.cat([event, local * self.roles(reasoning.node_role[len(event) :])]), reasoning
+        return torch.cat([event, local * self.roles(reasoning.node_role[event.size(0) :])]), reasoning
 
 
 class RelationalLayer(nn.Module):
@@ -191,5 +195,5 @@ def layer_attention(
 def _span_max(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
     """The maximum over each node's words, [nodes, D]."""
     word, owner = graph["word", "in", level].edge_index
-    nodes = torch.arange(int(graph[level].num_nodes) + 1, device=owner.device)
+    nodes = torch.arange(num_nodes(graph, level) + 1, device=owner.device)
     return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "max")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphvtr.graphs import ROLES, RoleGraph, node_ptr
+from graphvtr.graphs import ROLES, RoleGraph, node_ptr, num_nodes
 from graphvtr.ops import gather_segment_reduce, segment_reduce
 
 SLOTS: tuple[str, ...] = ("action", "agent", "patient", "place", "other")
@@ -22,7 +22,7 @@ def node_words(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
         level: ``"action"`` or ``"entity"``.
     """
     word, owner = graph["word", "in", level].edge_index
-    nodes = torch.arange(int(graph[level].num_nodes) + 1, device=owner.device)
+    nodes = torch.arange(num_nodes(graph, level) + 1, device=owner.device)
     return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "mean")
 
 
@@ -40,10 +40,12 @@ def role_slots(graph: RoleGraph, actions: Tensor, entities: Tensor) -> Tensor:
         ``[N, 5 d]``.
     """
     ptr = {level: node_ptr(graph, level).to(actions.device) for level in ("action", "entity")}
-    texts = len(ptr["entity"]) - 1
-    slot_of = torch.tensor([OF_ROLE.get(role, 3) for role in ROLES], device=entities.device)
-    slot = slot_of[graph["entity"].role]
-    caption = torch.repeat_interleave(ptr["entity"].diff(), output_size=len(entities))
+    texts = ptr["entity"].size(0) - 1
+    roles = graph["entity"].role
+    slot = torch.full_like(roles, 3)
+    for name, number in OF_ROLE.items():  # no table: copying one to a device would wait for it
+        slot = torch.where(roles == ROLES.index(name), number, slot)
+    caption = torch.repeat_interleave(ptr["entity"].diff(), output_size=entities.size(0))
     key, order = torch.sort(caption * 4 + slot, stable=True)
     bounds = torch.searchsorted(key, torch.arange(4 * texts + 1, device=key.device))
     filled = gather_segment_reduce(entities, order, bounds, "mean")  # [4 N, d]

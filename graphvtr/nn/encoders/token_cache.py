@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 PACK_EVERY = 64  # batches that lie in files of their own before they are put into shards
 FIELD = "token_x"
+_ONE = threading.RLock()  # threads that cut batches read while a step writes; a lock of a cache could not be copied
 Made = Iterable[tuple[Sequence[tuple[int, ...]], Sequence[Tensor]]]
 
 
@@ -73,10 +75,17 @@ class TokenFeatureCache:
             DataError: rows are not finite, or of another width; a file is damaged.
         """
         made: dict[tuple[int, ...], Tensor] = {}
-        for part, rows in make([tokens for tokens in captions if tokens not in self]):
+        with _ONE:
+            missing = [tokens for tokens in captions if tokens not in self]
+        for part, rows in make(missing):
             if not self._keep(part, rows):
                 made.update((tokens, x.to("cpu", torch.float16)) for tokens, x in zip(part, rows, strict=True))
         return [made[tokens] if tokens in made else self.read([tokens])[0] for tokens in captions]
+
+    def known(self, captions: Sequence[tuple[int, ...]]) -> list[Tensor] | None:
+        """The rows of captions as :meth:`read` gives them, None unless all are in the cache."""
+        with _ONE:
+            return self.read(captions) if all(tokens in self for tokens in captions) else None
 
     def _keep(self, captions: Sequence[tuple[int, ...]], rows: Sequence[Tensor]) -> bool:
         try:
@@ -94,7 +103,8 @@ class TokenFeatureCache:
             DataError: one is not, or its file is damaged.
         """
         nothing = torch.empty(0, self.width, dtype=torch.float16)
-        return [self._read(tokens) if tokens else nothing for tokens in captions]
+        with _ONE:
+            return [self._read(tokens) if tokens else nothing for tokens in captions]
 
     def add(self, captions: Sequence[tuple[int, ...]], features: Iterable[Tensor]) -> None:
         """Write the rows [n_i, width] of captions, all of them or none; what is there already is written again.
@@ -103,13 +113,14 @@ class TokenFeatureCache:
             DataError: rows are not finite, or of another width.
             StoreWriteError: the disk is full or the like.
         """
-        if self._store is None:
-            self._store = self._open()
         rows = {_name(tokens): {FIELD: x} for tokens, x in zip(captions, features, strict=True) if tokens}
-        self._store.add_many(rows)
-        self._batches += 1
-        if self._batches % PACK_EVERY == 0:
-            self._store.pack()
+        with _ONE:
+            if self._store is None:
+                self._store = self._open()
+            self._store.add_many(rows)
+            self._batches += 1
+            if self._batches % PACK_EVERY == 0:
+                self._store.pack()
 
     def _open(self) -> FeatureStore:
         return FeatureStore.resume(self.folder, {FIELD: self.width}, self.settings)

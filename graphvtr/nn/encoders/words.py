@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.nn.encoders.recurrent import run_bidirectional
-from graphvtr.nn.ragged import inverse_order, time_major
+from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
+from graphvtr.ops.csr import inverse_order, time_major
 
 Recurrent = Literal["lstm", "gru"]
 RecurrentInit = Literal["uniform", "orthogonal"]
@@ -92,6 +92,9 @@ class WordEncoder(nn.Module):
             words: [W] ids or [W, word_dim] vectors of the words of all captions, end to end.
             ptr: [N + 1], where each caption begins.
         """
+        if torch.compiler.is_exporting():
+            known = words.to(self.rnn.weight_hh_l0.dtype) if self.embedding is None else self.embedding(words)
+            return self._mean(run_sequences(self.rnn, known, ptr))
         order, batch_sizes = time_major(ptr, words.device)
         if self.embedding is None:
             words = words[order].to(next(self.rnn.parameters()).dtype)
@@ -100,12 +103,15 @@ class WordEncoder(nn.Module):
             words = self.embedding(words[order])
         words = F.dropout(words, self.dropout, self.training)
         out = run_bidirectional(self.rnn, words, batch_sizes)  # [W, 2 D]
-        both = (out[:, : self.hidden] + out[:, self.hidden :]) / 2
-        return both.index_select(0, inverse_order(order))
+        return self._mean(out).index_select(0, inverse_order(order))
+
+    def _mean(self, out: Tensor) -> Tensor:
+        """Of both directions."""
+        return (out[:, : self.hidden] + out[:, self.hidden :]) / 2
 
     def _check(self, ids: Tensor) -> None:
-        if ids.device.type != "cpu" or not ids.numel():  # elsewhere looking would wait for the device
-            return
+        if torch.compiler.is_compiling() or ids.device.type != "cpu" or not ids.numel():
+            return  # looking would break a graph, or wait for the device
         low, high = torch.aminmax(ids)
         if int(low) < 0 or int(high) >= self.vocab_size:
             raise DataError(

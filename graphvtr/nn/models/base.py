@@ -207,6 +207,18 @@ class RetrievalModel(nn.Module, ABC):
         graph = graph if frames is None else sample_frames(graph, frames)
         return graph if regions is None else top_regions(graph, regions)
 
+    def before_transfer(self, text: RoleGraph) -> RoleGraph:
+        """What is worked out on a packed batch of captions where it was cut, before it moves to the model's device, so
+        that a training step waits for nothing: graphs are sorted, features of a frozen language model are read from
+        their cache. Encoders do themselves what they do not find.
+
+        Every module of the model that has a method ``on_host(graph)`` adds to the batch there.
+        """
+        for part in self.modules():
+            if hasattr(part, "on_host"):
+                part.on_host(text)
+        return text
+
     def score(self, captions: Captions, clips: Clips) -> Tensor:
         """How well each caption fits each clip, ``[captions, clips]``, in evaluation mode and without gradients.
 

@@ -59,9 +59,9 @@ class CorrAE(VSE):
         if self.pretrained is not None:
             return self._coded(segment_reduce(*self.word_vectors(graph), "mean"), self.text_map, self.text_back)
         ids, ptr = graph["word"].id, node_ptr(graph, "word")
-        bag = self.text_map.weight.new_zeros(len(ptr) - 1, self.vocab_size)
+        bag = self.text_map.weight.new_zeros(ptr.size(0) - 1, self.vocab_size)
         owner = torch.repeat_interleave(
-            torch.arange(len(bag), device=ids.device), ptr.to(ids.device).diff(), output_size=ids.numel()
+            torch.arange(bag.size(0), device=ids.device), ptr.to(ids.device).diff(), output_size=ids.numel()
         )
         bag.index_put_((owner, ids), bag.new_ones(()), accumulate=True)
         return self._coded(bag, self.text_map, self.text_back)

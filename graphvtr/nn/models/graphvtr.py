@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph, node_ptr
-from graphvtr.graphs.reasoning import ReasoningGraph, reasoning_graph
+from graphvtr.graphs.reasoning import ReasoningGraph, attach_reasoning, reasoning_graph
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import ClosedFormStart
 from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
@@ -32,8 +32,9 @@ from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatc
 from graphvtr.nn.models.base import RetrievalModel, pair_margins
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.registered import MODELS
-from graphvtr.ops import index_to_ptr, segment_reduce
+from graphvtr.ops import segment_reduce
 
 
 @MODELS.register("graphvtr")
@@ -185,7 +186,7 @@ class GraphVTR(RetrievalModel):
             x, reasoning = self._role_nodes(graph, sentence, nodes)
             for layer in self.reasoning:
                 x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
-            _, actions, entities = x.split([len(sentence), *map(len, nodes)])
+            _, actions, entities = x.split([sentence.size(0), *(part.size(0) for part in nodes)])
             levels["action"] = Level(actions, node_ptr(graph, "action").to(x.device))
             levels["entity"] = Level(entities, node_ptr(graph, "entity").to(x.device))
         return LevelEmbeddings(**levels)
@@ -202,6 +203,11 @@ class GraphVTR(RetrievalModel):
         nodes = [node_words(graph, words, level) for level in ("action", "entity")]
         x, reasoning = self._role_nodes(graph, sentence, nodes)
         return reasoning, layer_attention(cast(Iterable[RoleGATConv], self.reasoning), x, reasoning)
+
+    def on_host(self, graph: RoleGraph) -> None:
+        """Hang the reasoning graph onto a batch that has not left the CPU yet."""
+        if self.reasoning is not None:
+            attach_reasoning(graph)
 
     def fuse(self, level_scores: Tensor) -> Tensor:
         """The closed form's score and what the gates let through of the levels."""
@@ -239,7 +245,7 @@ class GraphVTR(RetrievalModel):
         region = graph["region"]
         clip = graph["frame"].batch if "batch" in graph["frame"] else torch.zeros_like(frames[:, 0], dtype=torch.long)
         x = self._drop(self.region_map(node_features(graph, "region", self.config["region_dim"], "region_dim")))
-        of_frame = index_to_ptr(region.frame, len(frames))
+        of_frame = batch_to_ptr(region.frame, frames.size(0))
         x = self.walk(x, ptr=of_frame, box=region.box, clip=clip)
         owner = torch.cat([clip, clip[region.frame]])
         order = torch.sort(owner, stable=True).indices

@@ -250,9 +250,9 @@ class MCSAN(ConceptModel):
         own, of_video = (labels[:, self.concepts.columns(level)] for labels in self.labels_of(text))
         labels = of_video.new_zeros(video.num_items, of_video.size(1))
         labels[video_of_text] = of_video
-        told = video_of_text.unique()  # videos without a caption have no labels
-        logits = self.attributes(level, video[level].x, "video")
-        loss: Tensor = self.attribute_loss(logits[told], labels[told])
+        told = torch.zeros_like(labels, dtype=torch.bool)  # videos without a caption have no labels
+        told[video_of_text] = True
+        loss: Tensor = self.attribute_loss(self.attributes(level, video[level].x, "video"), labels, told)
         return loss + self.attribute_loss(self.attributes(level, text[level].x, "text"), own)
 
     def concept_probabilities(self, video: LevelEmbeddings) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
 from graphvtr.nn.conv.complete_walk import Normalization
 from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
@@ -187,7 +187,7 @@ class ViSERN(OneVectorModel):
             raise DataError("region", "the graph has no regions", "extract regions, or use a model of frames")
         region = graph["region"]
         x = node_features(graph, "region", self.region_dim, "region_dim")
-        frames = int(graph["frame"].num_nodes)
+        frames = num_nodes(graph, "frame")
         ptr = batch_to_ptr(region.frame, frames)
         clip = None
         if self.temporal and "batch" in graph["frame"]:

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.encoders.recurrent import run_sequences
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.one_vector import OneVectorModel
 from graphvtr.nn.node_features import node_features
-from graphvtr.nn.ragged import inverse_order, time_major
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 
@@ -94,10 +94,7 @@ class VSE(OneVectorModel):
 
     def last_state(self, words: Tensor, ptr: Tensor) -> Tensor:
         """The GRU's state after the last word of every caption [N, D]."""
-        order, batch_sizes = time_major(ptr, words.device)
-        packed = nn.utils.rnn.PackedSequence(words[order], batch_sizes)
-        out = self.rnn(packed)[0].data  # [W, D], the i-th words of all captions side by side
-        return out.index_select(0, inverse_order(order)[ptr[1:] - 1])  # type: ignore[no-any-return]
+        return run_sequences(self.rnn, words, ptr).index_select(0, ptr[1:] - 1)
 
     def word_vectors(self, graph: RoleGraph) -> tuple[Tensor, Tensor]:
         """The vectors of all words [W, word_dim], and where each caption's begin."""

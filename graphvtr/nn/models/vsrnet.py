@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
 from graphvtr.nn.attention_rollout import region_shares
 from graphvtr.nn.conv.spatio_temporal import (
     Attention,
@@ -28,8 +28,8 @@ from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.models.released import Released
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import AttentionPool
+from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.registered import MODELS
-from graphvtr.ops import index_to_ptr
 
 Relations = Literal["spatio_temporal", "spatial", "temporal", "mean", "none"]
 
@@ -278,7 +278,7 @@ class VSRNet(Released, RetrievalModel):
         region = graph["region"]
         assert self.region_map is not None
         x = self._input(graph, "region", self.region_map, "region_dim")
-        return x, index_to_ptr(region.frame, int(graph["frame"].num_nodes))
+        return x, batch_to_ptr(region.frame, num_nodes(graph, "frame"))
 
     def _input(self, graph: VideoGraph, kind: str, linear: nn.Linear, argument: str) -> Tensor:
         x = node_features(graph, kind, linear.in_features, argument)

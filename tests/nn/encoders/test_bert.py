@@ -147,6 +147,21 @@ def test_cached_features_need_no_language_model(folder: Path, tmp_path: Path, mo
         again(batch(again, ["the white cat"]))
 
 
+def test_features_that_came_with_the_batch(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = BertEncoder(str(folder), cache=tmp_path)
+    packed = batch(encoder)
+    encoder.on_host(packed)
+    assert list(packed["piece"].keys()) == list(batch(encoder)["piece"].keys())  # it has read none of them yet
+    features, _ = encoder(packed)
+    encoder.on_host(packed)
+    assert len(packed["piece"][encoder.kept]) == 21
+    assert not torch.equal(BertEncoder(str(folder), layers=1)(packed)[0], features[:, :8])  # of other layers
+    monkeypatch.setattr(encoder, "_frozen_features", lambda *_: pytest.fail("read again"))
+    assert torch.equal(encoder(packed)[0], features)
+    BertEncoder(str(folder), freeze=False).on_host(plain_batch := batch(encoder))  # nothing to hang on
+    assert encoder.kept not in plain_batch["piece"]
+
+
 def test_a_cache_that_cannot_be_written_stops_nobody(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from graphvtr.nn.encoders.recurrent import run_bidirectional
+from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
+from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.recurrence import recurrence
 
 SIZES = {
     "ragged": [5, 4, 4, 2, 1, 1],
@@ -36,6 +38,20 @@ def test_values_and_gradients(network: type[nn.LSTM | nn.GRU], sizes: list[int])
         torch.testing.assert_close(mine[name], gradient, msg=name)
     with torch.no_grad():
         torch.testing.assert_close(run_bidirectional(rnn, x, batch_sizes), expected)
+
+
+@pytest.mark.parametrize("network", [nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("both", [True, False])
+def test_sequences_in_their_order(network: type[nn.LSTM | nn.GRU], both: bool) -> None:
+    rnn, x = network(4, 6, bidirectional=both).double(), torch.randn(9, 4, dtype=torch.double, requires_grad=True)
+    ptr = counts_to_ptr(torch.tensor([2, 0, 4, 3]))
+    out = run_sequences(rnn, x, ptr)
+    torch.testing.assert_close(out, recurrence(rnn, x, ptr))
+    expected = torch.cat([rnn(part)[0] for part in x.split([2, 4, 3])])
+    probe = torch.randn_like(out)
+    mine, other = gradients(out, probe, rnn, x), gradients(expected, probe, rnn, x)
+    for name, gradient in other.items():
+        torch.testing.assert_close(mine[name], gradient, msg=name)
 
 
 @pytest.mark.parametrize("sizes", [SIZES["equal"], SIZES["ragged"]])

@@ -32,6 +32,8 @@ def test_reads_in_the_order_asked_for(tmp_path: Path, rows: dict[tuple[int, ...]
     with pytest.raises(DataError, match=r"text '101 7 102': is not in"):
         cache.read([DOG])
     fill(cache, rows, DOG, EMPTY)
+    assert cache.known([DOG, CAT]) is None
+    assert torch.equal(cache.known([EMPTY, DOG])[1], rows[DOG])
     fill(cache, rows, CAT)
     for again in (cache, TokenFeatureCache(tmp_path / "deep" / "folder", 3)):
         assert len(again) == 2

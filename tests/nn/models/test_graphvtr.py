@@ -35,10 +35,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, RetrievalDataset]:
-    source = DataSource(
-        cache=tmp_path_factory.mktemp("scenes"), options={"num_clips": 40, "progress": False, "workers": 0}
-    )
+def scenes(scenes_cache: Path) -> dict[str, RetrievalDataset]:
+    source = DataSource(cache=scenes_cache, options={"num_clips": 40, "progress": False, "workers": 0})
     return {split: build_dataset("moving_scenes", split, source) for split in ("train", "val")}
 
 

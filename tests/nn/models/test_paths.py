@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch_geometric.nn.conv import MessagePassing
 
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
-from graphvtr.graphs.reasoning import attach_reasoning
 from graphvtr.nn import HGR, MODELS, RetrievalModel
 from graphvtr.ops import backend
+from tests.every_model import small_run
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "ops" / "paths.rst"
 SIZES: dict[str, dict[str, Any]] = {
@@ -38,11 +39,6 @@ SIZES: dict[str, dict[str, Any]] = {
     "vse++": {"video_dim": 6, "hidden": 8, "word_dim": 5},
     "vsrnet": {"video_dim": 6, "region_dim": 6, "hidden": 8, "heads": 2, "num_layers": 1, "text_cache": False},
 }
-
-#: How captions are joined where a model reasons over them.
-REASONS: dict[str, Any] = {"hgr": "both", "hanet": "to_action"}
-#: A frozen language model reads on the CPU or keeps a cache of what it has read.
-WAITS = ("graphvtr", "mcsan", "vsrnet")
 
 
 def table() -> dict[str, tuple[set[str], bool]]:
@@ -103,10 +99,10 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def build(name: str, write_bert: Callable[..., Path]) -> Callable[[], RetrievalModel]:
+def build(name: str, write_bert: Callable[..., Path]) -> Callable[..., RetrievalModel]:
     """A small model of the name."""
 
-    def make() -> RetrievalModel:
+    def make(**options: Any) -> RetrievalModel:
         torch.manual_seed(4)
         sizes = SIZES[name] if name == "vsrnet" else {"vocab_size": 10, **SIZES[name]}
         if name == "graphvtr":
@@ -115,7 +111,7 @@ def build(name: str, write_bert: Callable[..., Path]) -> Callable[[], RetrievalM
         if name == "vsrnet":
             pytest.importorskip("transformers")
             sizes = {**sizes, "language_model": str(write_bert(hidden=6, layers=1, positions=16))}
-        return MODELS[name](**sizes).double().eval()
+        return MODELS[name](**{**sizes, **options}).double().eval()
 
     return make
 
@@ -168,19 +164,61 @@ def test_roles_on_edges(roles: str) -> None:
     assert len(grads) > 0
 
 
-@pytest.mark.parametrize("name", [name for name in SIZES if name not in WAITS])
-def test_a_training_step_never_waits_for_its_device(
-    name: str, build: Callable[[], RetrievalModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Waits(TorchDispatchMode):
+    """Refuses copies from the CPU to the device that wait for it."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._to_copy.default and args[0].device.type == "cpu":
+            device = kwargs.get("device")
+            assert device is None or device.type == "cpu" or kwargs.get("non_blocking"), "a copy that waits"
+        return func(*args, **(kwargs or {}))
+
+
+def step_on_meta(model: RetrievalModel, clip: VideoGraph, caption: RoleGraph, video_of_text: Tensor) -> None:
     """On ``meta`` tensors have no values to read: ``.item()``, ``.tolist()``, ``nonzero``, ``.cpu()`` raise. Lengths of
-    a batch came along from the CPU, the reasoning graph was built where it was packed."""
-    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)  # it does not know the device
-    model = build().train()
+    a batch came along from the CPU; reasoning graphs and frozen features were hung on it where it was packed."""
+    model.before_transfer(caption)
+    model, clip, caption = model.to("meta"), clip.to("meta"), caption.to("meta")
+    video_of_text = video_of_text.to("meta")
+    with Waits():
+        video, text = model.encode_video(clip), model.encode_text(caption)
+        model.loss(video, text, video_of_text)["loss"].backward()
+
+
+@pytest.fixture
+def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not know the device."""
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+
+
+def test_a_training_step_never_waits_for_its_device(
+    name: str,
+    build: Callable[..., RetrievalModel],
+    no_autocast: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
+    model = build(**({"text_cache": True} if name == "vsrnet" else {})).train()
     videos, captions = inputs()
     clip = videos.mapped(model.transform_video).batch([0, 1, 2])
     caption = captions.mapped(model.transform_text).batch([0, 1, 2])
-    if name in REASONS:
-        attach_reasoning(caption, REASONS[name])
-    model, clip, caption = model.to("meta"), clip.to("meta"), caption.to("meta")
-    video, text = model.encode_video(clip), model.encode_text(caption)
-    model.loss(video, text, torch.arange(3, device="meta"))["loss"].backward()
+    with torch.no_grad():
+        model.encode_text(caption)  # a frozen language model reads every caption once
+    step_on_meta(model, clip, caption, torch.arange(3))
+
+
+@pytest.mark.parametrize("name", ["hanet", "mcsan"])
+def test_nor_does_one_that_learns_concepts(name: str, no_autocast: None) -> None:
+    model, data, _ = small_run(name)
+    captions = torch.arange(6)
+    videos, owner = data.video_of_caption[captions].unique(return_inverse=True)
+    step_on_meta(model.train(), data.video_graphs.batch(videos), data.role_graphs.batch(captions), owner)
+
+
+def test_the_check_can_fail() -> None:
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        torch.arange(3, device="meta").sum().item()
+    with Waits(), pytest.raises(AssertionError, match="a copy that waits"):
+        torch.arange(3).to("meta")
