@@ -5,13 +5,13 @@ backward pass that computes again rather than stores, and works under ``torch.co
 :func:`backend` says where it runs.
 """
 
-import graphvtr.ops.recurrence  # noqa: F401  registered: exported encoders call it
 from graphvtr.ops._backend import backend, requested_backend
 from graphvtr.ops.complete_graph_walk import complete_graph_walk
 from graphvtr.ops.csr import complete_edges, edges_to_csr, index_to_ptr
 from graphvtr.ops.gather_segment_reduce import gather_segment_reduce
 from graphvtr.ops.holographic_scores import holographic_keys, holographic_scores
 from graphvtr.ops.local_match import local_match, local_match_weights
+from graphvtr.ops.recurrence import recurrence as _recurrence  # noqa: F401  exported encoders call it
 from graphvtr.ops.role_attention import role_attention
 from graphvtr.ops.segment_attention import segment_attention, spatial_attention, temporal_attention
 from graphvtr.ops.segment_reduce import segment_reduce

@@ -93,7 +93,7 @@ class WordEncoder(nn.Module):
             ptr: [N + 1], where each caption begins.
         """
         if torch.compiler.is_exporting():
-            known = words.to(self.rnn.weight_hh_l0.dtype) if self.embedding is None else self.embedding(words)
+            known = words.to(next(self.rnn.parameters()).dtype) if self.embedding is None else self.embedding(words)
             return self._mean(run_sequences(self.rnn, known, ptr))
         order, batch_sizes = time_major(ptr, words.device)
         if self.embedding is None:

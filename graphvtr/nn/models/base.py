@@ -215,8 +215,9 @@ class RetrievalModel(nn.Module, ABC):
         Every module of the model that has a method ``on_host(graph)`` adds to the batch there.
         """
         for part in self.modules():
-            if hasattr(part, "on_host"):
-                part.on_host(text)
+            work: Callable[[RoleGraph], None] | None = getattr(part, "on_host", None)
+            if work is not None:
+                work(text)
         return text
 
     def score(self, captions: Captions, clips: Clips) -> Tensor:
