@@ -172,8 +172,10 @@ def newest(home: Path, ending: str) -> Iterator[tuple[str, str, list[Trial], str
     """Part, piece, its newest trials and their commit; none of one that was not tried. Of clean commits alone."""
     folders = [path for path in home.iterdir() if path.name.endswith("-quick") is bool(ending) and "+" not in path.name]
     for name, part in PARTS.items():
-        files = sorted((path for folder in folders if (path := folder / f"{name}.jsonl").is_file()),
-                       key=lambda path: path.stat().st_mtime)  # fmt: skip
+        files = sorted(
+            (path for folder in folders if (path := folder / f"{name}.jsonl").is_file()),
+            key=lambda path: path.stat().st_mtime,
+        )
         found: dict[str, tuple[list[Trial], str]] = {}
         for path in files:
             commit = path.parent.name.removesuffix("-quick")

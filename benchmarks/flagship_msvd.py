@@ -28,8 +28,10 @@ from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.video import build_featurizer, extract
 
-ROWS = {trial.name: trial for trial in (FULL, replace(FULL, name="with role graphs",
-                                                      options={**FULL.options, "graphs": True}))}  # fmt: skip
+ROWS = {
+    trial.name: trial
+    for trial in (FULL, replace(FULL, name="with role graphs", options={**FULL.options, "graphs": True}))
+}
 
 
 def main() -> None:
@@ -42,8 +44,9 @@ def main() -> None:
     extract(root / "video", store, build_featurizer("efficientnet_lite0"), num_frames=20)
     source = DataSource(root=root, store=store)
     splits = {split: build_dataset("msvd", split, source) for split in ("train", "val", "test")}
-    trials = Trials("flagship_msvd", splits, make_vocabulary(splits["train"]),
-                    data={"dataset": "msvd98", "store": store.name})  # fmt: skip
+    trials = Trials(
+        "flagship_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", "store": store.name}
+    )
     chosen = {name: trial for name, trial in ROWS.items() if not arguments.rows or name in arguments.rows}
     chosen = {name: small(trial) for name, trial in chosen.items()} if quick else chosen
     seeds = range(1 if quick else arguments.seeds)
@@ -56,8 +59,12 @@ def main() -> None:
         if there:
             found[name] = trials.runs(trial, there)
             results = [trials.result(trial, seed) for seed in there]
-            about[name] = {"seeds": there, "seconds": [one.seconds for one in results],
-                           "commits": [one.commit for one in results], "options": dict(trial.options)}  # fmt: skip
+            about[name] = {
+                "seeds": there,
+                "seconds": [one.seconds for one in results],
+                "commits": [one.commit for one in results],
+                "options": dict(trial.options),
+            }
     closed = [name for name in found if name not in about and name != "chance"]
     less = {f"{name} less {other}": found[name].difference(found[other]) for name in about for other in closed}
     with contextlib.nullcontext() if quick else printed_to("flagship_msvd"):

@@ -87,9 +87,14 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
     names = [str(number) for number in range(batch)]
     dataset = RetrievalDataset("random", "train", names, names, torch.arange(batch), videos, texts)
     module = RetrievalModule(
-        model, Vocabulary(), LearningRate(1e-4), CheckpointInfo(name), dataset.video_of_caption,
-        encode_chunk=max(batch // 8, 1) if variant == "chunks" else None, compile=variant == "compile",
-    )  # fmt: skip
+        model,
+        Vocabulary(),
+        LearningRate(1e-4),
+        CheckpointInfo(name),
+        dataset.video_of_caption,
+        encode_chunk=max(batch // 8, 1) if variant == "chunks" else None,
+        compile=variant == "compile",
+    )
     data = PairData(dataset, rank, ranks, model=model)[torch.arange(batch)].to(device)
     optimizer = torch.optim.Adam(model.parameters(), 1e-4)
 
@@ -136,9 +141,13 @@ def row(name: str, variant: str, batch: int, device: str, seconds: float) -> dic
     timing = measure(step, seconds=seconds, min_calls=2, warmup=1)
     floor = operations(name, batch, device) / floor_rate(device)
     return {
-        **found, "captions_per_second": batch / timing.median, "step": timing, "floor_seconds": floor,
-        "share_of_floor": floor / timing.median, "peak_memory_gb": peak_memory(step) / 1e9,
-    }  # fmt: skip
+        **found,
+        "captions_per_second": batch / timing.median,
+        "step": timing,
+        "floor_seconds": floor,
+        "share_of_floor": floor / timing.median,
+        "peak_memory_gb": peak_memory(step) / 1e9,
+    }
 
 
 def _two_ranks(name: str, batch: int, seconds: float) -> float:

@@ -48,9 +48,12 @@ class Material:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         for call in (
-            self._write_clips, command("extract", self.clips, "--out", self.store, "--frames", "4"),
-            command(*self.train(self.run)), self._write_for_search, self._compile,
-        ):  # fmt: skip
+            self._write_clips,
+            command("extract", self.clips, "--out", self.store, "--frames", "4"),
+            command(*self.train(self.run)),
+            self._write_for_search,
+            self._compile,
+        ):
             ended = Child(call).wait()
             if ended.code:
                 raise RuntimeError(f"no material: {ended.text}")
@@ -103,11 +106,32 @@ class Material:
         """Arguments of a short training."""
         options = {"num_clips": CLIPS, "progress": False}
         return [
-            "train", "hgr", "--data", "moving_scenes", "--root", self.cache, "--options", json.dumps(options),
-            "--out", out, "--epochs", "6", "--batch_size", "16", "--device", "cpu", "--progress", "false",
-            "--model.hidden", "16",
-            "--model.word_dim", "8", "--model.num_layers", "1", *flags,
-        ]  # fmt: skip
+            "train",
+            "hgr",
+            "--data",
+            "moving_scenes",
+            "--root",
+            self.cache,
+            "--options",
+            json.dumps(options),
+            "--out",
+            out,
+            "--epochs",
+            "6",
+            "--batch_size",
+            "16",
+            "--device",
+            "cpu",
+            "--progress",
+            "false",
+            "--model.hidden",
+            "16",
+            "--model.word_dim",
+            "8",
+            "--model.num_layers",
+            "1",
+            *flags,
+        ]
 
 
 def digest(value: object) -> str:

@@ -30,16 +30,31 @@ def writer_kinds(material: Material) -> dict[str, Arguments]:
         "store convert --from": lambda out: ["store", "convert", _npz(material), out, "--from", "npz"],
         "plot role-graph": lambda out: ["plot", "role-graph", "a dog runs", "--out", f"{out}.svg"],
         "eval --save-scores": lambda out: [
-            "eval", material.checkpoint, *data, "--split", "val", "--samples", "10", "--save-scores", f"{out}.npz"
+            "eval",
+            material.checkpoint,
+            *data,
+            "--split",
+            "val",
+            "--samples",
+            "10",
+            "--save-scores",
+            f"{out}.npz",
         ],
         "scenes --render": lambda out: ["scenes", "--num-clips", CLIPS, "--cache", material.cache, "--render", out],
         "index": lambda out: ["index", material.for_search, material.store, "--out", out],
         "encode": lambda out: ["encode", material.for_search, material.captions, "--out", f"{out}.safetensors"],
         "demo": lambda out: ["demo", "--out", out, "--clips", CLIPS, "--epochs", "1", "--no-progress"],
         "tune": lambda out: [
-            "tune", *material.train(out)[1:], "--epochs", "1", "--search", "lr=choice(1e-3,1e-4)", "--trials", "2"
+            "tune",
+            *material.train(out)[1:],
+            "--epochs",
+            "1",
+            "--search",
+            "lr=choice(1e-3,1e-4)",
+            "--trials",
+            "2",
         ],
-    }  # fmt: skip
+    }
     return kinds
 
 

@@ -87,9 +87,14 @@ def random_walk(
     forward = 4 * pairs * width
     shape = f"1..{regions} regions (ragged)" if ragged else f"{regions} regions"
     return Case(
-        "complete_graph_walk", f"{frames:,} frames x {shape} x {width}", leaves, ways, (forward, 3 * forward),
-        8 * frames, too_large=() if edges else ("PyG softmax + scatter",),
-    )  # fmt: skip
+        "complete_graph_walk",
+        f"{frames:,} frames x {shape} x {width}",
+        leaves,
+        ways,
+        (forward, 3 * forward),
+        8 * frames,
+        too_large=() if edges else ("PyG softmax + scatter",),
+    )
 
 
 def attention(
@@ -120,9 +125,14 @@ def attention(
         ways["PyG softmax + scatter"] = lambda *args: rivals.pyg_attention(*args, edge_ptr, row, col)
     forward = 4 * float(count.square().sum()) * 1024
     return Case(
-        "segment_attention", what, leaves, ways, (forward, 3.5 * forward), 8 * segments,
+        "segment_attention",
+        what,
+        leaves,
+        ways,
+        (forward, 3.5 * forward),
+        8 * segments,
         too_large=() if edges else ("PyG softmax + scatter",),
-    )  # fmt: skip
+    )
 
 
 def match(
@@ -165,10 +175,16 @@ def match(
     products = 2 * float(nodes.size(0)) * rows.size(0) * width
     gram = 2 * float(nodes.size(0)) * rows.size(0) * frames if fusion == "embed" else 0
     return Case(
-        "local_match", f"{captions} captions x {videos} videos x {frames} frames, D {width}, {fusion}", [nodes, rows],
-        ways, (products + gram, 3 * (products + gram)), 8 * (videos + captions), own, back,
+        "local_match",
+        f"{captions} captions x {videos} videos x {frames} frames, D {width}, {fusion}",
+        [nodes, rows],
+        ways,
+        (products + gram, 3 * (products + gram)),
+        8 * (videos + captions),
+        own,
+        back,
         () if whole else ("direct einsum",),
-    )  # fmt: skip
+    )
 
 
 def holographic(videos: int, captions: int, width: int, device: torch.device) -> Case:

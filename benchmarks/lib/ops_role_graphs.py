@@ -90,10 +90,14 @@ def role_attention(graphs: int, width: int, roles: bool, device: torch.device, c
         ways["PyG compiled"] = torch.compile(functional, dynamic=False)
     forward = edges * width * (2 + 2 + roles)
     return Case(
-        "role_attention", f"{graphs:,} role graphs, D {width}, {'16 roles' if roles else 'no roles'}", leaves, ways,
-        (forward, forward + edges * width * (8 + 4 * roles)), 8 * (nodes + edges * (1 + roles)),
+        "role_attention",
+        f"{graphs:,} role graphs, D {width}, {'16 roles' if roles else 'no roles'}",
+        leaves,
+        ways,
+        (forward, forward + edges * width * (8 + 4 * roles)),
+        8 * (nodes + edges * (1 + roles)),
         too_large=(padded,) if slow else (),
-    )  # fmt: skip
+    )
 
 
 def gather(graphs: int, width: int, device: torch.device, compiled: bool) -> Case:
@@ -107,14 +111,21 @@ def gather(graphs: int, width: int, device: torch.device, compiled: bool) -> Cas
 
     ways = {
         **on_backends(
-            lambda x, weight: ops.gather_segment_reduce(x, g.col, g.ptr, "sum", weight), device,
-            "native", "triton", "torch_scatter",
+            lambda x, weight: ops.gather_segment_reduce(x, g.col, g.ptr, "sum", weight),
+            device,
+            "native",
+            "triton",
+            "torch_scatter",
         ),
         "PyG gather + scatter": pyg,
-    }  # fmt: skip
+    }
     if compiled:
         ways["PyG compiled"] = torch.compile(pyg, dynamic=False)
     return Case(
-        "gather_segment_reduce", f"{graphs:,} role graphs, D {width}", leaves, ways,
-        (2 * edges * width, 6 * edges * width), 8 * (nodes + edges),
-    )  # fmt: skip
+        "gather_segment_reduce",
+        f"{graphs:,} role graphs, D {width}",
+        leaves,
+        ways,
+        (2 * edges * width, 6 * edges * width),
+        8 * (nodes + edges),
+    )

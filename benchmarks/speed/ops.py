@@ -34,10 +34,33 @@ from benchmarks.lib.ops_cases import cases
 from benchmarks.lib.ops_report import DOCS, draw, read, workloads, write_tables, write_text
 
 COLUMNS = (
-    "op", "workload", "way", "direction", "median_ms", "p20_ms", "p80_ms", "calls", "peak_mib", "bytes", "flops",
-    "roofline_ms", "roofline_share", "device", "bandwidth_gb_s", "gflop_s", "threads", "load", "dtype", "torch",
-    "torch_geometric", "triton", "torch_scatter", "python", "commit", "date",
-)  # fmt: skip
+    "op",
+    "workload",
+    "way",
+    "direction",
+    "median_ms",
+    "p20_ms",
+    "p80_ms",
+    "calls",
+    "peak_mib",
+    "bytes",
+    "flops",
+    "roofline_ms",
+    "roofline_share",
+    "device",
+    "bandwidth_gb_s",
+    "gflop_s",
+    "threads",
+    "load",
+    "dtype",
+    "torch",
+    "torch_geometric",
+    "triton",
+    "torch_scatter",
+    "python",
+    "commit",
+    "date",
+)
 
 
 def main() -> None:
@@ -189,12 +212,18 @@ def describe(device: torch.device) -> dict[str, object]:
     product = min(time_in_turn({"product": lambda: torch.mm(square, square)}, 1.0)["product"])
     name = torch.cuda.get_device_name() if device.type == "cuda" else cpu_name()
     return {
-        "device": name, "bandwidth_gb_s": f"{8 * size / copy / 1e9:.1f}",
-        "gflop_s": f"{2 * square.size(0) ** 3 / product / 1e9:.1f}", "threads": torch.get_num_threads(),
-        "torch": torch.__version__, "torch_geometric": installed("torch-geometric"), "triton": installed("triton"),
-        "torch_scatter": installed("torch-scatter"), "python": platform.python_version(),
-        "commit": environment()["commit"], "date": time.strftime("%Y-%m-%d"),
-    }  # fmt: skip
+        "device": name,
+        "bandwidth_gb_s": f"{8 * size / copy / 1e9:.1f}",
+        "gflop_s": f"{2 * square.size(0) ** 3 / product / 1e9:.1f}",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "torch_geometric": installed("torch-geometric"),
+        "triton": installed("triton"),
+        "torch_scatter": installed("torch-scatter"),
+        "python": platform.python_version(),
+        "commit": environment()["commit"],
+        "date": time.strftime("%Y-%m-%d"),
+    }
 
 
 def cpu_name() -> str:

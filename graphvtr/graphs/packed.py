@@ -87,9 +87,10 @@ class GraphStore(Generic[G]):
             if found != fields:
                 differing = sorted(str(key) for key in found.keys() | fields if found.get(key) != fields.get(key))
                 raise DataError(
-                    f"graph {place}", f"has other fields than graph 0 on {', '.join(differing)}",
+                    f"graph {place}",
+                    f"has other fields than graph 0 on {', '.join(differing)}",
                     "give every graph of a store the same fields",
-                )  # fmt: skip
+                )
         nodes = {key: flatten(key, [graph[key] for graph in graphs], edges=False) for key in first.node_types}
         edges = {key: flatten(key, [graph[key] for graph in graphs], edges=True) for key in first.edge_types}
         values = {key: [graph[key] for graph in graphs] for key in first._global_store}

@@ -173,9 +173,14 @@ def plot_phrase_frames(
     for row, best in enumerate(values.argmax(1)):
         middle = (values.min() + values.max()) / 2
         ax.text(
-            best, row, f"{values[row, best]:.2f}", ha="center", va="center", fontsize=7,
+            best,
+            row,
+            f"{values[row, best]:.2f}",
+            ha="center",
+            va="center",
+            fontsize=7,
             color="black" if values[row, best] > middle else "white",
-        )  # fmt: skip
+        )
     ax.figure.colorbar(image, ax=ax, label="attention", fraction=0.03, pad=0.01)
     if title:
         ax.figure.suptitle(wrap(title, 90, 2), fontsize=10, **plain())
@@ -195,8 +200,9 @@ def _heat_axes(shape: tuple[int, ...], frames: np.ndarray[Any, Any] | None) -> A
     if frames is None:
         return plt.subplots(figsize=(width, height), layout="constrained")[1]
     tall = (width - 4.2) / shape[1] * frames.shape[1] / frames.shape[2]  # pictures keep their shape
-    _, (strip, ax) = plt.subplots(2, 1, figsize=(width, height + tall), height_ratios=[tall, 0.36 * shape[0]],
-                                  layout="constrained", sharex=True)  # fmt: skip
+    _, (strip, ax) = plt.subplots(
+        2, 1, figsize=(width, height + tall), height_ratios=[tall, 0.36 * shape[0]], layout="constrained", sharex=True
+    )
     for column, frame in enumerate(frames):
         strip.imshow(frame, extent=(column - 0.47, column + 0.47, 0, 1), aspect="auto", interpolation="nearest")
     strip.set_xlim(-0.5, shape[1] - 0.5)

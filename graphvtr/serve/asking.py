@@ -65,9 +65,13 @@ class Asker:
         self._thread.start()
 
     def ask(
-        self, method: str, *args: Any, finish: Callable[[Any], Any] = lambda found: found, graph_of: str = "",
+        self,
+        method: str,
+        *args: Any,
+        finish: Callable[[Any], Any] = lambda found: found,
+        graph_of: str = "",
         **options: Any,
-    ) -> Future[Any]:  # fmt: skip
+    ) -> Future[Any]:
         """Call a method of the index; ``search`` of one sentence is put together with others of the same options.
 
         Args:

@@ -114,9 +114,10 @@ def export_encoders(
             out.failed[side] = f"{type(error).__name__}: {lines[0]}"
     if not out.files:
         raise DataError(
-            type(model).__name__, f"has no encoder that can be exported: {out.failed['video']}",
+            type(model).__name__,
+            f"has no encoder that can be exported: {out.failed['video']}",
             "use graphvtr export without --format",
-        )  # fmt: skip
+        )
     return out
 
 
@@ -130,8 +131,9 @@ def example(model: RetrievalModel, generator: torch.Generator) -> tuple[GraphSto
             box = torch.rand(2 * frames, 2, generator=generator) * 0.5
             regions = {
                 "region_x": torch.randn(2 * frames, int(size["region_dim"]), generator=generator),
-                "region_box": torch.cat([box, box + 0.4], 1), "region_frame": torch.arange(frames).repeat_interleave(2),
-            }  # fmt: skip
+                "region_box": torch.cat([box, box + 0.4], 1),
+                "region_frame": torch.arange(frames).repeat_interleave(2),
+            }
         videos.append(VideoGraph.build(torch.randn(frames, int(size["video_dim"]), generator=generator), **regions))
     texts = [
         RoleGraph.build(words[:count], [[2]], [("ARG0", [0, 1]), ("ARG1", [3, 4])], [(0, 0), (1, 0)])

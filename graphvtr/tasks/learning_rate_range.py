@@ -76,9 +76,15 @@ def learning_rate_range(
     model = copy.deepcopy(model).train()
     prepared = prepare_training(train, model, vocabulary)
     data = RetrievalData(
-        prepared, prepared, batch_size=options.batch_size, seed=options.seed, distinct_videos=options.distinct_videos,
-        captions_per_video=options.captions_per_video, bucket=options.bucket, model=model,
-    )  # fmt: skip
+        prepared,
+        prepared,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        distinct_videos=options.distinct_videos,
+        captions_per_video=options.captions_per_video,
+        bucket=options.bucket,
+        model=model,
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=low, weight_decay=options.weight_decay)
     torch.manual_seed(options.seed)
     rates: list[float] = []

@@ -104,9 +104,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self._encoded: dict[str, list[LevelEmbeddings]] = {"video": [], "text": []}
         if encode_chunk is not None and any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
             raise DataError(
-                "encode_chunk", f"would change the batch normalisation of {type(model).__name__}, whose statistics are "
-                "of a whole batch", "leave it out; accumulate, or more devices, take larger batches",
-            )  # fmt: skip
+                "encode_chunk",
+                f"would change the batch normalisation of {type(model).__name__}, whose statistics are "
+                "of a whole batch",
+                "leave it out; accumulate, or more devices, take larger batches",
+            )
         self.encode_chunk, self.folder = encode_chunk, folder
         self.average = None if ema is None else WeightAverage(model, ema)
         self._encoders: dict[str, Callable[[Any], LevelEmbeddings]] = {
@@ -243,9 +245,10 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             raise DataError("training loss", problem, MEND + self._kept(batch))
         side, level = next(key for key, length in lengths.items() if not bool(torch.isfinite(length)))
         raise DataError(
-            f"embeddings of {side}", f"leave the range of float32 on level '{level}' in epoch {self.current_epoch + 1}",
+            f"embeddings of {side}",
+            f"leave the range of float32 on level '{level}' in epoch {self.current_epoch + 1}",
             MEND,
-        )  # fmt: skip
+        )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.load` needs."""

@@ -49,9 +49,11 @@ class Replay:
         losses = ", ".join(f"{name} {value:.6g}" for name, value in self.losses.items())
         lines = [f"epoch {self.epoch}, step {self.step}: {losses}"]
         for title, names in (
-            ("inputs", self.inputs), ("weights", self.weights), ("outputs of modules", self.modules),
+            ("inputs", self.inputs),
+            ("weights", self.weights),
+            ("outputs of modules", self.modules),
             ("gradients", self.gradients),
-        ):  # fmt: skip
+        ):
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
             lines.append(f"{title} that are not finite: {', '.join(names[:5]) or 'none'}{more}")
         return "\n".join(lines)

@@ -118,8 +118,10 @@ def _fit(
     if options.accumulate > 1 and first_process():
         logger.warning(
             "%d batches of %d make a step; the negatives of a pair are those of its own batch (encode_chunk takes "
-            "large batches with all their negatives)", options.accumulate, options.batch_size,
-        )  # fmt: skip
+            "large batches with all their negatives)",
+            options.accumulate,
+            options.batch_size,
+        )
     name = registered_name(model)
     info = info or CheckpointInfo(name, dataset=train.name, video_dim=train.video_dim)
     if not info.provenance:
@@ -254,11 +256,14 @@ def _quiet() -> Iterator[None]:
     was = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     with warnings.catch_warnings():
         for message in (
-            ".*does not have many workers.*", ".*GPU available but not used.*", ".*exists and is not empty.*",
-            ".*number of training batches.*", ".*recommended to use `self.log.*sync_dist.*",
+            ".*does not have many workers.*",
+            ".*GPU available but not used.*",
+            ".*exists and is not empty.*",
+            ".*number of training batches.*",
+            ".*recommended to use `self.log.*sync_dist.*",
             ".*isinstance\\(treespec, LeafSpec\\).*",
             ".*Attribute 'model' is an instance of `nn.Module`.*",
-        ):  # fmt: skip
+        ):
             warnings.filterwarnings("ignore", message=message)
         for logger in loggers:
             logger.setLevel(logging.ERROR)

@@ -27,9 +27,21 @@ def setting(tmp_path: Path) -> tuple[list[str], MovingScenes, HGR]:
     model = HGR(len(vocabulary), scenes.video_dim, hidden=8, word_dim=4)
     save_checkpoint(tmp_path / "m.ckpt", model, vocabulary, CheckpointInfo("hgr", video_dim=scenes.video_dim))
     flags = [
-        "eval", str(tmp_path / "m.ckpt"), "--data", "moving_scenes", "--split", "val", "--cache",
-        str(tmp_path / "cache"), "--option", f"num_clips={CLIPS}", "--option", "progress=false", "--samples", "50",
-    ]  # fmt: skip
+        "eval",
+        str(tmp_path / "m.ckpt"),
+        "--data",
+        "moving_scenes",
+        "--split",
+        "val",
+        "--cache",
+        str(tmp_path / "cache"),
+        "--option",
+        f"num_clips={CLIPS}",
+        "--option",
+        "progress=false",
+        "--samples",
+        "50",
+    ]
     return flags, scenes, model.eval()
 
 
@@ -61,8 +73,12 @@ def test_a_file_is_parsed(setting, tmp_path: Path, capsys: pytest.CaptureFixture
     assert main([*flags, "--binary", str(tmp_path / "p.jsonl")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0].strip() for line in lines[1:]] == [
-        "switch roles", "incomplete events", "nothing", "average", "chance",
-    ]  # fmt: skip
+        "switch roles",
+        "incomplete events",
+        "nothing",
+        "average",
+        "chance",
+    ]
     assert "(1 equal scores count as wrong)" in lines[3]
 
 

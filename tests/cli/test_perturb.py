@@ -11,9 +11,20 @@ from graphvtr.text.pairs import KINDS, read_pairs
 @pytest.fixture
 def flags(tmp_path: Path) -> list[str]:
     return [
-        "perturb", "--data", "moving_scenes", "--split", "val", "--option", "num_clips=40", "--option",
-        "progress=false", "--option", "workers=0", "--cache", str(tmp_path / "cache"),
-    ]  # fmt: skip
+        "perturb",
+        "--data",
+        "moving_scenes",
+        "--split",
+        "val",
+        "--option",
+        "num_clips=40",
+        "--option",
+        "progress=false",
+        "--option",
+        "workers=0",
+        "--cache",
+        str(tmp_path / "cache"),
+    ]
 
 
 def test_a_file_of_pairs(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,9 +28,17 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         model = kind(len(vocabulary), scenes.video_dim, hidden=8, word_dim=4)
         save_checkpoint(folder / f"{name}.ckpt", model, vocabulary, CheckpointInfo(name, video_dim=scenes.video_dim))
     flags = [
-        "--data", "moving_scenes", "--split", "val", "--option", "num_clips=40", "--option", "progress=false",
-        "--cache", str(folder / "cache"),
-    ]  # fmt: skip
+        "--data",
+        "moving_scenes",
+        "--split",
+        "val",
+        "--option",
+        "num_clips=40",
+        "--option",
+        "progress=false",
+        "--cache",
+        str(folder / "cache"),
+    ]
     return SimpleNamespace(folder=folder, scenes=scenes, flags=flags)
 
 

@@ -29,8 +29,10 @@ def test_text_to_video(scenes: MovingScenes) -> None:
     figure = Retrieved(scenes, scores, levels, ("event", "action")).plot([0])
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.get_title(loc="left")]
     assert titles == [
-        f"✗ 1. {scenes.videos[2]}  0.900", f"✓ 2. {scenes.videos[0]}  0.500", f"✗ 3. {scenes.videos[1]}  0.100",
-    ]  # fmt: skip
+        f"✗ 1. {scenes.videos[2]}  0.900",
+        f"✓ 2. {scenes.videos[0]}  0.500",
+        f"✗ 3. {scenes.videos[1]}  0.100",
+    ]
     assert figure.axes[1].get_xlabel() == "event 0.90  action 1.90"
     assert figure.axes[0].texts[0].get_text().replace("\n", " ")[:60] == scenes.captions[0][:60]
     right, wrong = figure.axes[2].spines["top"], figure.axes[1].spines["top"]
@@ -73,9 +75,14 @@ def test_two_models_side_by_side(scenes: MovingScenes) -> None:
 
 def without_pictures(scenes: MovingScenes) -> RetrievalDataset:
     return RetrievalDataset(
-        "plain", "test", scenes.videos, scenes.captions, scenes.video_of_caption, scenes.video_graphs,
+        "plain",
+        "test",
+        scenes.videos,
+        scenes.captions,
+        scenes.video_of_caption,
+        scenes.video_graphs,
         scenes.role_graphs,
-    )  # fmt: skip
+    )
 
 
 def test_clips_without_pictures_are_shown_by_another_caption(scenes: MovingScenes) -> None:

@@ -46,8 +46,11 @@ def test_groups_meet_in_a_batch(captions: str) -> None:
     batches = list(sampler)
     expected = list(range(2000)) if captions == "all" else None
     assert expected is None or sorted(torch.cat(batches).tolist()) == expected
-    assert all(int(count) % (10 if captions == "all" else 2) == 0 for batch in batches
-               for count in groups[OWNER[batch]].bincount())  # fmt: skip
+    assert all(
+        int(count) % (10 if captions == "all" else 2) == 0
+        for batch in batches
+        for count in groups[OWNER[batch]].bincount()
+    )
     assert torch.cat(batches).tolist() != torch.cat(list(CaptionSampler(OWNER, 20, seed=1, groups=groups))).tolist()
 
 

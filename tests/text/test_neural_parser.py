@@ -101,8 +101,11 @@ def test_any_string_gives_a_valid_graph_or_a_clear_error(labeller: NeuralRolePar
     assert graph["word"].num_nodes >= 1
     assert graph.caption == text
     pairs = graph["entity", "fills", "action"].edge_index
-    assert all(int(side.max()) < graph[level].num_nodes for side, level in zip(pairs, ("entity", "action"), strict=True)
-               if len(side))  # fmt: skip
+    assert all(
+        int(side.max()) < graph[level].num_nodes
+        for side, level in zip(pairs, ("entity", "action"), strict=True)
+        if len(side)
+    )
 
 
 def test_a_caption_at_the_limit_of_words(labeller: NeuralRoleParser) -> None:

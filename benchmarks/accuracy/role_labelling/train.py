@@ -199,8 +199,13 @@ def train(model: RoleTagger, data: dict[str, Any], args: argparse.Namespace) -> 
 
 def save(path: Path, model: nn.Module, optimizer: Any, scheduler: Any, step: int, seconds: float) -> None:
     """Write a checkpoint in one move."""
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(),
-             "step": step, "seconds": seconds}  # fmt: skip
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "scheduler": scheduler.state_dict(),
+        "step": step,
+        "seconds": seconds,
+    }
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
     partial.replace(path)

@@ -250,9 +250,10 @@ class BertEncoder(nn.Module):
         saved = state_dict.get(f"{prefix}_fingerprint")
         if self.freeze and saved is not None and not torch.equal(saved.cpu(), self._fingerprint.cpu()):
             raise DataError(
-                f"language model '{self.model}'", f"in {self.folder} has other weights than the checkpoint",
+                f"language model '{self.model}'",
+                f"in {self.folder} has other weights than the checkpoint",
                 "give the folder of the same weights",
-            )  # fmt: skip
+            )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def extra_repr(self) -> str:

@@ -34,9 +34,10 @@ class WordTable(nn.Embedding):
         low, high = torch.aminmax(ids)
         if int(low) < 0 or int(high) >= self.num_embeddings:
             raise DataError(
-                "word.id", f"has id {int(low) if int(low) < 0 else int(high)} for {self.num_embeddings} words",
+                "word.id",
+                f"has id {int(low) if int(low) < 0 else int(high)} for {self.num_embeddings} words",
                 "encode the graphs with the vocabulary the model was built for",
-            )  # fmt: skip
+            )
 
 
 def caption_words(graph: RoleGraph) -> tuple[Tensor, Tensor]:

@@ -97,11 +97,22 @@ class HANetTextEncoder(RoleGraphEncoder):
         text: str | None = None,
     ) -> None:
         super().__init__(
-            vocab_size, word_dim, hidden, num_layers=num_layers, rnn=rnn, rnn_init="orthogonal", word_init="uniform",
+            vocab_size,
+            word_dim,
+            hidden,
+            num_layers=num_layers,
+            rnn=rnn,
+            rnn_init="orthogonal",
+            word_init="uniform",
             event_role=False,
-            word_dropout=word_dropout, graph_dropout=graph_dropout, attention_bias=True, layer_norm=True,
-            event_edges="to_action", attention_channels=max(hidden // 2, 1), text=text,
-        )  # fmt: skip
+            word_dropout=word_dropout,
+            graph_dropout=graph_dropout,
+            attention_bias=True,
+            layer_norm=True,
+            event_edges="to_action",
+            attention_channels=max(hidden // 2, 1),
+            text=text,
+        )
         self.concepts = nn.ModuleDict({"action": ConceptPool(hidden, actions), "entity": ConceptPool(hidden, entities)})
 
     def forward(self, graph: RoleGraph) -> LevelEmbeddings:

@@ -91,8 +91,9 @@ class MCSANVideoEncoder(nn.Module):
         if betas is not None and len(betas) != len(kernels):
             raise DataError("betas", f"are {len(betas)} for {len(kernels)} kernels", "give one a kernel")
         for name, value, known in (
-            ("attention_axis", attention_axis, AttentionAxis), ("attention_scale", attention_scale, AttentionScale),
-        ):  # fmt: skip
+            ("attention_axis", attention_axis, AttentionAxis),
+            ("attention_scale", attention_scale, AttentionScale),
+        ):
             if value not in get_args(known):
                 raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
         self.attention_axis, self.attention_scale = attention_axis, attention_scale

@@ -82,12 +82,17 @@ class RoleGraphEncoder(nn.Module):
             RelationalLayer(hidden, EVENT_ROLE + 1, norm=layer_norm, dropout=graph_dropout)
             if on_edges and roles_on == "relations"
             else RoleGATConv(
-                hidden, hidden, attention_channels=attention_channels, attention_bias=attention_bias,
-                attention=attention, norm=layer_norm, dropout=graph_dropout,
+                hidden,
+                hidden,
+                attention_channels=attention_channels,
+                attention_bias=attention_bias,
+                attention=attention,
+                norm=layer_norm,
+                dropout=graph_dropout,
                 num_roles=EVENT_ROLE + 1 if on_edges else None,
             )
             for _ in range(num_layers)
-        )  # fmt: skip
+        )
         self.on_edges = on_edges
 
     def forward(self, graph: RoleGraph) -> LevelEmbeddings:

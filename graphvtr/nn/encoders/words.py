@@ -115,6 +115,7 @@ class WordEncoder(nn.Module):
         low, high = torch.aminmax(ids)
         if int(low) < 0 or int(high) >= self.vocab_size:
             raise DataError(
-                "word.id", f"has id {int(low) if int(low) < 0 else int(high)} for {self.vocab_size} words",
+                "word.id",
+                f"has id {int(low) if int(low) < 0 else int(high)} for {self.vocab_size} words",
                 "encode the graphs with the vocabulary the model was built for",
-            )  # fmt: skip
+            )

@@ -182,9 +182,10 @@ class RetrievalModel(nn.Module, ABC):
         weight = self.word_embedding.weight
         if vectors.shape != weight.shape:
             raise DataError(
-                "word vectors", f"have shape {list(vectors.shape)}, expected {list(weight.shape)}",
+                "word vectors",
+                f"have shape {list(vectors.shape)}, expected {list(weight.shape)}",
                 "give one row a word of the vocabulary and set word_dim to their width",
-            )  # fmt: skip
+            )
         vectors = vectors.to(weight)
         with torch.no_grad():
             weight.copy_(vectors if found is None else torch.where(found.to(weight.device)[:, None], vectors, weight))

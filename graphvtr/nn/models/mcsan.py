@@ -162,15 +162,36 @@ class MCSAN(ConceptModel):
         self.concepts = read_concepts(concepts, self.concept_levels)
         self.config["concepts"] = self.concepts.to_dict()
         self.video_encoder = MCSANVideoEncoder(
-            video_dim, hidden, relationship=relationship, kernels=kernels, betas=betas, pool=pool, heads=heads,
-            feedforward=feedforward, frame_width=frame_width, attention_axis=attention_axis,
-            attention_scale=attention_scale, dropout=video_dropout,
-        )  # fmt: skip
+            video_dim,
+            hidden,
+            relationship=relationship,
+            kernels=kernels,
+            betas=betas,
+            pool=pool,
+            heads=heads,
+            feedforward=feedforward,
+            frame_width=frame_width,
+            attention_axis=attention_axis,
+            attention_scale=attention_scale,
+            dropout=video_dropout,
+        )
         self.text_encoder = MCSANTextEncoder(
-            vocab_size, word_dim, hidden, sentence=sentence, sentence_cache=sentence_cache,
-            sentence_freeze=sentence_freeze, text_graph=text_graph, relationship=relationship, num_layers=num_layers,
-            rnn=rnn, pool=pool, heads=heads, feedforward=feedforward, word_dropout=word_dropout, text=text,
-        )  # fmt: skip
+            vocab_size,
+            word_dim,
+            hidden,
+            sentence=sentence,
+            sentence_cache=sentence_cache,
+            sentence_freeze=sentence_freeze,
+            text_graph=text_graph,
+            relationship=relationship,
+            num_layers=num_layers,
+            rnn=rnn,
+            pool=pool,
+            heads=heads,
+            feedforward=feedforward,
+            word_dropout=word_dropout,
+            text=text,
+        )
         if global_match not in get_args(GlobalMatch):
             raise DataError("global_match", f"is '{global_match}'", f"use one of {', '.join(get_args(GlobalMatch))}")
         holographic = global_match == "holographic"

@@ -119,19 +119,42 @@ class ViSERN(OneVectorModel):
         super().__init__(margin, mining, reduction)
         self.region_dim, self.location, self.temporal = region_dim, location, temporal
         self.reasoning = RandomWalkGCN(
-            region_dim, num_layers, key_channels, normalization=normalization, affinity=affinity, num_steps=num_steps,
-            batch_norm=batch_norm, zero_init=zero_init, location=location, temporal=temporal, eps=eps,
-        )  # fmt: skip
+            region_dim,
+            num_layers,
+            key_channels,
+            normalization=normalization,
+            affinity=affinity,
+            num_steps=num_steps,
+            batch_norm=batch_norm,
+            zero_init=zero_init,
+            location=location,
+            temporal=temporal,
+            eps=eps,
+        )
         self.video_encoder = DualVideoEncoder(
-            region_dim, hidden, rnn=video_rnn, kernels=video_kernels,
-            filters=filters if video_filters is None else video_filters, first_level=first_level, dropout=dropout,
+            region_dim,
+            hidden,
+            rnn=video_rnn,
+            kernels=video_kernels,
+            filters=filters if video_filters is None else video_filters,
+            first_level=first_level,
+            dropout=dropout,
             packed=packed,
-        )  # fmt: skip
+        )
         self.text_encoder = DualTextEncoder(
-            vocab_size, word_dim, hidden, rnn=text_rnn, kernels=text_kernels,
-            filters=filters if text_filters is None else text_filters, first_level=first_level, bow_size=bow_size,
-            boundaries=boundaries, dropout=dropout, packed=packed, text=text,
-        )  # fmt: skip
+            vocab_size,
+            word_dim,
+            hidden,
+            rnn=text_rnn,
+            kernels=text_kernels,
+            filters=filters if text_filters is None else text_filters,
+            first_level=first_level,
+            bow_size=bow_size,
+            boundaries=boundaries,
+            dropout=dropout,
+            packed=packed,
+            text=text,
+        )
 
     @classmethod
     def preset(cls, name: str, vocab_size: int, **overrides: Any) -> Self:

@@ -157,9 +157,14 @@ class VSRNet(Released, RetrievalModel):
         if region_dim is not None and relations != "none":
             self.region_map = nn.Linear(region_dim, hidden)
             self.relations = SpatioTemporalTransformer(
-                hidden, num_layers, *sizes, spatial=relations.startswith("spati"),
-                temporal=relations.endswith("temporal"), positions=positions, temporal_over=temporal_over,
-            )  # fmt: skip
+                hidden,
+                num_layers,
+                *sizes,
+                spatial=relations.startswith("spati"),
+                temporal=relations.endswith("temporal"),
+                positions=positions,
+                temporal_over=temporal_over,
+            )
             self.region_pool = AttentionPool(hidden, pool_heads, pool_channels)
         self.frame_map = self.frames = self.frame_pool = None
         if global_branch:
@@ -168,9 +173,12 @@ class VSRNet(Released, RetrievalModel):
             self.frames = FrameTransformer(hidden, layers, *sizes, positions=positions)
             self.frame_pool = AttentionPool(hidden, pool_heads, pool_channels)
         self.words = BertEncoder(
-            language_model, layers=text_layers, freeze=freeze_text, cache=text_cache if freeze_text else False,
+            language_model,
+            layers=text_layers,
+            freeze=freeze_text,
+            cache=text_cache if freeze_text else False,
             max_pieces=max_pieces,
-        )  # fmt: skip
+        )
         self.word_map = nn.Linear(self.words.out_channels, hidden)
         self.word_pool = AttentionPool(hidden, pool_heads, pool_channels)
         self.matchers = nn.ModuleDict({level: CosineMatch() for level in self.names})

@@ -166,9 +166,13 @@ def blocks(
             last = min(first + step, len(counts))
             rows = torch.arange(first * length, last * length, device=frames.device)
             yield Block(
-                torch.arange(first, last, device=frames.device), [length] * (last - first), rows,
-                frames[first * length : last * length].to(dtype), fusion == "embed", max_elements,
-            )  # fmt: skip
+                torch.arange(first, last, device=frames.device),
+                [length] * (last - first),
+                rows,
+                frames[first * length : last * length].to(dtype),
+                fusion == "embed",
+                max_elements,
+            )
         return
     order = sorted((video for video, count in enumerate(counts) if count), key=counts.__getitem__)
     first = 0

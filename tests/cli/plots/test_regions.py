@@ -41,10 +41,17 @@ def store(tmp_path: Path) -> Path:
     out = FeatureStore.create(tmp_path / "store", {"frame_x": 2, "region_x": 6})
     frame = torch.tensor([0, 0, 1])
     box = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.2, 0.2, 0.9, 0.9], [0.1, 0.1, 1.0, 1.0]])
-    out.add("dog", {
-        "frame_x": torch.zeros(2, 2), "frame_time": torch.tensor([0.3, 0.7]), "region_x": torch.randn(3, 6),
-        "region_box": box, "region_score": torch.ones(3), "region_frame": frame,
-    })  # fmt: skip
+    out.add(
+        "dog",
+        {
+            "frame_x": torch.zeros(2, 2),
+            "frame_time": torch.tensor([0.3, 0.7]),
+            "region_x": torch.randn(3, 6),
+            "region_box": box,
+            "region_score": torch.ones(3),
+            "region_frame": frame,
+        },
+    )
     return out.path
 
 

@@ -20,10 +20,13 @@ def same(one: ClipData, other: ClipData) -> bool:
     arrays = all(
         np.array_equal(a, b)
         for a, b in (
-            (one.frame_x, other.frame_x), (one.region_x, other.region_x), (one.regions.box, other.regions.box),
-            (one.regions.track, other.regions.track), (one.regions.score, other.regions.score),
+            (one.frame_x, other.frame_x),
+            (one.region_x, other.region_x),
+            (one.regions.box, other.regions.box),
+            (one.regions.track, other.regions.track),
+            (one.regions.score, other.regions.score),
         )
-    )  # fmt: skip
+    )
     return arrays and one.script == other.script and one.captions == other.captions and one.negatives == other.negatives
 
 

@@ -53,11 +53,12 @@ def table() -> dict[str, tuple[set[str], bool]]:
 def inputs() -> tuple[GraphStore[VideoGraph], GraphStore[RoleGraph]]:
     clips = [
         VideoGraph.build(
-            torch.randn(n, 6), region_x=torch.randn(2 * n - 1, 6),
+            torch.randn(n, 6),
+            region_x=torch.randn(2 * n - 1, 6),
             region_frame=torch.arange(2 * n - 1) // 2,
         )
         for n in (2, 3, 1)
-    ]  # fmt: skip
+    ]
     captions = [
         RoleGraph.build(["a", "dog", "chases", "cats"], [[2]], [("ARG0", [0, 1]), ("ARG1", [3])], [(0, 0), (1, 0)]),
         RoleGraph.build(["it", "barks", "loudly"], [[1]], [("ARG0", [0])], [(0, 0)]),
