@@ -15,7 +15,8 @@ from graphvtr.locks import OutputInUseError, output_lock
 
 COMMAND = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)              # and where they run under nohup
 from graphvtr.ending import going_on, interruptible, Interrupted
 with interruptible():
     try:
