@@ -6,7 +6,8 @@ Captions are made of word lists, all different, with the graph that a parser wou
 as a run before has left it. ``read`` is from the caption texts to their packed graphs, through that cache, and
 ``vocabulary`` the words; each model then prepares the split as training does (its transforms, word numbers) with its
 default options, and ``concepts`` is what models that predict concepts ask beside (a tagger over all captions, once a
-split; from the cache, as a run before has left them). ``ready`` is the sum. Aim: under 10 s for every model. Seconds of the clock, and of the processor (``cpu``).
+split; from the cache, as a run before has left them). ``ready`` is the sum. Aim: under 10 s for every model. Seconds of
+the clock, and of the processor (``cpu``).
 """
 
 from __future__ import annotations
@@ -143,7 +144,8 @@ def main() -> None:
             f"{', its concepts with it' if labelled else ''}",
             flush=True,
         )
-    head = {"captions": len(texts), "videos": args.videos, "read": read, "vocabulary": words, "concepts": concepts, "concepts_before": found}
+    head = {"captions": len(texts), "videos": args.videos, "read": read, "vocabulary": words}
+    head |= {"concepts": concepts, "concepts_before": found}
     write_result("preparation", rows, **head, peak_memory_gb=max_resident() / 1e9)
 
 
