@@ -25,8 +25,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-if "--quick" in sys.argv:
-    os.environ["GRAPHVTR_BENCH_QUICK"] = "1"  # before the paths of results are known
 os.environ |= {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}  # processes are forked, so threads are none
 
 from benchmarks.lib.fault_flips import flips

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,8 +106,6 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
-    if quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     path = msrvtt.store()
     size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
     splits = msrvtt.splits(path, **size)

@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import itertools
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +79,6 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
-    if quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     path = msrvtt.store()
     size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
     splits = msrvtt.splits(path, test=False, **size)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -38,8 +37,6 @@ def main() -> None:
     arguments = study_line(__doc__, "seeds").parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
-    if quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     root, store = DATA / "msvd98", CACHE / "msvd98_efficientnet_lite0"
     extract(root / "video", store, build_featurizer("efficientnet_lite0"), num_frames=20)
     source = DataSource(root=root, store=store)

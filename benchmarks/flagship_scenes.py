@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +76,6 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
-    if quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     few: dict[str, Any] = {"num_clips": 200} if quick else {}
     if arguments.twins:
         few["twins"] = True

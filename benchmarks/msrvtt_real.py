@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import sys
 from collections import Counter
 from itertools import permutations
@@ -229,8 +228,6 @@ def main() -> None:
     parser.add_argument("--curve", nargs="+", type=int, metavar="N", help="learning curves over N training videos")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    if arguments.quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     path = msrvtt.store(arguments.detector if arguments.regions else None)
     if arguments.curve:
         curves(arguments, path)

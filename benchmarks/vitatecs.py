@@ -17,7 +17,6 @@ import gzip
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -222,8 +221,6 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few pairs, the regressions only")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    if arguments.quick:
-        os.environ["GRAPHVTR_BENCH_QUICK"] = "1"
     path = msrvtt.store()
     size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
     splits = msrvtt.splits(path, **size)

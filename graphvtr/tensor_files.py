@@ -55,7 +55,17 @@ def read_tensors(path: str | Path, fix: str = "write it again") -> tuple[dict[st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError) as error:
         raise DataError(path, f"is damaged: {error}", fix) from error
-    found = metadata.pop(SUM, None)  # older files have none
+    compare(path, metadata.pop(SUM, None), tensors, metadata, fix)
+    return tensors, metadata
+
+
+def compare(
+    path: str | Path, found: str | None, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], fix: str
+) -> None:
+    """See that a checksum is that of what was read; older files have none.
+
+    Raises:
+        DataError: it is another.
+    """
     if found is not None and found != crc32(tensors, metadata):
         raise DataError(path, "is damaged: its checksum is another", fix)
-    return tensors, metadata

@@ -14,12 +14,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from graphvtr.cache_folder import cache_folder
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "benchmarks" / "results"
 # real clips and captions, never part of the repository
 DATA = Path(os.environ.get("GRAPHVTR_DATA", ROOT.parent / "shared" / "data"))
 # feature stores, trained rows: what is dear to make and cheap to keep
-CACHE = Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
+CACHE = cache_folder()
 
 
 def without_places(text: str) -> str:

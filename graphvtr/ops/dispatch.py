@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import warnings
@@ -16,6 +15,7 @@ import torch
 
 from graphvtr._optional import is_installed
 from graphvtr._version import __version__
+from graphvtr.cache_folder import cache_folder
 from graphvtr.reading import read_json
 
 FORMAT = 1
@@ -80,8 +80,8 @@ def versions() -> dict[str, str]:
 
 def table_path(kind: str) -> Path:
     """Where the measurements of this machine lie: ``$GRAPHVTR_CACHE`` or ``~/.cache/graphvtr``, a file a device."""
-    root = Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
-    return root / "measured" / f"{re.sub(r'[^A-Za-z0-9]+', '-', f'{kind} {device_name(kind)}').strip('-').lower()}.json"
+    name = re.sub(r"[^A-Za-z0-9]+", "-", f"{kind} {device_name(kind)}").strip("-").lower()
+    return cache_folder() / "measured" / f"{name}.json"
 
 
 def write_table(kind: str, rules: list[Rule]) -> Path:

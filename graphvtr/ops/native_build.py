@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.atomic import place_beside, sweep, write_whole
+from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 
 SOURCES = Path(__file__).parent / "native"
@@ -80,8 +81,7 @@ def _sum_file(path: Path) -> Path:
 
 def _folder() -> Path:
     """The folder of compiled libraries: ours alone, as what lies there is run."""
-    root = Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
-    folder = root / "kernels"
+    folder = cache_folder() / "kernels"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     status = folder.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o022:

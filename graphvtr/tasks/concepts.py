@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from graphvtr.atomic import write_whole
+from graphvtr.cache_folder import cache_folder
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.reading import DATA, read_bytes
 from graphvtr.text import CaptionConcepts, ConceptExtractor, ConceptVocabulary
-from graphvtr.text.cache import checked_line, default_folder, read_checked_line
+from graphvtr.text.cache import PACKED, checked_line, read_checked_line
 from graphvtr.text.concepts import SIZES, with_concepts
 
 logger = logging.getLogger(__name__)
-MANY = 2000  # captions from which on a progress bar is worth its line
 _found: WeakKeyDictionary[RetrievalDataset, dict[bool, list[CaptionConcepts]]] = WeakKeyDictionary()
 
 
@@ -38,9 +38,9 @@ def concepts_of(dataset: RetrievalDataset, prepositions: bool = False) -> list[C
 
 def _remembered(graphs: GraphStore[RoleGraph], extractor: ConceptExtractor) -> list[CaptionConcepts]:
     """The concepts of many captions, from a file beside the parsed captions if a run has left one there."""
-    if len(graphs) < MANY:
+    if len(graphs) < PACKED:
         return list(extractor.extract(graphs))
-    path = default_folder() / f"concepts-{extractor.version}-{graphs.digest()}.json"
+    path = cache_folder() / f"concepts-{extractor.version}-{graphs.digest()}.json"
     if path.exists():
         try:
             parts = read_checked_line(read_bytes(path, limit=DATA).rstrip(b"\n"))["concepts"]

@@ -24,7 +24,7 @@ from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.reading import need, parse_json, read_json
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tensor_files import SUM, crc32, read_tensors
+from graphvtr.tensor_files import SUM, compare, crc32, read_tensors
 from graphvtr.text import read_captions
 from graphvtr.video import FeatureStore
 
@@ -120,9 +120,7 @@ def read_embeddings(path: str | Path) -> tuple[LevelEmbeddings, list[str]]:
     head = parse_json(metadata.get(KEY, "{}"), f"{path}: {KEY}", fix=fix)
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise DataError(path, f"is no {FORMAT}", fix)
-    found = head.pop(SUM, None)  # older files have none
-    if found is not None and found != crc32(tensors, {KEY: json.dumps(head)}):
-        raise DataError(path, "is damaged: its checksum is another", fix)
+    compare(path, head.pop(SUM, None), tensors, {KEY: json.dumps(head)}, fix)
     try:
         return _levels(tensors), need(head, path, {"names": list}, fix)["names"]
     except KeyError as error:

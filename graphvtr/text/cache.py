@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 from graphvtr.atomic import write_whole
+from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.reading import DATA, parse_json, read_bytes
@@ -22,13 +23,8 @@ from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser, check_text
 from graphvtr.text.serialise import lists_from_dict, lists_to_dict
 
 FORMAT = "graphvtr.parses/2"
-PACKED, PACKED_KEPT = 2000, 8  # captions from which on a split is kept packed too; the newest splits that are
+PACKED, PACKED_KEPT = 2000, 8  # captions from which on a whole split is kept too; the newest splits that are
 logger = logging.getLogger(__name__)
-
-
-def default_folder() -> Path:
-    """``$GRAPHVTR_CACHE``, or ``~/.cache/graphvtr``."""
-    return Path(os.environ.get("GRAPHVTR_CACHE") or Path.home() / ".cache" / "graphvtr")
 
 
 class CachedParser(ListParser):
@@ -44,7 +40,7 @@ class CachedParser(ListParser):
 
     Args:
         parser: the parser to ask for captions that are not in the file.
-        folder: folder of the files; :func:`default_folder` by default.
+        folder: folder of the files; :func:`~graphvtr.cache_folder.cache_folder` by default.
 
     Example:
         >>> import tempfile
@@ -61,7 +57,7 @@ class CachedParser(ListParser):
         self.parser = parser
         self.name, self.version = parser.name, parser.version
         key = hashlib.sha256(f"{FORMAT} {parser.name} {parser.version}".encode()).hexdigest()[:16]
-        self.path = Path(folder if folder is not None else default_folder()) / f"parses-{parser.name}-{key}.jsonl"
+        self.path = Path(folder if folder is not None else cache_folder()) / f"parses-{parser.name}-{key}.jsonl"
         self._writable = True
 
     def __contains__(self, caption: object) -> bool:
@@ -94,7 +90,8 @@ class CachedParser(ListParser):
             try:
                 packed: GraphStore[RoleGraph] = GraphStore.load(path)
                 if packed.graph_class is RoleGraph and packed.strings["caption"] == captions:
-                    path.touch()
+                    with suppress(OSError):  # which splits are the newest does not matter where nothing is written
+                        path.touch()
                     return packed
             except (DataError, OSError, KeyError) as error:
                 logger.warning("%s is made anew: %s", path, error)

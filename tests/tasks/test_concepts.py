@@ -111,7 +111,7 @@ def test_captions_without_any_concept(toy_dataset, tmp_path: Path) -> None:
 
 
 def test_concepts_of_many_captions_are_found_once(toy_dataset, tmp_path: Path, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(tasks_concepts, "MANY", 1)
+    monkeypatch.setattr(tasks_concepts, "PACKED", 1)
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path))
     found = concepts_of(toy_dataset(videos=4, captions=2))
     (file,) = tmp_path.glob("concepts-*.json")

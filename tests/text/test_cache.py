@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, role_id
 from graphvtr.text import CachedParser, GraphLists, ListParser, cache
-from graphvtr.text.cache import default_folder
 
 
 class Counting(ListParser):
@@ -165,11 +166,11 @@ def test_captions_without_words_are_named_by_position(tmp_path: Path, caption: A
 
 def test_the_default_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "here"))
-    assert default_folder() == tmp_path / "here"
+    assert cache_folder() == tmp_path / "here"
     CachedParser(Counting()).parse_one("a dog")
     assert len(list((tmp_path / "here").iterdir())) == 1
     monkeypatch.delenv("GRAPHVTR_CACHE")
-    assert default_folder() == Path.home() / ".cache" / "graphvtr"
+    assert cache_folder() == Path.home() / ".cache" / "graphvtr"
 
 
 def test_a_split_is_read_packed_and_made_anew_where_that_fails(tmp_path: Path, monkeypatch, caplog) -> None:
@@ -184,6 +185,11 @@ def test_a_split_is_read_packed_and_made_anew_where_that_fails(tmp_path: Path, m
     assert again.digest() == first.digest()
     assert again.strings == first.strings
     assert list(map(GraphLists.of, again)) == list(map(GraphLists.of, first))
+    with monkeypatch.context() as patch:  # a folder that may be read only
+        patch.setattr(Path, "touch", Mock(side_effect=PermissionError))
+        assert CachedParser(inner, tmp_path).parse_store(CAPTIONS).digest() == first.digest()
+    assert inner.asked == []
+    assert not caplog.records
     other = CachedParser(inner, tmp_path).parse_store(CAPTIONS[::-1])  # the same captions, another split
     assert inner.asked == [*dict.fromkeys(CAPTIONS[::-1])]
     assert other.strings["caption"] == CAPTIONS[::-1]

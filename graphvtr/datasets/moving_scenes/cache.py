@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from graphvtr.atomic import sweep, whole
+from graphvtr.cache_folder import cache_folder
 from graphvtr.datasets.moving_scenes.generate import FRAMES_PER_SECOND, UNSEEN, ClipData, make_clips, write_scripts
 from graphvtr.datasets.moving_scenes.world import WORLD_VERSION
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.reading import DATA, need, parse_json, read_json, read_text
-from graphvtr.text.cache import default_folder
 from graphvtr.text.packing import GraphLists, pack
 from graphvtr.values import plain_fields
 from graphvtr.video import FEATURIZERS
@@ -119,7 +119,7 @@ def load_or_make(
     written stops nobody: they are then made in a temporary one, as long as the process lives."""
     manifest = settings.manifest(split)
     key = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    base = default_folder() if root is None else Path(root)
+    base = cache_folder() if root is None else Path(root)
     folder = base / "moving_scenes" / f"{split}-{key}"
     if folder.exists():
         try:

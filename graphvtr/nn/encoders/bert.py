@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr._optional import optional_import
+from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
 from graphvtr.nn.encoders.token_cache import TokenFeatureCache
 from graphvtr.nn.precision import full_precision
 from graphvtr.ops.csr import counts_to_ptr
-from graphvtr.text.cache import default_folder
 
 AT_ONCE = 512  # captions that a frozen language model reads at a time
 
@@ -109,7 +109,7 @@ class BertEncoder(nn.Module):
         self.kept = f"x_{mark}_last{layers}"  # the field of nodes `piece` that holds features read before
         self.cache: TokenFeatureCache | None = None
         if cache:
-            folder = default_folder() / "token_features" if cache is True else Path(cache)
+            folder = cache_folder() / "token_features" if cache is True else Path(cache)
             settings = {"language_model": mark, "last_layers": layers}
             self.cache = TokenFeatureCache(folder / f"{mark}-last{layers}", self.out_channels, settings)
         self._tokenizer: Any = None

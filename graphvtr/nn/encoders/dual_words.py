@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
@@ -26,18 +25,6 @@ class WordTable(nn.Embedding):
     def reset_parameters(self) -> None:
         """Draw new parameters."""
         nn.init.uniform_(self.weight, -EMBEDDING_BOUND, EMBEDDING_BOUND)
-
-    def check(self, ids: Tensor) -> None:
-        """Raise DataError unless all ids are words. Only on a CPU: elsewhere looking would wait for the device."""
-        if torch.compiler.is_compiling() or ids.device.type != "cpu" or not ids.numel():
-            return
-        low, high = torch.aminmax(ids)
-        if int(low) < 0 or int(high) >= self.num_embeddings:
-            raise DataError(
-                "word.id",
-                f"has id {int(low) if int(low) < 0 else int(high)} for {self.num_embeddings} words",
-                "encode the graphs with the vocabulary the model was built for",
-            )
 
 
 def caption_words(graph: RoleGraph) -> tuple[Tensor, Tensor]:

@@ -14,10 +14,10 @@ from graphvtr.graphs import EVENT_ROLE, ROLES, RoleGraph, node_ptr, num_nodes
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, attach_reasoning, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.encoders.role_slots import node_words
 from graphvtr.nn.encoders.words import Recurrent, RecurrentInit, WordEncoder, WordInit
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.pool import SoftAttentionPool
-from graphvtr.ops import gather_segment_reduce
 
 RolesOn = Literal["nodes", "edges", "relations"]
 
@@ -133,7 +133,7 @@ class RoleGraphEncoder(nn.Module):
     def _pooled(self, graph: RoleGraph) -> tuple[Tensor, Tensor, Tensor]:
         """Words in context [W, D], events [N, D], actions and entities [A + E, D], all without their roles."""
         words, word_ptr = self._words(graph)
-        local = torch.cat([_span_max(graph, words, level) for level in ("action", "entity")])
+        local = torch.cat([node_words(graph, words, level, "max") for level in ("action", "entity")])
         return words, self.pool(words, word_ptr), local
 
     def vectors(self, graph: RoleGraph) -> Tensor:
@@ -195,10 +195,3 @@ def layer_attention(
         x, (_, weight) = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr, return_attention_weights=True)
         weights.append(weight.squeeze(-1))
     return weights
-
-
-def _span_max(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
-    """The maximum over each node's words, [nodes, D]."""
-    word, owner = graph["word", "in", level].edge_index
-    nodes = torch.arange(num_nodes(graph, level) + 1, device=owner.device)
-    return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "max")

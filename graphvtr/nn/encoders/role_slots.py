@@ -7,23 +7,25 @@ from torch import Tensor
 
 from graphvtr.graphs import ROLES, RoleGraph, node_ptr, num_nodes
 from graphvtr.ops import gather_segment_reduce, segment_reduce
+from graphvtr.ops.segment_reduce import Reduce
 
 SLOTS: tuple[str, ...] = ("action", "agent", "patient", "place", "other")
 """V, ARG0, ARG1, ARGM-LOC with ARGM-DIR, and all further roles."""
 OF_ROLE = {"ARG0": 0, "ARG1": 1, "ARGM-LOC": 2, "ARGM-DIR": 2}
 
 
-def node_words(graph: RoleGraph, words: Tensor, level: str) -> Tensor:
-    """The mean of each node's words, [nodes, d].
+def node_words(graph: RoleGraph, words: Tensor, level: str, reduce: Reduce = "mean") -> Tensor:
+    """Each node's words as one vector, [nodes, d].
 
     Args:
         graph: a role graph or a packed batch.
         words: [W, d], a vector a word.
         level: ``"action"`` or ``"entity"``.
+        reduce: how, see :func:`graphvtr.ops.segment_reduce`.
     """
     word, owner = graph["word", "in", level].edge_index
     nodes = torch.arange(num_nodes(graph, level) + 1, device=owner.device)
-    return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), "mean")
+    return gather_segment_reduce(words, word, torch.searchsorted(owner.contiguous(), nodes), reduce)
 
 
 def role_slots(graph: RoleGraph, actions: Tensor, entities: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
+from graphvtr.nn.node_features import check_ids
 from graphvtr.ops.csr import inverse_order, time_major
 
 Recurrent = Literal["lstm", "gru"]
@@ -99,7 +100,7 @@ class WordEncoder(nn.Module):
         if self.embedding is None:
             words = words[order].to(next(self.rnn.parameters()).dtype)
         else:
-            self._check(words)
+            check_ids(words, self.vocab_size)
             words = self.embedding(words[order])
         words = F.dropout(words, self.dropout, self.training)
         out = run_bidirectional(self.rnn, words, batch_sizes)  # [W, 2 D]
@@ -108,14 +109,3 @@ class WordEncoder(nn.Module):
     def _mean(self, out: Tensor) -> Tensor:
         """Of both directions."""
         return (out[:, : self.hidden] + out[:, self.hidden :]) / 2
-
-    def _check(self, ids: Tensor) -> None:
-        if torch.compiler.is_compiling() or ids.device.type != "cpu" or not ids.numel():
-            return  # looking would break a graph, or wait for the device
-        low, high = torch.aminmax(ids)
-        if int(low) < 0 or int(high) >= self.vocab_size:
-            raise DataError(
-                "word.id",
-                f"has id {int(low) if int(low) < 0 else int(high)} for {self.vocab_size} words",
-                "encode the graphs with the vocabulary the model was built for",
-            )

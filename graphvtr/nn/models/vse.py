@@ -13,7 +13,7 @@ from graphvtr.nn.encoders.recurrent import run_sequences
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.one_vector import OneVectorModel
-from graphvtr.nn.node_features import node_features
+from graphvtr.nn.node_features import check_ids, node_features
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
 
@@ -103,7 +103,7 @@ class VSE(OneVectorModel):
             return words, node_ptr(graph, "word").to(words.device)
         ids, ptr = caption_words(graph)
         assert self.words is not None
-        self.words.check(ids)
+        check_ids(ids, self.words.num_embeddings)
         return self.words(ids), ptr
 
     @property
