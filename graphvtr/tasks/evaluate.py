@@ -45,6 +45,8 @@ from graphvtr.values import plain_fields
 IntervalUnit = Literal["query", "video"]
 Protocol = Literal["both", "partially_relevant"]
 PARTIAL_KS = (1, 5, 10, 100)
+#: Bytes of the first pass's blocks that wait for the second.
+KEPT_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ def rank_all(
     """Ranks by the fused score and, with ``options.levels``, by each level alone; scores go to ``saved`` too.
 
     The processes of a distributed run take every so manieth block each, and all get the ranks, the same as one would.
+    Blocks of the first pass wait for the second as far as :data:`KEPT_BYTES` go: a split of a few hundred videos is
+    scored once, not twice.
     """
     rank, total = process_ranks()
     sides = (video.num_items, text.num_items)
@@ -258,16 +262,23 @@ def rank_all(
     blocks = list(ranks[0].blocks(options.block))
     first = [block for block in blocks if ranks[0].has_positives(*block)][rank::total]
     blocks = blocks[rank::total]
+    kept: dict[tuple[int, int], Tensor] = {}
+    room = KEPT_BYTES
     with tqdm(total=len(first) + len(blocks), desc="scores", disable=not progress, leave=False) as bar:
         for videos, texts in first:
-            for one, scores in zip(ranks, _score(model, video, text, videos, texts), strict=False):
+            block = _score(model, video, text, videos, texts)
+            for one, scores in zip(ranks, block, strict=False):
                 one.add_positives(scores, videos.start, texts.start)
+            if block.nbytes <= room:
+                room -= block.nbytes
+                kept[videos.start, texts.start] = block
             bar.update()
         if total > 1:
             for one in ranks:
                 one.reduce_positives(_summed(video))
         for videos, texts in blocks:
-            block = _score(model, video, text, videos, texts)
+            seen = kept.pop((videos.start, texts.start), None)
+            block = _score(model, video, text, videos, texts) if seen is None else seen
             for one, scores in zip(ranks, block, strict=False):
                 one.add(scores, videos.start, texts.start)
             if saved is not None:

@@ -13,7 +13,7 @@ from graphvtr.errors import DataError
 from graphvtr.metrics import RetrievalRanks, both_directions, first_of_each, resample
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, prepare, save_checkpoint
-from graphvtr.tasks.evaluate import _scored, encode_texts, encode_videos, evaluate_checkpoint, flat_metrics
+from graphvtr.tasks.evaluate import _scored, encode_texts, encode_videos, evaluate_checkpoint, flat_metrics, rank_all
 from graphvtr.tasks.report import format_table, to_json
 from graphvtr.text import Vocabulary
 
@@ -44,6 +44,18 @@ def test_blocks_are_the_whole(problem, batch_size, block) -> None:
     assert list(found.levels) == list(model.levels)
     for level, scores in zip(model.levels, levels, strict=True):
         assert close(found.levels[level].metrics, both_directions(scores, owner))
+
+
+@pytest.mark.parametrize(("kept", "scored"), [(1 << 20, 8), (800, 8 + 3), (0, 8 + 4)])
+def test_no_block_is_scored_twice_that_can_wait(problem, monkeypatch, kept: int, scored: int) -> None:
+    """Of 2 x 4 blocks 4 hold a positive pair, 7 x 7 scores of four kinds each: 784 bytes."""
+    model, dataset, levels = problem
+    calls, of_model = [], model.level_scores
+    monkeypatch.setitem(rank_all.__globals__, "KEPT_BYTES", kept)
+    monkeypatch.setattr(model, "level_scores", lambda *sides: calls.append(1) or of_model(*sides))
+    found = evaluate(model, dataset, EvalOptions(block=(7, 7), samples=10))
+    assert len(calls) == scored
+    assert close(found.fused.metrics, both_directions(levels.mean(0), dataset.video_of_caption))
 
 
 @pytest.mark.parametrize(

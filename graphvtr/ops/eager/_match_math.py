@@ -39,7 +39,9 @@ class Run:
 def attention(s: Tensor, options: Options) -> tuple[Tensor, Tensor]:
     """Unnormalised attention over the frames [B, T, n], and the norms it was computed with [B, 1, n]."""
     clipped = s.clamp(min=0)
-    norm = torch.linalg.vector_norm(clipped if options.norm == "clipped" else s, dim=1, keepdim=True)
+    normed = clipped if options.norm == "clipped" else s
+    # not vector_norm: over a dimension that is not the last it takes a multiple of the time of the products
+    norm = torch.linalg.vecdot(normed, normed, dim=1).sqrt_().unsqueeze(1)
     exponent = clipped.mul_(options.temperature / (norm + SIMILARITY_EPS))
     if abs(options.temperature) > _SAFE_EXPONENT:
         exponent.sub_(exponent.amax(1, keepdim=True))
