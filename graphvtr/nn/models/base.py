@@ -94,7 +94,7 @@ class RetrievalModel(nn.Module, ABC):
     def pair_loss(self, video: LevelEmbeddings, pairs: LevelEmbeddings, video_of_pair: Tensor) -> Tensor:
         """The loss of hard negatives: a true caption of a video is to score higher than a wrong one that is like it.
 
-        By default a hinge on the difference of the two scores, its margin that of the configuration (0.2 without).
+        By default a hinge on :func:`video_margins`, its margin that of the configuration (0.2 without).
 
         Args:
             video: Nv videos.
@@ -102,7 +102,7 @@ class RetrievalModel(nn.Module, ABC):
             video_of_pair: [n], the position in ``video`` of each pair's video.
         """
         margin = float(self.config.get("margin", 0.2))
-        return (margin - pair_margins(self.similarity(video, pairs), video_of_pair)).clamp(min=0).mean()
+        return (margin - video_margins(self.similarity(video, pairs), video_of_pair)).clamp(min=0).mean()
 
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """What a fresh model does before its first step: solve what has a closed form, for instance.
@@ -347,3 +347,19 @@ def pair_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
     column = torch.arange(len(video_of_pair), device=scores.device)
     right, wrong = scores.chunk(2, dim=-1)
     return right[..., video_of_pair, column] - wrong[..., video_of_pair, column]
+
+
+def video_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
+    """:func:`pair_margins` less their mean beside the other videos, which only the wording can give.
+
+    Wrong captions that are made have a wording of their own, and a model that learns to tell it has not looked at the
+    video.
+
+    Args:
+        scores: [..., Nv, 2 n].
+        video_of_pair: [n].
+    """
+    own = pair_margins(scores, video_of_pair)
+    right, wrong = scores.chunk(2, dim=-1)
+    others = max(1, scores.size(-2) - 1)
+    return own - ((right - wrong).sum(-2) - own) / others

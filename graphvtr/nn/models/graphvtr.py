@@ -29,7 +29,7 @@ from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
 from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import RetrievalModel, pair_margins
+from graphvtr.nn.models.base import RetrievalModel, video_margins
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import batch_to_ptr
@@ -225,7 +225,7 @@ class GraphVTR(RetrievalModel):
         """The true caption against the wrong one, a softmax of two on each level that learns."""
         found = []
         for level in self.learned_levels:
-            margins = pair_margins(self.matchers[level](video[level], pairs[level]), video_of_pair)
+            margins = video_margins(self.matchers[level](video[level], pairs[level]), video_of_pair)
             temperature = cast(SymmetricInfoNCE, self.rankings[level]).temperature
             found.append(F.softplus(-margins / temperature).mean())
         return torch.stack(found).mean()
