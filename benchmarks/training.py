@@ -196,11 +196,20 @@ def one_row(name: str, variant: str, batch: int | None, device: str, seconds: fl
     try:
         with within(max((40 if variant == "compile" else 10) * seconds, 60)):
             return row(name, variant, batch or batch_of(name, device, seconds), device, seconds)
-    except DataError as error:  # chunks of a model with batch normalisation, for instance
-        return {"model": name, "variant": variant, "refused": str(error)}
-    except Exception as error:  # the compiler wraps what stops it
-        reason = (str(error).strip().splitlines() or [""])[0]
-        return {"model": name, "variant": variant, "cut": f"{type(error).__name__}: {reason}"}
+    except Exception as error:
+        found = {"model": name, "variant": variant}
+        late = next((one for one in _causes(error) if isinstance(one, TimeoutError)), None)  # the compiler wraps it
+        if isinstance(error, DataError) and late is None:  # chunks of a model with batch normalisation, for instance
+            return {**found, "refused": str(error)}
+        reason = (str(late or error).strip().splitlines() or [""])[0]
+        return {**found, "cut": f"{type(late or error).__name__}: {reason}"}
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import torch
@@ -205,30 +205,37 @@ def holographic(videos: int, captions: int, width: int, device: torch.device) ->
     return Case("holographic_scores", workload, leaves, ways, (product, 3 * product))
 
 
-def cases(device: torch.device, large: bool, compiled: bool) -> list[tuple[str, Callable[[], Case]]]:
-    """Names of ops, and functions that build their workloads one at a time."""
+def cases(
+    device: torch.device, large: bool, compiled: Collection[str] | None = None
+) -> list[tuple[str, Callable[[], Case]]]:
+    """Names of ops, and functions that build their workloads one at a time; ``compiled`` are the ops of which rivals
+    go through the compiler too, None for all."""
     wide = 1024 if device.type == "cuda" or large else 64  # 65,536 graphs at D 1024 take 30 GB
     gpu = device.type == "cuda"
     at = partial
+
+    def through(op: str) -> bool:
+        return compiled is None or op in compiled
+
     return [
-        ("role_attention", at(role_attention, 128, 1024, True, device, compiled)),
-        ("role_attention", at(role_attention, 128, 1024, False, device, compiled)),
+        ("role_attention", at(role_attention, 128, 1024, True, device, through("role_attention"))),
+        ("role_attention", at(role_attention, 128, 1024, False, device, through("role_attention"))),
         ("role_attention", at(role_attention, 2048, 1024, True, device, False)),
         ("role_attention", at(role_attention, 65_536, wide, True, device, False)),
         ("role_attention", at(role_attention, 65_536, wide, False, device, False)),
-        ("gather_segment_reduce", at(gather, 128, 1024, device, compiled)),
+        ("gather_segment_reduce", at(gather, 128, 1024, device, through("gather_segment_reduce"))),
         ("gather_segment_reduce", at(gather, 65_536, wide, device, False)),
         ("segment_reduce", at(region_mean, 1664, 36, 2048, device)),
         ("segment_softmax", at(channel_softmax, 128, 26, 1024, device)),
-        ("complete_graph_walk", at(random_walk, 64, 36, 2048, False, True, device, compiled)),
+        ("complete_graph_walk", at(random_walk, 64, 36, 2048, False, True, device, through("complete_graph_walk"))),
         ("complete_graph_walk", at(random_walk, 1664, 36, 2048, False, gpu, device, False)),
         ("complete_graph_walk", at(random_walk, 1664, 36, 1024, True, gpu, device, False)),
         ("segment_attention", at(attention, "8 videos x 26 frames x 1..36 regions", 8 * 26, 36, True, True, device)),
         ("segment_attention", at(attention, "64 videos x 26 frames x 1..36 regions", 64 * 26, 36, True, gpu, device)),
         ("segment_attention", at(attention, "64 videos x 26 frames x 36 regions", 64 * 26, 36, False, gpu, device)),
         ("segment_attention", at(attention, "temporal, 64 videos x 26 frames", 64, 26, False, True, device)),
-        ("local_match", at(match, 128, 128, 20, "sim", True, device, compiled)),
-        ("local_match", at(match, 128, 128, 20, "embed", True, device, compiled)),
+        ("local_match", at(match, 128, 128, 20, "sim", True, device, through("local_match"))),
+        ("local_match", at(match, 128, 128, 20, "embed", True, device, through("local_match"))),
         ("local_match", at(match, 512, 512, 20, "sim", True, device, False)),
         ("local_match", at(match, 512, 512, 20, "embed", gpu, device, False)),
         ("holographic_scores", at(holographic, 512, 512, 1024, device)),

@@ -3,11 +3,12 @@
     make gpu-check                                  # or: python -m benchmarks.speed.gpu_check
     python -m benchmarks.speed.gpu_check --quick    # what runs anywhere: Triton's interpreter
 
-On a machine with a GPU: the op and layer tests on CUDA (float32, bfloat16, float64), ``graphvtr kernels --measure``,
-``benchmarks/speed/ops.py --gpu``, and training steps of HGR and ViSERN at batch 128 with the share of matrix products.
-Each part has its time, is ended when that is over, and is left out when less than a third of it is left of the 8
-minutes: the plan is printed first. Written: ``results/gpu_check.json`` and what the parts write. Without a GPU it says
-so, runs the kernels in the interpreter (5 minutes at most), and ends with 0 unless one of them fails.
+On a machine with a GPU: the op and layer tests on CUDA (float32, bfloat16, float64) and a step of every model there,
+``graphvtr kernels --measure``, ``benchmarks/speed/ops.py --gpu`` (PyG's path compiled too for ``role_attention``), and
+training steps of HGR and ViSERN at batch 128 with the share of matrix products. Each part has its time, is ended when
+that is over, and is left out when less than a third of it is left of the 8 minutes: the plan is printed first. Written:
+``results/gpu_check.json`` and what the parts write. Without a GPU it says so, runs the kernels in the interpreter (5
+minutes at most), and ends with 0 unless one of them fails.
 """
 
 from __future__ import annotations
@@ -28,18 +29,19 @@ from benchmarks.lib.harness import write_result
 from benchmarks.lib.paths import ROOT
 
 CHOSEN = "cuda and not 300 and not gradcheck"
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly"]
 #: Seconds of the whole, compiles included, and of the interpreter's part.
 BUDGET, INTERPRETER = 480.0, 300.0
 #: Commands and seconds of each part.
 PARTS = {
-    "tests": ([sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-k", CHOSEN, "tests/ops"], 180),
+    "tests": ([*PYTEST, "-x", "-k", CHOSEN, "tests/ops", "tests/nn/test_on_cuda.py"], 150),
     "measure": ([sys.executable, "-m", "graphvtr", "kernels", "--measure", "--device", "cuda"], 90),
-    "ops": ([sys.executable, "benchmarks/speed/ops.py", "--gpu", "--no-compile"], 150),
+    "ops": ([sys.executable, "benchmarks/speed/ops.py", "--gpu", "--compile", "role_attention"], 180),
     "steps": ([sys.executable, "-m", "benchmarks.speed.gpu_check", "--steps"], 60),
 }
 #: Parts of the names of kernels that multiply matrices.
 PRODUCTS = ("gemm", "cutlass", "xmma", "mm")
-INTERPRETED = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests/ops/test_triton_interpreter.py"]
+INTERPRETED = [*PYTEST, "tests/ops/test_triton_interpreter.py"]
 
 
 def run(name: str, command: list[str], seconds: float) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="names of ops")
     parser.add_argument("--resume", action="store_true", help="keep workloads that the file has")
     parser.add_argument("--large", action="store_true", help="workloads of a GPU on a CPU too")
+    parser.add_argument("--compile", nargs="+", metavar="OP", help="ops with rivals that are compiled (default: all)")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile, which takes minutes")
     parser.add_argument("--seconds", type=float, default=4.0, help="time for each way and direction")
     parser.add_argument("--out", type=Path, help="the CSV file; its text and plots go beside it")
@@ -81,7 +82,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     path = arguments.out or RESULTS / f"ops_{device.type}.csv"
     machine = describe(device)
-    planned = cases(device, arguments.large, not arguments.no_compile)
+    planned = cases(device, arguments.large, () if arguments.no_compile else arguments.compile)
     order = list(dict.fromkeys(op for op, _ in planned))
     measured: dict[tuple[str, str], list[dict[str, object]]] = {}
     if path.exists():

@@ -208,7 +208,12 @@ def _tuner(tune: Any, trainable: Any, spaces: Sequence[Space], out: Path, trials
         trainable,
         param_space=space,
         tune_config=tune.TuneConfig(
-            metric="rsum", mode="max", num_samples=trials, scheduler=scheduler, search_alg=draws
+            metric="rsum",
+            mode="max",
+            num_samples=trials,
+            scheduler=scheduler,
+            search_alg=draws,
+            reuse_actors=True,  # a process imports torch once, not once a trial
         ),
         run_config=tune.RunConfig(
             name="ray", storage_path=str(out), verbose=0, failure_config=tune.FailureConfig(max_failures=RETRIES)

@@ -76,6 +76,12 @@ def test_resume(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["epochs"] == 2
 
 
+def test_find_lr_prints_rates_and_trains_nothing(msvd: list[str], tmp_path: Path, capsys) -> None:
+    assert main(["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--find_lr", "true"]) == 0
+    assert "steepest at lr" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
 def test_resume_that_makes_no_sense_changes_nothing(msvd, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = ["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--device", "cpu", "--progress", "false"]
     assert main([*run, "--epochs", "2"]) == 0

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 
 pytest.importorskip("pytorch_lightning")
-from graphvtr.errors import DataError
+import pytorch_lightning as pl
+
+from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks import CheckpointInfo, evaluate, load, prepare
-from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+from graphvtr.tasks.callbacks import RunFiles
+from graphvtr.tasks.trainer import FitResult, TrainOptions, _logger, _trainer, first_process, fit, started
 
 
 @pytest.fixture
@@ -248,3 +253,47 @@ def test_bad_options(options, message) -> None:
 def test_no_gpu() -> None:
     with pytest.raises(DataError, match="device 'cuda': is not there"):
         TrainOptions(device="cuda")
+
+
+TORCHRUN = {"RANK": "5", "LOCAL_RANK": "1", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}
+SLURM = {"NTASKS": 4, "NTASKS_PER_NODE": 2, "JOB_NAME": "train", "JOB_ID": 7, "PROCID": 2, "LOCALID": 0, "NODEID": 1}
+
+
+@pytest.mark.parametrize(
+    ("environment", "devices", "first"),
+    [
+        ({}, (1, 1), True),
+        (TORCHRUN, (4, 2), False),
+        ({**TORCHRUN, "RANK": "0", "LOCAL_RANK": "0"}, (4, 2), True),
+        ({"LOCAL_RANK": "1"}, (1, 1), False),  # a process that Lightning has started
+        ({"SLURM_PROCID": "3"}, (1, 1), False),
+    ],
+)
+def test_processes_of_a_cluster(environment, devices, first, monkeypatch) -> None:
+    for name in (*TORCHRUN, "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    options = started(TrainOptions(device="cpu"))
+    assert (options.devices, options.num_nodes) == devices
+    assert first_process() == first
+
+
+def test_a_job_of_slurm_is_one_process_of_its_nodes_and_is_not_queued_again(tmp_path, monkeypatch) -> None:
+    for name, value in {**SLURM, "NODELIST": "node[1-2]"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+    options = TrainOptions(device="cpu", devices=2, num_nodes=2)
+    trainer = _trainer(tmp_path, options, RunFiles(tmp_path), progress=False)
+    environment = trainer.strategy.cluster_environment
+    assert isinstance(environment, pl.plugins.environments.SLURMEnvironment)
+    assert not environment.auto_requeue  # a run goes on from its last.ckpt
+    assert (trainer.world_size, trainer.global_rank, trainer.is_global_zero) == (4, 2, False)
+
+
+def test_weights_and_biases(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(MissingExtraError, match=r"--logger wandb.*graphvtr\[wandb\]"):
+        _logger(tmp_path / "run", "wandb")
+    monkeypatch.setitem(sys.modules, "wandb", ModuleType("wandb"))
+    monkeypatch.setattr(pl.loggers, "WandbLogger", dict)
+    assert _logger(tmp_path / "run", "wandb") == {"name": "run", "save_dir": tmp_path / "run", "project": "graphvtr"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,12 @@ class Evil:
         return os.system, (f"touch {self.touched}",)
 
 
-def test_a_search_and_more_of_it(two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_and_going_on_after_a_kill(
+    two_workers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "search"
     arguments = ["tune", "hgr", "--out", str(out), *DATA, *SMALL, "--search", "lr=grid(1e-3,1e-30)", "--trials", "1"]
+    arguments += ["--cpus", "2"]  # one trial after the other, in one process: torch is imported once
     assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "best of 2 trials: validation rsum" in told
@@ -45,14 +49,22 @@ def test_a_search_and_more_of_it(two_workers: None, tmp_path: Path, capsys: pyte
     rows = list(csv.DictReader((out / "results.csv").open()))
     assert {row["lr"] for row in rows} == {"0.001", "1e-30"}
     assert float(rows[0]["rsum"]) >= float(rows[1]["rsum"])
-    best = yaml.safe_load((out / "best.yaml").read_text())
+    text = (out / "best.yaml").read_text()
+    best = yaml.safe_load(text)
     assert (str(best["lr"]), best["model"]["hidden"]) == (rows[0]["lr"], 8)
     assert main(arguments) == 2
     assert "holds a search already" in capsys.readouterr().err
+    (out / "results.csv").unlink()  # as if it had been killed in its second trial, and somebody had been at its files
+    (out / "best.yaml").unlink()
+    shutil.rmtree(out / "trials" / "00001")
     (out / "ray" / "tuner.pkl").write_bytes(pickle.dumps(Evil(tmp_path / "ran")))
+    finished = {path: path.stat().st_mtime_ns for path in (out / "trials" / "00000").rglob("*.*")}
     assert main([*arguments, "--resume"]) == 0
     assert not (tmp_path / "ran").exists()
+    assert finished == {path: path.stat().st_mtime_ns for path in (out / "trials" / "00000").rglob("*.*")}
+    assert (out / "trials" / "00001" / "best.ckpt").exists()
     assert list(csv.DictReader((out / "results.csv").open())) == rows
+    assert (out / "best.yaml").read_text() == text
     assert main([*arguments, "--epochs", "2", "--resume"]) == 2
     assert "holds a search of other options" in capsys.readouterr().err
 
