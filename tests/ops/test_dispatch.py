@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import csv
 import json
+from statistics import geometric_mean
 
 import pytest
 import torch
 
+from benchmarks.lib.paths import COMMITTED
 from graphvtr import ops
 from graphvtr.cli.main import main
 from graphvtr.ops import _backend, dispatch, measure
@@ -62,6 +65,22 @@ def test_shipped_lines_name_kernels_and_reasons() -> None:
         assert rule.backend == "torch" or rule.op in KERNELS[rule.backend]
         assert rule.figure
         assert rule.source == ("provisional" if rule.device == "cuda" else "shipped")
+
+
+def test_shipped_lines_are_the_quickest_that_were_measured() -> None:
+    """Over the workloads of an op, forward and backward, in the committed table."""
+    times: dict[str, dict[str, dict[str, float]]] = {}
+    with (COMMITTED / "ops_cpu.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["direction"] == "forward+backward" and row["way"].startswith("graphvtr ("):
+                workload = times.setdefault(row["op"], {}).setdefault(row["workload"], {})
+                workload[row["way"][len("graphvtr (") : -1]] = float(row["median_ms"])
+    rules = [rule for rule in dispatch.SHIPPED if rule.device == "cpu"]
+    assert rules
+    for rule in rules:
+        for other in {name for found in times[rule.op].values() for name in found} - {rule.backend}:
+            gain = [found[other] / found[rule.backend] for found in times[rule.op].values() if other in found]
+            assert geometric_mean(gain) >= 0.95, (rule, other)
 
 
 def test_measuring_takes_the_quickest(monkeypatch) -> None:
