@@ -75,8 +75,8 @@ def label(
     """
     own = [concepts.ids(caption) for caption in concepts_of(dataset, prepositions)]
     of_video: list[set[int]] = [set() for _ in dataset.videos]
-    owner = dataset.video_of_caption.tolist()
-    for ids, video in zip(own, owner, strict=True):
+    for ids, video in zip(own, dataset.video_of_caption.tolist(), strict=True):
         of_video[video].update(ids)
-    prepared.role_graphs = with_concepts(prepared.role_graphs, own, [sorted(of_video[video]) for video in owner])
+    sets = [sorted(ids) for ids in of_video]
+    prepared.role_graphs = with_concepts(prepared.role_graphs, own, sets, dataset.video_of_caption)
     return prepared

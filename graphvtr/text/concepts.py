@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.text.concept_extractor import CaptionConcepts
 from graphvtr.text.json_file import read_json, write_json
 
@@ -233,7 +235,10 @@ def sibling_mask(own: Tensor, video: Tensor) -> Tensor:
 
 
 def with_concepts(
-    store: GraphStore[RoleGraph], own: Sequence[Sequence[int]], of_video: Sequence[Sequence[int]] | None = None
+    store: GraphStore[RoleGraph],
+    own: Sequence[Sequence[int]],
+    of_video: Sequence[Sequence[int]] | None = None,
+    video_of_caption: Tensor | None = None,
 ) -> GraphStore[RoleGraph]:
     """A store whose captions carry concepts as nodes: ``concept.id`` and those of all captions of their video,
     ``video_concept.id``. It shares the other fields with ``store``.
@@ -244,17 +249,25 @@ def with_concepts(
         store: N captions.
         own: for each the ids of its concepts.
         of_video: for each the ids of its video's concepts; its own when None.
+        video_of_caption: [N], the row of ``of_video`` that is each caption's, where it has one a video.
 
     Raises:
         DataError: another number of rows than graphs.
     """
-    added: dict[str, FlatType] = {}
-    for name, ids in (("concept", own), ("video_concept", own if of_video is None else of_video)):
-        if len(ids) != len(store):
-            raise DataError(name, f"of {len(ids)} captions for {len(store)}", "give one row a caption")
-        counts = torch.tensor([0, *(len(row) for row in ids)])
-        flat = torch.tensor([i for row in ids for i in row], dtype=torch.long)
-        added[name] = FlatType(counts.cumsum(0), {"id": flat})
+    added = {"concept": _flat(own), "video_concept": _flat(own if of_video is None else of_video)}
+    if video_of_caption is not None:
+        rows = added["video_concept"]
+        ptr = counts_to_ptr(rows.ptr.diff()[video_of_caption])
+        shift = torch.repeat_interleave(rows.ptr[video_of_caption] - ptr[:-1], ptr.diff())
+        added["video_concept"] = rows.select(torch.arange(len(shift)) + shift, ptr, strings=False)
+    for name, flat in added.items():
+        if len(flat.ptr) != len(store) + 1:
+            raise DataError(name, f"of {len(flat.ptr) - 1} captions for {len(store)}", "give one row a caption")
     return GraphStore(
         store.graph_class, {**store.nodes, **added}, store.edges, store.strings, store.pointers, store.fields
     )
+
+
+def _flat(ids: Sequence[Sequence[int]]) -> FlatType:
+    counts = torch.tensor([len(row) for row in ids], dtype=torch.long)
+    return FlatType(counts_to_ptr(counts), {"id": torch.tensor(list(chain.from_iterable(ids)), dtype=torch.long)})

@@ -33,9 +33,34 @@ def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
     if not getattr(tokenizer, "is_fast", False):
         return [list(ids) for ids in tokenizer(texts, truncation=True, max_length=most)["input_ids"]]
     compiled = tokenizer.backend_tokenizer
-    compiled.enable_truncation(most)
     compiled.no_padding()
+    if _cuts_at_spaces(compiled):
+        return _piece_ids_by_words(compiled, texts, most)
+    compiled.enable_truncation(most)
     return [found.ids for found in compiled.encode_batch_fast(texts)]
+
+
+def _cuts_at_spaces(compiled: Any) -> bool:
+    """Whether a text has the pieces of its words, as texts have for BERT's tokenizers."""
+    kinds = [type(getattr(compiled, part)).__name__ for part in ("normalizer", "pre_tokenizer", "model")]
+    added = compiled.get_added_tokens_decoder().values()
+    return kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"] and not any(
+        token.lstrip or token.rstrip or token.single_word or " " in token.content for token in added
+    )
+
+
+def _piece_ids_by_words(compiled: Any, texts: list[str], most: int) -> list[list[int]]:
+    """Each distinct word is cut once: captions of a dataset share few."""
+    compiled.no_truncation()
+    words = list(dict.fromkeys(itertools.chain.from_iterable(text.split(" ") for text in texts)))
+    found = compiled.encode_batch_fast(words, add_special_tokens=False)
+    pieces = {word: part.ids for word, part in zip(words, found, strict=True)}
+    probe = compiled.encode("a")
+    begin, back = probe.special_tokens_mask.index(0), probe.special_tokens_mask[::-1].index(0)
+    front, end = probe.ids[:begin], probe.ids[len(probe.ids) - back :]
+    room = max(most - len(front) - len(end), 0)
+    inner = (itertools.chain.from_iterable(map(pieces.__getitem__, text.split(" "))) for text in texts)
+    return [[*front, *itertools.islice(one, room), *end] for one in inner]
 
 
 class BertEncoder(nn.Module):
@@ -206,7 +231,7 @@ class BertEncoder(nn.Module):
             )
         ids = self._ids([captions] if isinstance(captions, str) else captions)
         device = graph["word", "in", "event"].edge_index.device
-        flat = torch.tensor([token for part in ids for token in part], device=device)
+        flat = torch.tensor(list(itertools.chain.from_iterable(ids)), dtype=torch.long, device=device)
         return flat, counts_to_ptr(torch.tensor([len(part) for part in ids], dtype=torch.long, device=device))
 
     def _ids(self, captions: Sequence[str]) -> list[list[int]]:

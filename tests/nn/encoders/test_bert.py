@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.nn import BertEncoder
+from graphvtr.nn.encoders.bert import _cuts_at_spaces, piece_ids
+from graphvtr.nn.encoders.pretrained import pretrained_folder
 from graphvtr.ops import segment_reduce
 from graphvtr.video import FeatureStore
 
@@ -86,6 +89,23 @@ def test_minilm_is_a_real_sentence_bert() -> None:
     torch.testing.assert_close(features, torch.cat(plain(encoder.folder, 1, texts)), atol=1e-4, rtol=1e-4)
     mean = torch.nn.functional.normalize(segment_reduce(features, ptr, "mean"), dim=1)
     assert mean[0] @ mean[1] > 0.6 > 0.3 > mean[0] @ mean[2]
+
+
+@pytest.mark.parametrize("most", [512, 6, 2])
+def test_pieces_of_texts_are_those_of_their_words(folder: Path, most: int) -> None:
+    """Cut word by word, where a tokenizer allows it, as it cuts the whole text."""
+    draw = random.Random(0)
+    letters = "abcdogs .,'-\n\t\u00a0\u200b\x1c\x85éÉß中文ΣİſﬁŔ\u0301😀[MASK]#" + " " * 12
+    texts = ["", " ", "a", "[MASK] a[SEP]b", "  two  spaces ", *CAPTIONS]
+    texts += ["".join(draw.choices(letters, k=draw.randrange(60))) for _ in range(300)]
+    for source in (folder, pretrained_folder("minilm")):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
+        assert _cuts_at_spaces(tokenizer.backend_tokenizer)
+        wanted = tokenizer(texts, truncation=True, max_length=most)["input_ids"]
+        assert piece_ids(tokenizer, texts, most) == wanted
+    tokenizer.add_tokens(transformers.AddedToken("dog chases", lstrip=True))
+    assert not _cuts_at_spaces(tokenizer.backend_tokenizer)
+    assert piece_ids(tokenizer, texts[:9], 64) == tokenizer(texts[:9])["input_ids"]
 
 
 def test_captions_that_were_not_tokenised(folder: Path) -> None:
