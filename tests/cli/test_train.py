@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.processes import Command
 
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("spacy")
+from graphvtr.tasks import config
 
 CAPTIONS = {
     "a": ["a dog runs", "the dog runs"],
@@ -76,7 +78,8 @@ def test_resume(msvd: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["epochs"] == 2
 
 
-def test_find_lr_prints_rates_and_trains_nothing(msvd: list[str], tmp_path: Path, capsys) -> None:
+def test_find_lr_prints_rates_and_trains_nothing(msvd: list[str], tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(config, "learning_rate_range", partial(config.learning_rate_range, steps=12))
     assert main(["train", "hgr", *msvd, *SMALL, "--out", str(tmp_path / "run"), "--find_lr", "true"]) == 0
     assert "steepest at lr" in capsys.readouterr().out
     assert not (tmp_path / "run").exists()

@@ -10,6 +10,7 @@ import torch
 
 pytest.importorskip("pytorch_lightning")
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import SLURMEnvironment
 
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.nn.models import RetrievalModel
@@ -285,7 +286,7 @@ def test_a_job_of_slurm_is_one_process_of_its_nodes_and_is_not_queued_again(tmp_
     options = TrainOptions(device="cpu", devices=2, num_nodes=2)
     trainer = _trainer(tmp_path, options, RunFiles(tmp_path), progress=False)
     environment = trainer.strategy.cluster_environment
-    assert isinstance(environment, pl.plugins.environments.SLURMEnvironment)
+    assert isinstance(environment, SLURMEnvironment)
     assert not environment.auto_requeue  # a run goes on from its last.ckpt
     assert (trainer.world_size, trainer.global_rank, trainer.is_global_zero) == (4, 2, False)
 
