@@ -96,7 +96,7 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
         compile=variant == "compile",
     )
     data = PairData(dataset, rank, ranks, model=model)[torch.arange(batch)].to(device)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-4)
+    optimizer = module.configure_optimizers()
 
     def step() -> None:
         optimizer.zero_grad()

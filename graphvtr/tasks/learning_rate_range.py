@@ -85,7 +85,7 @@ def learning_rate_range(
         bucket=options.bucket,
         model=model,
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=low, weight_decay=options.weight_decay)
+    optimizer = torch.optim.Adam(model.parameters(), lr=low, weight_decay=options.weight_decay, fused=True)
     torch.manual_seed(options.seed)
     rates: list[float] = []
     losses: list[float] = []

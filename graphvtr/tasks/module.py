@@ -65,6 +65,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         encode_chunk: videos or captions encoded at a time; None for all of a batch at once.
         ema: decay of the :class:`~graphvtr.tasks.averaging.WeightAverage` that is validated and saved; None for none.
         compile: compile the encoders.
+        mixed: computes in half precision, where the gradients of a fused optimizer could not be clipped.
         folder: where a batch is kept whose loss is not finite; None keeps none.
 
     Raises:
@@ -89,6 +90,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         encode_chunk: int | None = None,
         ema: float | None = None,
         compile: bool = False,
+        mixed: bool = False,
         folder: Path | None = None,
     ) -> None:
         super().__init__()
@@ -109,7 +111,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
                 "of a whole batch",
                 "leave it out; accumulate, or more devices, take larger batches",
             )
-        self.encode_chunk, self.folder = encode_chunk, folder
+        self.encode_chunk, self.fused, self.folder = encode_chunk, not mixed, folder
         self.average = None if ema is None else WeightAverage(model, ema)
         self._encoders: dict[str, Callable[[Any], LevelEmbeddings]] = {
             side: compiled(encode, info.model) if compile else encode
@@ -118,8 +120,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self._random: dict[str, Any] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over all parameters."""
-        return torch.optim.Adam(self.model.parameters(), lr=self.rate.lr, weight_decay=self.weight_decay)
+        """Adam over all parameters, fused: one pass over them, where the plain one takes a dozen."""
+        options = {"lr": self.rate.lr, "weight_decay": self.weight_decay}
+        return torch.optim.Adam(self.model.parameters(), **options, fused=self.fused)
 
     def on_train_batch_start(self, batch: PairBatch, batch_index: int) -> None:
         """Set the epoch's random state and learning rate (Lightning skips its epoch hook after a resume)."""

@@ -169,6 +169,7 @@ def _fit(
         encode_chunk=options.encode_chunk,
         ema=options.ema,
         compile=options.compile,
+        mixed=options.precision != "float32",
         folder=out,
     )
     if resume:

@@ -118,7 +118,7 @@ def test_weight_decay(mean_pool, toy_vocabulary) -> None:
         mean_pool(5, 3), toy_vocabulary, LearningRate(0.1), CheckpointInfo("m"), torch.zeros(1), weight_decay=0.3
     )
     (group,) = module.configure_optimizers().param_groups
-    assert (group["lr"], group["weight_decay"]) == (0.1, 0.3)
+    assert (group["lr"], group["weight_decay"], group["fused"]) == (0.1, 0.3, True)
 
 
 def test_warm_up_takes_the_mean_and_then_the_hardest(toy_model, toy_vocabulary, toy_dataset, tmp_path) -> None:
