@@ -121,8 +121,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam over all parameters, fused: one pass over them, where the plain one takes a dozen."""
-        options = {"lr": self.rate.lr, "weight_decay": self.weight_decay}
-        return torch.optim.Adam(self.model.parameters(), **options, fused=self.fused)
+        parameters, lr, decay = self.model.parameters(), self.rate.lr, self.weight_decay
+        return torch.optim.Adam(parameters, lr, weight_decay=decay, fused=self.fused)
 
     def on_train_batch_start(self, batch: PairBatch, batch_index: int) -> None:
         """Set the epoch's random state and learning rate (Lightning skips its epoch hook after a resume)."""
