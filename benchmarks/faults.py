@@ -16,10 +16,12 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +33,7 @@ from benchmarks.lib.fault_flips import flips
 from benchmarks.lib.fault_inputs import captions, clips, hostile
 from benchmarks.lib.fault_kills import kills
 from benchmarks.lib.fault_material import RIGHT, SHORT, Material, Trial, Unit
+from benchmarks.lib.fault_runs import end_all
 from benchmarks.lib.fault_writers import writers
 from benchmarks.lib.harness import environment, write_result
 from benchmarks.lib.paths import CACHE, RESULTS, without_places
@@ -83,6 +86,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=1e6, help="begin no piece after so many")
     parser.add_argument("--report", action="store_true", help="run nothing: the table of what is there")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped; the same command goes on"))
     ending = "-quick" if args.quick else ""
     home = CACHE / "fault_trials"
     kept = home / f"{environment()['commit']}{ending}"
@@ -90,7 +94,7 @@ def main() -> None:
     if not args.report:
         preload()
         material = Material(home / "material")
-        material.make()
+        material.make(environment()["commit"])
         end = time.monotonic() + 60 * args.minutes
         for name in args.part or PARTS:
             run_part(name, kept / f"{name}.jsonl", material, args.quick, args.only, end)
@@ -98,6 +102,8 @@ def main() -> None:
     lines = print_table(rows)
     lines += [f"{outcome}: {name}: {detail}" for name, outcome, detail in short]
     lines += [f"not tried: {name}" for name in left]
+    counts = totals(home, ending)
+    lines += [f"{name}: {entry['trials']} trials, at least {entry['aim']} wanted" for name, entry in counts.items()]
     lines.append(f"{len(short)} fell short, {len(left)} pieces were not tried")
     text = without_places("\n".join(lines))
     print(text)
@@ -106,7 +112,7 @@ def main() -> None:
         {"fault": name, "trials": row.trials, **row.outcomes, "commits": sorted(row.commits)}
         for name, row in rows.items()
     ]
-    write_result("faults", found, totals=totals(home, ending), fell_short=short, not_tried=left)
+    write_result("faults", found, totals=counts, fell_short=short, not_tried=left)
 
 
 def preload() -> None:
@@ -149,10 +155,16 @@ def run_part(name: str, out: Path, material: Material, quick: bool, only: str, e
         with tempfile.TemporaryDirectory(prefix="graphvtr-faults-", ignore_cleanup_errors=True) as folder:
             os.environ["GRAPHVTR_CACHE"] = str(shutil.copytree(material.home, Path(folder) / "home"))
             (Path(folder) / "work").mkdir()
-            for trial in trials(Path(folder) / "work"):
-                found.append(trial)
-                if trial[1] in SHORT:
-                    print(f"{name}: {' '.join(trial)[:300]}", file=sys.stderr, flush=True)
+            try:
+                for trial in trials(Path(folder) / "work"):
+                    found.append(trial)
+                    if trial[1] in SHORT:
+                        print(f"{name}: {' '.join(trial)[:300]}", file=sys.stderr, flush=True)
+            except Exception:  # the other pieces can be tried all the same; this one stays "not tried"
+                traceback.print_exc()
+                continue
+            finally:
+                end_all()
         with out.open("a") as file:
             file.write(json.dumps([key, found]) + "\n")
         print(f"{name}: {key}: {len(found)} in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,7 @@ def _refused(name: str, folder: Path) -> Iterator[Trial]:
         try:
             reader()
         except GraphVTRError as error:
-            print(error)
+            print(error, file=sys.stderr)  # after what libraries warn of
             return 2
         return 0
 

@@ -28,6 +28,11 @@ Unit = tuple[str, Callable[[Path], Iterator[Trial]]]
 CLIPS = 20  # of MovingScenes, the fewest it makes
 
 
+def shortfall(outcome: str) -> str:
+    """How a run fell short that should have ended well."""
+    return outcome if outcome in SHORT else "lost"
+
+
 class Material:
     """Clips, captions, checkpoints and a store, made once in a folder.
 
@@ -41,9 +46,10 @@ class Material:
         self.store, self.run, self.checkpoint = folder / "store", folder / "run", folder / "run" / "best.ckpt"
         self.for_search, self.home = folder / "search.ckpt", folder / "home"
 
-    def make(self) -> None:
-        """Make all of it, unless it is there."""
-        if (self.folder / "whole").is_file():
+    def make(self, commit: str) -> None:
+        """Make all of it by this commit's code, unless it is there."""
+        whole = self.folder / "whole"
+        if whole.is_file() and whole.read_text() == commit:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
@@ -65,7 +71,7 @@ class Material:
         )
         lines = [" ".join(map(words.choice, (subjects, verbs, objects))) + f" {number}" for number in range(600)]
         self.captions.write_text("\n".join(lines) + "\n")
-        (self.folder / "whole").touch()
+        whole.write_text(commit)
 
     def scenes(self, split: str) -> Any:
         """A split of MovingScenes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import resource
@@ -17,6 +18,8 @@ from pathlib import Path
 
 HANG = 60  # seconds of processor time
 WALL = 300.0  # of the clock, without any progress: many may share the machine
+ALONE = 10.0  # workers whose parent is gone have so many seconds to see it
+_alive: set[int] = set()
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Ended:
         seconds: by the clock.
         memory: largest resident size beyond that of its parent, bytes.
         hang: it took longer than allowed.
+        asked: it was to be killed.
+        behind: processes that it has left behind, which have not ended by themselves.
     """
 
     code: int
@@ -36,16 +41,20 @@ class Ended:
     seconds: float
     memory: int
     hang: bool = False
+    asked: bool = False
+    behind: int = 0
 
     @property
     def outcome(self) -> str:
-        """``ok``, ``refused`` (one line, exit 2), ``stopped``, ``killed``, or a fault: ``traceback``, ``crash``,
-        ``hang``."""
+        """``ok``, ``refused`` (one line, exit 2), ``stopped``, ``killed`` (as it was to be), or a fault: ``traceback``,
+        ``crash``, ``hang``, ``left`` (processes)."""
         if self.hang:
             return "hang"
         if "Traceback (most recent call last)" in self.text:
             return "traceback"
-        if self.code == -signal.SIGKILL:
+        if self.behind:
+            return "left"
+        if self.asked and self.code == -signal.SIGKILL:
             return "killed"
         if self.code < 0:
             return "crash"
@@ -60,7 +69,9 @@ class Ended:
 
     @property
     def told(self) -> str:
-        """The last line; of what hung, where it was."""
+        """The last line; of what hung, where it was; of what left processes, how many."""
+        if self.behind:
+            return f"{self.behind} processes are left behind; {self.last_line}"
         stack = [line.strip() for line in self.text.splitlines() if line.startswith("  File ")]
         return " < ".join(stack[:6])[:600] if self.hang and stack else self.last_line
 
@@ -85,10 +96,18 @@ class Child:
         self.pid = os.fork()
         if not self.pid:
             self._be(call)
+        with contextlib.suppress(OSError):  # it does so too: whoever is first
+            os.setpgid(self.pid, self.pid)
+        _alive.add(self.pid)
 
     def _be(self, call: Callable[[], object]) -> None:
         code = 1
         try:
+            with contextlib.suppress(OSError):
+                os.setpgid(0, 0)  # with all that it starts, so that nothing of it stays
+            for signum in (signal.SIGINT, signal.SIGTERM):  # as in a shell, whatever the parent does with them
+                signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for stream in (1, 2):
                 os.dup2(self._file.fileno(), stream)
             sys.stdout = os.fdopen(1, "w", closefd=False)
@@ -118,9 +137,10 @@ class Child:
         return found is not None
 
     def wait(self, kill_after: float | None = None, progress: Callable[[], object] = lambda: None) -> Ended:
-        """Wait for the end; kill -9 after some seconds, or when ``progress`` has given the same for too long."""
+        """Wait for the end; kill -9 so many seconds after its begin, or when ``progress`` has given the same for too
+        long."""
         limit = WALL if kill_after is None else kill_after
-        since, seen = self.began, progress()
+        since, seen = time.monotonic() if kill_after is None else self.began, progress()
         while not self.ended() and time.monotonic() - since < limit:
             time.sleep(0.002)
             if (now := progress()) != seen:
@@ -133,13 +153,52 @@ class Child:
             os.kill(self.pid, signal.SIGKILL)
         _, status, usage = os.wait4(self.pid, 0)
         seconds = time.monotonic() - self.began
+        behind = _end_group(self.pid)
         self._file.seek(0)
         text = self._file.read().decode("utf-8", "replace")
         self._file.close()
         code = os.waitstatus_to_exitcode(status)
         hang = code == -signal.SIGXCPU or (late and kill_after is None)
         mine = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return Ended(code, text, seconds, max(0, usage.ru_maxrss - mine) * 1024, hang)
+        memory = max(0, usage.ru_maxrss - mine) * 1024
+        return Ended(code, text, seconds, memory, hang, late and kill_after is not None, behind)
+
+
+def _end_group(group: int) -> int:
+    """End what a process that has ended has left behind; how many of these had not ended by themselves."""
+    _alive.discard(group)
+    end = time.monotonic() + ALONE
+    while (members := _members(group)) and time.monotonic() < end:
+        time.sleep(0.02)
+    if members:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+    return len(members)
+
+
+def _members(group: int) -> list[int]:
+    """The living processes of a group, where the system tells."""
+    try:
+        os.killpg(group, 0)
+    except OSError:  # none, which is cheap to know
+        return []
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state not in "ZX":
+                found.append(int(path.parent.name))
+    return found
+
+
+def end_all() -> None:
+    """Kill what was not waited for."""
+    for group in list(_alive):
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.waitpid(group, 0)
+        _alive.discard(group)
 
 
 def threads() -> int:
@@ -190,6 +249,7 @@ def run(*argv: object, kill_after: float | None = None) -> Ended:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """What no finished run should leave: half-written files and locks."""
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
+    """What no finished run should leave: half-written files and locks. Others may write there meanwhile."""
+    found = (Path(place) / name for place, folders, files in os.walk(folder) for name in (*folders, *files))
+    names = [path.relative_to(folder).as_posix() for path in found]
     return sorted(name for name in names if ".partial" in name or name.endswith(".graphvtr.lock"))
