@@ -98,6 +98,19 @@ for _name, _make in {
     _deep_at(_name, _make)
 
 
+@case("list of a shard's clips, 200 000 deep")
+def _(folder: Path) -> Reader:
+    from safetensors.torch import load_file, save_file
+
+    from graphvtr.video.store import FeatureStore
+    from graphvtr.video.store.files import FORMAT
+
+    path = store(folder).path
+    (shard,) = path.glob("*/*.safetensors")
+    save_file(load_file(shard), shard, {"format": FORMAT, "clips": DEEP})  # without a checksum, as older ones are
+    return lambda: FeatureStore.open(path).read("clip")
+
+
 @case("SRL configuration, 200 000 deep")
 def _(folder: Path) -> Reader:
     from graphvtr.text.srl_archive import read_archive

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.lib.hostile.case import Reader, case, checkpoint, index
+from benchmarks.lib.hostile.case import Reader, case, checkpoint, index, model_folder
 
 PARSERS = {
     "a program": "allennlp:python=/bin/sh,archive=/etc/hostname,worker={folder}/README.md",
@@ -22,17 +22,25 @@ PARSERS = {
 }
 
 
+def _evaluated(path: Path) -> Reader:
+    """What ``graphvtr eval`` does first."""
+    from graphvtr import load
+    from graphvtr.datasets import DataSource
+    from graphvtr.tasks.open import dataset_for
+
+    source = DataSource(options={"num_clips": 20, "progress": False})
+    return lambda: dataset_for(load(path), "moving_scenes", "val", source)
+
+
 def _named_by_files(name: str, parser: str) -> None:
     @case(f"checkpoint names {name} as parser")
     def make(folder: Path) -> Reader:
-        from graphvtr import load
-        from graphvtr.datasets import DataSource
-        from graphvtr.tasks.open import dataset_for
+        return _evaluated(checkpoint(folder, parser=parser.format(folder=folder)))
 
-        path = checkpoint(folder, parser=parser.format(folder=folder))
-        return lambda: dataset_for(
-            load(path), "moving_scenes", "val", DataSource(options={"num_clips": 20, "progress": False})
-        )
+    @case(f"config.json names {name} as parser")
+    def export(folder: Path) -> Reader:
+        model_folder(folder, lambda content: content["info"].update(parser=parser.format(folder=folder)))
+        return _evaluated(folder)
 
     @case(f"run configuration names {name} as parser")
     def configure(folder: Path) -> Reader:
