@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HANG = 60  # seconds of processor time
-WALL = 300.0  # of the clock, without any progress: many may share the machine
-ALONE = 10.0  # workers whose parent is gone have so many seconds to see it
+WALL = 900.0  # of the clock, without any progress: many may share the machine, and workers of Ray give way to all
+ALONE = 60.0  # workers whose parent is gone have so many seconds to see it; those of Ray take their time
 _alive: set[int] = set()
 
 
