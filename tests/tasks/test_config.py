@@ -100,6 +100,7 @@ def test_shipped_configurations() -> None:
 def test_every_shipped_file_is_taken(path: Path) -> None:
     model = max((name for name in MODELS if f"{path.stem}_".startswith(f"{name}_")), key=len)
     assert Configuration(model, ["--config", path.stem, *BASE]).model_options
+    assert max(map(len, path.read_text().splitlines())) <= 120
 
 
 def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
