@@ -23,11 +23,13 @@ import pytest
 import torch
 
 from graphvtr import registry as registration
+from graphvtr.cache_folder import cache_folder
 from graphvtr.ending import handlers_kept
 from graphvtr.ops import _backend
 from graphvtr.ops.native_build import library
 from graphvtr.registry import Registry, run_file
 from tests.pairwise import thinned
+from tests.pieces import piece, place
 from tests.processes import ray_of_two
 
 
@@ -36,15 +38,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-product", action="store_true", help="every combination of parameters, not every pair")
 
 
-LONG = ("test_triton_interpreter.py", "test_docs.py", "test_stories.py", "test_notebooks.py", "test_cluster.py")
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``--dist loadfile`` hands out the pieces of :mod:`tests.pieces`: files, some of them together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = piece
+    return scheduling
 
 
 @pytest.hookimpl(trylast=True)  # of the tests that -k, -m and the folder left
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with many parameters run every pair of values, see :mod:`tests.pairwise`."""
+    """Tests with many parameters run every pair of values, see :mod:`tests.pairwise`; the dearest come first."""
     if not config.getoption("full_product"):
         items[:] = thinned(items)
-    items.sort(key=lambda item: item.path.name not in LONG)  # else one worker ends with them while the other waits
+    items.sort(key=lambda item: place(item.nodeid))
 
 
 def pytest_collection_finish() -> None:
@@ -103,6 +114,9 @@ def _process_as_before() -> Iterator[None]:
     if torch.are_deterministic_algorithms_enabled() != deterministic:
         torch.use_deterministic_algorithms(deterministic)
     _backend._requested = backend
+    if (dynamo := sys.modules.get("torch._dynamo.utils")) and dynamo.counters:  # a test has compiled
+        torch.compiler.reset()  # after some versions of a function it is compiled no more
+        dynamo.counters.clear()
 
 
 SEEN: dict[str, list[Registry[Any]]] = {}  # module -> its registries
@@ -138,9 +152,14 @@ def _registries_as_before() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _kernels_at_hand() -> None:
-    """C kernels are compiled, or opened, before a test gives its process an empty cache to compile them in again."""
+def _cache_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What this machine has kept (parsed captions, features of words, measurements) is not seen, and nothing is added
+    to it but the C kernels, which are compiled or opened before processes of an empty cache compile them again."""
     library()
+    folder, kernels = tmp_path_factory.mktemp("cache"), cache_folder() / "kernels"
+    if kernels.is_dir():
+        (folder / "kernels").symlink_to(kernels.resolve())
+    os.environ["GRAPHVTR_CACHE"] = str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from graphvtr.nn.models.concept_model import ConceptModel
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text import ConceptVocabulary, Vocabulary
 from graphvtr.text.concepts import with_concepts
+from tests.tiny_bert import tiny_bert
 
 NAMES = sorted(MODELS)
 NOUNS, VERBS = ("dog", "cat", "man", "bird"), ("chases", "sees", "hears")
@@ -33,7 +34,11 @@ SIZES = {
     "concepts": CONCEPTS,
     "sentence": None,
     "text_cache": False,
+    "inner": 16,
+    "components": 4,
 }
+#: Options of the language models that have no smaller default.
+LANGUAGE = {"graphvtr": "text", "vsrnet": "language_model"}
 
 
 def collection(videos: int = 10, seed: int = 0) -> RetrievalDataset:
@@ -71,8 +76,9 @@ def collection(videos: int = 10, seed: int = 0) -> RetrievalDataset:
 def small(name: str, vocabulary: Vocabulary, seed: int = 0, **options: Any) -> RetrievalModel:
     """A registered model of a few channels, in training mode."""
     accepted = inspect.signature(MODELS[name]).parameters
+    language = {LANGUAGE[name]: tiny_bert()} if name in LANGUAGE else {}
     torch.manual_seed(seed)
-    values = {"vocab_size": len(vocabulary), **SIZES, **options}
+    values = {"vocab_size": len(vocabulary), **SIZES, **language, **options}
     return MODELS[name](**{key: value for key, value in values.items() if key in accepted})
 
 

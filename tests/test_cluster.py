@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, extract
+from tests.cluster_work import squares
 from tests.parsers import write_parser
 from tests.video.conftest import MeanColour, write_clip
 
@@ -72,17 +72,6 @@ class KilledOnce(MeanColour):
     def __call__(self, frames: Tensor) -> Tensor:
         die(self.marker)
         return super().__call__(frames)
-
-
-def squares() -> Callable[[int], int]:
-    def work(number: int) -> int:
-        if number == 100:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number == 50:
-            raise DataError("number", "is 50")
-        return number**2
-
-    return work
 
 
 def test_tasks() -> None:

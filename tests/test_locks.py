@@ -18,7 +18,7 @@ import sys, time
 from graphvtr.locks import output_lock
 with output_lock(sys.argv[1], folder=sys.argv[2] == "folder", shared=sys.argv[3] == "shared"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 

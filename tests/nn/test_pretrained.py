@@ -20,6 +20,7 @@ from graphvtr.nn.hub import hub_class
 from graphvtr.nn.registered import registered_name
 from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.text import ConceptVocabulary, Vocabulary
+from tests.tiny_bert import tiny_bert
 
 WORDS = Vocabulary("a dog chases the cat".split())
 SMALL = {
@@ -31,12 +32,16 @@ SMALL = {
     "video_rnn": 4,
     "text_rnn": 4,
     "filters": 3,
+    "inner": 16,
+    "components": 4,
 }
 
 
 def build(name: str, **options: Any) -> RetrievalModel:
     accepted = inspect.signature(MODELS[name]).parameters
-    model = MODELS[name](**{key: value for key, value in SMALL.items() if key in accepted}, **options)
+    readers = {"graphvtr": "text", "vsrnet": "language_model", "mcsan": "sentence"}
+    small = {**SMALL, **({readers[name]: tiny_bert()} if name in readers else {}), **options}
+    model = MODELS[name](**{key: value for key, value in small.items() if key in accepted or key in options})
     model.vocabulary = WORDS
     model.info = {"model": name, "dataset": "toy", "scores": [1.0, 2.5]}
     return model.eval()

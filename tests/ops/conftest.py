@@ -1,14 +1,16 @@
 """Shape classes, backends and comparisons shared by the tests of the ops.
 
 Every op runs on every backend that this process can use: ``torch`` always, ``native`` where there is a C compiler,
-``torch_scatter`` where it is installed, ``triton`` on a GPU, and, in the process that ``test_triton_interpreter.py``
-starts, ``triton`` on the CPU.
+``torch_scatter`` (a stand-in for it where it is not installed), ``triton`` on a GPU, and, in the process that
+``test_triton_interpreter.py`` starts, ``triton`` on the CPU.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +30,10 @@ INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 def _targets() -> list[tuple[str, str]]:
     if INTERPRETED:
         return [("triton", "cpu")]
-    names = ["torch", *(["torch_scatter"] if is_installed("torch_scatter") else [])]
-    found = [(name, "cpu") for name in (*names, *(["native"] if library() is not None else []))]
+    found = [(name, "cpu") for name in ("torch", "torch_scatter", *(["native"] if library() is not None else []))]
     if torch.cuda.is_available():
-        found += [(name, "cuda") for name in (*names, "triton")]
+        scatter = ["torch_scatter"] if is_installed("torch_scatter") else []
+        found += [(name, "cuda") for name in ("torch", *scatter, "triton")]
     return found
 
 
@@ -39,14 +41,15 @@ TARGETS = _targets()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """An op without a kernel of its own in C runs on torch there: once is enough."""
+    """An op without a kernel of its own in C, or in torch-scatter, runs on torch there: once is enough."""
     items[:] = [item for item in items if not _runs_on_torch(item)]
 
 
 def _runs_on_torch(item: pytest.Item) -> bool:
     found = getattr(item, "callspec", None)
     op = Path(item.path).stem.removeprefix("test_")
-    return found is not None and found.params.get("target") == ("native", "cpu") and op not in KERNELS["native"]
+    name, device = found.params.get("target", ("torch", "cpu")) if found is not None else ("torch", "cpu")
+    return name in ("native", "torch_scatter") and device == "cpu" and op not in KERNELS[name]
 
 
 DTYPES = (
@@ -67,11 +70,26 @@ class Target:
         return tuple(tensor.to(self.device) for tensor in tensors)
 
 
+@contextmanager
+def _torch_scatter() -> Iterator[None]:
+    """Torch-scatter can be imported: where it is not installed a stand-in for it, and all that has imported the
+    stand-in is forgotten afterwards."""
+    if is_installed("torch_scatter"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent / "stubs")
+        yield
+    for name in [*sys.modules]:
+        if name == "torch_scatter" or name.startswith("graphvtr.ops.scatter."):
+            del sys.modules[name]
+
+
 @pytest.fixture(params=TARGETS, ids=lambda target: "-".join(target))
 def target(request: pytest.FixtureRequest) -> Iterator[Target]:
     """A backend and a device; the backend is chosen while the test runs."""
     name, device = request.param
-    with backend(name):
+    with _torch_scatter() if name == "torch_scatter" else nullcontext(), backend(name):
         yield Target(name, device)
 
 
@@ -144,7 +162,7 @@ GRAPHS: dict[str, Graph] = {
     "isolated nodes": _graph(3, []),
     "one node": _graph(1, [(0, 0)]),
     "one edge": _graph(2, [(0, 1)]),
-    "20 nodes": _graph(20, _small_graphs([4, 1, 9, 6])),
+    "trees": _graph(8, _small_graphs([4, 1, 3])) if INTERPRETED else _graph(20, _small_graphs([4, 1, 9, 6])),
 }
 if not INTERPRETED:
     GRAPHS["300 nodes"] = _graph(300, [*_small_graphs([20] * 15), *[(source, 7) for source in range(0, 300, 3)]])
@@ -231,4 +249,4 @@ def graph(request: pytest.FixtureRequest) -> Graph:
 @pytest.fixture
 def two_trees() -> Graph:
     """Two small graphs, with isolated nodes after them."""
-    return _graph(11, _small_graphs([4, 5]))
+    return _graph(7, _small_graphs([3, 2])) if INTERPRETED else _graph(11, _small_graphs([4, 5]))

@@ -27,7 +27,7 @@ OPS = (
 #: memory and repeats on two shapes only; nothing that runs no kernel.
 CHOSEN = (
     "triton and not gradcheck and not large and not many and not -min"
-    " and (not bfloat16 or ragged or 20_nodes) and (not poisoned or ragged or 20_nodes)"
+    " and (not bfloat16 or ragged or trees) and (not poisoned or ragged or trees)"
 )
 
 

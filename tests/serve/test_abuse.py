@@ -25,7 +25,7 @@ from tests.serve.conftest import QUERY
 def line(served: str, made: SimpleNamespace) -> Iterator[socket.socket]:
     """A bare connection; afterwards the server still answers."""
     parts = urlsplit(served)
-    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)) as line:
+    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=120)) as line:
         yield line
     assert find_server(made.index) == served
     assert len(ask_server(served, QUERY, {"top": 2})["results"]) == 2
@@ -82,7 +82,7 @@ def test_a_request_that_does_not_come_is_sent_away(
 ) -> None:
     monkeypatch.setattr(listening, "HEAD_SECONDS", 0.5)
     parts = urlsplit(served)
-    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20)) as impatient:
+    with closing(socket.create_connection((parts.hostname or "", parts.port or 0), timeout=120)) as impatient:
         for whole in sent[:-1]:
             impatient.sendall(whole)
             healthy = b""

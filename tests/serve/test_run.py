@@ -27,7 +27,7 @@ def test_serving_until_interrupted(made: SimpleNamespace, port: int) -> None:
     with Command("serve", made.index, "--port", port) as process:
         assert f"6 clips at http://127.0.0.1:{port}/" in process.stdout.readline()
         told: dict[str, object] = {}
-        for _ in range(100):
+        for _ in range(1200):
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
                     told = json.load(answer)

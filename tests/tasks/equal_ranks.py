@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from graphvtr.tasks.data import PairBatch, PairData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from tests.every_model import NAMES, small_run
+from tests.tiny_bert import tiny_bert
 
 
 def gradients(
@@ -61,6 +63,8 @@ def evaluation(videos: int, batch_size: int) -> dict[str, Any]:
 
 
 def main(folder: Path, rank: int) -> None:
+    tempfile.tempdir = str(folder)  # nobody cleans up behind a process that multiprocessing has started
+    tiny_bert()  # of a group of processes one alone would write it
     evaluations = [(11, 3), (2, 8)]  # of the second, one process has no batch
     alone = [evaluation(*sizes) for sizes in evaluations]
     dist.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)

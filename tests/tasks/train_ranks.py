@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import torch
+
 from graphvtr.tasks.trainer import TrainOptions, fit
 from graphvtr.text import Vocabulary
 from tests.every_model import collection, small
@@ -19,5 +21,11 @@ def train_small(out: str | Path, devices: int, epochs: int = 2, resume: bool = F
     return fit(model, vocabulary, train, val, out, options, resume=resume, config="it: is written").scores
 
 
+def main(out: str, devices: int) -> None:
+    """Train, and print the scores."""
+    torch.set_num_threads(1)
+    print("scores", train_small(out, devices))
+
+
 if __name__ == "__main__":
-    print("scores", train_small(sys.argv[1], int(sys.argv[2])))
+    main(sys.argv[1], int(sys.argv[2]))

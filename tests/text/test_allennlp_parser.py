@@ -35,7 +35,7 @@ def load(archive, cuda_device):
                 sys.stderr.write("the last words\\n"); sys.stderr.flush()
                 import os; os._exit(3)
             if words[0] == "sleep":
-                import time; time.sleep(60)
+                import time; time.sleep(300)
             if words[0] == "short":
                 results.append({{"words": words, "verbs": [{{"verb": "x", "tags": ["O"] * (len(words) + 1)}}]}})
                 continue
@@ -68,7 +68,7 @@ def start(tmp_path: Path, archive: Path, parser: SpacyRoleParser) -> Iterator[St
     def start(source: str = FAKE, **options: Any) -> AllenNLPParser:
         worker = tmp_path / "worker.py"
         worker.write_text(source)
-        started.append(AllenNLPParser(sys.executable, archive, worker=worker, timeout=20.0, **options))
+        started.append(AllenNLPParser(sys.executable, archive, worker=worker, timeout=120.0, **options))
         return started[-1]
 
     yield start

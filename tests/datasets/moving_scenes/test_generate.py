@@ -14,6 +14,7 @@ from graphvtr.datasets.moving_scenes.generate import (
     split_sizes,
     write_scripts,
 )
+from tests.processes import clean_context
 
 
 def same(one: ClipData, other: ClipData) -> bool:
@@ -42,7 +43,8 @@ def test_scripts_follow_from_the_seed(scripts: dict[str, list[Script]]) -> None:
     assert len(set(names)) == len(names) == 2000
 
 
-def test_clips_do_not_depend_on_workers(scripts: dict[str, list[Script]]) -> None:
+def test_clips_do_not_depend_on_workers(scripts: dict[str, list[Script]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "CleanContext", clean_context)  # whose processes need not import torch
     few = scripts["val"][:12]
     alone = list(make_clips(few, num_frames=16, unseen=False, workers=0, progress=False))
     together = list(make_clips(few, num_frames=16, unseen=False, workers=2, progress=False))

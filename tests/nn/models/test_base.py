@@ -14,7 +14,18 @@ from graphvtr.nn import MODELS, VSE, CosineMatch, RetrievalModel
 from graphvtr.nn.models.base import pair_margins, video_margins
 from tests.every_model import NAMES, collection, small_run
 
-SIZES = {"vocab_size": 12, "video_dim": 8, "region_dim": 6, "sentence": None}
+SIZES = {
+    "vocab_size": 12,
+    "video_dim": 8,
+    "region_dim": 6,
+    "hidden": 8,
+    "word_dim": 4,
+    "video_rnn": 4,
+    "text_rnn": 4,
+    "filters": 3,
+    "inner": 8,
+    "sentence": None,
+}
 
 
 class Outer(RetrievalModel):
@@ -57,12 +68,7 @@ def test_wrong_arguments_are_the_constructors_to_refuse() -> None:
 @pytest.mark.parametrize("name", [name for name in MODELS if MODELS[name].__module__.startswith("graphvtr.")])
 def test_the_arguments_rebuild_every_model(name: str) -> None:
     accepted = inspect.signature(MODELS[name]).parameters
-    small = {key: value for key, value in {"hidden": 8, "word_dim": 4}.items() if key in accepted}
-    if name in ("hgr", "vse", "vse++", "hanet", "mcsan"):
-        given = {**{key: value for key, value in SIZES.items() if key in accepted}, **small}
-    else:
-        given = {key: value for key, value in SIZES.items() if key in accepted}
-    model = MODELS[name](**given)
+    model = MODELS[name](**{key: value for key, value in SIZES.items() if key in accepted})
     assert set(model.config) == set(accepted)
     again = MODELS[name](**model.config)
     assert again.config == model.config

@@ -105,13 +105,10 @@ def build(name: str, write_bert: Callable[..., Path]) -> Callable[..., Retrieval
 
     def make(**options: Any) -> RetrievalModel:
         torch.manual_seed(4)
-        sizes = SIZES[name] if name == "vsrnet" else {"vocab_size": 10, **SIZES[name]}
-        if name == "graphvtr":
+        sizes = SIZES[name] if name in ("graphvtr", "vsrnet") else {"vocab_size": 10, **SIZES[name]}
+        if reader := {"graphvtr": "text", "vsrnet": "language_model", "mcsan": "sentence"}.get(name):
             pytest.importorskip("transformers")
-            sizes = {**SIZES[name], "text": str(write_bert(hidden=6, layers=1, positions=16))}
-        if name == "vsrnet":
-            pytest.importorskip("transformers")
-            sizes = {**sizes, "language_model": str(write_bert(hidden=6, layers=1, positions=16))}
+            sizes = {**sizes, reader: str(write_bert(hidden=6, layers=1, positions=16))}
         return MODELS[name](**{**sizes, **options}).double().eval()
 
     return make
