@@ -15,12 +15,18 @@ from graphvtr._optional import optional_import
 from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
+from graphvtr.nn.encoders.frozen_bert import read_bert, read_tokenizer
 from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
 from graphvtr.nn.encoders.token_cache import TokenFeatureCache
 from graphvtr.nn.precision import full_precision
 from graphvtr.ops.csr import counts_to_ptr
 
 AT_ONCE = 512  # captions that a frozen language model reads at a time
+
+
+def compiled_tokenizer(tokenizer: Any) -> Any:
+    """The one of ``tokenizers`` that a fast one of transformers stands on; or itself."""
+    return getattr(tokenizer, "backend_tokenizer", tokenizer)
 
 
 def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
@@ -30,9 +36,9 @@ def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
     """
     if not texts:
         return []
-    if not getattr(tokenizer, "is_fast", False):
+    if not getattr(tokenizer, "is_fast", True):
         return [list(ids) for ids in tokenizer(texts, truncation=True, max_length=most)["input_ids"]]
-    compiled = tokenizer.backend_tokenizer
+    compiled = compiled_tokenizer(tokenizer)
     compiled.no_padding()
     if _cuts_at_spaces(compiled):
         return _piece_ids_by_words(compiled, texts, most)
@@ -74,9 +80,10 @@ class BertEncoder(nn.Module):
     it in its ``transform_text``, and training, evaluation and search then do the right thing.
 
     Frozen, the language model is no part of ``state_dict()``, of ``parameters()`` or of a checkpoint; the latter knows
-    its fingerprint and refuses other weights. With a cache the features of every caption are computed once, kept in
-    float16 and read from disk ever after, without loading the language model at all: training reads them where batches
-    are cut (:meth:`on_host`), so that no step waits for them. The cache is a
+    its fingerprint and refuses other weights. A BERT is then read without transformers
+    (:class:`~graphvtr.nn.encoders.frozen_bert.FrozenBert`), whose import takes seconds. With a cache the features of
+    every caption are computed once, kept in float16 and read from disk ever after, without loading the language model
+    at all: training reads them where batches are cut (:meth:`on_host`), so that no step waits for them. The cache is a
     :class:`~graphvtr.video.FeatureStore` of texts; ``graphvtr store info`` and ``verify`` know it.
 
     Args:
@@ -239,7 +246,9 @@ class BertEncoder(nn.Module):
 
     @property
     def tokenizer(self) -> Any:
-        """The language model's tokenizer."""
+        """The language model's tokenizer: the compiled one of a BERT, or transformers'."""
+        if self._tokenizer is None:
+            self._tokenizer = read_tokenizer(self.folder)
         if self._tokenizer is None:
             transformers = optional_import("transformers", "bert", "a pretrained language model")
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder)
@@ -258,6 +267,8 @@ class BertEncoder(nn.Module):
         return self._frozen[0].to(device)
 
     def _load(self) -> nn.Module:
+        if self.freeze and (found := read_bert(self.folder)) is not None:
+            return found
         transformers = optional_import("transformers", "bert", "a pretrained language model")
         bar = transformers.utils.logging.is_progress_bar_enabled()
         transformers.utils.logging.disable_progress_bar()

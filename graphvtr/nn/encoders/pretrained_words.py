@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
-from graphvtr.nn.encoders.bert import BertEncoder
+from graphvtr.nn.encoders.bert import BertEncoder, compiled_tokenizer
 from graphvtr.ops import segment_reduce
 from graphvtr.ops.csr import counts_to_ptr
 
@@ -106,16 +106,16 @@ class WordPieces:
     def of(cls, tokenizer: Any, words: list[str], word_ptr: Tensor) -> WordPieces:
         """Cut words; where a tokenizer cuts the words of a caption in another way than one alone, every place counts as
         a word of its own."""
-        probe = tokenizer([["a", "a"], ["a"]], is_split_into_words=True)
-        special = [word is None for word in probe.word_ids(1)]
+        compiled = compiled_tokenizer(tokenizer)
+        compiled.no_truncation()
+        compiled.no_padding()
+        both, single = compiled.encode_batch([["a", "a"], ["a"]], is_pretokenized=True)
+        special = [word is None for word in single.word_ids]
         begin, end = special.index(False), len(special) - special[::-1].index(False)
-        one, two = probe["input_ids"][1], probe["input_ids"][0]
+        one, two = single.ids, both.ids
         around = torch.tensor(one[:begin]), torch.tensor(one[end:])
         if two == [*one[:end], *one[begin:end], *one[end:]]:
             number = {word: place for place, word in enumerate(dict.fromkeys(words))}
-            compiled = tokenizer.backend_tokenizer
-            compiled.no_truncation()
-            compiled.no_padding()
             texts = [[word] for word in number]
             found = compiled.encode_batch_fast(texts, is_pretokenized=True, add_special_tokens=False)
             own = [part.ids for part in found]
@@ -123,9 +123,9 @@ class WordPieces:
         else:
             own = [[] for _ in words]
             captions = [words[begin:end] for begin, end in itertools.pairwise(word_ptr.tolist())]
-            encoded = tokenizer(captions, is_split_into_words=True)
-            for caption, first in enumerate(word_ptr[:-1].tolist()):
-                for piece, place in zip(encoded["input_ids"][caption], encoded.word_ids(caption), strict=True):
+            encoded = compiled.encode_batch(captions, is_pretokenized=True)
+            for caption, first in zip(encoded, word_ptr[:-1].tolist(), strict=True):
+                for piece, place in zip(caption.ids, caption.word_ids, strict=True):
                     if place is not None:
                         own[first + place].append(piece)
             word = torch.arange(len(words))
