@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +108,28 @@ def lines_within(file: IO[AnyStr], where: object, *, most: int = MOST_A_LINE, fi
         if len(line) == most:
             raise DataError(f"{where}: line {number}", f"is longer than {most:,} characters", fix)
         yield line
+
+
+def arriving_lines(file: int, where: object) -> Iterator[list[str]]:
+    """The lines of a pipe, a terminal or a file as they come in, those that are there already together; so that who
+    waits for an answer to each gets it, and who sends many is served many at a time.
+
+    Args:
+        file: number of the open file, of UTF-8; what is none becomes half a surrogate pair, as in arguments.
+        where: names it, for messages.
+
+    Raises:
+        DataError: a line is longer than :data:`MOST_A_LINE`.
+    """
+    rest, came = b"", True
+    while came:
+        part = os.read(file, 2**16)
+        came = bool(part)
+        *whole, rest = (rest + (part or b"\n" * bool(rest))).split(b"\n")
+        if len(rest) > MOST_A_LINE:
+            raise DataError(where, f"has a line longer than {MOST_A_LINE:,} bytes", "end queries by a line break")
+        if whole:
+            yield [line.decode("utf-8", "surrogateescape").removesuffix("\r") for line in whole]
 
 
 def number_of_digits(text: str) -> int | None:

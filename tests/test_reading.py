@@ -7,7 +7,17 @@ import os
 import pytest
 
 from graphvtr.errors import DataError
-from graphvtr.reading import DEPTH, json_depth, lines_within, need, parse_json, read_json, read_text
+from graphvtr.reading import (
+    DEPTH,
+    MOST_A_LINE,
+    arriving_lines,
+    json_depth,
+    lines_within,
+    need,
+    parse_json,
+    read_json,
+    read_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +94,20 @@ def test_lines_are_bounded():
     assert list(lines_within(io.BytesIO(b"1234"), "f", most=5)) == [b"1234"]
     with pytest.raises(DataError, match=r"f: line 2: is longer than 5 characters \(copy it again\)"):
         list(lines_within(io.BytesIO(b"1\n12345\n"), "f", most=5, fix="copy it again"))
+
+
+def test_lines_of_a_pipe_come_as_they_are_written():
+    read, write = os.pipe()
+    lines = arriving_lines(read, "standard input")
+    os.write(write, b"one\ntwo\r\nthr")
+    assert next(lines) == ["one", "two"]
+    os.write(write, b"ee\n\n\xff")
+    assert next(lines) == ["three", ""]
+    os.close(write)
+    assert list(lines) == [["\udcff"]]
+    os.close(read)
+
+
+def test_a_line_without_end_is_refused():
+    with open("/dev/zero", "rb") as file, pytest.raises(DataError, match=f"a line longer than {MOST_A_LINE:,} bytes"):
+        list(arriving_lines(file.fileno(), "standard input"))

@@ -15,8 +15,10 @@ from graphvtr.cli.kernels import add_backend
 from graphvtr.terminal import complain
 
 LEVELS = ("entity", "action", "relationship")
-Ask = Callable[[bool], list[dict[str, Any]]]
-"""From whether all clips are to be scored, to the results of each query."""
+LINES = ["-"]
+"""In place of a query: those on standard input, one a line."""
+Ask = Callable[[list[str], bool], list[dict[str, Any]]]
+"""From queries, and whether all clips are to be scored, to the results of each query."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,7 +37,12 @@ def add_parser(subparsers: Any) -> None:
         help="folder of graphvtr index, or of a run of "
         "graphvtr train, whose clips are then embedded once; none with --zero-shot",
     )
-    parser.add_argument("query", nargs="*", help="sentences, each in quotes; or role=phrase pairs, one query together")
+    parser.add_argument(
+        "query",
+        nargs="*",
+        help="sentences, each in quotes; or role=phrase pairs, one query together; or - for the lines of standard "
+        "input, answered as they come",
+    )
     parser.add_argument(
         "--video", action="append", default=[], metavar="CLIP", help="a video file, or a clip of the index; repeatable"
     )
@@ -102,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
     args.index = None if args.index is None else Path(args.index)
     if bool(args.query) == bool(args.video):
         raise DataError("graphvtr search", "needs a sentence or --video, one of the two", "give one")
+    if LINES[0] in args.query and args.query != LINES:
+        raise DataError("graphvtr search", "takes - for the lines of standard input alone", "put the queries there")
     queries = args.query
     if queries and all(is_role_query(query) for query in queries):
         # the shell has taken the quotes of agent="red dog" away
@@ -111,7 +120,8 @@ def run(args: argparse.Namespace) -> int:
             args.index = index_of(args.index, args.store, progress=sys.stderr.isatty())
         if args.zero_shot is not None:
             args.index, args.alone = stack.enter_context(_made(args)), True
-        return _answer(args, _by_server(args, queries) or _here(args, queries))
+        ask = _by_server(args, queries) or _here(args)
+        return _answer_lines(args, ask) if queries == LINES else _answer(args, ask, queries)
 
 
 @contextlib.contextmanager
@@ -128,11 +138,37 @@ def _made(args: argparse.Namespace) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _answer(args: argparse.Namespace, ask: Ask) -> int:
+def _answer_lines(args: argparse.Namespace, ask: Ask) -> int:
+    """Answer what comes in at standard input, all lines that are there together. What is wrong with one is told in its
+    place, and the others are answered."""
+    from graphvtr.errors import DataError
+    from graphvtr.reading import arriving_lines
+
+    if sys.stdin.isatty():
+        complain("one query a line; Ctrl-D ends")
+    code = 0
+    for lines in arriving_lines(sys.stdin.fileno(), "standard input"):
+        queries = [line.strip() for line in lines if line.strip()]
+        try:
+            _answer(args, ask, queries)
+        except DataError:
+            for query in queries:
+                try:
+                    _answer(args, ask, [query])
+                except DataError as error:
+                    code = 2
+                    complain(f"graphvtr: error: {error}")
+                    if args.json:
+                        print(json.dumps({"query": query, "error": str(error)}))
+        sys.stdout.flush()
+    return code
+
+
+def _answer(args: argparse.Namespace, ask: Ask, queries: list[str]) -> int:
     from graphvtr.search.plain import media_folder
 
-    found = ask(args.exhaustive)
-    quick = ask(False) if args.exhaustive else None
+    found = ask(queries, args.exhaustive)
+    quick = ask(queries, False) if args.exhaustive else None
     media = media_folder(args.index)
     for number, results in enumerate(found):
         for result in results["results"]:
@@ -164,12 +200,12 @@ def _by_server(args: argparse.Namespace, queries: list[str]) -> Ask | None:
         return None
     options: dict[str, Any] = {level: getattr(args, level) for level in LEVELS}
     options |= {"top": args.top, "where": args.where, "at_least": args.at_least}
-    return lambda exhaustive: [
-        ask_server(url, query, {**options, "exhaustive": str(exhaustive).lower()}) for query in queries
+    return lambda wanted, exhaustive: [
+        ask_server(url, query, {**options, "exhaustive": str(exhaustive).lower()}) for query in wanted
     ]
 
 
-def _here(args: argparse.Namespace, queries: list[str]) -> Ask:
+def _here(args: argparse.Namespace) -> Ask:
     """How the index is asked by this process."""
     from graphvtr.imports import lazily
 
@@ -186,7 +222,7 @@ def _here(args: argparse.Namespace, queries: list[str]) -> Ask:
         "candidates": args.candidates,
     }
 
-    def ask(exhaustive: bool) -> list[dict[str, Any]]:
+    def ask(queries: list[str], exhaustive: bool) -> list[dict[str, Any]]:
         if args.video:
             found = index.search_videos(args.video, args.top, find=args.find, exhaustive=exhaustive, **options)
         else:

@@ -57,6 +57,29 @@ def test_index_search_and_change(files: Files, table: Path, capsys: pytest.Captu
     assert (told["clips"], told["captions"], told["kind"], len(told["segments"])) == (7, 6, "hnsw", 1)
 
 
+def test_queries_of_standard_input(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line that cannot be answered is told in its place, and keeps nobody from an answer."""
+    files.build()
+    asked = [QUERY, "zebras", "agent=dog action=chase", "a cat"]
+    (tmp_path / "queries").write_text("\n\n".join(asked))
+    with (tmp_path / "queries").open() as lines:
+        monkeypatch.setattr("sys.stdin", lines)
+        assert main(["search", str(files.path), "-", "--top", "2", "--json"]) == 2
+    told = capsys.readouterr()
+    answers = [json.loads(line) for line in told.out.splitlines()]
+    assert [answer["query"] for answer in answers] == asked
+    assert [len(answer.get("results", [])) for answer in answers] == [2, 0, 2, 2]
+    assert "has no word that the model knows" in answers[1]["error"]
+    assert told.err.count("error: query 'zebras'") == 1
+    for query, answer in zip(asked[2:], answers[2:], strict=True):
+        alone = [one.name for one in files.build().search(query, top=2)]
+        assert [one["name"] for one in answer["results"]] == alone
+    assert main(["search", str(files.path), "-", QUERY]) == 2
+    assert "standard input alone" in capsys.readouterr().err
+
+
 def test_what_is_wrong_is_one_line(files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files.build()
     index = str(files.path)
