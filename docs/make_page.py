@@ -1,8 +1,8 @@
 """Take the pictures of docs/guides/serve.rst again: the page of an index in Chromium.
 
-    graphvtr scenes --num-clips 1500 --render clips
-    graphvtr extract clips/ --out features/
-    graphvtr train hgr --data folder --root clips/ --store features/ --out run --model.hidden 256 --epochs 25
+    graphvtr scenes --num-clips 2000 --render clips
+    graphvtr extract clips/ --out features/ --backbone pixels --motion differences
+    graphvtr train graphvtr --data folder --root clips/ --store features/ --out run
     python docs/make_page.py run --query "a red circle chases a blue square" --clip clips/train-00001.mp4
 
 Clips that are shown must be free to be shown: those of MovingScenes are. Needs what ``make test-web`` installs.
@@ -51,6 +51,15 @@ def save(page: Any, path: Path, until: str = "", part: str = "") -> None:
     print(f"{path}: {path.stat().st_size // 1000} kB")
 
 
+def why(page: Any, path: Path) -> None:
+    """A picture of why the first clip was found."""
+    page.locator("button", has_text="Why this clip").first.click()
+    page.wait_for_selector("#why svg")
+    page.wait_for_timeout(500)
+    save(page, path, part="#why")
+    page.keyboard.press("Escape")
+
+
 def shoot(browser: Any, url: str, query: str, clip: Path, out: Path) -> None:
     """Every state of the page."""
     for name, size, scheme in (("results", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")):
@@ -64,16 +73,17 @@ def shoot(browser: Any, url: str, query: str, clip: Path, out: Path) -> None:
             page.locator(".card").first.locator(".phrases button").last.hover()
             page.wait_for_timeout(800)
         save(page, out / f"serve_{name}.png", ".card")
+        why(page, out / ("serve_why.png" if name == "results" else f"serve_why_{name}.png"))
         if name == "results":
-            page.locator("button", has_text="Why this clip").first.click()
-            page.wait_for_selector("#why svg")
-            save(page, out / "serve_why.png", part="#why")
-            page.keyboard.press("Escape")
             page.check("input[value=clips]")
             page.set_input_files("#file", str(clip))
             page.wait_for_selector("#grid[aria-busy=false]")
             page.wait_for_timeout(2500)
             save(page, out / "serve_upload.png", ".card")
+            page.fill("#query", "agent=circle action=")
+            page.press("#query", "Enter")
+            page.wait_for_selector("#problem:not([hidden])")
+            save(page, out / "serve_error.png", "#problem")
         page.close()
 
 

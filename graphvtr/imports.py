@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+import importlib
 import importlib.machinery
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +21,14 @@ WAITING = frozenset(
     """.split()
 )
 """Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
+GATHERED = frozenset(
+    """
+    torch_geometric torch_geometric.data torch_geometric.nn torch_geometric.nn.aggr torch_geometric.nn.conv
+    torch_geometric.nn.dense torch_geometric.utils
+    """.split()
+)
+"""Packages whose own file collects the names of a hundred modules: each name is taken from its module when it is asked
+for, and the file is run when it is asked for what it makes itself."""
 _ASKED_OF_ALL = frozenset(("__wrapped__", "__warningregistry__"))  # by tools that look through all modules
 
 
@@ -35,6 +47,51 @@ class _Waiting(ModuleType):
         loader: _WaitingLoader = self.__spec__.loader  # type: ignore[assignment,union-attr]
         loader.run(self)
         return getattr(self, name)
+
+
+class _Gathered(_Waiting):
+    """A package of :data:`GATHERED`."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ASKED_OF_ALL:
+            raise AttributeError(name)
+        found = _taken(self.__name__, name)
+        if found is None:
+            return super().__getattr__(name)
+        home, own = found
+        module = importlib.import_module(home)
+        value = module if own is None else getattr(module, own)
+        setattr(self, name, value)
+        return value
+
+
+@functools.cache
+def _table(package: str) -> tuple[dict[str, tuple[str, str | None]], list[str]]:
+    """What the file of a package imports: name -> module and the name there (None for the module itself); and the
+    modules of which it takes all names."""
+    names: dict[str, tuple[str, str | None]] = {}
+    stars: list[str] = []
+    for line in ast.parse(Path(str(sys.modules[package].__file__)).read_bytes()).body:
+        if isinstance(line, ast.ImportFrom):
+            home = importlib.util.resolve_name("." * line.level + (line.module or ""), package)
+            stars += [home for one in line.names if one.name == "*"]
+            names |= {one.asname or one.name: (home, one.name) for one in line.names}
+        elif isinstance(line, ast.Import):
+            inner = [one.name for one in line.names if one.name.startswith(f"{package}.")]
+            names |= {name[len(package) + 1 :].partition(".")[0]: (name, None) for name in inner}
+    return names, stars
+
+
+def _taken(package: str, name: str) -> tuple[str, str | None] | None:
+    """Where a package takes a name from; None where its file would have to be run to know."""
+    names, stars = _table(package)
+    if name in names:
+        return names[name]
+    for star in stars:
+        importlib.import_module(star)
+        if star in GATHERED and (found := _taken(star, name)) is not None:
+            return found
+    return None
 
 
 def _disable(dynamo: Any, function: Any = None, *args: Any, **options: Any) -> Any:
@@ -62,6 +119,10 @@ class _WaitingLoader(Loader):
         return None
 
     def exec_module(self, module: ModuleType) -> None:
+        self.search_path = None
+        if module.__name__ in GATHERED:
+            module.__class__ = _Gathered
+            return
         self.search_path = module.__dict__.pop(
             "__path__", None
         )  # who imports a module of the package needs the package
@@ -77,13 +138,13 @@ class _WaitingLoader(Loader):
 
 
 class _WaitingFinder:
-    """Finds the modules of :data:`WAITING`."""
+    """Finds the modules of :data:`WAITING` and :data:`GATHERED`."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name not in WAITING:
+        if name not in WAITING and name not in GATHERED:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:

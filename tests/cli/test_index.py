@@ -57,6 +57,37 @@ def test_index_search_and_change(files: Files, table: Path, capsys: pytest.Captu
     assert (told["clips"], told["captions"], told["kind"], len(told["segments"])) == (7, 6, "hnsw", 1)
 
 
+def test_exhaustive_tells_what_the_candidates_missed(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    index, missed = files.build(), 0
+    for query in ("a dog", "a cat sleeps", "two dogs bark in the yard", QUERY):
+        best = {one.name for one in index.search(query, top=2, exhaustive=True)}
+        quick = {one.name for one in index.search(query, top=2, candidates=2)}
+        assert (
+            main(["search", str(files.path), query, "--top", "2", "--candidates", "2", "--exhaustive", "--json"]) == 0
+        )
+        told = json.loads(capsys.readouterr().out)
+        assert {one["name"] for one in told["results"]} == best
+        assert told["recall"] == len(best & quick) / 2
+        missed += told["recall"] < 1
+    assert missed  # of two candidates, or this test tells nothing
+    assert main(["search", str(files.path), QUERY, "--top", "2", "--candidates", "2", "--exhaustive"]) == 0
+    assert "the candidates alone give" in capsys.readouterr().out
+
+
+def test_shards_and_kinds(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
+    build = ["index", str(files.checkpoint), str(files.store.path), "--out"]
+    assert main([*build, str(files.path), "--shards", "2"]) == 0
+    assert main([*build, str(files.folder / "other"), "--kind", "hnsw"]) == 0
+    capsys.readouterr()
+    assert main(["index", "info", str(files.path)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["clips"], sorted(told["shards"].values())) == (7, [3, 4])
+    assert main(["index", "verify", str(files.path)]) == 0
+    capsys.readouterr()
+    assert main(["index", "info", str(files.folder / "other")]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "hnsw"
+
+
 def test_queries_of_standard_input(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -205,6 +206,17 @@ def test_rates_and_hosts(index: Index) -> None:
         assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
         elsewhere = client.post("/api/upload", content=b"x", headers={"origin": "http://evil.example"})
         assert elsewhere.status_code == 403
+
+
+def test_an_answer_that_takes_too_long(index: Index) -> None:
+    gate = threading.Event()
+    with TestClient(create_app(index, Limits(rate=0, seconds=0.2))) as client:
+        client.app.state.asker.ask("", finish=lambda _: gate.wait(60))
+        late = client.get("/api/search", params={"q": QUERY})
+        gate.set()
+        assert late.status_code == 504
+        assert "took over 0 s" in late.json()["problem"]
+        assert client.get("/healthz").status_code == 200
 
 
 def test_a_clip_is_sent(client: Any, made: SimpleNamespace) -> None:

@@ -46,6 +46,19 @@ def test_the_command_asks_it(served: str, made: SimpleNamespace, capsys: pytest.
     assert "is no address of a server" in capsys.readouterr().err
 
 
+def test_a_file_finds_captions_and_clips(made: SimpleNamespace, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["search", str(made.index), "--video", str(made.clips / "scene-2.mp4"), "--json", "--top", "3"]
+    assert main([*ask, "--find", "clips"]) == 0
+    first = json.loads(capsys.readouterr().out)["results"][0]
+    assert first["name"] == "scene-2"
+    assert first["score"] == pytest.approx(1, abs=1e-3)
+    assert main(ask) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["query"] == "scene-2.mp4"
+    wanted = Index.open(made.index).search_videos([made.clips / "scene-2.mp4"], top=3)[0]
+    assert [one["caption"] for one in told["results"]] == [one.caption for one in wanted]
+
+
 def test_it_needs_no_torch(served: str, made: SimpleNamespace) -> None:
     code = (
         "import sys; from graphvtr.cli.main import main; code = main(); assert 'torch' not in sys.modules; exit(code)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -160,9 +161,29 @@ def test_filters_and_clips_alike(page: Any) -> None:
     assert chip.get_attribute("aria-pressed") == "true"
     chip.click()
     until(page, "document.querySelectorAll('.card').length === 6")
+    for text in ("under 10 s", "10 s and over"):
+        page.locator("#filters button", has_text=text).click()
+    until(page, "document.querySelector('#status').textContent.startsWith('Nothing found')")
+    shoot(page, "nothing")
+    page.locator("#filters button", has_text="10 s and over").click()
+    until(page, "document.querySelectorAll('.card').length === 6")
     page.locator("button", has_text="Clips like it").first.click()
     until(page, "document.querySelectorAll('.card').length === 5")
+    assert page.input_value("#query") == ""  # it is not what found them
     assert page.wrong == []
+
+
+def test_what_the_model_sees_is_a_filter(page: Any, address: str) -> None:
+    told = page.request.get(f"{address}api/info").json()
+    page.route("**/api/info", lambda route: route.fulfill(json={**told, "concepts": {"entity": ["circle"]}}))
+    asked: list[str] = []
+    page.route("**/api/search*", lambda route: (asked.append(route.request.url), route.fulfill(json={"results": []})))
+    page.reload()
+    page.locator("#filters button", has_text="entity: circle").click()
+    page.fill("#query", QUERY)
+    page.press("#query", "Enter")
+    until(page, "document.querySelector('#status').textContent.startsWith('Nothing found')")
+    assert "entity=circle" in asked[-1]
 
 
 def test_a_clip_is_sent_and_a_broken_one_explained(page: Any, made: SimpleNamespace, tmp_path: Path) -> None:
@@ -174,6 +195,27 @@ def test_a_clip_is_sent_and_a_broken_one_explained(page: Any, made: SimpleNamesp
     page.set_input_files("#file", str(tmp_path / "broken.mp4"))
     page.wait_for_selector("#problem:not([hidden])")
     assert "broken.mp4" in page.text_content("#problem")
+
+
+def test_a_clip_is_dropped(page: Any, made: SimpleNamespace) -> None:
+    ask(page)
+    content = base64.b64encode((made.clips / "scene-3.mp4").read_bytes()).decode()
+    dropped = page.evaluate_handle(
+        """content => {
+            const files = new DataTransfer();
+            files.items.add(new File([Uint8Array.from(atob(content), one => one.charCodeAt(0))], 'mine.mp4'));
+            return files;
+        }""",
+        content,
+    )
+    page.check("input[value=clips]")
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": dropped})
+    assert page.locator("#drop.over").count() == 1
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    until(page, "document.querySelector('#status').textContent.includes('for mine.mp4')")
+    assert "1. scene-3" in page.locator(".card h3").first.text_content()
+    assert page.locator("#drop.over").count() == 0
+    assert page.wrong == []
 
 
 def test_markup_in_captions_and_names_stays_text(page: Any) -> None:

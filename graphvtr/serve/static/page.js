@@ -249,7 +249,7 @@ async function why(name) {
   $('why').showModal();
   try {
     const found = await ask(url('/api/why', {q: state.query, clip: name}));
-    const clip = found.clip, parts = [make('p', {}, `“${found.query}” scores ${clip.score.toFixed(3)}, the weighted mean of its levels.`)];
+    const clip = found.clip, parts = [make('p', {}, `“${found.query}” scores ${clip.score.toFixed(3)}. Its levels, each with a weight of its own, make up the score.`)];
     parts.push(make('table', {}, make('thead', {}, make('tr', {}, make('th', {scope: 'col'}, 'level'), make('th', {scope: 'col'}, 'score'))),
       make('tbody', {}, ...Object.entries(clip.levels).map(([level, score]) => make('tr', {}, make('th', {scope: 'row'}, level), make('td', {}, score.toFixed(3)))))));
     if (clip.phrases.length) {
@@ -289,16 +289,21 @@ async function why(name) {
   } catch (error) { $('why-body').replaceChildren(make('p', {role: 'alert'}, error.message)); }
 }
 
-function like(name) {
-  state.query = '';
+// what is shown is no longer what the sentence found
+function leave() {
+  state.query = $('query').value = '';
   $('graph').hidden = true;
+  history.replaceState(null, '', location.pathname);
+}
+
+function like(name) {
+  leave();
   run(`like ${name}`, signal => ask(url('/api/like', {clip: name, find: 'clips', top: SHOWN}), {signal}));
 }
 
 function upload(file) {
   if (!file) return;
-  state.query = '';
-  $('graph').hidden = true;
+  leave();
   const find = document.querySelector('input[name=find]:checked').value;
   run(`for ${file.name}`, signal => ask(url('/api/upload', {name: file.name.slice(0, 200), find, top: SHOWN}), {method: 'POST', body: file, signal}));
 }
