@@ -16,19 +16,30 @@ from typing import Any
 
 WAITING = frozenset(
     """
-    torch._dynamo torch_geometric.datasets torch_geometric.profile torch_geometric.llm torch_geometric.explain
-    torch_geometric.loader torch_geometric.transforms torch_geometric.sampler spacy.cli networkx
+    torch._dynamo torch._meta_registrations torch.export torch_geometric.datasets torch_geometric.profile
+    torch_geometric.llm torch_geometric.explain torch_geometric.loader torch_geometric.sampler torch_geometric.io.fs
+    networkx h5py spacy.cli.info
     """.split()
 )
 """Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
 GATHERED = frozenset(
     """
-    torch_geometric torch_geometric.data torch_geometric.nn torch_geometric.nn.aggr torch_geometric.nn.conv
-    torch_geometric.nn.dense torch_geometric.utils
+    torch_geometric torch_geometric.data torch_geometric.io torch_geometric.nn torch_geometric.nn.conv
+    torch_geometric.nn.dense torch_geometric.transforms spacy.cli
+    graphvtr.datasets graphvtr.tasks graphvtr.video
     """.split()
 )
 """Packages whose own file collects the names of a hundred modules: each name is taken from its module when it is asked
 for, and the file is run when it is asked for what it makes itself."""
+FIRST = {
+    "torch_geometric": ("torch_geometric.utils",),
+    "torch._dynamo": ("torch.export", "torch._meta_registrations"),
+}
+"""What goes before: modules import each other, and only in the order in which torch and torch_geometric do it."""
+LATE = {("spacy.cli.info", "info")}
+"""Functions of waiting modules that others hand on and do not call: they too wait for who does."""
+FILLED = {"graphvtr.datasets": ("DATASETS", "build_dataset")}
+"""Names that are of use when the file of such a package has run."""
 _ASKED_OF_ALL = frozenset(("__wrapped__", "__warningregistry__"))  # by tools that look through all modules
 
 
@@ -40,13 +51,27 @@ class _Waiting(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name in _ASKED_OF_ALL:
+        if name in _ASKED_OF_ALL or (name == "__path__" and self.__spec__.loader.search_path is None):  # type: ignore[union-attr]
             raise AttributeError(name)
         if self.__name__ == "torch._dynamo" and name == "disable":
             return functools.partial(_disable, self)
-        loader: _WaitingLoader = self.__spec__.loader  # type: ignore[assignment,union-attr]
-        loader.run(self)
+        if (self.__name__, name) in LATE:
+            return functools.partial(_late, self, name)
+        _run(self)
         return getattr(self, name)
+
+
+def _run(module: ModuleType) -> None:
+    """Run a waiting module after all."""
+    if isinstance(module, _Waiting):
+        for name in FIRST.get(module.__name__, ()):
+            _run(importlib.import_module(name))
+        module.__spec__.loader.run(module)  # type: ignore[union-attr]
+
+
+def _late(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
+    _run(module)
+    return vars(module)[name](*args, **options)
 
 
 class _Gathered(_Waiting):
@@ -57,7 +82,8 @@ class _Gathered(_Waiting):
             raise AttributeError(name)
         found = _taken(self.__name__, name)
         if found is None:
-            return super().__getattr__(name)
+            _run(self)
+            return getattr(self, name)
         home, own = found
         module = importlib.import_module(home)
         value = module if own is None else getattr(module, own)
@@ -85,12 +111,16 @@ def _table(package: str) -> tuple[dict[str, tuple[str, str | None]], list[str]]:
 def _taken(package: str, name: str) -> tuple[str, str | None] | None:
     """Where a package takes a name from; None where its file would have to be run to know."""
     names, stars = _table(package)
+    if name in FILLED.get(package, ()):
+        return None
     if name in names:
         return names[name]
-    for star in stars:
+    if importlib.util.find_spec(f"{package}.{name}") is not None:
+        return f"{package}.{name}", None
+    for star in set(stars) & GATHERED:
         importlib.import_module(star)
-        if star in GATHERED and (found := _taken(star, name)) is not None:
-            return found
+        if name in _table(star)[0]:
+            return _table(star)[0][name]
     return None
 
 
@@ -122,6 +152,8 @@ class _WaitingLoader(Loader):
         self.search_path = None
         if module.__name__ in GATHERED:
             module.__class__ = _Gathered
+            for name in FIRST.get(module.__name__, ()):
+                importlib.import_module(name)
             return
         self.search_path = module.__dict__.pop(
             "__path__", None

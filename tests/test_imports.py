@@ -6,7 +6,16 @@ import subprocess
 import sys
 
 HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "faiss", "ray", "fastapi")
-WAITING = ("transformers", "torch._dynamo", "torch_geometric.datasets", "torch_geometric.llm", "spacy.cli")
+WAITING = (
+    "transformers",
+    "torch._dynamo",
+    "torch._meta_registrations",
+    "torch.export",
+    "torch_geometric",
+    "torch_geometric.datasets",
+    "torch_geometric.llm",
+    "graphvtr.datasets",
+)
 
 
 def run(code: str) -> str:
@@ -41,7 +50,13 @@ def thrice(x):
     return 3 * x
 waits = type(sys.modules["torch._dynamo"]).__name__
 print(run, waits, twice(2), thrice(2), torch._dynamo.config is not None, twice(3), thrice(3))
-import torch_geometric.datasets
-print(torch_geometric.datasets.Planetoid.__name__)  # and it is there once it is asked for
+import torch_geometric  # and all is there once it is asked for
+from torch_geometric.nn import GATConv
+print(GATConv.__name__, torch_geometric.__version__ > "2", torch_geometric.datasets.Planetoid.__name__)
+print(len(torch.export.export(torch.nn.Linear(2, 2), (torch.zeros(1, 2),)).graph_signature.parameters))
+from graphvtr.datasets import DATASETS
+print("moving_scenes" in DATASETS)
+import spacy
+print(callable(spacy.info), "spacy.cli._util" in sys.modules)
 """
-    assert run(code) == "[] _Waiting 4 6 True 6 9\nPlanetoid"
+    assert run(code) == "[] _Waiting 4 6 True 6 9\nGATConv True Planetoid\n2\nTrue\nTrue False"

@@ -13,6 +13,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import LEVELS
 from graphvtr.nn import HGR, GraphVTR, LocalAttentiveMatch, RetrievalModel
+from graphvtr.nn.match.local_attentive import weights_by_frame
 from graphvtr.plot.role_graph import plot_role_graph
 from graphvtr.plot.role_layout import Attention, Node
 from graphvtr.plot.style import HEAT, plain, pyplot, wrap
@@ -114,7 +115,9 @@ def phrase_frame_weights(model: RetrievalModel, graph: RoleGraph, video: VideoGr
             matcher = model.matchers[level]
             if not isinstance(matcher, LocalAttentiveMatch):
                 continue
-            rows.append(matcher.frame_weights(clip[level], text[level]).cpu())
+            found = matcher.frame_weights(clip[level], text[level]).cpu()
+            regions = video["region"].frame.cpu() if "region" in video.node_types else None
+            rows.append(weights_by_frame(found, video.num_frames, regions))
             phrases += _phrases(graph, level, len(rows[-1]))
     if not rows:
         raise DataError(type(model).__name__, "has no level that attends over frames", "use an HGR model")

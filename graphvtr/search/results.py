@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphvtr.graphs import ROLES, RoleGraph
 from graphvtr.nn import LevelEmbeddings, LocalAttentiveMatch, RetrievalModel
+from graphvtr.nn.match.local_attentive import weights_by_frame
 from graphvtr.search.items import Item
 from graphvtr.search.plain import format_plain
 
@@ -168,6 +169,7 @@ def match_phrases(
     text: LevelEmbeddings,
     video: LevelEmbeddings,
     times: Sequence[Sequence[float]],
+    region_frames: Sequence[Tensor | None] | None = None,
 ) -> list[list[PhraseMatch]]:
     """Which frame of each clip each action and entity of a sentence attended to, for levels that attend over frames; a
     phrase that attends to all frames alike has none.
@@ -178,7 +180,9 @@ def match_phrases(
         text: its embedding.
         video: embeddings of the clips.
         times: seconds of their frames.
+        region_frames: the frame of each region, for models that match regions too; None for a clip without.
     """
+    regions = region_frames or [None] * len(times)
     out: list[list[PhraseMatch]] = [[] for _ in times]
     told: set[str] = set()
     for level in model.levels:
@@ -189,7 +193,11 @@ def match_phrases(
             continue
         told.add(node_type)
         with torch.inference_mode():
-            weights = matcher.frame_weights_each(video[level], text[level])
+            each = matcher.frame_weights_each(video[level], text[level])
+        weights = [
+            weights_by_frame(own, len(seconds), frames)
+            for own, seconds, frames in zip(each, times, regions, strict=True)
+        ]
         count = len(text[level].x)
         phrases = [graph.phrase(node_type, node) for node in range(count)]
         roles = ["V"] * count if node_type == "action" else [ROLES[role] for role in graph["entity"].role.tolist()]

@@ -13,6 +13,32 @@ from graphvtr.ops import local_match, local_match_weights, segment_reduce
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm, normalize_rows
 
 
+def weights_by_frame(weights: Tensor, frames: int, region_frame: Tensor | None = None) -> Tensor:
+    """Attention over the frames of a video, made of that over its frames and, after them, its regions, which count for
+    the frames they are in.
+
+    Args:
+        weights: [P, T] or [P, T + R], each row summing to 1.
+        frames: T.
+        region_frame: [R], the frame of each region; where it is not known, frames are weighed among themselves.
+
+    Returns:
+        [P, T], each row summing to 1.
+
+    Example:
+        >>> weights_by_frame(torch.tensor([[0.2, 0.1, 0.3, 0.4]]), 2, torch.tensor([1, 1]))
+        tensor([[0.2000, 0.8000]])
+        >>> weights_by_frame(torch.tensor([[0.2, 0.1, 0.3, 0.4]]), 2)
+        tensor([[0.6667, 0.3333]])
+    """
+    own, regions = weights[:, :frames], weights[:, frames:]
+    if not regions.size(1):
+        return own
+    if region_frame is None or len(region_frame) != regions.size(1):
+        return own / own.sum(1, keepdim=True)
+    return own.index_add(1, region_frame.to(own.device), regions)
+
+
 class LocalAttentiveMatch(nn.Module):
     r"""Score every video against every caption on a level of frames and text nodes (HGR section 3.3, Eq 12).
 

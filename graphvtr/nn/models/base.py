@@ -136,7 +136,7 @@ class RetrievalModel(nn.Module, ABC):
 
     @property
     def frame_levels(self) -> tuple[str, ...]:
-        """The levels whose vectors of a video, where it has several, are those of its frames."""
+        """The levels whose vectors of a video, where it has several, are those of its frames, then its regions."""
         return self.levels
 
     @property

