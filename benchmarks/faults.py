@@ -130,13 +130,19 @@ def preload() -> None:
         "pytorch_lightning",
         "spacy",
         "av",
+        "faiss",
+        "matplotlib.pyplot",
+        "torch.utils.tensorboard",
         "graphvtr.cli.main",
+        "graphvtr.search.index.build",
         "graphvtr.tasks.config",
     ):
         importlib.import_module(module)
     from graphvtr.cli.main import build_parser
     from graphvtr.tasks.config import make_parser
+    from graphvtr.text import get_parser
 
+    get_parser("spacy")  # its pipeline is loaded once a process
     build_parser()
     make_parser("hgr")
 
