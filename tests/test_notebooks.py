@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SMALLER = {'"num_clips": 400': '"num_clips": 40', "epochs=4": "epochs=1"}
+SMALLER = {'"num_clips": 400': '"num_clips": 30', "epochs=4": "epochs=1"}
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 

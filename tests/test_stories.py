@@ -18,7 +18,11 @@ from graphvtr.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "guides" / "your_clips.rst"
-SMALLER = {"--num-clips 200": "--num-clips 24", "--epochs 12": "--epochs 1"}
+SMALLER = {
+    "--num-clips 200": "--num-clips 20",
+    "--backbone efficientnet_lite0": "--backbone efficientnet_lite0 --frames 4",
+    "--epochs 12": "--epochs 1 --model.bag 50 --model.components 16",
+}
 
 
 def test_the_first_page_tells_the_same_story() -> None:

