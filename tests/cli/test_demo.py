@@ -9,7 +9,6 @@ import pytest
 
 from graphvtr.cli.main import main
 
-
 #: The shipped configuration but for sizes: its closed form alone takes seconds.
 CONFIG = """
 data: moving_scenes
