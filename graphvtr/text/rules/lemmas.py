@@ -11,8 +11,8 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 _FORMS = {
-    "be": "'s ’s 'm ’m 're ’re ai am is are was were been being",
-    "have": "'ve ’ve 'd ’d has had having",
+    "be": "'s ’s s 'm ’m m 're ’re re ai am is are was were been being",
+    "have": "'ve ’ve ve 'd ’d has had having",
     "do": "does did done doing",
     "will": "wo 'll ’ll",
     "can": "ca",

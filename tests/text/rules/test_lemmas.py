@@ -23,6 +23,8 @@ from graphvtr.text.rules.lemmas import VerbLemmas
         ("is", "be"),
         ("'s", "be"),
         ("’re", "be"),
+        ("s", "be"),  # of `hes`, `thats`
+        ("ve", "have"),
         ("had", "have"),
         ("done", "do"),
         ("washes", "wash"),
