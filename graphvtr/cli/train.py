@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
 from graphvtr.cli.kernels import add_backend
+from graphvtr.freed_memory import keep_freed_memory
 from graphvtr.static_help import help_text, registered_in
 
 
@@ -47,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if {"--help", "-h"} & set(args.options) and registered_in(args.model) is not None:
         print(help_text(args.model))
         return 0
+    if "torch" not in sys.modules:  # this process is the command's own
+        keep_freed_memory()
     from graphvtr.errors import DataError
     from graphvtr.ops import backend
 

@@ -39,13 +39,17 @@ def check(name: str) -> None:
             torch.testing.assert_close(found[key], gradient, rtol=1e-4, atol=1e-5)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With ``--full-product`` every model, else one: the compiler reads some for a minute."""
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", NAMES if metafunc.config.getoption("full_product") else ["devise"])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
 def test_encoders_that_the_compiler_has_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without making machine code of what was read, which takes a minute a model."""
+    """Without making machine code of what was read, which takes longer still."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     check(name)
-    torch.compiler.reset()
 
 
 @pytest.mark.slow
