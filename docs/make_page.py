@@ -1,9 +1,10 @@
 """Take the pictures of docs/guides/serve.rst again: the page of an index in Chromium.
 
     graphvtr scenes --num-clips 2000 --render clips
-    graphvtr extract clips/ --out features/ --backbone pixels --motion differences
-    graphvtr train graphvtr --data folder --root clips/ --store features/ --out run
-    python docs/make_page.py run --query "a red circle chases a blue square" --clip clips/train-00001.mp4
+    graphvtr extract clips/ --out features/
+    graphvtr train graphvtr --data folder --root clips/ --store features/ --out run --epochs 8
+    python docs/make_page.py run --query "an orange heart chases a little red ball on the sand" \\
+        --clip clips/train-00001.mp4
 
 Clips that are shown must be free to be shown: those of MovingScenes are. Needs what ``make test-web`` installs.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import sys
 import tempfile
@@ -120,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
             args.index = index_of(args.index, args.store, progress=sys.stderr.isatty())
         if args.zero_shot is not None:
             args.index, args.alone = stack.enter_context(_made(args)), True
+        gc.disable()  # until the first answer: nothing of what is imported goes away
+        stack.callback(gc.enable)
         ask = _by_server(args, queries) or _here(args)
         return _answer_lines(args, ask) if queries == LINES else _answer(args, ask, queries)
 
@@ -168,6 +171,7 @@ def _answer(args: argparse.Namespace, ask: Ask, queries: list[str]) -> int:
     from graphvtr.search.plain import media_folder
 
     found = ask(queries, args.exhaustive)
+    gc.enable()
     quick = ask(queries, False) if args.exhaustive else None
     media = media_folder(args.index)
     for number, results in enumerate(found):

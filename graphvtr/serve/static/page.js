@@ -124,6 +124,14 @@ function bar(level, score, [low, high]) {
   return make('div', {class: 'meter', role: 'meter', 'aria-label': `${level} score`, 'aria-valuemin': low, 'aria-valuemax': high, 'aria-valuenow': score, 'aria-valuetext': score.toFixed(2)}, fill);
 }
 
+// where a weight lies between the least and the most: attention over many frames differs by little
+function between(weights) {
+  const least = Math.min(...weights), most = Math.max(...weights);
+  return weight => most > least ? (weight - least) / (most - least) : 1;
+}
+
+function centre(picture) { picture.scrollLeft = (picture.scrollWidth - picture.clientWidth) / 2; }
+
 // -- one result ---------------------------------------------------------------
 
 function card(result, rank, scale) {
@@ -141,10 +149,10 @@ function card(result, rank, scale) {
   function light(phrase) {
     const all = result.phrases;
     const weights = phrase ? phrase.weights : (result.times || []).map((_, i) => all.reduce((sum, one) => sum + one.weights[i], 0) / Math.max(1, all.length));
-    const most = Math.max(1e-9, ...weights);
+    const share = between(weights);
     [...frames.children].forEach((bar, i) => {
-      bar.style.height = `${Math.max(8, 100 * weights[i] / most)}%`;
-      bar.classList.toggle('hot', Boolean(phrase) && weights[i] >= 0.75 * most);
+      bar.style.height = `${15 + 85 * share(weights[i])}%`;
+      bar.classList.toggle('hot', Boolean(phrase) && share(weights[i]) >= 0.75);
     });
     boxes.replaceChildren();
     if (result.playable && !screen.video) image.src = picture(result.name, phrase ? phrase.time : start);
@@ -227,6 +235,7 @@ async function draw() {
     const svg = svgPicture(found.svg, 'q-');
     $('picture').replaceChildren(...(svg ? [svg] : []));
     $('graph').hidden = !svg;
+    centre($('picture'));
     $('unknown').hidden = !found.unknown.length;
     $('unknown').textContent = found.unknown.length ? `The model has never seen: ${found.unknown.join(', ')}` : '';
     for (const node of $('picture').querySelectorAll('.node')) {
@@ -255,11 +264,11 @@ async function why(name) {
     if (clip.phrases.length) {
       parts.push(make('h3', {}, 'Where each phrase looks, in % of its attention'));
       const head = make('tr', {}, make('th', {scope: 'col'}, 'phrase'), ...clip.times.map(time => make('th', {scope: 'col'}, `${time.toFixed(1)} s`)));
-      const most = Math.max(...clip.phrases.flatMap(phrase => phrase.weights));
+      const shareOf = between(clip.phrases.flatMap(phrase => phrase.weights));
       const rows = clip.phrases.map(phrase => {
         return make('tr', {}, make('th', {scope: 'row'}, `${phrase.phrase} (${phrase.role})`), ...phrase.weights.map(weight => {
           const cell = make('td', {class: 'cell'}, String(Math.round(100 * weight)));
-          const share = weight / most;
+          const share = shareOf(weight);
           cell.style.background = `rgb(${255 - 60 * share}, ${255 - 130 * share}, ${255 - 205 * share})`;
           cell.style.color = '#1b1f24';
           return cell;
@@ -286,6 +295,7 @@ async function why(name) {
       parts.push(make('div', {class: 'picture', tabindex: 0, role: 'region', 'aria-label': 'Role graph with attention'}, svg));
     }
     $('why-body').replaceChildren(...parts);
+    $('why-body').querySelectorAll('.picture').forEach(centre);
   } catch (error) { $('why-body').replaceChildren(make('p', {role: 'alert'}, error.message)); }
 }
 
