@@ -7,7 +7,6 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:  # side by side, one core each; before anything imports OpenMP
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # else it starts processes that import torch
-
 import contextlib
 import gc
 import random
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning_utilities.core.rank_zero import rank_zero_only
 
 from graphvtr import registry as registration
 from graphvtr.cache_folder import cache_folder
@@ -106,8 +106,13 @@ def _process_as_before() -> Iterator[None]:
     environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
     threads, dtype, backend = torch.get_num_threads(), torch.get_default_dtype(), _backend._requested
     deterministic = torch.are_deterministic_algorithms_enabled()
+    rank = getattr(rank_zero_only, "rank", None)  # a Trainer of another process' environment leaves its own
     with handlers_kept():
         yield
+    if rank is None:
+        vars(rank_zero_only).pop("rank", None)
+    else:
+        rank_zero_only.rank = rank
     if os.environ != environment:
         os.environ.clear()
         os.environ.update(environment)

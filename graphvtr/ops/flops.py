@@ -52,6 +52,13 @@ def sdpa_cpu_flops(q: Tensor, k: Tensor, v: Tensor, *args: Any, **kwargs: Any) -
     return 2 * q.size(0) * q.size(1) * q.size(2) * k.size(2) * (q.size(3) + v.size(3))
 
 
+def encoder_layer_flops(x: Tensor, width: int, heads: int, qkv: Tensor, *args: Any, **kwargs: Any) -> int:
+    """PyTorch's fused layer of a Transformer, ``[N, T, D]``: its maps, scores and sums."""
+    given = args[:14]  # the mask comes after the weights
+    weights = [qkv, *(one for one in given if isinstance(one, Tensor) and one.dim() == 2)]
+    return 2 * x.size(0) * x.size(1) * (sum(one.numel() for one in weights) + 2 * x.size(1) * width)
+
+
 def flop_formulas() -> dict[Any, Callable[..., int]]:
     """``custom_mapping`` of ``torch.utils.flop_counter.FlopCounterMode``.
 
@@ -73,6 +80,7 @@ def flop_formulas() -> dict[Any, Callable[..., int]]:
         ours.holographic_scores: holographic_scores_flops,
         aten.mkldnn_rnn_layer: lstm_flops,
         aten._scaled_dot_product_flash_attention_for_cpu: sdpa_cpu_flops,
+        aten._transformer_encoder_layer_fwd: encoder_layer_flops,
     }
     for formula in formulas.values():
         formula._get_raw = True  # type: ignore[attr-defined]  # tensors, not shapes: lengths stand in the pointers

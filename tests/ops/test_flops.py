@@ -60,3 +60,15 @@ def test_matches() -> None:
 def test_an_lstm_of_onednn_is_counted() -> None:
     lstm, x = torch.nn.LSTM(3, 5), torch.randn(7, 2, 3)
     assert count(lambda: lstm(x)) in (2 * 7 * 2 * 20 * (3 + 5), 7 * count(lambda: lstm(x[:1])))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_fused_layer_of_a_transformer_is_counted(masked: bool) -> None:
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 12, batch_first=True).eval()
+    x, missing = torch.randn(3, 5, 8), torch.zeros(3, 5, dtype=torch.bool)
+    missing[1, 3:] = True
+
+    def call() -> Tensor:
+        return layer(x, src_key_padding_mask=missing if masked else None)
+
+    assert count(call) == 2 * 3 * 5 * (4 * 8 * 8 + 2 * 8 * 12 + 2 * 5 * 8)

@@ -9,6 +9,7 @@ from graphvtr.errors import DataError
 from graphvtr.nn.levels import Level
 from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
+from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.ops import local_match, local_match_weights, segment_reduce
 from graphvtr.ops.local_match import BUDGET_BYTES, Fusion, NodeReduce, Norm, normalize_rows
 
@@ -20,7 +21,8 @@ def weights_by_frame(weights: Tensor, frames: int, region_frame: Tensor | None =
     Args:
         weights: [P, T] or [P, T + R], each row summing to 1.
         frames: T.
-        region_frame: [R], the frame of each region; where it is not known, frames are weighed among themselves.
+        region_frame: [R], the frame of each region, in order; where it is not known, frames are weighed among
+            themselves.
 
     Returns:
         [P, T], each row summing to 1.
@@ -36,7 +38,7 @@ def weights_by_frame(weights: Tensor, frames: int, region_frame: Tensor | None =
         return own
     if region_frame is None or len(region_frame) != regions.size(1):
         return own / own.sum(1, keepdim=True)
-    return own.index_add(1, region_frame.to(own.device), regions)
+    return own + segment_reduce(regions.t(), batch_to_ptr(region_frame.to(own.device), frames), "sum").t()
 
 
 class LocalAttentiveMatch(nn.Module):
