@@ -72,7 +72,7 @@ def flop_formulas() -> dict[Any, Callable[..., int]]:
         208
     """
     ours, aten = torch.ops.graphvtr, torch.ops.aten
-    formulas = {
+    formulas: dict[Any, Callable[..., int]] = {
         ours.segment_attention: segment_attention_flops,
         ours.complete_graph_walk: complete_graph_walk_flops,
         ours.role_attention: role_attention_flops,
