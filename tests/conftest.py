@@ -106,13 +106,10 @@ def _process_as_before() -> Iterator[None]:
     environment, path, folder = dict(os.environ), list(sys.path), os.getcwd()
     threads, dtype, backend = torch.get_num_threads(), torch.get_default_dtype(), _backend._requested
     deterministic = torch.are_deterministic_algorithms_enabled()
-    rank = getattr(rank_zero_only, "rank", None)  # a Trainer of another process' environment leaves its own
+    rank = getattr(rank_zero_only, "rank", 0)  # a Trainer of another process' environment leaves its own
     with handlers_kept():
         yield
-    if rank is None:
-        vars(rank_zero_only).pop("rank", None)
-    else:
-        rank_zero_only.rank = rank
+    rank_zero_only.rank = rank
     if os.environ != environment:
         os.environ.clear()
         os.environ.update(environment)
