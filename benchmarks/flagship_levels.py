@@ -25,7 +25,7 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from graphvtr.metrics import both_directions
-from graphvtr.nn.models.base import pair_margins
+from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import prepare

@@ -40,7 +40,7 @@ from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.nn.encoders.role_slots import node_words, role_slots
-from graphvtr.nn.models.base import pair_margins
+from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
 from graphvtr.tasks.binary import TIE, binary_margins
 from graphvtr.tasks.checkpoint import load

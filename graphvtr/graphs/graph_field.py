@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
+from graphvtr.ops.csr import select_rows
 
 
 @dataclass
@@ -58,11 +59,8 @@ class GraphField:
 
     def select(self, index: Tensor) -> GraphField:
         """The field of the graphs at ``index``."""
-        begin = self.ptr[index]
-        count = self.ptr[index + 1] - begin
-        ends = torch.nn.functional.pad(count.cumsum(0), (1, 0))
-        shift = torch.repeat_interleave(begin - ends[:-1], count)
-        return GraphField(ends, self.rows[torch.arange(len(shift), device=shift.device) + shift], self.scalar)
+        rows, ptr = select_rows(self.ptr, index)
+        return GraphField(ptr, self.rows[rows], self.scalar)
 
     def batch(self, index: Tensor) -> Tensor:
         """The rows of the graphs at ``index`` end to end, as PyG's Batch has them; numbers in the default type."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.csr import counts_to_ptr, select_rows
 from graphvtr.values import Positions, positions
 
 
@@ -42,11 +42,8 @@ class Level:
         index = positions(index, len(self)).to(self.x.device)
         if self.ptr is None:
             return Level(self.x[index])
-        begin = self.ptr[index]
-        count = self.ptr[index + 1] - begin
-        ptr = counts_to_ptr(count)
-        shift = torch.repeat_interleave(begin - ptr[:-1], count)
-        return Level(self.x[torch.arange(len(shift), device=shift.device) + shift], ptr)
+        rows, ptr = select_rows(self.ptr, index)
+        return Level(self.x[rows], ptr)
 
     def to(self, *args: object, **kwargs: object) -> Level:
         """Move or cast the vectors; ``ptr`` follows the device and stays integral."""

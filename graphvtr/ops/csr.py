@@ -19,6 +19,24 @@ def counts_to_ptr(counts: Tensor) -> Tensor:
     return torch.nn.functional.pad(counts.cumsum(0), (1, 0))
 
 
+def select_rows(ptr: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of some segments, end to end: their positions [R'], and where each segment begins among them [n + 1].
+
+    Args:
+        ptr: [N + 1], where segments begin.
+        index: [n], segments in the order that is wanted, repeated or not.
+
+    Example:
+        >>> select_rows(torch.tensor([0, 2, 3]), torch.tensor([1, 0, 1]))
+        (tensor([2, 0, 1, 2]), tensor([0, 1, 3, 4]))
+    """
+    begin = ptr[index]
+    count = ptr[index + 1] - begin
+    ends = counts_to_ptr(count)
+    shift = torch.repeat_interleave(begin - ends[:-1], count)
+    return torch.arange(len(shift), device=shift.device) + shift, ends
+
+
 def index_to_ptr(index: Tensor, size: int) -> Tensor:
     """The pointer of a sorted index: where the elements of each of ``size`` owners begin.
 

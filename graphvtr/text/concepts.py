@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
-from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.csr import counts_to_ptr, select_rows
 from graphvtr.text.concept_extractor import CaptionConcepts
 from graphvtr.text.json_file import read_json, write_json
 
@@ -256,10 +256,8 @@ def with_concepts(
     """
     added = {"concept": _flat(own), "video_concept": _flat(own if of_video is None else of_video)}
     if video_of_caption is not None:
-        rows = added["video_concept"]
-        ptr = counts_to_ptr(rows.ptr.diff()[video_of_caption])
-        shift = torch.repeat_interleave(rows.ptr[video_of_caption] - ptr[:-1], ptr.diff())
-        added["video_concept"] = rows.select(torch.arange(len(shift)) + shift, ptr, strings=False)
+        of_one = added["video_concept"]
+        added["video_concept"] = of_one.select(*select_rows(of_one.ptr, video_of_caption), strings=False)
     for name, flat in added.items():
         if len(flat.ptr) != len(store) + 1:
             raise DataError(name, f"of {len(flat.ptr) - 1} captions for {len(store)}", "give one row a caption")

@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from graphvtr.errors import DataError
 from graphvtr.ops import complete_edges, edges_to_csr, index_to_ptr
-from graphvtr.ops.csr import counts_to_ptr, inverse_order, time_major
+from graphvtr.ops.csr import counts_to_ptr, inverse_order, select_rows, time_major
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
@@ -55,3 +55,12 @@ def test_bad_input_is_named() -> None:
         edges_to_csr(torch.zeros(2, 4), 2)
     with pytest.raises(DataError, match=r"^ptr: "):
         complete_edges(torch.zeros(2, 4))
+
+
+@pytest.mark.parametrize("index", [[], [2], [3, 0, 0, 1], [1, 1]])
+def test_rows_of_some_segments(index: list[int]) -> None:
+    ptr = torch.tensor([0, 3, 3, 5, 9])
+    rows, begins = select_rows(ptr, torch.tensor(index, dtype=torch.long))
+    parts = [list(range(int(ptr[one]), int(ptr[one + 1]))) for one in index]
+    assert rows.tolist() == [row for part in parts for row in part]
+    assert begins.diff().tolist() == [len(part) for part in parts]

@@ -15,7 +15,7 @@ from graphvtr._optional import optional_import
 from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, node_ptr
-from graphvtr.nn.encoders.frozen_bert import read_bert, read_tokenizer
+from graphvtr.nn.encoders.frozen_bert import is_of_bert, read_bert, read_tokenizer
 from graphvtr.nn.encoders.pretrained import MINILM, fingerprint, hidden_size, pretrained_folder, read_config
 from graphvtr.nn.encoders.token_cache import TokenFeatureCache
 from graphvtr.nn.precision import full_precision
@@ -48,9 +48,8 @@ def piece_ids(tokenizer: Any, texts: list[str], most: int) -> list[list[int]]:
 
 def _cuts_at_spaces(compiled: Any) -> bool:
     """Whether a text has the pieces of its words, as texts have for BERT's tokenizers."""
-    kinds = [type(getattr(compiled, part)).__name__ for part in ("normalizer", "pre_tokenizer", "model")]
     added = compiled.get_added_tokens_decoder().values()
-    return kinds == ["BertNormalizer", "BertPreTokenizer", "WordPiece"] and not any(
+    return is_of_bert(compiled) and not any(
         token.lstrip or token.rstrip or token.single_word or " " in token.content for token in added
     )
 

@@ -103,6 +103,12 @@ def read_bert(folder: Path) -> FrozenBert | None:
         return None
 
 
+def is_of_bert(compiled: Any) -> bool:
+    """Whether a compiled tokenizer cuts as those of BERT do."""
+    parts = [type(getattr(compiled, part)).__name__ for part in ("normalizer", "pre_tokenizer", "model")]
+    return parts == ["BertNormalizer", "BertPreTokenizer", "WordPiece"]
+
+
 def read_tokenizer(folder: Path) -> Any:
     """The compiled tokenizer of a BERT's folder; None where transformers would make another one of the files."""
     purpose = "a pretrained language model"
@@ -113,8 +119,7 @@ def read_tokenizer(folder: Path) -> Any:
         raise
     except Exception:  # of the file: tokenizers raises Exception itself
         return None
-    parts = [type(part).__name__ for part in (found.model, found.normalizer, found.pre_tokenizer)]
-    if told.get("tokenizer_class") not in CLASSES or parts != ["WordPiece", "BertNormalizer", "BertPreTokenizer"]:
+    if told.get("tokenizer_class") not in CLASSES or not is_of_bert(found):
         return None
     normal = found.normalizer
     cuts = [normal.lowercase, normal.strip_accents, normal.handle_chinese_chars, normal.clean_text]

@@ -20,6 +20,7 @@ from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.feeding import Captions, Clips, Fed, Mismatch, accepting, check_fed
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.pair_margins import video_margins
 from graphvtr.nn.pretrained import folder_of, read_folder, save_pretrained
 from graphvtr.provenance import Provenance
 from graphvtr.text import Vocabulary
@@ -335,31 +336,3 @@ def _with_plain_arguments(init: Callable[..., None]) -> Callable[..., None]:
 def _as_list(value: Any) -> Any:
     """Tuples as the lists that files make of them."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def pair_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
-    """How much higher the true caption of each pair scores than the wrong one, [..., n].
-
-    Args:
-        scores: [..., Nv, 2 n].
-        video_of_pair: [n].
-    """
-    column = torch.arange(len(video_of_pair), device=scores.device)
-    right, wrong = scores.chunk(2, dim=-1)
-    return right[..., video_of_pair, column] - wrong[..., video_of_pair, column]
-
-
-def video_margins(scores: Tensor, video_of_pair: Tensor) -> Tensor:
-    """:func:`pair_margins` less their mean beside the other videos, which only the wording can give.
-
-    Wrong captions that are made have a wording of their own, and a model that learns to tell it has not looked at the
-    video.
-
-    Args:
-        scores: [..., Nv, 2 n].
-        video_of_pair: [n].
-    """
-    own = pair_margins(scores, video_of_pair)
-    right, wrong = scores.chunk(2, dim=-1)
-    others = max(1, scores.size(-2) - 1)
-    return own - ((right - wrong).sum(-2) - own) / others

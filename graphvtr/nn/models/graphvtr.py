@@ -29,9 +29,10 @@ from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses import SymmetricInfoNCE
 from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatch
-from graphvtr.nn.models.base import RetrievalModel, video_margins
+from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
+from graphvtr.nn.pair_margins import video_margins
 from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce

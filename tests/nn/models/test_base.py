@@ -11,7 +11,6 @@ from torch import nn
 
 from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn import MODELS, VSE, CosineMatch, RetrievalModel
-from graphvtr.nn.models.base import pair_margins, video_margins
 from tests.every_model import NAMES, collection, small_run
 
 SIZES = {
@@ -94,19 +93,3 @@ def test_every_model_takes_so_many_frames_and_regions(name: str) -> None:
     ours, expected = model.encode_video(seen), model.encode_video(cut)
     for level in model.levels:
         torch.testing.assert_close(ours[level].x, expected[level].x)
-
-
-def test_margins_of_pairs_do_not_pay_for_wording() -> None:
-    """Scores that a caption has beside every video add nothing; a batch of one video has no other to compare with."""
-    generator = torch.Generator().manual_seed(0)
-    scores, owner = torch.randn(2, 4, 6, generator=generator), torch.tensor([3, 0, 3])
-    wording = torch.randn(2, 1, 6, generator=generator)
-    found = video_margins(scores, owner)
-    torch.testing.assert_close(video_margins(scores + wording, owner), found)
-    right, wrong = scores[..., :3], scores[..., 3:]
-    for pair, video in enumerate(owner.tolist()):
-        others = [place for place in range(4) if place != video]
-        margin = (right - wrong)[..., pair]
-        torch.testing.assert_close(found[..., pair], margin[..., video] - margin[..., others].mean(-1))
-    alone = torch.zeros(3, dtype=torch.long)
-    torch.testing.assert_close(video_margins(scores[:, :1], alone), pair_margins(scores[:, :1], alone))

@@ -15,7 +15,7 @@ from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics import both_directions
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.nn.encoders.split_vectors import split_vectors
-from graphvtr.nn.models.base import pair_margins
+from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text import Vocabulary
