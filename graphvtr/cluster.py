@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
@@ -43,6 +44,18 @@ def connect(address: str | None = None, purpose: str = "--engine ray") -> Any:
                 "start it with ray start --head, and give its HOST:6379, or auto on a machine of the cluster",
             ) from error
     return ray
+
+
+@contextmanager
+def connected(address: str | None = None, purpose: str = "--engine ray") -> Iterator[Any]:
+    """As :func:`connect`, for one piece of work: what was begun for it ends with it, and leaves no process behind."""
+    ray = optional_import("ray", "scale", purpose)
+    began = not ray.is_initialized()
+    try:
+        yield connect(address, purpose)
+    finally:
+        if began:
+            ray.shutdown()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.cli.main import main
-from graphvtr.cluster import Cluster, cluster_of, connect
+from graphvtr.cluster import Cluster, cluster_of, connect, connected
 from graphvtr.ending import interruptible
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
@@ -60,6 +61,18 @@ def test_a_stop_is_still_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         before = signal.getsignal(signal.SIGTERM)
         connect()
         assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_is_begun_for_one_piece_of_work_ends_with_it(there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: there)
+    for name in ("init", "shutdown"):
+        monkeypatch.setattr(ray, name, lambda name=name, **options: told.append(name))
+    with contextlib.suppress(KeyError), connected() as found:
+        assert found is ray
+        raise KeyError("an error ends it too")
+    assert told == ([] if there else ["init", "shutdown"])
 
 
 class KilledOnce(MeanColour):

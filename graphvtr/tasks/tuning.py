@@ -17,7 +17,7 @@ from typing import Any
 
 from graphvtr._optional import optional_import
 from graphvtr.atomic import write_whole
-from graphvtr.cluster import RETRIES, connect
+from graphvtr.cluster import RETRIES, connected
 from graphvtr.ending import going_on
 from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
@@ -173,11 +173,11 @@ def tune(
     with output_lock(out, folder=True), going_on("continue with --resume"):
         _check_folder(out, asked, resume)
         ray_tune = optional_import("ray.tune", "scale", "graphvtr tune")
-        connect(address, "graphvtr tune")
         work = partial(_trial, model=model, arguments=list(arguments), folder=out / "trials", at=Path.cwd())
-        trainable = ray_tune.with_resources(work, {"cpu": cpus, "gpu": gpus})
-        found = _tuner(ray_tune, trainable, spaces, out, trials, seed, stop_early).fit()
-        return _write(out, [space.option for space in spaces], found)
+        with connected(address, "graphvtr tune"):
+            trainable = ray_tune.with_resources(work, {"cpu": cpus, "gpu": gpus})
+            found = _tuner(ray_tune, trainable, spaces, out, trials, seed, stop_early).fit()
+            return _write(out, [space.option for space in spaces], found)
 
 
 def _configuration(model: str, arguments: Sequence[str], values: dict[str, Any], out: Path) -> Configuration:
