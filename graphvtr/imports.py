@@ -22,7 +22,7 @@ WAITING = frozenset(
     """.split()
 )
 """Modules that torch, torch_geometric and spacy import on the way and that a query does not need."""
-GATHERED = frozenset(
+GATHERED = set(
     """
     torch_geometric torch_geometric.data torch_geometric.io torch_geometric.nn torch_geometric.nn.conv
     torch_geometric.nn.dense torch_geometric.transforms spacy.cli
@@ -184,10 +184,14 @@ class _WaitingFinder:
         return spec
 
 
-def lazily() -> None:
+def lazily(*gathered: str) -> None:
     """From now on the modules of :data:`WAITING` that are not imported yet are run when they are used.
 
     For a command that starts, answers and ends. Nothing changes but when the work is done.
+
+    Args:
+        gathered: more packages to treat as :data:`GATHERED`.
     """
+    GATHERED.update(gathered)
     if _WaitingFinder not in sys.meta_path:
         sys.meta_path.insert(0, _WaitingFinder)  # type: ignore[arg-type]

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
             args.index, args.alone = stack.enter_context(_made(args)), True
         gc.disable()  # until the first answer: nothing of what is imported goes away
         stack.callback(gc.enable)
-        ask = _by_server(args, queries) or _here(args)
+        ask = _by_server(args, queries) or _here(args, queries)
         return _answer_lines(args, ask) if queries == LINES else _answer(args, ask, queries)
 
 
@@ -209,15 +209,19 @@ def _by_server(args: argparse.Namespace, queries: list[str]) -> Ask | None:
     ]
 
 
-def _here(args: argparse.Namespace) -> Ask:
+def _here(args: argparse.Namespace, queries: list[str]) -> Ask:
     """How the index is asked by this process."""
     from graphvtr.imports import lazily
+    from graphvtr.search.ahead import parse_ahead
 
+    ahead = None if args.video else parse_ahead(args.index, [] if queries == LINES else queries, args.parser)
     lazily()
     from graphvtr.search.opening import open_index
     from graphvtr.search.tags import ConceptFilter
 
     index = open_index(args.index, parser=args.parser)
+    if ahead is not None:
+        index.encoder.make = ahead
     options: dict[str, Any] = {
         "filters": [
             ConceptFilter(level, concept, args.at_least) for level in LEVELS for concept in getattr(args, level)

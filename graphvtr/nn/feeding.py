@@ -78,12 +78,13 @@ def _old(model: Any, other: Provenance, name: object) -> list[str]:
     return [f"features.name is {now}, in training it was {was}"] if was and now and was != now else []
 
 
-def parser_of(model: Any, name: str | None = None) -> RoleParser:
+def parser_of(model: Any, name: str | None = None, make: Callable[[str], RoleParser] | None = None) -> RoleParser:
     """The parser that a model's captions were parsed with.
 
     Args:
         model: of a file.
         name: of another one; the difference is told.
+        make: makes it of its name; :func:`graphvtr.text.get_parser` by default.
 
     Raises:
         DataError: the parser of the training is none that the library knows by name.
@@ -93,7 +94,7 @@ def parser_of(model: Any, name: str | None = None) -> RoleParser:
     trained: Provenance = model.provenance
     where = model.loaded_from or "this model"
     known = trained.parser.get("name") or str(model.info.get("parser") or "") or "spacy"
-    parser = get_parser(parser_from_file(known, where) if name is None else name)
+    parser = (make or get_parser)(parser_from_file(known, where) if name is None else name)
     now = {"name": parser.name, "version": parser.version}
     if trained.parser and trained.parser != now:
         was = " ".join(trained.parser.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from graphvtr.recent import Recent
 from graphvtr.search.plain import is_role_query
 from graphvtr.search.roles import parse_roles
 from graphvtr.text import UNK, RoleParser
-from graphvtr.text.parser import parser_from_file
+from graphvtr.text.parser import get_parser, parser_from_file
 
 KEPT = 1024
 """Sentences whose reading is remembered: who types is answered, and asks why, by the same one."""
@@ -51,6 +51,9 @@ class Encoder:
 
     Raises:
         DataError: there is no vocabulary.
+
+    Attributes:
+        make: what makes the parser of its name, :func:`graphvtr.text.get_parser` unless another is set.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Encoder:
     ) -> None:
         self.model, self.vocabulary = model.eval(), model.require_vocabulary()
         self._parser, self._named_by = parser, named_by
+        self.make: Callable[[str], RoleParser] = get_parser
         self._graphs: Recent[str, RoleGraph] = Recent(KEPT)
         self._known: Recent[str, Read] = Recent(KEPT)
 
@@ -71,7 +75,7 @@ class Encoder:
         if self._parser is None or isinstance(self._parser, str):
             if self._parser is not None and self._named_by is not None:
                 parser_from_file(self._parser, self._named_by)
-            self._parser = parser_of(self.model, self._parser)
+            self._parser = parser_of(self.model, self._parser, self.make)
         return self._parser
 
     def graphs(self, queries: Sequence[str | RoleGraph]) -> list[RoleGraph]:

@@ -26,13 +26,18 @@ def is_role_query(query: str) -> bool:
     return _QUERY.match(query) is not None
 
 
-def media_folder(index: Path) -> str:
-    """Where the video files of an index lie; nothing where that is not known, or there is no index."""
+def manifest_of(index: Path) -> dict[str, Any]:
+    """What the manifest of an index says, unchecked; nothing where there is none."""
     try:
         told = read_json(index / MANIFEST, limit=DATA)
     except DataError:  # opening the index says what is wrong with it
-        return ""
-    return str(told.get("media") or "") if isinstance(told, dict) else ""
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def media_folder(index: Path) -> str:
+    """Where the video files of an index lie; nothing where that is not known, or there is no index."""
+    return str(manifest_of(index).get("media") or "")
 
 
 def format_plain(results: Iterable[Mapping[str, Any]], bold: Callable[[str], str] = str) -> str:

@@ -7,8 +7,9 @@ from graphvtr.text.cache import CachedParser
 from graphvtr.text.concept_extractor import CaptionConcepts, ConceptExtractor
 from graphvtr.text.concepts import ConceptVocabulary, sibling_mask, video_labels
 from graphvtr.text.frames import Argument, Frame, frames_to_lists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.neural_parser import NeuralRoleParser
-from graphvtr.text.packing import GraphLists, pack
+from graphvtr.text.packing import pack
 from graphvtr.text.parse_file import parse_file, read_captions
 from graphvtr.text.parser import PARSERS, ListParser, RoleParser, get_parser
 from graphvtr.text.precomputed import PrecomputedParser

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import queue
-import subprocess
-import tempfile
-import threading
-import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
-from graphvtr.reading import parse_json
 from graphvtr.text.frames import Argument
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, shorten
 from graphvtr.text.rules.graph import tagged_tree_to_lists
 from graphvtr.text.spacy_parser import MAX_WORDS, SpacyRoleParser
 from graphvtr.text.tagged import tag_spans
+from graphvtr.worker_process import WorkerProcess
 
 WORKER = Path(__file__).with_name("allennlp_worker.py")
-PROTOCOL = 1
 HOW_TO = "see the guide 'AllenNLP's labeller'"
 
 
@@ -105,9 +97,9 @@ class AllenNLPParser(ListParser):
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[list[str]]]:
         """The BIO tags of each sentence's words, a sequence for each verb that AllenNLP finds."""
-        if self._process is None:
-            self._process = WorkerProcess(self._command, self.timeout)
-        results = self._process.ask(sentences)
+        if self._process is None or not self._process.alive:
+            self._process = WorkerProcess(self._command, self.timeout, HOW_TO)
+        results = self._process.ask([list(words) for words in sentences])
         return [_checked(self._command[1], words, result) for words, result in zip(sentences, results, strict=True)]
 
     def close(self) -> None:
@@ -115,104 +107,6 @@ class AllenNLPParser(ListParser):
         if self._process is not None:
             self._process.close()
             self._process = None
-
-
-class WorkerProcess:
-    """A worker and the lines that go to and fro.
-
-    Args:
-        command: what starts it.
-        timeout: seconds to wait for an answer.
-
-    Raises:
-        DataError: it does not start, or does not speak the protocol.
-    """
-
-    def __init__(self, command: Sequence[str], timeout: float) -> None:
-        self.timeout, self._script, self._count = timeout, command[1], 0
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process is
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8"
-            )
-        except OSError as error:
-            self._errors.close()
-            raise DataError(f"python {command[0]}", f"does not start: {error.strerror}", HOW_TO) from error
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_pump, args=(self._process.stdout, self._lines), daemon=True).start()
-        self.close = weakref.finalize(self, _end, self._process, self._errors)
-        ready = self._receive("start")
-        if ready.get("ready") != PROTOCOL:
-            self.close()
-            raise DataError(self._script, f"speaks another protocol: {ready}", "use the worker of this version")
-
-    def ask(self, sentences: Sequence[Sequence[str]]) -> list[Any]:
-        """The worker's results for tokenised sentences, one each.
-
-        Raises:
-            DataError: it has died, fails, or does not answer in time.
-        """
-        number, self._count = self._count, self._count + 1
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(json.dumps({"id": number, "sentences": [list(words) for words in sentences]}))
-            self._process.stdin.write("\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise DataError(self._script, f"has died: {self._last_words()}", HOW_TO) from error
-        answer = self._receive("answer")
-        results = answer.get("results")
-        if "error" in answer:
-            first = shorten(" ".join(sentences[0])) if sentences else ""
-            raise DataError(self._script, f"has failed on '{first}' ...: {answer['error']}", HOW_TO)
-        if answer.get("id") != number or not isinstance(results, list) or len(results) != len(sentences):
-            raise DataError(self._script, "gives an answer that belongs to no question", HOW_TO)
-        return results
-
-    def _receive(self, what: str) -> dict[str, Any]:
-        try:
-            line = self._lines.get(timeout=self.timeout)
-        except queue.Empty:
-            self.close()
-            raise DataError(self._script, f"did not {what} in {self.timeout:g} s", "raise timeout") from None
-        if line is None:
-            raise DataError(self._script, f"has died: {self._last_words()}", HOW_TO)
-        try:
-            message = parse_json(line, self._script)
-        except DataError:
-            message = None
-        if not isinstance(message, dict):
-            self.close()
-            raise DataError(self._script, f"says {line.strip()[:80]!r}, which is no answer", HOW_TO)
-        return message
-
-    def _last_words(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:300] if lines else f"exit code {self._process.returncode}"
-
-
-def _pump(stream: Any, lines: queue.Queue[str | None]) -> None:
-    with contextlib.suppress(ValueError, OSError):  # closed while reading
-        for line in stream:
-            lines.put(line)
-    lines.put(None)
-
-
-def _end(process: subprocess.Popen[str], errors: Any) -> None:
-    with contextlib.suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()  # the worker ends when its input ends
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
-    errors.close()
 
 
 def _checked(script: str, words: Sequence[str], result: Any) -> list[list[str]]:

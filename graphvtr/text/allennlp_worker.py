@@ -55,20 +55,26 @@ def serve(label: Label, version: str, lines: Iterable[str], send: Callable[[Dict
             send({"id": request["id"], "error": "%s: %s" % (type(error).__name__, error)})  # noqa: UP031
 
 
+def answers() -> Callable[[Dict[str, Any]], None]:  # noqa: UP006
+    """What sends messages to the parent. Libraries print to standard output: the protocol has a copy of it, and they
+    get standard error."""
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(message: Dict[str, Any]) -> None:  # noqa: UP006
+        stream.write(json.dumps(message) + "\n")
+        stream.flush()
+
+    return send
+
+
 def main() -> None:
     """Load the archive and serve standard input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("archive")
     parser.add_argument("--cuda-device", type=int, default=-1)
     args = parser.parse_args()
-    # libraries print to standard output: the protocol has a copy of it, and they get standard error
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def send(message: Dict[str, Any]) -> None:  # noqa: UP006
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
+    send = answers()
     label, version = load(args.archive, args.cuda_device)
     serve(label, version, (line for line in sys.stdin if line.strip()), send)
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from graphvtr._optional import optional_import
 from graphvtr.errors import DataError
 from graphvtr.text.frames import Argument
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.neural.pieces import WordPieces
 from graphvtr.text.neural.tags import BIOTags, best_paths
-from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, short_digest
 from graphvtr.text.rules.graph import tagged_tree_to_lists
 from graphvtr.text.rules.predicates import find_predicates

@@ -18,7 +18,7 @@ from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.reading import DATA, parse_json, read_bytes
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, ListParser, RoleParser, check_text
 from graphvtr.text.serialise import lists_from_dict, lists_to_dict
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from graphvtr.graphs import ROLE_IDS, GraphStore, RoleGraph
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.rules.lemmas import NounLemmas, VerbLemmas
 from graphvtr.text.spacy_parser import load_pipeline
 

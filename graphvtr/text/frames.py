@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from graphvtr.graphs import NOUN_ROLE, role_id
-from graphvtr.text.packing import GraphLists
+from graphvtr.graphs.roles import NOUN_ROLE, role_id
+from graphvtr.text.graph_lists import GraphLists
 
 Span = tuple[int, int]
 

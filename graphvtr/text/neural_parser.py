@@ -11,13 +11,13 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.text.frames import Argument, Frame
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.neural.batches import Example, predicate_batch, sentence_batch
 from graphvtr.text.neural.features import TreeFeatures
 from graphvtr.text.neural.model import SentenceBatch
 from graphvtr.text.neural.pieces import WordPieces, load_embeddings
 from graphvtr.text.neural.tags import best_paths
 from graphvtr.text.neural.weights import load_weights
-from graphvtr.text.packing import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, short_digest
 from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate

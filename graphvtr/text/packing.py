@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,44 +17,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
 from graphvtr.graphs.role_graph import EDGE_TYPES, FILLS, HOLDS, IN_EVENT, OF, SPAN_EDGES
 from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
-
-
-class GraphLists(NamedTuple):
-    """One graph in plain lists, as :meth:`RoleGraph.build <graphvtr.graphs.RoleGraph.build>` takes them.
-
-    ``actions`` are word indices, sorted; ``entities`` are ``(role id, word indices)``, sorted too; ``fills`` are
-    ``(entity, action, role id)``, each pair once.
-    """
-
-    caption: str
-    words: Sequence[str]
-    actions: Sequence[Sequence[int]]
-    entities: Sequence[tuple[int, Sequence[int]]]
-    fills: Sequence[tuple[int, int, int]]
-
-    @classmethod
-    def of(cls, graph: RoleGraph) -> GraphLists:
-        """The lists of a graph."""
-        pairs = graph[FILLS].edge_index.t().tolist()
-        spans = {level: _spans(graph, level) for level in ("action", "entity")}
-        return cls(
-            graph.caption,
-            graph.words,
-            spans["action"],
-            list(zip(graph["entity"].role.tolist(), spans["entity"], strict=True)),
-            [(entity, action, role) for (entity, action), role in zip(pairs, graph[FILLS].role.tolist(), strict=True)],
-        )
-
-    def graph(self) -> RoleGraph:
-        """The graph, validated."""
-        return RoleGraph.build(self.words, self.actions, self.entities, self.fills, caption=self.caption)
-
-
-def _spans(graph: RoleGraph, level: str) -> list[list[int]]:
-    spans: list[list[int]] = [[] for _ in range(int(graph[level].num_nodes))]
-    for word, node in graph["word", "in", level].edge_index.t().tolist():
-        spans[node].append(word)
-    return spans
+from graphvtr.text.graph_lists import GraphLists
 
 
 def pack(sentences: Iterable[GraphLists]) -> GraphStore[RoleGraph]:

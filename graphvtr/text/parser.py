@@ -7,15 +7,17 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.registry import Registry, run_file, split_file
 from graphvtr.terminal import printable
-from graphvtr.text.packing import GraphLists, pack
+
+if TYPE_CHECKING:
+    from graphvtr.graphs import GraphStore, RoleGraph
+    from graphvtr.text.graph_lists import GraphLists
 
 BATCH_SIZE = 256
 SHOWN = 60
@@ -77,6 +79,8 @@ class ListParser:
         self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
     ) -> Iterator[RoleGraph]:
         """See :meth:`RoleParser.parse`."""
+        from graphvtr.text.packing import pack  # who takes the lists alone does without torch
+
         sentences = self._counted(captions, batch_size, progress)
         while chunk := list(islice(sentences, batch_size)):
             yield from pack(chunk)
@@ -89,6 +93,8 @@ class ListParser:
         self, captions: Iterable[str], *, batch_size: int = BATCH_SIZE, progress: bool = False
     ) -> GraphStore[RoleGraph]:
         """See :meth:`RoleParser.parse_store`."""
+        from graphvtr.text.packing import pack
+
         return pack(self._counted(captions, batch_size, progress))
 
     def _counted(self, captions: Iterable[str], batch_size: int, progress: bool) -> Iterator[GraphLists]:

@@ -11,7 +11,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import VERB_ROLE, role_id
 from graphvtr.reading import DATA, parse_json, read_bytes
 from graphvtr.text.frames import Span, frames_to_lists
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import PARSERS, ListParser, shorten
 from graphvtr.text.tagged import tagged_frames
 

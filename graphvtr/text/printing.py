@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphvtr.graphs import ROLES, RoleGraph
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 
 MEANINGS = {
     "V": "action",

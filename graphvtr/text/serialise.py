@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphvtr.errors import DataError
-from graphvtr.graphs import ROLE_IDS, ROLES, RoleGraph
-from graphvtr.text.packing import GraphLists
+from graphvtr.graphs.roles import ROLE_IDS, ROLES
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import shorten
+
+if TYPE_CHECKING:
+    from graphvtr.graphs import RoleGraph
 
 
 def graph_to_dict(graph: RoleGraph) -> dict[str, Any]:
     """The graph as plain values: word positions and, for readers, the text of each node.
 
     Example:
+        >>> from graphvtr.graphs import RoleGraph
         >>> graph = RoleGraph.build(["dogs", "bark"], [[1]], [("ARG0", [0])], [(0, 0)])
         >>> graph_to_dict(graph)["entities"]
         [{'role': 'ARG0', 'words': [0], 'text': 'dogs'}]

@@ -14,7 +14,7 @@ from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.text import rules
 from graphvtr.text.frames import Argument, Span
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import BATCH_SIZE, PARSERS, ListParser, check_caption, shorten
 from graphvtr.text.rules.graph import tree_to_lists
 from graphvtr.text.rules.labeller import label_predicate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from graphvtr.graphs import VERB_ROLE, role_id
+from graphvtr.graphs.roles import VERB_ROLE, role_id
 from graphvtr.text.frames import Argument, Frame
 
 

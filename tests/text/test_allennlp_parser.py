@@ -137,6 +137,7 @@ def test_a_silent_worker_is_given_up(start: Starter) -> None:
     labeller._process.timeout = 0.2
     with pytest.raises(DataError, match=r"did not answer in 0\.2 s \(raise timeout\)"):
         labeller.parse_one("sleep for long")
+    assert labeller.parse_one("a dog barks").num_actions == 1, "another one is started"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.text import PARSERS, graph_from_dict, parse_file, read_captions
 from graphvtr.text import parse_file as function
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import ListParser
 from tests.parsers import write_parser
 from tests.processes import Command

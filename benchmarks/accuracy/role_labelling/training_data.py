@@ -16,11 +16,11 @@ from graphvtr.datasets.moving_scenes.generate import write_scripts
 from graphvtr.graphs import ROLES
 from graphvtr.text import SpacyRoleParser
 from graphvtr.text.frames import Argument
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.neural.batches import Example
 from graphvtr.text.neural.features import Columns, TreeFeatures
 from graphvtr.text.neural.pieces import WordPieces
 from graphvtr.text.neural.tags import BIOTags
-from graphvtr.text.packing import GraphLists
 from graphvtr.text.rules.predicates import find_predicates
 from graphvtr.text.rules.tree import AUXILIARIES, Tree
 

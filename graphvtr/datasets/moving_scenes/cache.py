@@ -24,7 +24,8 @@ from graphvtr.datasets.moving_scenes.world import WORLD_VERSION
 from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.reading import DATA, need, parse_json, read_json, read_text
-from graphvtr.text.packing import GraphLists, pack
+from graphvtr.text.graph_lists import GraphLists
+from graphvtr.text.packing import pack
 from graphvtr.values import plain_fields
 from graphvtr.video import FEATURIZERS
 from graphvtr.video.features import FrameFeaturizer, build_featurizer

@@ -10,7 +10,7 @@ from graphvtr.datasets.moving_scenes.grammar import Draft, Wording
 from graphvtr.datasets.moving_scenes.script import Script
 from graphvtr.datasets.moving_scenes.templates import FRAGMENTS, TEMPLATES
 from graphvtr.graphs import RoleGraph
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 
 CAPTIONS_PER_CLIP = 5
 

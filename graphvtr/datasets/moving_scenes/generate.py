@@ -22,7 +22,7 @@ from graphvtr.datasets.moving_scenes.script import Script, ScriptWriter
 from graphvtr.datasets.moving_scenes.simulate import stage
 from graphvtr.datasets.moving_scenes.twins import write_twins
 from graphvtr.ending import begin_worker, ending
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 
 SPLITS = ("train", "val", "test", "test_unseen")
 UNSEEN = "test_unseen"

@@ -20,7 +20,7 @@ from graphvtr.datasets.moving_scenes.world import (
 )
 from graphvtr.graphs import ROLE_IDS
 from graphvtr.text.frames import Argument
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 
 Span = tuple[int, int]
 """First and last word, both inclusive."""

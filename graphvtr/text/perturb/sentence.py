@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graphvtr.graphs import ROLES, RoleGraph
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.perturb.inflect import agree
 from graphvtr.text.perturb.lexicon import OBJECT, SUBJECT
 from graphvtr.text.rules.tree import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphvtr.text.frames import Frame, frames_to_lists
-from graphvtr.text.packing import GraphLists
+from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.rules.predicates import noun_phrases
 from graphvtr.text.rules.tree import Tree
 from graphvtr.text.tagged import tagged_frames
