@@ -6,8 +6,10 @@ import re
 import struct
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from docutils import nodes
+from sphinx.util import logging
 
 from graphvtr import __version__
 
@@ -73,7 +75,35 @@ def let_wide_pictures_scroll(app: Any, doctree: nodes.document) -> None:
             box += image
 
 
+def leave_out_builtins(app: Any) -> list[tuple[str, dict[str, Any], str]]:
+    """Of the index of source pages: there is none of what is written in C."""
+    app.env._viewcode_modules.pop("builtins", None)
+    return []
+
+
+LINK = re.compile(r'<(?:a|img|link|script|source|video)\b[^>]*?\b(?:href|src)="([^"]+)"')
+ANCHOR = re.compile(r'<[a-z][^>]*?\b(?:id|name)="([^"]+)"')
+
+
+def check_links(app: Any, exception: Exception | None) -> None:
+    """Warn of links within the documentation that lead nowhere: pages, pictures, places in a page."""
+    if exception is not None or app.builder.name != "html":
+        return
+    root = Path(app.outdir)
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted(root.rglob("*.html"))}
+    places = {path: set(ANCHOR.findall(text)) for path, text in pages.items()}
+    for path, text in pages.items():
+        for link in sorted(set(LINK.findall(text))):
+            file, _, place = unquote(link).partition("#")
+            target = (path.parent / file.partition("?")[0]).resolve() if file else path
+            if re.match(r"[a-z]+:", link) or (target.exists() and (not place or place in places.get(target, {place}))):
+                continue
+            logging.getLogger(__name__).warning("%s: dead link %s", path.relative_to(root), link)
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("build-finished", check_links)
+    app.connect("html-collect-pages", leave_out_builtins, priority=400)  # before viewcode does
     app.connect("doctree-read", let_wide_pictures_scroll, priority=900)  # paths of pictures are found at 500
     app.connect("html-page-context", point_docs_links_home)

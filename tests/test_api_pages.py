@@ -64,6 +64,7 @@ def test_a_page_has_what_its_package_exports(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert f".. automodule:: graphvtr.{page.stem}\n   :members:\n   :imported-members:\n" in text
     one_by_one = named(page)
+    assert set(package.__all__) <= set(dir(package)), "autodoc looks there"
     for name in package.__all__:
         exported = getattr(package, name)
         if not (inspect.isclass(exported) or inspect.isfunction(exported)):  # what autodoc leaves out

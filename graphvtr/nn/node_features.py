@@ -19,8 +19,10 @@ def node_features(graph: VideoGraph, kind: str, width: int, argument: str) -> Te
         argument: of the model's constructor that says so.
 
     Raises:
-        DataError: they are not ``width`` wide.
+        DataError: the graph has no nodes of the kind, or they are not ``width`` wide.
     """
+    if kind not in graph.node_types:
+        raise DataError(kind, f"the graph has no {kind}s", f"extract {kind}s, or use a model that does without")
     x: Tensor = graph[kind].x
     if x.size(-1) != width:
         raise DataError(

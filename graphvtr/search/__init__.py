@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from graphvtr.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from graphvtr.search.encode import Encoder
@@ -59,10 +60,5 @@ _HOMES = {
     "shards": ("ShardedIndex",),
     "tags": ("ClipTagger", "ConceptFilter", "Tag", "format_tags", "tag_videos"),
 }
-_OF = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:  # who asks a running server needs none of them, nor torch
-    if name in _OF:
-        return getattr(importlib.import_module(f"graphvtr.search.{_OF[name]}"), name)
-    raise AttributeError(f"module 'graphvtr.search' has no attribute '{name}'")
+# who asks a running server needs none of them, nor torch
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

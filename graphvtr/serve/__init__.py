@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from graphvtr.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from graphvtr.serve.app import create_app
@@ -11,10 +12,5 @@ if TYPE_CHECKING:
     from graphvtr.serve.run import serve
 
 __all__ = ["Limits", "create_app", "serve"]
-_HOMES = {"Limits": "limits", "create_app": "app", "serve": "run"}
-
-
-def __getattr__(name: str) -> Any:  # the process that decodes uploads needs none of them
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"graphvtr.serve.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'graphvtr.serve' has no attribute '{name}'")
+# the process that decodes uploads needs none of them
+__getattr__, __dir__ = lazy_names(__name__, {"app": ("create_app",), "limits": ("Limits",), "run": ("serve",)})

@@ -97,16 +97,7 @@ class RoleGraphEncoder(nn.Module):
 
     def forward(self, graph: RoleGraph) -> LevelEmbeddings:
         """Encode a role graph or a packed batch: ``event`` [N, D], ragged ``action`` and ``entity``."""
-        x, reasoning = self._nodes(graph)
-        role = reasoning.edge_role if self.on_edges else None
-        for layer in self.layers:
-            x = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr)
-        event, action, entity = x.split([num_nodes(graph, level) for level in ("event", "action", "entity")])
-        return LevelEmbeddings(
-            event=event,
-            action=Level(action, node_ptr(graph, "action").to(x.device)),
-            entity=Level(entity, node_ptr(graph, "entity").to(x.device)),
-        )
+        return reason(self.layers, graph, *self._nodes(graph), self.on_edges)
 
     def on_host(self, graph: RoleGraph) -> None:
         """Hang the reasoning graph onto a batch that has not left the CPU yet: it is sorted where batches are cut."""
@@ -184,6 +175,20 @@ class RelationalLayer(nn.Module):
         """[N, D]; ``ptr`` is not needed."""
         out: Tensor = self.norm(x + self.dropout(self.conv(x, edge_index, edge_role)))
         return out
+
+
+def reason(
+    layers: Iterable[nn.Module], graph: RoleGraph, x: Tensor, reasoning: ReasoningGraph, on_edges: bool = False
+) -> LevelEmbeddings:
+    """What the layers make of the nodes ``x`` [events + actions + entities, D]: ``event`` [N, D], ragged ``action`` and
+    ``entity``."""
+    role = reasoning.edge_role if on_edges else None
+    for layer in layers:
+        x = layer(x, reasoning.edge_index, role, ptr=reasoning.ptr)
+    event, *nodes = x.split([num_nodes(graph, level) for level in ("event", "action", "entity")])
+    ptr = (node_ptr(graph, level).to(x.device) for level in ("action", "entity"))
+    action, entity = map(Level, nodes, ptr)
+    return LevelEmbeddings(event=event, action=action, entity=entity)
 
 
 def layer_attention(

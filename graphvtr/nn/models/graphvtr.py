@@ -20,10 +20,11 @@ from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
 from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
-from graphvtr.nn.encoders.role_graph import layer_attention
+from graphvtr.nn.encoders.role_graph import layer_attention, reason
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
 from graphvtr.nn.encoders.split_vectors import split_vectors
 from graphvtr.nn.ensemble import Ensemble
+from graphvtr.nn.frames_and_regions import clip_of_frame, frames_and_regions
 from graphvtr.nn.hubness import HubOffsets
 from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
@@ -184,12 +185,8 @@ class GraphVTR(RetrievalModel):
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
         if self.reasoning is not None:
-            x, reasoning = self._role_nodes(graph, sentence, nodes)
-            for layer in self.reasoning:
-                x = layer(x, reasoning.edge_index, ptr=reasoning.ptr)
-            _, actions, entities = x.split([sentence.size(0), *(part.size(0) for part in nodes)])
-            levels["action"] = Level(actions, node_ptr(graph, "action").to(x.device))
-            levels["entity"] = Level(entities, node_ptr(graph, "entity").to(x.device))
+            reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, nodes))
+            levels |= {level: reasoned[level] for level in ("action", "entity")}
         return LevelEmbeddings(**levels)
 
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
@@ -241,16 +238,11 @@ class GraphVTR(RetrievalModel):
         """Frames of each video, then its regions after their walk."""
         if self.region_map is None or self.walk is None:
             return Level(frames, ptr)
-        if "region" not in graph.node_types:
-            raise DataError("region", "the graph has no regions", "extract regions, or build it with region_dim=None")
-        region = graph["region"]
-        clip = graph["frame"].batch if "batch" in graph["frame"] else torch.zeros_like(frames[:, 0], dtype=torch.long)
         x = self._drop(self.region_map(node_features(graph, "region", self.config["region_dim"], "region_dim")))
+        region = graph["region"]
         of_frame = batch_to_ptr(region.frame, frames.size(0))
-        x = self.walk(x, ptr=of_frame, box=region.box, clip=clip)
-        owner = torch.cat([clip, clip[region.frame]])
-        order = torch.sort(owner, stable=True).indices
-        return Level(torch.cat([frames, x])[order], ptr + node_ptr(graph, "region").to(ptr.device))
+        walked = self.walk(x, ptr=of_frame, box=region.box, clip=clip_of_frame(graph))
+        return frames_and_regions(graph, frames, walked)
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)

@@ -206,10 +206,8 @@ class ViSERN(OneVectorModel):
 
     def _reason(self, graph: VideoGraph) -> tuple[Tensor, Tensor]:
         """Z [R, d], and where each frame's regions begin [F + 1]."""
-        if "region" not in graph.node_types:
-            raise DataError("region", "the graph has no regions", "extract regions, or use a model of frames")
-        region = graph["region"]
         x = node_features(graph, "region", self.region_dim, "region_dim")
+        region = graph["region"]
         frames = num_nodes(graph, "frame")
         ptr = batch_to_ptr(region.frame, frames)
         clip = None

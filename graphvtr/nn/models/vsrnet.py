@@ -281,12 +281,9 @@ class VSRNet(Released, RetrievalModel):
 
     def _regions(self, graph: VideoGraph) -> tuple[Tensor, Tensor]:
         """Regions [R, D] and where each frame's begin."""
-        if "region" not in graph.node_types:
-            raise DataError("region", "the graph has no regions", "extract regions, or use relations='none'")
-        region = graph["region"]
         assert self.region_map is not None
         x = self._input(graph, "region", self.region_map, "region_dim")
-        return x, batch_to_ptr(region.frame, num_nodes(graph, "frame"))
+        return x, batch_to_ptr(graph["region"].frame, num_nodes(graph, "frame"))
 
     def _input(self, graph: VideoGraph, kind: str, linear: nn.Linear, argument: str) -> Tensor:
         x = node_features(graph, kind, linear.in_features, argument)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.phrases import PhraseEncoder
+from graphvtr.nn.frames_and_regions import frames_and_regions
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.match import CosineMatch, LocalAttentiveMatch
 from graphvtr.nn.models.base import RetrievalModel
@@ -60,10 +60,7 @@ class ZeroShot(RetrievalModel):
         entity = Level(frames, ptr)
         if "region" in graph.node_types:
             regions = normalize(node_features(graph, "region", width, "directory").float(), dim=1)
-            clip = torch.repeat_interleave(ptr.diff())
-            order = torch.sort(torch.cat([clip, clip[graph["region"].frame]]), stable=True).indices
-            both = ptr + node_ptr(graph, "region").to(ptr.device)
-            entity = Level(torch.cat([frames, regions])[order], both)
+            entity = frames_and_regions(graph, frames, regions)
         return LevelEmbeddings(event=segment_reduce(frames, ptr, "mean"), action=Level(frames, ptr), entity=entity)
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
