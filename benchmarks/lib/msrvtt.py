@@ -44,15 +44,16 @@ def root() -> Path:
     return folder
 
 
-def store(detector: str | None = None) -> Path:
-    """The feature store, extracted where it is not whole (10 CPU minutes; with a detector 30).
+def store(detector: str | None = None, of: str = "msrvtt") -> Path:
+    """The feature store, extracted where it is not whole (of MSR-VTT 10 CPU minutes; with a detector 30).
 
     Args:
         detector: of regions, see :data:`DETECTORS`; None for frames alone.
+        of: a folder of the data, whose ``video`` is read.
     """
-    path = CACHE / f"msrvtt_{detector or 'efficientnet_lite0'}"
+    path = CACHE / f"{of}_{detector or 'efficientnet_lite0'}"
     boxes = None if detector is None else build_detector(DATA / "detectors" / DETECTORS[detector], num_regions=REGIONS)
-    extract(DATA / "msrvtt" / "video", path, build_featurizer("efficientnet_lite0"), detector=boxes, num_frames=20)
+    extract(DATA / of / "video", path, build_featurizer("efficientnet_lite0"), detector=boxes, num_frames=20)
     return path
 
 
