@@ -10,8 +10,8 @@ A row is written as soon as it is there, with its commit; rows of other models a
 The weights are random: nothing was trained, which is the hard case, as scores of all clips then lie close together.
 GraphVTR's closed form and gates, which are zero before training, are drawn too. Queries are captions, their role graphs
 those of the dataset; the ten best of all clips come from ``model.similarity``. Models that need regions are given those
-of YOLOX-nano on MSR-VTT and MSVD (extracted once, half an hour). The 98 clips of the MSVD subset are fewer than the candidates: all of them are always scored, so
-that nothing can be lost (``all_scored`` in the row).
+of YOLOX-nano on MSR-VTT and MSVD (extracted once, half an hour). The 98 clips of the MSVD subset are fewer than the
+candidates: all of them are always scored, so that nothing can be lost (``all_scored`` in the row).
 """
 
 from __future__ import annotations
