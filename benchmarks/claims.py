@@ -76,13 +76,13 @@ def claims() -> list[tuple[Claim, str, Place]]:
             "no_reasoning",
             "random_walk, dot",
             ("ViSERN", "ViSERN, no_reasoning"),
-            "reasoning by random walk beats none (as printed)",
+            "random walk beats no reasoning (as printed)",
         ),
         walk(
             "no_reasoning",
             "random_walk, softplus",
             ("ViSERN", "ViSERN, no_reasoning"),
-            "reasoning by random walk beats none (positive R)",
+            "random walk beats no reasoning (positive R)",
         ),
         walk(
             "symmetric, softplus",
@@ -152,21 +152,20 @@ def judge() -> list[dict[str, Any]]:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """The table."""
+    """The table, a block a paper and what its claims were measured on."""
     print(
         "Claims of the papers, effects in rsum. printed: on MSR-VTT; scaled: as large a share of our weaker row;\n"
-        "visible: the smallest true effect that would be seen four times in five. *: the interval leaves out seeds.\n"
+        "visible: the smallest true effect to be seen four times in five; *: the interval leaves out seeds."
     )
-    head = f"{'paper':8} {'claim':50} {'printed':>8} {'scaled':>7} {'here [95 %]':>24} {'visible':>8}  "
-    print(f"{head}{'verdict':14} measured on")
-    for row in rows:
-        low, high = row["interval"]
-        here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
-        mark = "" if row["seeds in the interval"] else " *"
-        print(
-            f"{row['paper']:8} {row['claim']:50} {row['printed']:>+8.1f} {row['scaled']:>+7.1f} {here:>24} "
-            f"{row['smallest_visible']:>8.0f}  {row['verdict'] + mark:14} {row['data']}"
-        )
+    for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
+        title = f"{paper}, on {data}"
+        print(f"\n{title:44}{'printed':>8}{'scaled':>7}{'here [95 %]':>22}{'visible':>8}  verdict")
+        for row in part:
+            low, high = row["interval"]
+            here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
+            verdict = row["verdict"] if row["seeds in the interval"] else f"{row['verdict']} *"
+            effects = f"{row['printed']:>+8.1f}{row['scaled']:>+7.1f}{here:>22}{row['smallest_visible']:>8.0f}"
+            print(f"{row['claim']:44}{effects}  {verdict}")
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import printed_to, study_line
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
@@ -152,20 +153,17 @@ def main() -> None:
         }
         selection = {name: binary.accuracy(some) for name, some in accuracies.items()}
         with contextlib.nullcontext() if quick else printed_to("flagship"):
-            print_table(f"{len(splits['test'].videos)} test videos, {len(owner)} captions; {msrvtt.NOTE}", found)
-            for title, some in ((f"rsum less {best}'s", differences), (f"{FULL.name} less the row", parts)):
-                print(f"\n{title}, and the smallest difference that would be seen four times in five:")
-                for name, one in some.items():
-                    low, high = one["interval"]
-                    print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
+            print_table(f"{len(splits['test'].videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)
+            print_differences(f"rsum less {best}'s", differences)
+            print_differences(f"{FULL.name} less the row", parts)
             print("\nseeds and validation rsum:")
             for name, row in about.items():
-                print(f"  {name:24} {len(row['seeds'])}   {', '.join(f'{value:.0f}' for value in row['val_rsum'])}")
+                print(f"  {name:27} {len(row['seeds'])}   {', '.join(f'{value:.0f}' for value in row['val_rsum'])}")
             print("\ngates, chosen on validation, of each seed:")
             for name, row in about.items():
                 levels = row["gates"][0]
                 each = (f"{level} {'/'.join(f'{gates[level]:g}' for gates in row['gates'])}" for level in levels)
-                print(f"  {name:24} {', '.join(each)}")
+                print(f"  {name:27} {', '.join(each)}")
             print()
             vitatecs.show(
                 selection,

@@ -21,6 +21,7 @@ from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to, study_line
 from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trials
 from benchmarks.msrvtt_real import ridges
 from graphvtr.datasets import DataSource, build_dataset
@@ -66,10 +67,7 @@ def main() -> None:
     less = {f"{name} less {other}": found[name].difference(found[other]) for name in about for other in closed}
     with contextlib.nullcontext() if quick else printed_to("flagship_msvd"):
         print_table(f"MSVD, {len(splits['test'].videos)} test clips, {len(owner)} captions", found)
-        print("\nrsum, and the smallest difference that would be seen four times in five:")
-        for name, one in less.items():
-            low, high = one["interval"]
-            print(f"  {name:50} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
+        print_differences("rsum", less)
     if not quick:
         summaries = {name: runs.summary() for name, runs in found.items()}
         write_result("flagship_msvd", {"rows": summaries, "about": about, "less": less})

@@ -29,6 +29,7 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import RESULTS, environment, write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.lib.tune import tune
 from graphvtr.datasets import RetrievalDataset
@@ -128,7 +129,7 @@ def tables(
                 "options": dict(trial.options),
                 "train": dict(trial.train),
             }
-    print_table(f"{len(test.videos)} test videos, {len(owner)} captions; {msrvtt.NOTE}", found)
+    print_table(f"{len(test.videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)
     print("\nseeds, trained parameters, seconds a seed (on a shared machine), validation rsum:")
     for label, row in about.items():
         mean = sum(row["seconds"]) / len(row["seconds"])
@@ -136,17 +137,11 @@ def tables(
         print(f"  {label:24} {len(row['seeds'])}   {row['parameters']:>11,}   {mean:6.0f}   {val}")
     best = "ridge, MiniLM"
     differences = {name: runs.difference(found[best]) for name, runs in found.items() if name in about}
-    print(f"\nrsum less {best}'s, and the smallest difference that would be seen four times in five:")
-    for name, one in differences.items():
-        low, high = one["interval"]
-        print(f"  {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]   {one['smallest_visible']:.0f}")
+    print_differences(f"rsum less {best}'s", differences)
     between = {f"{one} less {other}": found[one].difference(found[other]) for one, other in permutations(about, 2)}
     for ours in (name for name in about if name.startswith("GraphVTR")):
-        print(f"\nrsum of {ours} less the row's:")
-        for name in about:
-            if name != ours:
-                low, high = between[f"{ours} less {name}"]["interval"]
-                print(f"  {name:24} {between[f'{ours} less {name}']['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
+        less = {name: between[f"{ours} less {name}"] for name in about if name != ours}
+        print_differences(f"rsum of {ours} less the row's", less)
     summaries = {name: runs.summary() for name, runs in found.items()}
     return {"rows": summaries, "about": about, f"less {best}": differences, "between": between}
 

@@ -31,6 +31,7 @@ from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import DATA
 from benchmarks.lib.runs import POWER, with_seeds
+from benchmarks.lib.tables import print_shares
 from benchmarks.lib.trials import Trials
 from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
@@ -200,19 +201,8 @@ def _caption_vectors(graphs: GraphStore[RoleGraph]) -> Tensor:
 
 def show(rows: dict[str, dict[str, Any]], seeds: dict[str, int], note: str) -> None:
     """The table."""
-    kinds = list(next(iter(rows.values())))
-    first = next(iter(rows.values()))
-    labels = {name: f"{name} ({seeds[name]})" if name in seeds else name for name in rows}
-    width = max(map(len, labels.values()))
-    print(f"accuracy in % [95 %], 50 is chance; {note}\n")
-    print(f"{'pairs':{width}}" + "".join(f"{kind[:18]:>20}" for kind in kinds))
-    print(f"{'':{width}}" + "".join(f"{first[kind]['pairs']:>20}" for kind in kinds))
-    for name, row in rows.items():
-        cells = [
-            f"{row[kind]['value']:.1f} [{row[kind]['interval'][0]:.0f}, {row[kind]['interval'][1]:.0f}]"
-            for kind in kinds
-        ]
-        print(f"{labels[name]:{width}}" + "".join(f"{cell:>20}" for cell in cells))
+    print(f"accuracy in % [95 %], 50 is chance; {note}")
+    print_shares(rows, seeds)
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ html_theme = "furo"
 html_title = f"graphvtr {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["pictures.css"]
+LETTERS = 104  # of a line of a table of text at the width of a page, see _static/pictures.css
+log = logging.getLogger(__name__)
 WIDE = 900  # pixels, of a picture whose letters cannot be read at the width of a phone
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -98,11 +100,20 @@ def check_links(app: Any, exception: Exception | None) -> None:
             target = (path.parent / file.partition("?")[0]).resolve() if file else path
             if re.match(r"[a-z]+:", link) or (target.exists() and (not place or place in places.get(target, {place}))):
                 continue
-            logging.getLogger(__name__).warning("%s: dead link %s", path.relative_to(root), link)
+            log.warning("%s: dead link %s", path.relative_to(root), link)
+
+
+def look_for_wide_tables(app: Any, doctree: nodes.document) -> None:
+    """Warn of tables of text that do not fit the page: who reads them would move them sideways."""
+    for block in doctree.findall(nodes.literal_block):
+        widest = max(map(len, block.astext().splitlines()), default=0)
+        if block.get("language") == "text" and widest > LETTERS:
+            log.warning("a line of %d letters does not fit: at most %d", widest, LETTERS, location=block)
 
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("doctree-read", look_for_wide_tables)
     app.connect("build-finished", check_links)
     app.connect("html-collect-pages", leave_out_builtins, priority=400)  # before viewcode does
     app.connect("doctree-read", let_wide_pictures_scroll, priority=900)  # paths of pictures are found at 500

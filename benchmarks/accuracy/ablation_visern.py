@@ -211,9 +211,7 @@ def attention_on_actors(trials: Trials, seeds: range) -> dict[str, list[float]]:
                 seen = share[1] > 0
                 ratios.append(float((share[0] * count / share[1])[seen].mean()))
             found.setdefault(name, []).append(statistics.fmean(ratios))
-    print(
-        "\nAttention map (section 4.5): share on the actors over their share of a frame's regions; 1 is no preference"
-    )
+    print("\nAttention map (section 4.5): share on the actors over their share of a frame's regions; 1: no preference")
     for name, values in found.items():
         print(f"  {name:33} {statistics.fmean(values):.2f}   {', '.join(f'{value:.2f}' for value in values)}")
     return found

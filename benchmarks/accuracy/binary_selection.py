@@ -31,6 +31,7 @@ from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.hgr_setup import CLIPS, ROWS, TRAIN, command_line, printed_to, scene_trials, scenes
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import percentiles
+from benchmarks.lib.tables import print_shares
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
 from graphvtr.datasets import DataSource
@@ -93,14 +94,8 @@ def parsed_stores(pairs: list[BinaryPair], parser: str) -> Stores:
 
 def print_rows(title: str, rows: dict[str, dict[str, Any]]) -> None:
     """A column a kind."""
-    width = max(map(len, rows))
-    print(f"\n{title}\n{'':{width}}  {'  '.join(f'{kind:>17}' for kind in (*KINDS, 'average'))}")
-    for name, row in rows.items():
-        cells = []
-        for kind in (*KINDS, "average"):
-            low, high = row[kind]["interval"]
-            cells.append(f"{row[kind]['value']:5.1f} [{low:.0f}, {high:.0f}]".rjust(17))
-        print(f"{name:{width}}  {'  '.join(cells)}")
+    print(f"\n{title}")
+    print_shares({name: {kind: row[kind] for kind in (*KINDS, "average")} for name, row in rows.items()})
 
 
 def draw(tables: dict[str, dict[str, dict[str, Any]]]) -> None:
@@ -156,8 +151,8 @@ def on_scenes(seeds: range, parsers: list[str], tiny: bool) -> dict[str, dict[st
     for parser in parsers if done else ():
         found = margins_of(trials, ROWS[FULL], done, pairs, parsed_stores(pairs, parser))
         rows[f"{FULL}, {parser} graphs ({len(done)})"] = accuracies(found, pairs)
-    where = f"MovingScenes/test, {len(splits['test'].videos)} clips, {len(pairs)} pairs; in brackets: seeds"
-    print_rows(f"{where}: accuracy in %, [95 % over clips], chance 50", rows)
+    where = f"MovingScenes/test, {len(splits['test'].videos)} clips, {len(pairs)} pairs"
+    print_rows(f"{where}:\naccuracy in % [95 % over clips], chance 50; in brackets: seeds", rows)
     return rows
 
 
@@ -179,10 +174,8 @@ def on_msvd(root: Path, regions: Path, store: Path, seeds: range, parsers: list[
     for parser in parsers:
         found = margins_of(msvd_trials(splits, parser, CAPTIONS, store), trial, seeds, pairs, stores[parser])
         rows[f"HGR trained on {parser} graphs ({len(seeds)})"] = accuracies(found, pairs)
-    where = f"MSVD, {len(test.videos)} test clips, {len(pairs)} pairs that nobody has checked; in brackets: seeds"
-    print_rows(f"{where}: accuracy in %, [95 % over clips], chance 50", rows)
-    counts = {kind: sum(pair.kind == kind for pair in pairs) for kind in KINDS}
-    print("pairs: " + ", ".join(f"{kind} {count}" for kind, count in counts.items()))
+    where = f"MSVD, {len(test.videos)} test clips, {len(pairs)} pairs that nobody has checked"
+    print_rows(f"{where}:\naccuracy in % [95 % over clips], chance 50; in brackets: seeds", rows)
     return rows
 
 

@@ -70,7 +70,7 @@ def in_worlds(seeds: range, tiny: bool) -> dict[str, Any]:
         vocabulary = model.vocabulary
         share = known_words(prepare(world, model, vocabulary or trials.vocabulary))
         title = f"trained on MovingScenes, ranked on {split}: {len(world.videos)} clips, {len(owner)} captions"
-        print_table(f"{title}, {share:.1%} of the words known; in brackets: seeds", rows)
+        print_table(f"{title},\n{share:.1%} of the words known; in brackets: seeds", rows)
         results[split] = {name: runs.summary() for name, runs in rows.items()}
     return results
 

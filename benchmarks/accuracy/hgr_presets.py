@@ -183,22 +183,21 @@ def train(trials: dict[str, list[Trials]], rows: dict[str, dict[str, Trial]], da
 
 def print_rows(found: dict[str, Any]) -> None:
     """A line a candidate."""
-    width = max(map(len, found))
-    head = [*(f"{data}: rsum, less the paper's [95 %]" for data in DATASETS), "mean difference"]
-    print(f"{'':{width}}  {head[0]:44}  {head[1]:44}  {head[2]}")
+    width, heads = max(map(len, found)), (f"{data}: rsum, less" for data in DATASETS)
+    print(f"{'':{width}} {''.join(head.ljust(26) for head in heads)}mean difference")
     for name, row in found.items():
         cells = [_cell(row.get(data)) for data in DATASETS]
         both = _signed(row["both"]) if "both" in row else "-"
-        print(f"{name:{width}}  {cells[0]:44}  {cells[1]:44}  {both}{'  wins' * row['wins']}")
+        print(f"{name:{width}} {cells[0]:26}{cells[1]:26}{both}{'  wins' * row['wins']}")
 
 
 def _cell(row: dict[str, Any] | None) -> str:
-    return "-" if row is None else f"{row['rsum']['mean']:5.1f}  {_signed(row[LESS])} ({len(row['seeds'])})"
+    return "-" if row is None else f"{row['rsum']['mean']:5.1f} {_signed(row[LESS])}"
 
 
 def _signed(value: dict[str, Any]) -> str:
     low, high = value["interval"]
-    return f"{value['mean']:+5.1f} [{low:+.1f}, {high:+.1f}]"
+    return f"{value['mean']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def draw(found: dict[str, Any], path: Path) -> None:
@@ -255,8 +254,8 @@ def main() -> None:
         found = compare(trials, rows, seeds)
         sizes = [len(one.splits["val"].videos) for one in trials["MSVD"]]
         print(
-            f"Validation rsum: MovingScenes, {clips['val']} clips; MSVD, {len(sizes)} folds of {min(sizes)} to "
-            f"{max(sizes)} clips, ranked within their fold; in brackets: seeds"
+            f"Validation rsum, and less the paper's [95 %]: MovingScenes, {clips['val']} clips; MSVD, {len(sizes)} "
+            f"folds\nof {min(sizes)} to {max(sizes)} clips, ranked within their fold; at most {arguments.seeds} seeds"
         )
         print_rows(found)
         winners = [name for name, row in found.items() if row["wins"]]

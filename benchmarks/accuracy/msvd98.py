@@ -87,7 +87,7 @@ def main() -> None:
             scores.append(train_hgr(splits, vocabulary, vectors, seed, released))
             print(f"{name}, seed {seed}: {time.perf_counter() - begin:.0f} s")
         models[name] = Runs.of(scores, owner)
-        models[f"{name}, mean of {arguments.seeds} score matrices"] = Runs.of([torch.stack(scores).mean(0)], owner)
+        models[f"{name}, mean of {arguments.seeds} scores"] = Runs.of([torch.stack(scores).mean(0)], owner)
     print_table(f"MSVD, 35 test clips, {len(owner)} captions, {arguments.features}", models)
     differences = {
         f"{name} less {other}": models[name].difference(models[other])

@@ -177,7 +177,7 @@ def finish(title: str, runs: dict[str, Runs], rows: dict[str, Any], base: str) -
         same = next(value for key, value in row.items() if key.startswith("graphs"))
         print(
             f"{parser:8} switch roles {row[SWITCH]['value']:.1f} [{low:.1f}, {high:.1f}] % of {row[SWITCH]['pairs']} "
-            f"pairs; {same:.1f} % of the test captions' graphs are those of {base}"
+            f"pairs; {same:.1f} % of the captions' graphs are {base}'s"
         )
     for parser in rows:
         if parser != base:

@@ -111,7 +111,7 @@ def tables(trials: dict[str, Trials], seeds: range, epochs: int | None = None) -
             test = trials[target].splits["test"]
             rows, share = one_table(own, rows_of(source, epochs), seeds, test, key)
             title = f"trained on {source}, ranked on {target}: {len(test.videos)} clips, {len(test.captions)} captions"
-            print_table(f"{title}, {share:.1%} of the words known; in brackets: seeds", rows)
+            print_table(f"{title},\n{share:.1%} of the words known; in brackets: seeds", rows)
             results[key] = {
                 "known words": share,
                 "rows": {name: runs.summary() for name, runs in rows.items()},

@@ -106,9 +106,7 @@ def _title(place: int) -> str:
 def print_longtail(name: str, found: dict[str, Any]) -> None:
     """Recall by frequency."""
     losses = list(found["recall"])
-    print(
-        f"\n{name}: recall of the attributes of a test clip among as many guesses, by training captions that name them"
-    )
+    print(f"\n{name}: recall of a test clip's attributes among as many guesses,\nby training captions that name them")
     print(f"{'captions':>10} {'named':>7}" + "".join(f" {loss:>22}" for loss in losses) + "   difference [95 %]")
     for place, title in enumerate(found["bins"]):
         low, high = found["difference_interval"][place]

@@ -19,7 +19,7 @@ from graphvtr.tasks import make_vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
 from graphvtr.video import build_detector, build_featurizer, extract
 
-NOTE = "subset of MSR-VTT (3,151 / 244 / 1,032 videos, 2 to 6 frames each): no figure compares with published MSR-VTT"
+NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
 REGIONS = 12
 TRAIN = {

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 
 from benchmarks.lib.paths import RESULTS, ROOT
+from benchmarks.lib.tables import WIDTH
 
 Row = dict[str, str]
 OURS = "graphvtr"
@@ -98,7 +100,8 @@ def table_line(row: Row, ours: Row) -> str:
 def verdict(rows: list[Row]) -> list[str]:
     """For each workload, forward and backward: against the best alternative and against PyG or the direct form."""
     lines = ["Forward and backward against the best alternative, and against PyG's path or the direct einsum form:"]
-    behind, even = [], []
+    behind: list[str] = []
+    even: list[str] = []
     for op, workload, group in workloads(rows):
         part = [row for row in group if row["direction"] == DIRECTIONS[1]]
         ours, other = best(part, ours=True), best(part, ours=False)
@@ -111,14 +114,19 @@ def verdict(rows: list[Row]) -> list[str]:
             for r in plain
             if "compiled" not in r["way"]
         )
-        lines.append(f"  {op}, {workload}: {ratio:.2f} x {other['way']}" + (f"; {against}" if against else ""))
+        lines += _item(f"{op}, {workload}: {ratio:.2f} x {other['way']}" + (f"; {against}" if against else ""))
         if ratio < 0.9:
-            behind.append(f"  {op}, {workload}: {other['way']} takes {ratio:.2f} of the time")
+            behind += _item(f"{op}, {workload}: {other['way']} takes {ratio:.2f} of the time")
         elif ratio < 1.1:
-            even.append(f"  {op}, {workload}: {other['way']}")
+            even += _item(f"{op}, {workload}: {other['way']}")
     lines += ["Slower than the best alternative by more than 10 %:", *(behind or ["  none"])]
     lines += ["No kernel pays here, the alternative is as fast (within 10 %):", *(even or ["  none"])]
     return lines
+
+
+def _item(text: str) -> list[str]:
+    """Lines of a list's item."""
+    return wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def draw(path: Path) -> None:

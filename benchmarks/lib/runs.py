@@ -130,13 +130,14 @@ def print_table(title: str, models: dict[str, Runs]) -> None:
     """One row a model: text -> video, video -> text, rsum with its interval."""
     width = max(map(len, models))
     columns = ("R@1", "R@5", "R@10", "MedR")
-    head = " ".join(f"{column:>6}" for column in columns)
-    print(f"\n{title}\n{'':{width}}  {'text -> video':^{len(head)}}   {'video -> text':^{len(head)}}")
-    print(f"{'':{width}}  {head}   {head}   rsum [95 %]")
+    head = f"{'R@1':>6}{'R@5':>6}{'R@10':>6}{'MedR':>7}"
+    print(f"\n{title}\n{'':{width}}{'text -> video':^{len(head)}} {'video -> text':^{len(head)}}")
+    print(f"{'':{width}}{head} {head}  rsum [95 %]")
     for name, runs in models.items():
         summary = runs.summary()
         sides = [
-            " ".join(f"{summary[f'{side} {column}']['mean']:>6.1f}" for column in columns) for side in ("t2v", "v2t")
+            "".join(f"{summary[f'{side} {column}']['mean']:>{6 + (column == 'MedR')}.1f}" for column in columns)
+            for side in ("t2v", "v2t")
         ]
         low, high = summary["rsum"]["interval"]
-        print(f"{name:{width}}  {'   '.join(sides)}   {summary['rsum']['mean']:.1f} [{low:.1f}, {high:.1f}]")
+        print(f"{name:{width}}{' '.join(sides)}  {summary['rsum']['mean']:.1f} [{low:.1f}, {high:.1f}]")

@@ -11,8 +11,9 @@ A dash in a table is no line.
 151.1
 >>> print(table_text(find("visern", dataset="MSVD", system="ViSERN")))
 visern, table 2: MSVD, test
-         t2v R@1  t2v R@5  t2v R@10  t2v MedR  t2v MnR  v2t R@1  v2t R@5  v2t R@10  v2t MedR  v2t MnR   rsum
-ViSERN      18.1     48.4      61.3         6     28.6     24.3     46.2      59.5         7     34.6  257.8
+          t2v                            v2t
+          R@1   R@5  R@10  MedR   MnR    R@1   R@5  R@10  MedR   MnR   rsum
+ViSERN   18.1  48.4  61.3     6  28.6   24.3  46.2  59.5     7  34.6  257.8
 
 ``recipes/`` holds one table a system: every detail of a training as the paper gives it, its section, and ours.
 
@@ -33,6 +34,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from benchmarks.lib.tables import WIDTH, parts
+
 PAPERS = {
     "hgr": "Chen et al., Fine-grained Video-Text Retrieval with Hierarchical Graph Reasoning, CVPR 2020",
     "visern": "Feng et al., Exploiting Visual Semantic Reasoning for Video-Text Retrieval, IJCAI 2020",
@@ -43,6 +46,8 @@ PAPERS = {
 UNREADABLE = "unreadable"
 """What a file holds for a cell that is garbled where it was published; its value is NaN."""
 RECALLS = ("R@1", "R@5", "R@10")
+Column = tuple[str, str]
+"""Direction and metric."""
 
 
 @dataclass(frozen=True)
@@ -87,31 +92,51 @@ def find(paper: str | None = None, **wanted: str) -> list[Printed]:
 
 
 def table_text(numbers: Iterable[Printed]) -> str:
-    """Tables as printed: a line a system, a column a direction and metric."""
-    groups: dict[tuple[str, ...], dict[str, dict[str, float]]] = {}
+    """Tables as printed: a line a system, a column a direction and metric; what is too wide stands in two blocks."""
+    groups: dict[tuple[str, ...], dict[str, dict[Column, float]]] = {}
     for number in numbers:
         head = (number.paper, number.table, number.dataset, number.split)
-        groups.setdefault(head, {}).setdefault(number.system, {})[number.column] = number.value
+        groups.setdefault(head, {}).setdefault(number.system, {})[number.direction, number.metric] = number.value
     blocks = []
     for (paper, table, dataset, split), systems in groups.items():
-        columns = list(dict.fromkeys(column for values in systems.values() for column in values))
-        width = max(map(len, systems))
-        wide = [max(len(column), 5) for column in columns]
         lines = [f"{paper}, table {table}" + (f": {dataset}, {split}" if dataset else "")]
-        lines.append(" " * width + "".join(f"  {column:>{w}}" for column, w in zip(columns, wide, strict=True)))
-        for system, values in systems.items():
-            cells = (_cell(column, values[column]) if column in values else "-" for column in columns)
-            row = f"{system:{width}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(cells, wide, strict=True))
-            lines.append(row)
+        columns = list(dict.fromkeys(column for values in systems.values() for column in values))
+        wide = max(map(len, systems)) + sum(_widths(columns))
+        for part in parts(columns, math.ceil(wide / WIDTH)):
+            lines += _block(systems, part)
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 
 
-def _cell(column: str, value: float) -> str:
+def _widths(columns: list[Column]) -> list[int]:
+    """Of the columns, with two blanks before the first of a direction and one before its others."""
+    before = [("", ""), *columns]
+    return [
+        1 + (not side or side != last) + max(len(metric), 5)
+        for (side, metric), (last, _) in zip(columns, before, strict=False)
+    ]
+
+
+def _block(systems: dict[str, dict[Column, float]], columns: list[Column]) -> list[str]:
+    """Lines of some columns: a direction stands above the first of its metrics."""
+    sides = [side for side, _ in columns]
+    heads = [side if side != last else "" for side, last in zip(sides, ["", *sides], strict=False)]
+    rows = [("", heads)] if any(heads) else []
+    rows.append(("", [metric for _, metric in columns]))
+    rows += [(name, [_cell(column[1], values.get(column)) for column in columns]) for name, values in systems.items()]
+    width = max(map(len, systems))
+    return [
+        f"{name:{width}}{''.join(f'{cell:>{w}}' for cell, w in zip(cells, _widths(columns), strict=True))}".rstrip()
+        for name, cells in rows
+    ]
+
+
+def _cell(metric: str, value: float | None) -> str:
+    if value is None:
+        return "-"
     if math.isnan(value):
         return "?"
-    recall = column.endswith((*RECALLS, "rsum"))
-    return f"{value:.1f}" if recall else f"{value:g}"
+    return f"{value:.1f}" if metric in (*RECALLS, "rsum") else f"{value:g}"
 
 
 def uneven_sums(tolerance: float = 0.15) -> list[tuple[str, str, str, float, float]]:
