@@ -1,7 +1,5 @@
 """``python -m graphvtr``."""
 
-import sys
+from graphvtr.cli.main import command
 
-from graphvtr.cli.main import main
-
-sys.exit(main())
+command()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 AGAIN = 0.05
+leaves_nothing = False
+"""Set by a command that has no open file, process or thread to see to when it is done."""
 
 
 class Interrupted(KeyboardInterrupt):

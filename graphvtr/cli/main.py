@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib
 import os
 import pkgutil
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import graphvtr.cli
+from graphvtr import ending
 from graphvtr._version import __version__
 from graphvtr.ending import Interrupted, interruptible
 from graphvtr.errors import GraphVTRError, system_error
@@ -44,8 +46,12 @@ class CommandParser(argparse.ArgumentParser):
         super().error(message)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's parser; every module of ``graphvtr.cli`` with an ``add_parser`` is a verb."""
+def build_parser(verb: str = "") -> argparse.ArgumentParser:
+    """The command's parser; every module of ``graphvtr.cli`` with an ``add_parser`` is a verb.
+
+    Args:
+        verb: the only one that is asked for, if there is one of that name.
+    """
     parser = CommandParser(prog="graphvtr", description="Graph learning for video-text retrieval.")
     parser.add_argument("--version", action="version", version=f"graphvtr {__version__}")
     parser.add_argument(
@@ -57,11 +63,34 @@ def build_parser() -> argparse.ArgumentParser:
         "datasets, parsers, backbones or detectors; before the verb, repeatable",
     )
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module_info in sorted(pkgutil.iter_modules(graphvtr.cli.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"graphvtr.cli.{module_info.name}")
-        if hasattr(module, "add_parser"):
-            module.add_parser(subparsers)
+    names = sorted(info.name for info in pkgutil.iter_modules(graphvtr.cli.__path__))
+    for module in (_verbs([verb]) if verb in names else []) or _verbs(names):
+        module.add_parser(subparsers)
     return parser
+
+
+def _verbs(names: Sequence[str]) -> list[Any]:
+    modules = [importlib.import_module(f"graphvtr.cli.{name}") for name in names]
+    return [module for module in modules if hasattr(module, "add_parser")]
+
+
+def command() -> NoReturn:
+    """:func:`main` as a process of its own. After a verb that leaves nothing to end the process is gone at once: Python
+    would take torch apart, module by module, for a third of a second."""
+    codes: list[int] = []
+    atexit.register(_go, codes)  # registered first, called last
+    code = main()
+    if ending.leaves_nothing:
+        codes.append(code)
+    sys.exit(code)
+
+
+def _go(codes: Sequence[int]) -> None:
+    for code in codes:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, GraphVTRError):
+                stream.flush()
+        os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with interruptible(), safe_output():
         try:
-            args = build_parser().parse_args(argv)
+            argv = sys.argv[1:] if argv is None else argv
+            args = build_parser(argv[0] if argv else "").parse_args(argv)
             again = getattr(args, "again", "")  # how to go on, where the work itself does not say
             for file in args.use:
                 run_file(Path(file))
@@ -124,4 +154,4 @@ def _close_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -96,10 +96,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search and print."""
+    from graphvtr import ending
     from graphvtr.errors import DataError
     from graphvtr.search.of_run import index_of, is_run
     from graphvtr.search.plain import is_role_query
 
+    ending.leaves_nothing = True  # the second process is ended before
     of_run = args.zero_shot is None and args.index is not None and is_run(Path(args.index))
     if (args.zero_shot is None) != (args.store is None) and not of_run:
         raise DataError("graphvtr search", "needs --zero-shot and --store together", "give both, or an INDEX")

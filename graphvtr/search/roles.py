@@ -7,7 +7,6 @@ import shlex
 from graphvtr.errors import DataError
 from graphvtr.graphs import ROLES, RoleGraph
 from graphvtr.text import Vocabulary
-from graphvtr.text.perturb.inflect import inflect
 
 NAMES = {
     "agent": "ARG0",
@@ -114,6 +113,8 @@ def _form(words: list[str], vocabulary: Vocabulary | None) -> list[str]:
     """An action's words, its verb in a form that the vocabulary has."""
     if vocabulary is None or words[0] in vocabulary:
         return words
+    from graphvtr.text.perturb.inflect import inflect  # a sentence does not wait for it
+
     forms = (inflect(words[0], tag) for tag in FORMS)
     return [next((form for form in forms if form in vocabulary), words[0]), *words[1:]]
 

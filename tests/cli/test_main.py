@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAVY = ("torch", "torch_geometric", "numpy", "spacy", "jsonargparse", "matplotlib", "networkx", "multiprocessing")
 PROGRAM = f"""
 import contextlib, io, os, sys
@@ -67,6 +69,41 @@ def test_the_packages_are_imported_when_asked_for() -> None:
     assert "'nn'" in done.stdout, done.stderr
     wrong = subprocess.run([sys.executable, "-c", "import graphvtr; graphvtr.none"], capture_output=True, text=True)
     assert "module 'graphvtr' has no attribute 'none'" in wrong.stderr
+
+
+ENDS = """
+import atexit, sys
+from graphvtr import ending
+from graphvtr.cli import main as module
+
+class Kept:
+    def __del__(self):
+        print("taken apart")
+
+kept = Kept()
+def main():
+    ending.leaves_nothing = sys.argv[1] == "True"
+    atexit.register(print, "ended")
+    return 3
+module.main = main
+module.command()
+"""
+
+
+@pytest.mark.parametrize("leaves_nothing", [True, False])
+def test_a_verb_that_leaves_nothing_is_gone_at_once(leaves_nothing: bool) -> None:
+    """With its exit code, and after what libraries do at the end."""
+    done = subprocess.run([sys.executable, "-c", ENDS, str(leaves_nothing)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert done.stdout == "ended\n" + "taken apart\n" * (not leaves_nothing)
+
+
+def test_one_verb_is_read_alone() -> None:
+    code = "import sys; from graphvtr.cli.main import build_parser; build_parser(sys.argv[1]); print(*sys.modules)"
+    for verb, others in (("search", False), ("main", True), ("none", True)):
+        done = subprocess.run([sys.executable, "-c", code, verb], capture_output=True, text=True, check=True)
+        assert ("graphvtr.cli.train" in done.stdout.split()) == others
+        assert "graphvtr.cli.search" in done.stdout.split()
 
 
 def test_a_file_to_use_must_be_there(tmp_path: Path, capsys) -> None:

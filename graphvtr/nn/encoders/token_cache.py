@@ -13,12 +13,14 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.video.store import FeatureStore, StoreWriteError
-from graphvtr.video.store.manifest import has_manifest
+from graphvtr.video.store.manifest import check_same, has_manifest, read_manifest
 
 logger = logging.getLogger(__name__)
 
 PACK_EVERY = 64  # batches that lie in files of their own before they are put into shards
 FIELD = "token_x"
+LARGE, FEW = 64 * 2**20, 64
+"""Bytes of a cache, and captions: so few are computed in less time than a cache of more bytes is opened in."""
 _ONE = threading.RLock()  # threads that cut batches read while a step writes; a lock of a cache could not be copied
 Made = Iterable[tuple[Sequence[tuple[int, ...]], Sequence[Tensor]]]
 
@@ -28,7 +30,8 @@ class TokenFeatureCache:
 
     Texts are called by their token ids, ``101 6077 102``. So a cache has what every store has: checksums, shards,
     readers and writers at the same time, nothing half written; ``graphvtr store info`` and ``verify`` look into it.
-    What is damaged counts as not there and is computed again.
+    What is damaged counts as not there and is computed again. It is opened when it is first needed; who asks for a few
+    captions only, as a search does, does not wait until a large one is.
 
     Args:
         folder: of the store, made when something is written.
@@ -50,9 +53,17 @@ class TokenFeatureCache:
 
     def __init__(self, folder: str | Path, width: int, settings: Mapping[str, Any] | None = None) -> None:
         self.folder, self.width, self.settings = Path(folder), width, dict(settings or {})
-        self._store = self._open() if has_manifest(self.folder) else None
-        self._batches = 0
+        if has_manifest(self.folder):
+            check_same(self.folder, read_manifest(self.folder), ({FIELD: width}, self.settings))
+        self._opened: FeatureStore | None = None
+        self._batches = self._asked = 0
         self._writable = True
+
+    @property
+    def _store(self) -> FeatureStore | None:
+        if self._opened is None and has_manifest(self.folder):
+            self._opened = self._open()
+        return self._opened
 
     def __len__(self) -> int:
         return 0 if self._store is None else len(self._store)
@@ -60,7 +71,8 @@ class TokenFeatureCache:
     def __contains__(self, tokens: object) -> bool:
         if not isinstance(tokens, tuple):
             return False
-        return not tokens or (self._store is not None and _name(tokens) in self._store)
+        store = self._store if tokens else None
+        return not tokens or (store is not None and _name(tokens) in store)
 
     def rows(self, captions: Sequence[tuple[int, ...]], make: Callable[[list[tuple[int, ...]]], Made]) -> list[Tensor]:
         """The rows of captions, float16 [n_i, width]: read, or made and kept.
@@ -75,10 +87,12 @@ class TokenFeatureCache:
             DataError: rows are not finite, or of another width; a file is damaged.
         """
         made: dict[tuple[int, ...], Tensor] = {}
+        self._asked += len(captions)
+        passed = self._opened is None and self._asked <= FEW and self._is_large()
         with _ONE:
-            missing = [tokens for tokens in captions if tokens not in self]
+            missing = [tokens for tokens in captions if tokens and (passed or tokens not in self)]
         for part, rows in make(missing):
-            if not self._keep(part, rows):
+            if passed or not self._keep(part, rows):
                 made.update((tokens, x.to("cpu", torch.float16)) for tokens, x in zip(part, rows, strict=True))
         return [made[tokens] if tokens in made else self.read([tokens])[0] for tokens in captions]
 
@@ -115,20 +129,24 @@ class TokenFeatureCache:
         """
         rows = {_name(tokens): {FIELD: x} for tokens, x in zip(captions, features, strict=True) if tokens}
         with _ONE:
-            if self._store is None:
-                self._store = self._open()
-            self._store.add_many(rows)
+            if self._opened is None:
+                self._opened = self._open()
+            self._opened.add_many(rows)
             self._batches += 1
             if self._batches % PACK_EVERY == 0:
-                self._store.pack()
+                self._opened.pack()
+
+    def _is_large(self) -> bool:
+        return sum(file.stat().st_size for file in self.folder.glob("shards/*")) > LARGE
 
     def _open(self) -> FeatureStore:
         return FeatureStore.resume(self.folder, {FIELD: self.width}, self.settings)
 
     def _read(self, tokens: tuple[int, ...]) -> Tensor:
-        if self._store is None:
+        store = self._store
+        if store is None:
             raise DataError(f"text '{_name(tokens)}'", f"is not in {self.folder}", "add it first")
-        return self._store.read(_name(tokens), raw=True)[FIELD]
+        return store.read(_name(tokens), raw=True)[FIELD]
 
 
 def _name(tokens: Sequence[int]) -> str:

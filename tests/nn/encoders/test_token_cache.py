@@ -80,6 +80,36 @@ def test_many_batches_become_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert torch.equal(found, expected)
 
 
+def test_a_few_captions_do_not_wait_for_a_large_one(
+    tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is opened, for a model without memory for instance, before it is needed."""
+    fill(TokenFeatureCache(tmp_path, 3), rows, DOG)
+    FeatureStore.open(tmp_path).pack()
+    monkeypatch.setattr(token_cache, "FEW", 5)
+    made: list[list[tuple[int, ...]]] = []
+
+    def make(captions: list[tuple[int, ...]]) -> token_cache.Made:
+        made.append(captions)
+        return [(captions, [rows[tokens].float() for tokens in captions])] if captions else []
+
+    small = TokenFeatureCache(tmp_path, 3)
+    assert small._opened is None
+    assert torch.equal(small.rows([DOG], make)[0], rows[DOG])
+    assert made == [[]], "read"
+    monkeypatch.setattr(token_cache, "LARGE", 10)
+    cache = TokenFeatureCache(tmp_path, 3)
+    for asked in ([DOG, EMPTY], [CAT, CAT]):
+        found = cache.rows(asked, make)
+        assert all(torch.equal(x, rows[tokens]) for tokens, x in zip(asked, found, strict=True))
+        assert found[0].dtype == torch.float16
+        assert cache._opened is None
+    assert made[1:] == [[DOG], [CAT, CAT]]
+    assert torch.equal(cache.rows([DOG, CAT], make)[1], rows[CAT])
+    assert made[3:] == [[CAT]], "who asks for more opens it, and keeps what it has not"
+    assert CAT in TokenFeatureCache(tmp_path, 3)
+
+
 def test_it_is_a_feature_store(
     tmp_path: Path, rows: dict[tuple[int, ...], torch.Tensor], capsys: pytest.CaptureFixture[str]
 ) -> None:
