@@ -15,7 +15,8 @@ from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, HeteroData, InMemoryDataset
 from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
 from torch_geometric.loader import DataLoader
-from torch_geometric.nn import HeteroConv, SAGEConv, Sequential, summary, to_hetero
+from torch_geometric.nn import GATConv, HeteroConv, SAGEConv, Sequential, summary, to_hetero
+from torch_geometric.nn.aggr import MaxAggregation
 from torch_geometric.utils import to_torch_coo_tensor, to_torch_csc_tensor, to_torch_csr_tensor
 
 from graphvtr.graphs import (
@@ -309,6 +310,18 @@ def test_aggregations(name: str) -> None:
     conv = SAGEConv(D, D, aggr=aggregation)
     conv(torch.randn(TARGETS, D), SQUARE).sum().backward()
     assert repr(aggregation).startswith(type(aggregation).__name__)
+
+
+@pytest.mark.parametrize("dim", [0, 1, -2])
+def test_messages_of_several_heads(dim: int) -> None:
+    """As PyG's own do it, along any dimension; attention takes rows."""
+    x, index = torch.randn(6, 6, D), torch.tensor([0, 2, 2, 0, 3, 2])
+    assert_close(
+        SegmentAggregation("max")(x, index, dim_size=5, dim=dim), MaxAggregation()(x, index, dim_size=5, dim=dim)
+    )
+    assert GATConv(D, D, heads=2, aggr=SegmentAggregation("mean"))(torch.randn(TARGETS, D), SQUARE).shape == (4, 2 * D)
+    with pytest.raises(ValueError, match="two-dimensional"):
+        SoftAttentionAggregation(D)(x, index)
 
 
 # ---- graphs ----------------------------------------------------------------------------------------------------------

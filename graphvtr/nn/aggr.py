@@ -17,6 +17,9 @@ from graphvtr.ops.segment_reduce import Reduce, check_reduce
 class _SegmentAggregation(Aggregation):  # type: ignore[misc]
     """Messages in the order of where they go, then one of our ops; a subclass writes :meth:`pool`."""
 
+    any_shape = False
+    """Whether rows may have more dimensions than one: messages of several heads."""
+
     def pool(self, x: Tensor, ptr: Tensor) -> Tensor:
         """[E, D] to [N, D]."""
         raise NotImplementedError
@@ -31,7 +34,9 @@ class _SegmentAggregation(Aggregation):  # type: ignore[misc]
         **kwargs: Any,
     ) -> Tensor:
         """Aggregate; see :class:`torch_geometric.nn.aggr.Aggregation`."""
-        self.assert_two_dimensional_input(x, dim)
+        if not self.any_shape:
+            self.assert_two_dimensional_input(x, dim)
+        x = x.movedim(dim, 0)
         if ptr is None:
             if index is None:
                 index = torch.zeros(x.size(0), dtype=torch.long, device=x.device)
@@ -40,11 +45,12 @@ class _SegmentAggregation(Aggregation):  # type: ignore[misc]
             index, order = torch.sort(index, stable=True)
             x = x.index_select(0, order)
             ptr = torch.searchsorted(index, torch.arange(dim_size + 1, device=index.device))
-        return self.pool(x, ptr)
+        return self.pool(x, ptr).movedim(0, dim)
 
 
 class SegmentAggregation(_SegmentAggregation):
-    """:func:`graphvtr.ops.segment_reduce`; ``"max"`` is the span pooling of HGR (a node from its words).
+    """:func:`graphvtr.ops.segment_reduce`; ``"max"`` is the span pooling of HGR (a node from its words). Along any
+    dimension of messages of any shape, those of several heads too.
 
     Args:
         reduce: ``"sum"``, ``"mean"``, ``"max"`` or ``"min"``.
@@ -53,6 +59,8 @@ class SegmentAggregation(_SegmentAggregation):
         >>> SegmentAggregation("max")(torch.tensor([[1.0], [3.0], [2.0]]), torch.tensor([1, 0, 1])).tolist()
         [[3.0], [2.0]]
     """
+
+    any_shape = True
 
     def __init__(self, reduce: Reduce = "sum") -> None:
         super().__init__()

@@ -21,9 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from graphvtr._optional import is_installed, optional_import
 from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.ops._segments import check_no_tangent
 from graphvtr.ops.dispatch import SHIPPED, Rule, measured
 
 VARIABLE = "GRAPHVTR_BACKEND"
@@ -145,6 +147,8 @@ def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> 
 
     Autocast is off inside: an implementation widens what it needs to and no product in it may be narrowed.
     """
+    if forward_ad._current_level >= 0:  # in eager code refused before; compiled code may have been traced without
+        _refuse_tangents(op, args)
     name = resolve(op, requested, anchor.device, anchor.dtype, anchor.numel())
     implementation = _implementation(name, op, direction)
     if anchor.device.type == "cuda":  # a kernel runs on the current device, which need not be that of the tensors
@@ -154,6 +158,15 @@ def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> 
         return implementation(*args)
     with torch.autocast(anchor.device.type, enabled=False):
         return implementation(*args)
+
+
+def _refuse_tangents(op: str, args: tuple[Any, ...]) -> None:
+    """Kernels run below autograd, where dual numbers cannot be read: its keys are let in for the look."""
+    keys = torch._C._dispatch_tls_local_include_set()
+    with torch._C._ForceDispatchKeyGuard(keys, torch._C.DispatchKeySet(torch._C.DispatchKey.Undefined)):
+        for value in args:
+            if isinstance(value, Tensor):
+                check_no_tangent(op, value)
 
 
 @cache

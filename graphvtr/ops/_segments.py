@@ -21,7 +21,7 @@ def check_float(name: str, value: Tensor) -> None:
     """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept."""
     if value.dtype not in FLOATS:
         raise DataError(name, f"has dtype {value.dtype}", "give float16, bfloat16, float32 or float64")
-    if forward_ad._current_level >= 0 and not torch.compiler.is_compiling():
+    if forward_ad._current_level >= 0:
         check_no_tangent(name, value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphvtr.ops._segments import check_float
 from graphvtr.ops.csr import inverse_order, time_major
 
 
@@ -31,7 +32,10 @@ def recurrence(rnn: nn.GRU | nn.LSTM, x: Tensor, ptr: Tensor) -> Tensor:
         >>> recurrence(rnn, torch.randn(5, 3), torch.tensor([0, 2, 5])).shape
         torch.Size([5, 8])
     """
-    return _recurrence(x, ptr, list(rnn.parameters()), isinstance(rnn, nn.LSTM), rnn.bidirectional)  # type: ignore[no-any-return]
+    weights = list(rnn.parameters())
+    for name, value in (("x", x), *(("weights", weight) for weight in weights)):
+        check_float(name, value)
+    return _recurrence(x, ptr, weights, isinstance(rnn, nn.LSTM), rnn.bidirectional)  # type: ignore[no-any-return]
 
 
 @torch.library.custom_op("graphvtr::recurrence", mutates_args=())

@@ -36,3 +36,22 @@ def test_it_is_one_op_of_any_size() -> None:
     program = torch.export.export(runs, inputs, dynamic_shapes=({0: rows}, {0: rows}))
     other = torch.randn(9, 3), torch.tensor([0, 1, 4, 9])
     torch.testing.assert_close(program.module()(*other), runs(*other))
+
+
+def test_forward_mode_raises() -> None:
+    rnn, x, ptr = nn.GRU(3, 2), torch.randn(5, 3), torch.tensor([0, 2, 5])
+    with pytest.raises(NotImplementedError, match="x carries a tangent"):
+        torch.func.jvp(lambda x: recurrence(rnn, x, ptr), (x,), (x,))
+    weights = {name: weight.detach() for name, weight in rnn.named_parameters()}
+
+    class Runs(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = rnn
+
+        def forward(self) -> torch.Tensor:
+            return recurrence(self.rnn, x, ptr)
+
+    named = {f"rnn.{name}": weight for name, weight in weights.items()}
+    with pytest.raises(NotImplementedError, match="weights carries a tangent"):
+        torch.func.jvp(lambda w: torch.func.functional_call(Runs(), w, ()), (named,), (named,))

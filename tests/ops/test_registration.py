@@ -176,6 +176,21 @@ def test_forward_mode_raises(sample) -> None:
         assert torch.equal(sample.call(*leaves), sample.call(*leaves))  # without a tangent nothing is refused
 
 
+def test_forward_mode_raises_in_compiled_code() -> None:
+    """When it is traced with a tangent, and when it was traced without and is called with one."""
+    torch._dynamo.reset()
+    x, options = torch.randn(5, 2), {"backend": "eager", "fullgraph": True}
+    inside = torch.compile(lambda x: torch.func.jvp(lambda y: ops.segment_softmax(y, PTR), (x,), (x,))[1], **options)
+    with pytest.raises(RuntimeError, match="carries a tangent"):
+        inside(x)
+    compiled = torch.compile(lambda x: ops.segment_softmax(x, PTR), **options)
+    assert compiled(x).shape == x.shape
+    with torch.autograd.forward_ad.dual_level():
+        assert compiled(x).shape == x.shape
+        with pytest.raises(NotImplementedError, match="carries a tangent"):
+            compiled(torch.autograd.forward_ad.make_dual(x, x))
+
+
 def test_checks_of_values_run_inside_compiled_code() -> None:
     torch._dynamo.reset()
     compiled = torch.compile(ops.segment_reduce, fullgraph=True, dynamic=True, backend="aot_eager")
