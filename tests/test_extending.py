@@ -18,9 +18,11 @@ from graphvtr.errors import DataError
 from graphvtr.nn import MODELS
 from graphvtr.registry import RanFiles, Registry, split_file
 from graphvtr.text import PARSERS, get_parser
-from graphvtr.video import build_detector, build_featurizer, build_motion
+from graphvtr.video import FeatureStore, build_detector, build_featurizer, build_motion
 from tests.processes import clean_context
+from tests.test_docs import commands, python_blocks
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "guides" / "extending.rst"
 MINE = """
 import torch
 from torch import nn
@@ -51,16 +53,6 @@ class Bag(RetrievalModel):
 
     def loss(self, video, text, video_of_text):
         return {"loss": self.ranking(self.similarity(video, text), video_of_text)}
-
-
-@DATASETS.register("tiny")
-def tiny(split, source):
-    words = ("red", "green", "blue", "white")
-    clips = [VideoGraph.build(torch.full((2, 4), float(place)), name=word) for place, word in enumerate(words)]
-    texts = [RoleGraph.build(["a", word], [], [("NOUN", [0, 1])], []) for word in words]
-    captions = [f"a {word}" for word in words]
-    return RetrievalDataset("tiny", split, words, captions, range(4), GraphStore.from_graphs(clips),
-                            GraphStore.from_graphs(texts))
 
 
 @PARSERS.register("flat")
@@ -98,21 +90,42 @@ def mine(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_model_of_ones_own_is_trained_evaluated_and_used(mine: Path, tmp_path: Path, capsys) -> None:
+def test_the_page_is_trained_evaluated_and_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Model, parser, dataset and commands as docs/guides/extending.rst has them; only sizes are smaller."""
     pytest.importorskip("pytorch_lightning")
-    run = tmp_path / "run"
-    options = ["--data", f"{mine}:tiny", "--out", str(run), "--epochs", "1", "--device", "cpu", "--model.hidden", "4"]
-    assert main(["train", f"{mine}:bag", *options]) == 0
-    assert main(["--use", str(mine), "eval", str(run), "--data", "tiny", "--json", "--samples", "2"]) == 0
-    out = capsys.readouterr().out
-    assert json.loads(out[out.index("{") :])["dataset"] == "tiny"
-    assert main(["info", f"{mine}:bag", "--json"]) == 0
-    model = graphvtr.load(run)
-    assert (type(model).__name__, model.config["hidden"]) == ("Bag", 4)
-    parser = get_parser(f"{mine}:flat")
-    assert model.encode_text([parser.parse_one("a red")])["event"].x.shape == (1, 4)
-    model.save_pretrained(tmp_path / "shared")
-    assert torch.equal(graphvtr.load(tmp_path / "shared").words.weight, model.words.weight)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
+    blocks = {block.partition(".register(")[2].partition(")")[0].strip('"'): block for block in python_blocks(PAGE)}
+    for name, file in (("bag_of_words", "my_model.py"), ("flat", "my_parser.py"), ("my_clips", "my_dataset.py")):
+        Path(file).write_text(blocks[name])
+    features = FeatureStore.create("features", {"frame_x": 4})
+    for place, clip in enumerate(("dogs", "cats", "birds")):
+        features.add(clip, {"frame_x": torch.full((3, 4), float(place)), "frame_time": torch.arange(3.0)})
+    captions = {"dogs": ["a dog runs", "a dog barks"], "cats": ["a cat sleeps"], "birds": ["a bird sings"]}
+    Path("mine").mkdir()
+    Path("mine/captions.json").write_text(json.dumps(dict.fromkeys(("train", "val", "test"), captions)))
+    Path("clips").mkdir()
+    split = dict(zip(captions, ("train", "val", "test"), strict=True))
+    lines = [f"{clip},{one},{split[clip]}" for clip in captions for one in captions[clip]]
+    Path("clips/captions.csv").write_text("\n".join(["video,caption,split", *lines, "more,a dog eats,train"]))
+    features.add("more", {"frame_x": torch.ones(2, 4), "frame_time": torch.arange(2.0)})
+    said = {}
+    for words in commands(PAGE.read_text()):
+        verb = next(word for word in words[1:] if word in ("train", "eval", "search"))
+        smaller = ["--epochs", "1", "--device", "cpu", "--parser", "my_parser.py:flat"] if verb == "train" else []
+        if "hgr" in words:
+            smaller += ["--model.hidden", "8", "--model.word_dim", "4"]
+        assert main([*words[1:], *smaller]) == 0, words
+        said[verb] = capsys.readouterr().out
+    assert "chance" in said["eval"]
+    assert all(clip in said["search"] for clip in features.names)
+    assert main(["info", "my_model.py:bag_of_words", "--json"]) == 0
+    model = graphvtr.load("runs/bag")
+    assert (type(model).__name__, model.config["hidden"]) == ("BagOfWords", 64)
+    model.save_pretrained("shared")
+    assert torch.equal(graphvtr.load("shared").words.weight, model.words.weight)
 
 
 def test_a_model_whose_file_is_not_named_is_unknown(mine: Path, tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "and write a retrieval table, a role graph picture and a retrieval gallery.",
     )
     parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="folder of the results")
-    parser.add_argument("--model", default="graphvtr", help="registered name of the model (default: graphvtr)")
-    parser.add_argument("--config", help="training configuration, shipped name or file (default: MODEL_moving_scenes)")
+    parser.add_argument("--model", default="graphvtr", help="name of the model, or FILE.py:NAME (default: graphvtr)")
+    parser.add_argument(
+        "--config",
+        help="training configuration, shipped name or file (default: MODEL_moving_scenes, where there is one)",
+    )
     parser.add_argument("--epochs", type=int, help="instead of the configuration's")
     parser.add_argument("--clips", type=int, default=2000, help="clips of MovingScenes (default: 2000)")
     parser.add_argument("--seed", type=int, default=0)
@@ -55,7 +58,7 @@ def _demo(args: argparse.Namespace) -> int:
     options = {"num_clips": args.clips, "progress": progress}
     run_dir = args.out / "run"
     more = {} if args.epochs is None else {"epochs": args.epochs}
-    config = args.config or f"{args.model}_moving_scenes"
+    config = args.config or own_config(args.model)
     configuration = Configuration.of(
         args.model,
         config=config,
@@ -67,7 +70,8 @@ def _demo(args: argparse.Namespace) -> int:
         resume=(run_dir / "last.ckpt").is_file(),
         **more,
     )
-    print(f"training {args.model} on MovingScenes as {config} says, into {run_dir}", flush=True)
+    how = "with its defaults" if config is None else f"as {config} says"
+    print(f"training {args.model} on MovingScenes {how}, into {run_dir}", flush=True)
     result = train(configuration)  # a demo that was stopped goes on; a finished one only evaluates
     print(f"best validation rsum {max(result.scores):.1f}; trained after {time.perf_counter() - begin:.0f} s\n")
 
@@ -87,6 +91,14 @@ def _demo(args: argparse.Namespace) -> int:
     print(f"\nwrote {', '.join(str(path) for path in sorted(args.out.glob('[!.]*.*')))}")
     print(f"whole demo: {time.perf_counter() - begin:.0f} s")
     return 0
+
+
+def own_config(model: str) -> str | None:
+    """The shipped configuration of a model for MovingScenes; None where there is none."""
+    from graphvtr.static_help import shipped_names
+
+    name = f"{model}_moving_scenes"
+    return name if name in shipped_names() else None
 
 
 def evaluate_split(model: Any, splits: dict[str, MovingScenes], split: str) -> dict[str, Evaluation]:

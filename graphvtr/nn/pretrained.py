@@ -21,7 +21,7 @@ from graphvtr.errors import DataError, system_error
 from graphvtr.nn.download import download
 from graphvtr.nn.model_card import model_card
 from graphvtr.nn.rebuild import rebuild
-from graphvtr.nn.registered import MODELS, registered_name
+from graphvtr.nn.registered import MODELS, check_known, registered_name
 from graphvtr.reading import need, read_json
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain
@@ -150,8 +150,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     need(sums, f"{path}: sha256", dict.fromkeys(sums, str) if isinstance(sums, dict) else {}, WRITE_AGAIN)
     if CONFIG in sums and sums[CONFIG] != _config_sum(content):
         warnings.warn(f"{path} was changed after it was written; if nobody did, copy the folder again", stacklevel=3)
-    if content["model"] not in MODELS:
-        raise DataError(path, f"is of the unknown model '{content['model']}'", f"known: {', '.join(MODELS)}")
+    check_known(content["model"], path)
     _warn_unknown(path, "field", set(content) - set(KNOWN), KNOWN)
     return {field: content[field] for field in KNOWN if field in content}
 

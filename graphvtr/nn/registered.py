@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 MODELS: Registry[type[RetrievalModel]] = Registry("model", "graphvtr.models")
 
 
+def check_known(name: str, where: object) -> None:
+    """See that a model that a file names is there; a file's name is never run.
+
+    Raises:
+        DataError: it is not.
+    """
+    if name not in MODELS:
+        own = "one of your own: import its file first (graphvtr --use FILE.py VERB ...)"
+        raise DataError(where, f"is of the unknown model '{name}'", f"known: {', '.join(MODELS)}; {own}")
+
+
 def registered_name(model: RetrievalModel) -> str:
     """The name a model's class is registered under.
 

@@ -14,10 +14,10 @@ from graphvtr.array_files import read_torch
 from graphvtr.atomic import whole
 from graphvtr.deprecation import deprecated
 from graphvtr.errors import DataError
-from graphvtr.nn.models import HGR, MODELS, RetrievalModel
+from graphvtr.nn.models import HGR, RetrievalModel
 from graphvtr.nn.pretrained import CONFIG, folder_of, read_folder
 from graphvtr.nn.rebuild import rebuild
-from graphvtr.nn.registered import registered_name
+from graphvtr.nn.registered import check_known, registered_name
 from graphvtr.text import Vocabulary
 from graphvtr.values import plain, plain_fields
 
@@ -175,8 +175,7 @@ def _read_checkpoint(path: Path, overrides: dict[str, Any]) -> RetrievalModel:
         return _read_released(path, content, overrides)
     found = read_header(path, content)
     info = read_info(path, found)
-    if info.model not in MODELS:
-        raise DataError(path, f"is of the unknown model '{info.model}'", f"known: {', '.join(MODELS)}")
+    check_known(info.model, path)
     model = rebuild(path, info.model, {**found["config"], **overrides}, weights_of(path, content))
     model.vocabulary = Vocabulary.from_dict(found["vocabulary"], source=f"{path}: vocabulary")
     model.info = asdict(info)

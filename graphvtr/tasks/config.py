@@ -31,7 +31,7 @@ from graphvtr.tasks.splits import split_summary
 from graphvtr.tasks.trainer import FitResult, TrainOptions, first_process, fit, run_lock
 from graphvtr.terminal import printable
 from graphvtr.text import Vocabulary
-from graphvtr.text.parser import parser_from_file
+from graphvtr.text.parser import named_in_file, parser_from_file
 from graphvtr.text.word_vectors import PACKAGE, load_word_vectors
 from graphvtr.yaml_files import check_yaml
 
@@ -215,7 +215,7 @@ def _train(
     info = CheckpointInfo(
         configuration.model,
         dataset=run.data,
-        parser=source.parser or "",
+        parser=named_in_file(source.parser),
         featurizer=record.made_by,
         provenance=record.to_dict(),
         video_dim=train_set.video_dim,

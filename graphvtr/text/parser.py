@@ -146,6 +146,16 @@ def get_parser(name: str = "spacy", **options: Any) -> RoleParser:
     return factory(**options)
 
 
+def named_in_file(name: str | None) -> str:
+    """How a file that is written names the parser that a user has named: bare, where a file of theirs registers it.
+
+    Example:
+        >>> named_in_file("mine.py:flat"), named_in_file("spacy"), named_in_file(None)
+        ('flat', 'spacy', '')
+    """
+    return split_file(name)[1] if name else ""
+
+
 def parser_from_file(name: str, where: object) -> str:
     """A parser's name that stands in a file: what a file says is data, so it may name a registered parser, bare.
 
@@ -164,7 +174,7 @@ def parser_from_file(name: str, where: object) -> str:
         where,
         f"asks for the parser {shorten(repr(printable(name)))}, and a file may only name a registered one "
         f"without options ({', '.join(PARSERS)})",
-        "if you trust it, give it yourself: --parser NAME",
+        "if you trust it, give it yourself: --parser NAME; one of your own: graphvtr --use FILE.py VERB ...",
     )
 
 

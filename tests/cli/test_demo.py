@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from graphvtr.cli.demo import own_config
 from graphvtr.cli.main import main
 
 #: The shipped configuration but for sizes: its closed form alone takes seconds.
@@ -43,3 +44,7 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert main([*arguments, "--epochs", "1"]) == 0  # finished: evaluates, does not train again
     assert (out / "run" / "best.ckpt").stat().st_mtime_ns == before
     assert json.loads((out / "results.json").read_text()) == results
+
+
+def test_a_model_without_a_configuration_for_the_demo_takes_its_defaults() -> None:
+    assert [own_config(model) for model in ("hgr", "w2vv", "mine.py:tiny")] == ["hgr_moving_scenes", None, None]

@@ -29,6 +29,7 @@ from graphvtr.search.items import name_hash
 from graphvtr.search.plain import MANIFEST
 from graphvtr.tasks.checkpoint import load
 from graphvtr.text import RoleParser
+from graphvtr.text.parser import named_in_file
 from graphvtr.video import FeatureStore
 
 
@@ -85,7 +86,7 @@ def build_index(
     model.check(opened, mismatch=mismatch)
     if not model.provenance.features:  # of a model that does not know how it was fed, this is how
         model.info = {**model.info, "provenance": opened.provenance.to_dict()}
-    named = parser.name if isinstance(parser, RoleParser) else parser or ""
+    named = parser.name if isinstance(parser, RoleParser) else named_in_file(parser)
     manifest = Manifest(
         model_name(model),
         "",
