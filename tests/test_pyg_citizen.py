@@ -426,6 +426,25 @@ def test_subgraphs_keep_texts_and_frames() -> None:
     assert part.validate()
 
 
+@pytest.mark.parametrize("transform", [None, AddSpatialEdges(), AddFrameEdges()])
+def test_parts_of_pygs_batches_come_apart(transform: Any) -> None:
+    """As if the parts had been batched."""
+    clips, frames = [video_graph(), video_graph()], torch.tensor([0, 2, 3, 4])
+    clips = clips if transform is None else [transform(clip) for clip in clips]
+    batch = Batch.from_data_list(clips)
+    part = batch.subgraph({"frame": frames})
+    assert (type(part), part.num_graphs, part["frame"].ptr.tolist()) == (type(batch), 2, [0, 2, 4])
+    wanted = [clips[0].subgraph({"frame": frames[:2]}), clips[1].subgraph({"frame": frames[2:] - 3})]
+    for found, clip in zip(part.to_data_list(), wanted, strict=True):
+        same(found, clip)
+    same(batch[1], clips[1])  # the batch itself stays as it was
+    words = torch.tensor([1, 2, 3, 5, 8])
+    captions = Batch.from_data_list([role_graph(), role_graph()]).subgraph({"word": words})
+    assert captions["word"].text == [["dog", "chases", "two"], ["a", "two"]]
+    for place, chosen in enumerate((words[:3], words[3:] - 5)):
+        same(captions[place], role_graph().subgraph({"word": chosen}))
+
+
 def test_isolated_nodes_go_with_all_that_names_them() -> None:
     clip = AddFrameEdges()(video_graph())
     del clip["frame", "next", "frame"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data import HeteroData
+from torch_geometric.data import Batch, HeteroData
 
 from graphvtr.errors import DataError
 from graphvtr.ops.csr import counts_to_ptr
@@ -162,7 +164,7 @@ def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
     """A part of the nodes of a graph or a packed batch, and the edges among them, renumbered.
 
     Args:
-        graph: one graph, or a packed batch.
+        graph: one graph, a packed batch, or PyG's batch, which comes apart as before.
         keep: node type -> bool [nodes]; node types left out stay whole.
 
     Example:
@@ -171,10 +173,13 @@ def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
         >>> keep_nodes(clip, {"frame": torch.tensor([True, False, False, True])})["frame"].x.flatten().tolist()
         [0.0, 3.0]
     """
-    out = type(graph)()
+    batched = isinstance(graph, Batch)
+    out = copy.copy(graph) if batched else type(graph)()
     for name, value in graph._global_store.items():
         if name != "reasoning":  # made for the nodes that were
             setattr(out, name, value)
+    kept: dict[TypeKey, Tensor] = {}
+    kept.update(keep)
     place = {node_type: mask.cumsum(0) - 1 for node_type, mask in keep.items()}
     for node_type in graph.node_types:
         _copy(graph[node_type], out[node_type], keep.get(node_type))
@@ -186,13 +191,37 @@ def keep_nodes(graph: G, keep: dict[str, Tensor]) -> G:
         if not ends:
             _copy(graph[edge_type], out[edge_type], None)
             continue
-        mask = torch.stack([keep[end][index[row]] for row, end in ends]).all(0)
+        kept[edge_type] = mask = torch.stack([keep[end][index[row]] for row, end in ends]).all(0)
         _copy(graph[edge_type], out[edge_type], mask)
         index = out[edge_type].edge_index.clone()
         for row, end in ends:
             index[row] = place[end][index[row]]
         out[edge_type].edge_index = index
+    if batched:
+        _cut_slices(out, kept)
     return out
+
+
+def _cut_slices(batch: Any, kept: dict[TypeKey, Tensor]) -> None:
+    """What a batch of PyG's remembers of its graphs, for the rows that are kept."""
+    slices, shifts = (
+        {key: dict(value) if isinstance(value, dict) else value for key, value in found.items()}
+        for found in (batch._slice_dict, batch._inc_dict)
+    )
+    new = {key: counts_to_ptr(mask.cpu()) for key, mask in kept.items()}
+    for key, ptr in new.items():
+        store, known = batch[key], shifts.get(key, {})
+        for name, value in slices.get(key, {}).items():
+            if isinstance(store[name], Tensor):
+                slices[key][name] = ptr[value]
+        if "_num_nodes" in store.__dict__:
+            store._num_nodes = ptr[counts_to_ptr(torch.tensor(store._num_nodes))].diff().tolist()
+        if "edge_index" in known:
+            rows = zip((key[0], key[2]), known["edge_index"].unbind(1), strict=True)
+            known["edge_index"] = torch.stack([new[end][row] if end in new else row for end, row in rows], 1)
+        if key == "region" and "frame" in new:
+            known["frame"] = new["frame"][known["frame"]]
+    batch._slice_dict, batch._inc_dict = slices, shifts
 
 
 def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
@@ -207,4 +236,10 @@ def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
         elif isinstance(value, Tensor):
             target[name] = value[..., mask] if name == "edge_index" else value[mask]
         else:
-            target[name] = [row for row, kept in zip(value, mask.tolist(), strict=True) if kept]
+            rows = iter(mask.tolist())
+            nested = len(value) > 0 and isinstance(value[0], list)  # PyG's batches keep a list a graph
+            parts = [
+                [row for row, kept in zip(part, islice(rows, len(part)), strict=True) if kept]
+                for part in (value if nested else [value])
+            ]
+            target[name] = parts if nested else parts[0]
