@@ -172,6 +172,9 @@ def test_a_pointer_of_other_edges_is_refused() -> None:
     for edges, wrong in ((SQUARE, ptr), (ordered, torch.tensor([0, 1, 3, 4, 7])), (ordered, ptr[:-1])):
         with pytest.raises(ValueError, match="ptr"):
             layer(x, edges, ptr=wrong)
+    ordered.copy_(SQUARE)  # the same tensor, which had been found sorted
+    with pytest.raises(ValueError, match="ptr"):
+        layer(x, ordered, ptr=ptr)
 
 
 # ---- PyG's containers ------------------------------------------------------------------------------------------------
@@ -238,6 +241,13 @@ def test_sequential_and_summary(conv: Conv) -> None:
     pytest.importorskip("tabulate")
     name = type(conv.make()).__name__
     assert name in summary(model, x, SQUARE)
+
+
+@pytest.mark.parametrize("name", ["RandomWalkGCNConv", "CompleteGraphAttention"])
+def test_weights_stand_after_edges(name: str) -> None:
+    layer, weight = CONVS[name].make(), torch.rand(7)
+    model, x = Sequential("x, edge_index, w", [(layer, "x, edge_index, w -> x")]), torch.randn(TARGETS, D)
+    assert_close(model(x, SQUARE, weight), layer(x, edge_index=SQUARE, edge_weight=weight))
 
 
 def test_explainers(conv: Conv) -> None:

@@ -100,10 +100,10 @@ def adjacency(
     if edge_weight is not None and edge_weight.shape != source.shape:
         raise DataError("edge_weight", f"has shape {list(edge_weight.shape)}", f"give one for {source.numel()} edges")
     if ptr is not None:
-        if getattr(plain, "_sorted_by", None) is not ptr:  # layers of a stack read the same edges
+        if torch.compiler.is_compiling() or not _seen_sorted(plain, ptr):  # layers of a stack read the same edges
             _check_sorted(target, ptr, num_targets)
             if type(plain) is Tensor and not torch.compiler.is_compiling():
-                plain._sorted_by = ptr  # type: ignore[attr-defined]
+                plain._sorted_by = (ptr, *_written(plain, ptr))  # type: ignore[attr-defined]
         return Adjacency(plain, source, target, ptr, None, edge_weight)
     if hasattr(edges, "get_csc"):
         sort = edges.get_csr if reverse else edges.get_csc  # type: ignore[attr-defined]
@@ -182,6 +182,17 @@ def _check_range(name: str, index: Tensor, size: int) -> None:
     low, high = torch.aminmax(index)
     if int(low) < 0 or int(high) >= size:
         raise DataError(name, f"names node {int(low) if int(low) < 0 else int(high)} of {size}", f"use 0..{size - 1}")
+
+
+def _seen_sorted(edges: Tensor, ptr: Tensor) -> bool:
+    """Whether these very edges have been found sorted by this very pointer, and none was written to since."""
+    known, *written = getattr(edges, "_sorted_by", (None,))
+    return known is ptr and written == _written(edges, ptr)
+
+
+def _written(*tensors: Tensor) -> list[int | None]:
+    """How often each was written to; inference tensors do not count it."""
+    return [None if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 def _check_sorted(target: Tensor, ptr: Tensor, size: int) -> None:

@@ -98,15 +98,15 @@ class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
 
         Args:
             x: [R, D], ``(x_src, x_dst)`` with ``edge_index``, or [S, n, D] without ``ptr`` and ``edge_index``.
-            ptr: [S + 1], where each graph's nodes begin; not needed with edges. Edges may stand here too, where PyG's
-                containers put them.
+            ptr: [S + 1], where each graph's nodes begin; not needed with edges. Edges may stand here too, and their
+                weights after them, where PyG's containers put them.
             edge_index: [2, E], in place of complete graphs; a node without incoming edges gets no context.
             edge_weight: [E], 0 or more: how often each edge counts in the softmax.
             size: (number of sources, of destinations), checked against x.
             return_attention_weights: also return the edges and how much flows along each.
         """
-        if edge_index is None and ptr is not None and (ptr.dim() == 2 or ptr.layout != torch.strided):
-            ptr, edge_index = None, ptr
+        if ptr is not None and (ptr.dim() == 2 or ptr.layout != torch.strided):
+            ptr, edge_index, edge_weight = None, ptr, edge_index if edge_weight is None else edge_weight
         source, target = node_pair(x, size)
         dense = ptr is None and edge_index is None
         self._check_features(source, target, dense)

@@ -32,8 +32,9 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
     with dropout: :math:`x'_i = \operatorname{LayerNorm}(x_i + \operatorname{Dropout}(W_t \sum_j \ldots))`.
 
     A node without incoming edges gets no context. The layer runs fused (:func:`graphvtr.ops.role_attention`) unless
-    someone looks inside: with ``return_attention_weights=True``, with ``edge_weight``, under PyG's explainer, with a
-    message passing hook or ``backend("message_passing")`` it passes messages step by step, with the same result.
+    someone looks inside: with ``return_attention_weights=True``, with ``edge_weight`` or ``edge_attr``, under PyG's
+    explainer, with a message passing hook or ``backend("message_passing")`` it passes messages step by step, with the
+    same result.
 
     Args:
         in_channels: width of the node features, or ``(source, destination)``; -1 (or ``(-1, -1)``) to take it from the
@@ -52,7 +53,8 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
 
     Shapes:
         - **input:** ``x`` ``[N, in_channels]`` or ``(x_src [M, .], x_dst [N, .])``, ``edge_index`` ``[2, E]`` (source,
-          destination), an ``EdgeIndex`` or a sparse matrix ``[N, M]``, ``edge_role`` ``[E]``, ``edge_weight`` ``[E]``
+          destination), an ``EdgeIndex`` or a sparse matrix ``[N, M]``, ``edge_role`` ``[E]`` or ``edge_attr``
+          ``[E, num_roles]``, ``edge_weight`` ``[E]``
         - **output:** ``[N, out_channels]``; with ``return_attention_weights=True``
           ``(out, (edge_index, weights [E, heads]))``
 
@@ -123,6 +125,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         edge_role: Tensor | None = None,
         edge_weight: Tensor | None = None,
         *,
+        edge_attr: Tensor | None = None,
         ptr: Tensor | None = None,
         size: tuple[int, int] | None = None,
         return_attention_weights: bool = False,
@@ -132,18 +135,22 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         Args:
             x: [N, in_channels] or ``(x_src, x_dst)``.
             edge_index: [2, E], source and destination of each edge, in any order; or an ``EdgeIndex`` or sparse matrix.
-            edge_role: [E], rows of :math:`W_r`, in the order of the edges; needed with ``num_roles``, refused without.
+            edge_role: [E], rows of :math:`W_r`, in the order of the edges; it, or ``edge_attr``, is needed with
+                ``num_roles`` and refused without.
             edge_weight: [E], 0 or more: how often each edge counts in the softmax; the values of a sparse matrix.
+            edge_attr: [E, num_roles], :math:`r_{ij}` itself in place of a row: the probabilities of the roles, say.
             ptr: [N + 1], where each node's incoming edges begin, for edges that are sorted by destination
                 already; saves the sort.
             size: (M, N), checked against x.
             return_attention_weights: also return ``(edge_index, weights [E, heads])``, in the order given.
         """
         source, target = node_pair(x, size)
-        self._check_features(source, target, edge_role)
+        self._check_features(source, target)
+        self._check_roles(edge_role, edge_attr)
         edges = adjacency(edge_index, source.size(0), target.size(0), self.flow, edge_weight, ptr)
-        if return_attention_weights or edges.weight is not None or passes_messages(self):
-            context, alpha = self._step_by_step(source, target, edges, edge_role)
+        by_steps = return_attention_weights or edges.weight is not None or edge_attr is not None
+        if by_steps or passes_messages(self):
+            context, alpha = self._step_by_step(source, target, edges, edge_role, edge_attr)
             out = self._update(target, context)
             return (out, attention_of(edge_index, edges, alpha)) if return_attention_weights else out
         return self._update(target, self._fused(source, target, edges, edge_role))
@@ -167,7 +174,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         return out.reshape(target.size(0), source.size(1))
 
     def _step_by_step(
-        self, source: Tensor, target: Tensor, edges: Adjacency, edge_role: Tensor | None
+        self, source: Tensor, target: Tensor, edges: Adjacency, edge_role: Tensor | None, edge_attr: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The same by message passing, with the attention weights [E, heads]."""
         query = key = None
@@ -182,12 +189,13 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             edges=edges,
             size=size,
         )
-        # propagate_type: (x: OptPairTensor, alpha: Tensor, edge_role: OptTensor)
+        # propagate_type: (x: OptPairTensor, alpha: Tensor, edge_role: OptTensor, edge_attr: OptTensor)
         out = self.propagate(
             edges.edge_index,
             x=oriented(self.flow, self._by_head(source), None),
             alpha=alpha,
             edge_role=edge_role,
+            edge_attr=edge_attr,
             size=size,
         )
         return out.reshape(target.size(0), source.size(1)), alpha
@@ -200,10 +208,11 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             score = (query_i * key_j).sum(-1) * query_i.size(-1) ** -0.5  # [E, H]
         return edges.softmax(score)
 
-    def message(self, x_j: Tensor, alpha: Tensor, edge_role: Tensor | None) -> Tensor:
+    def message(self, x_j: Tensor, alpha: Tensor, edge_role: Tensor | None, edge_attr: Tensor | None) -> Tensor:
         """What flows along each edge, Eq 10."""
-        if edge_role is not None and self.role_weight is not None:
-            x_j = x_j * self._by_head(self.role_weight)[edge_role]
+        if self.role_weight is not None:
+            weight = self.role_weight[edge_role] if edge_attr is None else edge_attr @ self.role_weight
+            x_j = x_j * self._by_head(weight)
         return alpha.unsqueeze(-1) * x_j  # [E, H, in_channels / H]
 
     def _by_head(self, x: Tensor) -> Tensor:
@@ -212,7 +221,7 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
     def _split(self, x: Tensor) -> Tensor:
         return x if self.heads == 1 else self._by_head(x)
 
-    def _check_features(self, source: Tensor, target: Tensor, edge_role: Tensor | None) -> None:
+    def _check_features(self, source: Tensor, target: Tensor) -> None:
         if isinstance(self.role_weight, UninitializedParameter) and self.num_roles is not None:
             self.role_weight.materialize((self.num_roles, source.size(-1)))
             nn.init.normal_(self.role_weight)
@@ -228,7 +237,15 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
         for name, value, width in (("x", source, widths[0]), ("x_dst", target, widths[1])):
             if value.dim() != 2 or value.size(-1) != width:
                 raise DataError(name, f"has shape {list(value.shape)}", f"give [N, {width}]")
-        if (edge_role is None) != (self.num_roles is None):
+
+    def _check_roles(self, edge_role: Tensor | None, edge_attr: Tensor | None) -> None:
+        if edge_attr is not None:
+            if self.num_roles is None or edge_role is not None:
+                fix = "build the layer with num_roles" if self.num_roles is None else "give one of the two"
+                raise DataError("edge_attr", "is not used" if edge_role is None else "comes with edge_role", fix)
+            if edge_attr.dim() != 2 or edge_attr.size(1) != self.num_roles:
+                raise DataError("edge_attr", f"has shape {list(edge_attr.shape)}", f"give [E, {self.num_roles}]")
+        elif (edge_role is None) != (self.num_roles is None):
             fix = "give one role an edge" if edge_role is None else "build the layer with num_roles"
             raise DataError("edge_role", "is missing" if edge_role is None else "is not used", fix)
 

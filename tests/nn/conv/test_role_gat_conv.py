@@ -285,3 +285,27 @@ def test_wrong_input(graph: tuple[Tensor, Tensor, Tensor]) -> None:
         RoleGATConv(WIDTH, WIDTH).double()(x, edge_index, role)
     with pytest.raises(DataError, match="edge_role: is missing"):
         RoleGATConv(WIDTH, WIDTH, num_roles=ROLES).double()(x, edge_index)
+
+
+@pytest.mark.parametrize("variant", ["roles", "heads", "mean, roles"])
+def test_roles_with_probabilities(graph: tuple[Tensor, Tensor, Tensor], variant: str) -> None:
+    """One-hot rows are the roles; others mix their vectors, and have a gradient."""
+    x, edge_index, role = graph
+    conv = RoleGATConv(WIDTH, WIDTH, **VARIANTS[variant]).double()
+    hot = torch.nn.functional.one_hot(role, ROLES).double().requires_grad_()
+    torch.testing.assert_close(conv(x, edge_index, edge_attr=hot), conv(x, edge_index, role))
+    (grad,) = torch.autograd.grad(conv(x, edge_index, edge_attr=hot).square().sum(), hot)
+    assert (grad.norm(dim=1) > 0).all()
+    with torch.no_grad():
+        conv.role_weight[1] = conv.role_weight[[2, 3]].mean(0)
+    mixed = hot.detach().clone()
+    mixed[role == 1] = torch.tensor([0.0, 0.0, 0.5, 0.5, 0.0], dtype=torch.double)
+    torch.testing.assert_close(conv(x, edge_index, edge_attr=mixed), conv(x, edge_index, role))
+    for wrong, message in (
+        ({"edge_attr": hot[:, :3]}, r"edge_attr: has shape \[14, 3\] \(give \[E, 5\]\)"),
+        ({"edge_attr": hot, "edge_role": role}, "edge_attr: comes with edge_role"),
+    ):
+        with pytest.raises(DataError, match=message):
+            conv(x, edge_index, **wrong)
+    with pytest.raises(DataError, match="edge_attr: is not used"):
+        RoleGATConv(WIDTH, WIDTH).double()(x, edge_index, edge_attr=hot)
