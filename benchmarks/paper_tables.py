@@ -23,8 +23,9 @@ from typing import Any
 
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.paper_figures import FIGURES, draw
+from benchmarks.lib.paper_recipes import Place
 from benchmarks.lib.paper_rows import TABLES, Block
-from benchmarks.lib.paper_runs import Found, Place, Table, needed
+from benchmarks.lib.paper_runs import Found, Table, needed
 from benchmarks.published import PAPERS, find, load, table_text
 from graphvtr.errors import DataError
 

@@ -9,8 +9,9 @@ from typing import Literal
 
 import torch
 
+from benchmarks.lib.paper_recipes import Place, recipe
 from benchmarks.lib.paper_rows import ON_MSVD, TABLES, Block, Row
-from benchmarks.lib.paper_runs import Place, Table, level_and_fused, needed, recipe
+from benchmarks.lib.paper_runs import Table, level_and_fused, needed
 from graphvtr.datasets import build_dataset
 from graphvtr.errors import DataError
 from graphvtr.plot.retrieved import Retrieved, plot_side_by_side

@@ -16,6 +16,7 @@ pytest.importorskip("spacy")
 
 from benchmarks import paper_tables
 from benchmarks.lib import paper_figures, paper_runs, trials
+from benchmarks.lib.paper_recipes import Place, recipe
 from benchmarks.lib.paper_rows import ELSEWHERE, TABLES, Block, Row
 from benchmarks.published import find, load
 from graphvtr.datasets import DataSource, build_dataset
@@ -33,7 +34,7 @@ CAPTIONS = {
 
 
 @pytest.fixture
-def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> paper_runs.Place:
+def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Twelve clips in MSVD's layout, in every split, and a place that names them."""
     monkeypatch.setenv("GRAPHVTR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(trials, "CACHE", tmp_path / "cache")
@@ -46,7 +47,7 @@ def msvd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> paper_runs.Place:
     for place, name in enumerate(CAPTIONS):
         store.add(name, {"frame_x": torch.eye(12)[[place] * 3], "frame_time": torch.arange(3.0)})
     sizes = ("model.hidden=16", "model.word_dim=8", "epochs=1", "batch_size=8", "word_vectors=null")
-    return paper_runs.Place(root, store.path, subset=True, overrides=sizes)
+    return Place(root, store.path, subset=True, overrides=sizes)
 
 
 def test_every_printed_row_is_trained_or_says_why() -> None:
@@ -62,7 +63,7 @@ def test_every_printed_row_is_trained_or_says_why() -> None:
 
 
 def test_a_row_is_trained_beside_the_printed_one_and_kept(
-    msvd: paper_runs.Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    msvd: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written: list[Any] = []
     monkeypatch.setattr(paper_tables, "write_result", lambda name, rows, **head: written.append((name, rows, head)))
@@ -96,7 +97,7 @@ def test_small_rows_fit_together(paper: str, table: str, system: str) -> None:
     block = TABLES[(paper, table)][0]
     row = next(row for row in block.rows if row.system == system)
     full, small = (
-        paper_runs.recipe(row, block, paper_runs.Place(data="moving_scenes", small=one, overrides=more)).trial.options
+        recipe(row, block, Place(data="moving_scenes", small=one, overrides=more)).trial.options
         for one, more in ((False, ()), (True, ("epochs=3",)))
     )
     assert all(small[key] <= full[key] for key in ("hidden", "heads", "word_dim") if key in full)
@@ -105,11 +106,11 @@ def test_small_rows_fit_together(paper: str, table: str, system: str) -> None:
     assert sum(weight.numel() for weight in model.parameters() if weight.requires_grad) < 5_000_000
 
 
-def test_levels_another_dataset_and_a_gallery(msvd: paper_runs.Place, tmp_path: Path) -> None:
+def test_levels_another_dataset_and_a_gallery(msvd: Place, tmp_path: Path) -> None:
     """Tables 5 and 2 of HGR: each level alone, and a test on a collection that was not trained on; Figure 5."""
     row = Row("HGR", "hgr_msrvtt")
     overrides = (*msvd.overrides, "model.num_layers=1")
-    place = paper_runs.Place(msvd.root, msvd.store, "msvd", msvd.root, msvd.store, subset=True, overrides=overrides)
+    place = Place(msvd.root, msvd.store, "msvd", msvd.root, msvd.store, subset=True, overrides=overrides)
     found = paper_runs.Table("hgr", "1", Block("MSR-VTT", "full", "msrvtt", (row,), "levels"), place).measure(range(1))
     assert list(found.values) == ["HGR, event level", "HGR, action level", "HGR, entity level", "HGR"]
     sides = found.values["HGR"]
@@ -123,19 +124,17 @@ def test_levels_another_dataset_and_a_gallery(msvd: paper_runs.Place, tmp_path: 
 
 def test_complexity_needs_no_data() -> None:
     (block,) = TABLES[("vsrnet", "4")]
-    found = paper_runs.Table("vsrnet", "4", block, paper_runs.Place(), ("Dual Encoding",)).measure(range(1))
+    found = paper_runs.Table("vsrnet", "4", block, Place(), ("Dual Encoding",)).measure(range(1))
     assert found.values["Dual Encoding"]["million parameters"] == pytest.approx(88.9, abs=0.5)
 
 
-def test_missing_data_say_what_to_put_where(
-    msvd: paper_runs.Place, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    nowhere = paper_runs.Place(overrides=("word_vectors=null",))
+def test_missing_data_say_what_to_put_where(msvd: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    nowhere = Place(overrides=("word_vectors=null",))
     assert not paper_tables.run("visern", "2", nowhere, 1, ())
     out = capsys.readouterr().out
     assert "needs the folder of its files" in out
     assert "captions_msvd.json" in out
-    assert not paper_tables.run("visern", "2", paper_runs.Place(data="cad120", overrides=nowhere.overrides), 1, ())
+    assert not paper_tables.run("visern", "2", Place(data="cad120", overrides=nowhere.overrides), 1, ())
     out = capsys.readouterr().out
     assert "(cad120)" in out
     assert "captions_msvd.json" not in out
@@ -143,23 +142,23 @@ def test_missing_data_say_what_to_put_where(
     out = capsys.readouterr().out
     assert "youtube2text, to test on: pass --test-root" in out
     assert "graphvtr perturb --data youtube2text, pass --pairs" in out
-    whole = paper_runs.Place(msvd.root, msvd.store, overrides=msvd.overrides)
+    whole = Place(msvd.root, msvd.store, overrides=msvd.overrides)
     assert not paper_tables.run("visern", "2", whole, 1, ("VSE",))  # twelve clips are not MSVD
     assert "lists 12 videos, the official split has 1,200" in capsys.readouterr().out
-    glove = paper_runs.Place(msvd.root, msvd.store, data="msvd", subset=True)
+    glove = Place(msvd.root, msvd.store, data="msvd", subset=True)
     assert not paper_tables.run("hgr", "1", glove, 1, ("HGR",))
     assert "word vectors 'glove.6B.300d.txt' of HGR: no such file" in capsys.readouterr().out
 
 
-def test_figures(msvd: paper_runs.Place, tmp_path: Path) -> None:
+def test_figures(msvd: Place, tmp_path: Path) -> None:
     assert "graphvtr plot role-graph" in paper_figures.draw("hgr", "3", msvd, tmp_path, 1)
     for paper, figure, file in (("vsrnet", "6", "MSRVTT_JSFUSION_test.csv"), ("vsrnet", "4", "captions_msvd.json")):
-        told = paper_figures.draw(paper, figure, paper_runs.Place(), tmp_path, 1)
+        told = paper_figures.draw(paper, figure, Place(), tmp_path, 1)
         assert "Not drawn, as data are missing" in told
         assert file in told
     with pytest.raises(DataError, match=r"figure 1 of hgr: is none that can be drawn .known: 3, 4, 5"):
         paper_figures.draw("hgr", "1", msvd, tmp_path, 1)
-    place = paper_runs.Place(msvd.root, msvd.store, "msvd", subset=True)
+    place = Place(msvd.root, msvd.store, "msvd", subset=True)
     assert "wrote" in paper_figures.draw("mcsan", "2", place, tmp_path, 1)
     assert (tmp_path / "mcsan_figure_2.png").stat().st_size > 5000
     counts = paper_figures.frequencies([("dog", "ball"), ("dog",), ("cat",)])

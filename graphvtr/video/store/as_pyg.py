@@ -12,7 +12,7 @@ from torch_geometric.data import GraphStore as PyGGraphStore
 from torch_geometric.data.graph_store import EdgeLayout
 
 if TYPE_CHECKING:
-    from graphvtr.video.store.feature_store import FeatureStore
+    from graphvtr.video.store.reader import StoreReader
 
 IN_FRAME = ("region", "in", "frame")
 
@@ -33,7 +33,7 @@ class StoredClips(PyGFeatureStore, PyGGraphStore):  # type: ignore[misc]
         ptr: node type -> [clips + 1], where each clip's nodes begin.
     """
 
-    def __init__(self, store: FeatureStore) -> None:
+    def __init__(self, store: StoreReader) -> None:
         super().__init__()
         self.store, self.names = store, store.names
         shapes = [store.entry(name).shapes for name in self.names]

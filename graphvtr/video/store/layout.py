@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphvtr.video.store.feature_store import FeatureStore
+from graphvtr.video.store.reader import StoreReader
 from graphvtr.video.store.tensor_file import tensor_places
 
 MOST_OPEN = 512  # files kept open; processes may have 1,024
@@ -30,7 +30,7 @@ class Layout:
     """Files of a store, the columns in them, and those of the files that are open; never changed but for the latter,
     so that threads go on with the layout they began with when a store is packed meanwhile."""
 
-    def __init__(self, store: FeatureStore, names: Sequence[str], fields: Sequence[str]) -> None:
+    def __init__(self, store: StoreReader, names: Sequence[str], fields: Sequence[str]) -> None:
         file_of = [store.file_of(name) for name in names]
         self.files = list(dict.fromkeys(file_of))
         number = {path: position for position, path in enumerate(self.files)}
