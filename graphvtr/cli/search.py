@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import gc
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -178,8 +179,9 @@ def _answer(args: argparse.Namespace, ask: Ask, queries: list[str]) -> int:
     media = media_folder(args.index)
     for number, results in enumerate(found):
         for result in results["results"]:
-            if media and result.get("path"):
-                result["file"] = str(Path(media) / result["path"])
+            file = os.path.normpath(os.path.join(media, result.get("path") or "")) if media else ""
+            if os.path.isfile(file):
+                result["file"] = file
         recall = None
         if quick is not None:
             kept = {(one["name"], one["caption"]) for one in quick[number]["results"]}

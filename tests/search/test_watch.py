@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.search import Index, build_index
@@ -36,17 +37,54 @@ def film(path: Path, shade: int) -> None:
             out.mux(packet)
 
 
-def test_new_changed_broken_and_gone(tmp_path: Path) -> None:
-    clips = tmp_path / "clips"
+def made(folder: Path, media: Path | None) -> Index:
+    """An index of the film ``folder / clips / one.mp4``."""
+    clips = folder / "clips"
     clips.mkdir()
     film(clips / "one.mp4", 10)
-    extract(clips, tmp_path / "store", PixelDescriptor(), num_frames=3, progress=False)
-    store = FeatureStore.open(tmp_path / "store")
+    extract(clips, folder / "store", PixelDescriptor(), num_frames=3, progress=False)
+    store = FeatureStore.open(folder / "store")
     words = Vocabulary.from_captions([["a", "dog"]])
     model = HGR(len(words), store.widths["frame_x"], hidden=8, word_dim=4)
     model.vocabulary = words
-    build_index(model, store, tmp_path / "index", media=clips, metadata={"one": {"tags": ["kept"]}})
-    watcher = Watcher(clips, Index.open(tmp_path / "index"), delete=True, settled=0)
+    build_index(model, store, folder / "index", media=media, metadata={"one": {"tags": ["kept"]}})
+    return Index.open(folder / "index")
+
+
+def test_an_index_without_a_folder_is_told_this_one(tmp_path: Path) -> None:
+    index = made(tmp_path, None)
+    assert index.file_of("one") is None
+    film(tmp_path / "clips" / "two.mp4", 90)
+    Watcher(tmp_path / "clips", index, settled=0).look()
+    assert index.file_of("two") == tmp_path / "clips" / "two.mp4"
+
+
+def test_files_of_another_folder_are_found_and_not_shown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = made(tmp_path, tmp_path / "clips")
+    inside, outside = tmp_path / "clips" / "new", tmp_path / "other"
+    for place, name in ((inside, "two"), (outside, "three"), (tmp_path / "clips", "three")):
+        place.mkdir(exist_ok=True)
+        film(place / f"{name}.mp4", len(name) * 30)
+    assert Watcher(inside, index, settled=0).look().added == ["two"]
+    assert index.file_of("two") == inside / "two.mp4"
+    assert not caplog.messages
+    assert Watcher(outside, index, settled=0).look().added == ["three"]
+    assert "is not in" in caplog.text
+    assert index.file_of("three") is None, "not the one of that name among the index's clips"
+    assert main(["search", str(index.path), "a dog", "--alone"]) == 0
+    printed = capsys.readouterr().out
+    assert f"      {outside}/three.mp4\n" in printed
+    (outside / "three.mp4").unlink()
+    assert main(["search", str(index.path), "a dog", "--alone"]) == 0
+    assert "      ../other/three.mp4\n" in capsys.readouterr().out
+
+
+def test_new_changed_broken_and_gone(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    index = made(tmp_path, clips)
+    watcher = Watcher(clips, index, delete=True, settled=0)
     watcher.look()
     assert watcher.look().added == []
     assert Index.open(tmp_path / "index").item("one").tags == ["kept"]  # a store knows no tags

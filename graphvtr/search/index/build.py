@@ -13,7 +13,7 @@ from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
-from graphvtr.search.index.editing import Change, add_clips
+from graphvtr.search.index.editing import Change, add_clips, settle
 from graphvtr.search.index.manifest import (
     MODEL,
     SEGMENTS,
@@ -98,6 +98,7 @@ def build_index(
     )
     out = Path(out)
     prepare_folder(out, model, manifest, [f"shard-{number:03d}" for number in range(shards)], overwrite)
+    settle(out, media=manifest.media, parser=manifest.parser, kind=kind)  # of one that was there
     if not shards:
         return add_clips(out, encoder, opened, None, metadata, progress=progress)
     change = Change()

@@ -103,6 +103,20 @@ def add_clips(
     return change
 
 
+def settle(path: Path, *, media: str = "", parser: str = "", kind: str = "auto") -> None:
+    """Write down what an index is told anew: folder of the video files, parser, kind of the segments to come. What is
+    not told stays."""
+    told = {"media": media, "parser": parser, "kind": "" if kind == "auto" else kind}
+    with output_lock(path, folder=True):
+        manifest = read_manifest(path)
+        changed = {name: value for name, value in told.items() if value and value != getattr(manifest, name)}
+        if changed:
+            vars(manifest).update(changed)
+            publish(path, manifest)
+    for name in manifest.shards:
+        settle(path / name, media=media, parser=parser, kind=kind)
+
+
 def delete_clips(path: Path, names: Iterable[str]) -> Change:
     """Take clips out of the index at ``path``; their bytes go with the next :func:`compact`."""
     change = Change()

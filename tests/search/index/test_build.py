@@ -25,6 +25,20 @@ def test_another_model_needs_overwrite(files: Files) -> None:
     assert verify(files.path) == {}
 
 
+@pytest.mark.parametrize("shards", [0, 2])
+def test_what_an_index_is_told_anew_counts(files: Files, tmp_path: Path, shards: int) -> None:
+    """A second run with the folder of the video files, a parser or a kind; one without them takes nothing back."""
+    path = tmp_path / "index"
+    for media, parser, kind in ((None, None, "auto"), (tmp_path, "neural", "hnsw"), (None, None, "auto")):
+        build_index(files.checkpoint, files.store, path, media=media, parser=parser, kind=kind, shards=shards)
+    for folder in (path, *path.glob("shard-*")):
+        manifest = read_manifest(folder)
+        assert (manifest.media, manifest.parser, manifest.kind) == (str(tmp_path), "neural", "hnsw")
+    generation = read_manifest(path).generation
+    build_index(files.checkpoint, files.store, path, media=tmp_path, shards=shards)
+    assert read_manifest(path).generation == generation, "nothing new"
+
+
 def test_what_killed_runs_left_is_in_nobody_s_way(files: Files, tmp_path: Path) -> None:
     files.path.mkdir()
     left = [files.path / f"{name}.1-abcd123456.partial" for name in ("manifest.json", "model")]  # of another machine
