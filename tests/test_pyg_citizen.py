@@ -29,7 +29,7 @@ from graphvtr.graphs import (
     SplitRoles,
     VideoGraph,
 )
-from graphvtr.nn import CompleteGraphAttention, RandomWalkGCNConv, RoleGATConv
+from graphvtr.nn import CompleteGraphAttention, RandomWalkGCN, RandomWalkGCNConv, RoleGATConv
 from graphvtr.nn.aggr import ChannelAttentionAggregation, SegmentAggregation, SoftAttentionAggregation
 from graphvtr.ops import backend
 from tests.processes import clean_context
@@ -208,6 +208,21 @@ def test_hetero_conv() -> None:
         kind: (int(graph[kind].num_nodes), D) for kind in ("action", "entity", "event")
     }
     sum(value.sum() for value in out.values()).backward()
+
+
+def test_roles_of_edges_by_type() -> None:
+    graph, fills = role_graph(), ("entity", "fills", "action")
+    x = {kind: torch.randn(int(graph[kind].num_nodes), D) for kind in ("entity", "action")}
+    conv, edges = HeteroConv({fills: RoleGATConv((-1, -1), D, num_roles=16)}), {fills: graph[fills].edge_index}
+    out = conv(x, edges, edge_role_dict={fills: graph[fills].role})["action"]
+    hot = nn.functional.one_hot(graph[fills].role, 16).float()
+    assert_close(conv(x, edges, edge_attr_dict={fills: hot})["action"], out)
+
+
+@pytest.mark.parametrize("kind", [RandomWalkGCN, RandomWalkGCNConv, RoleGATConv, CompleteGraphAttention])
+def test_a_misspelt_argument_is_named_with_its_layer(kind: type[nn.Module]) -> None:
+    with pytest.raises(TypeError, match=rf"{kind.__name__}.*'num_layer'"):
+        kind(D, num_layer=2)
 
 
 class Net(nn.Module):

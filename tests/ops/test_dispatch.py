@@ -128,6 +128,9 @@ def test_backend_of_a_command(monkeypatch, capsys) -> None:
     assert ops.requested_backend() == before
     assert main(["search", "x.ckpt", "a dog", "--backend", "tritn"]) == 2
     assert "names the backend 'tritn'" in capsys.readouterr().err
+    monkeypatch.setattr("graphvtr.cli.eval.run", lambda args: seen.append(ops.requested_backend()))
+    assert main(["eval", "x.ckpt", "--data", "msvd", "--backend", "torch"]) == 0
+    assert seen == ["message_passing", "torch"]
     options = ["--data", "msvd", "--backend", "torch", "--model.hidden", "8"]
     from graphvtr.cli.train import _take_backend
 
