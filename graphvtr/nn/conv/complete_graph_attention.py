@@ -172,7 +172,7 @@ class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
         for x in (source, target):
             if x.dim() != (3 if dense else 2) or x.size(-1) != self.channels:
                 shape = f"[S, n, {self.channels}], or [R, {self.channels}] with ptr or edge_index"
-                raise DataError("x", f"has shape {list(x.shape)}", f"give {shape}")
+                raise DataError(f"{type(self).__name__}: x", f"has shape {list(x.shape)}", f"give {shape}")
 
     def _check_width(self, channels: int) -> None:
         if channels != -1 and (self.heads < 1 or channels < 1 or channels % self.heads):

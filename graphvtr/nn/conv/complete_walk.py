@@ -190,7 +190,9 @@ class CompleteWalk(MessagePassing):  # type: ignore[misc]
         if self.in_channels == -1 and x.dim() == 2:
             self._materialize(x.size(-1))
         if x.dim() != 2 or x.size(-1) != self.in_channels:
-            raise DataError("x", f"has features {list(x.shape[1:])}", f"give {self.in_channels} a node")
+            raise DataError(
+                f"{type(self).__name__}: x", f"has features {list(x.shape[1:])}", f"give {self.in_channels} a node"
+            )
         if with_box and self.location and (box is None or box.shape != (x.size(0), 4)):
             problem = "is missing" if box is None else f"has shape {list(box.shape)}"
             raise DataError("box", problem, "a layer with location=True needs x0 y0 x1 y1 of every node")

@@ -236,7 +236,9 @@ class RoleGATConv(MessagePassing):  # type: ignore[misc]
             self.in_channels = widths if pair else widths[0]  # type: ignore[assignment]
         for name, value, width in (("x", source, widths[0]), ("x_dst", target, widths[1])):
             if value.dim() != 2 or value.size(-1) != width:
-                raise DataError(name, f"has shape {list(value.shape)}", f"give [N, {width}]")
+                raise DataError(
+                    f"{type(self).__name__}: {name}", f"has shape {list(value.shape)}", f"give [N, {width}]"
+                )
 
     def _check_roles(self, edge_role: Tensor | None, edge_attr: Tensor | None) -> None:
         if edge_attr is not None:

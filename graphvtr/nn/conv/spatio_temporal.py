@@ -245,7 +245,7 @@ class SpatioTemporalTransformer(nn.Module):
     def _dense(self, x: Tensor) -> Tensor:
         if x.dim() != 4 or x.size(-1) != self.channels:
             shape = f"[B, T, N, {self.channels}], or [R, {self.channels}] with region_ptr and frame_ptr"
-            raise DataError("x", f"has shape {list(x.shape)}", f"give {shape}")
+            raise DataError(f"{type(self).__name__}: x", f"has shape {list(x.shape)}", f"give {shape}")
         frames = x.flatten(0, 1)  # [B T, N, D]
         for block in self.spatial:
             frames = block(frames)
@@ -253,7 +253,9 @@ class SpatioTemporalTransformer(nn.Module):
 
     def _check(self, x: Tensor, region_ptr: Tensor, frame_ptr: Tensor | None) -> None:
         if x.dim() != 2 or x.size(-1) != self.channels:
-            raise DataError("x", f"has shape {list(x.shape)}", f"give [R, {self.channels}] with pointers")
+            raise DataError(
+                f"{type(self).__name__}: x", f"has shape {list(x.shape)}", f"give [R, {self.channels}] with pointers"
+            )
         if frame_ptr is None:
             raise DataError("frame_ptr", "missing", "say where each video's frames begin")
         fits = frame_ptr.device.type != "cpu" or torch.compiler.is_compiling()  # looking would wait, or break a graph

@@ -94,7 +94,7 @@ class AttentionPool(nn.Module):
         """
         if x.size(-1) != self.channels or x.dim() != (3 if ptr is None else 2):
             shape = f"[N, n, {self.channels}], or [sum n, {self.channels}] with ptr"
-            raise DataError("x", f"has shape {list(x.shape)}", f"give {shape}")
+            raise DataError(f"{type(self).__name__}: x", f"has shape {list(x.shape)}", f"give {shape}")
         if ptr is not None:
             weights = segment_softmax(self.scores(x), ptr)  # [sum n_i, D]
             pooled = segment_reduce(weights * x, ptr)

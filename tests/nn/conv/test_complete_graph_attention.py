@@ -156,7 +156,7 @@ def test_wrong_inputs() -> None:
     with pytest.raises(DataError, match="channels: is 6"):
         CompleteGraphAttention(WIDTH, 4)
     layer = CompleteGraphAttention(WIDTH, 2)
-    with pytest.raises(DataError, match=r"x: has shape \[5, 6\]"):
+    with pytest.raises(DataError, match=r"CompleteGraphAttention: x: has shape \[5, 6\]"):
         layer(torch.randn(5, WIDTH))
     with pytest.raises(DataError, match=r"x: has shape \[5, 7\]"):
         layer(torch.randn(5, 7), torch.tensor([0, 5]))

@@ -137,7 +137,7 @@ X, PTR, EDGES = torch.zeros(4, D), torch.tensor([0, 4]), torch.zeros(2, 1, dtype
         ({"x": X, "ptr": PTR, "batch": torch.zeros(4).long()}, "batch and ptr"),
         ({"x": X, "ptr": torch.tensor([0, 3])}, "ptr"),
         ({"x": X, "batch": torch.tensor([0, 1, 0, 1])}, "batch: is not sorted"),
-        ({"x": X[:, :2], "ptr": PTR}, "x: has features"),
+        ({"x": X[:, :2], "ptr": PTR}, r"RandomWalkGCN\w*: x: has features"),
         ({"x": X, "ptr": PTR, "mask": torch.ones(1, 4).bool()}, "mask: comes with"),
         ({"x": X[None], "mask": torch.ones(1, 3).bool()}, "mask: is torch.bool of shape"),
         ({"x": X[None], "mask": torch.ones(1, 4)}, "mask: is torch.float32"),

@@ -279,7 +279,7 @@ def test_sizes_that_do_not_fit(arguments: dict[str, Any], message: str) -> None:
 
 def test_wrong_input(graph: tuple[Tensor, Tensor, Tensor]) -> None:
     x, edge_index, role = graph
-    with pytest.raises(DataError, match=r"x: has shape \[7, 5\] \(give \[N, 8\]\)"):
+    with pytest.raises(DataError, match=r"RoleGATConv: x: has shape \[7, 5\] \(give \[N, 8\]\)"):
         RoleGATConv(WIDTH, WIDTH).double()(x[:, :5], edge_index)
     with pytest.raises(DataError, match="edge_role: is not used"):
         RoleGATConv(WIDTH, WIDTH).double()(x, edge_index, role)

@@ -214,7 +214,7 @@ def test_odd_widths_have_positions_too() -> None:
 def test_wrong_inputs() -> None:
     model = build()
     x, (region_ptr, frame_ptr) = regions(CLIPS), pointers(CLIPS)
-    with pytest.raises(DataError, match=r"x: has shape \[14, 5\]"):
+    with pytest.raises(DataError, match=r"SpatioTemporalTransformer: x: has shape \[14, 5\]"):
         model(x[:, :5], region_ptr, frame_ptr)
     with pytest.raises(DataError, match="frame_ptr: missing"):
         model(x, region_ptr)

@@ -134,7 +134,7 @@ def test_wrong_inputs() -> None:
     pool = AttentionPool(6)
     with pytest.raises(DataError, match="ptr"):
         pool(torch.randn(5, 6), torch.tensor([0, 4]))
-    with pytest.raises(DataError, match=r"x: has shape \[5, 6\]"):
+    with pytest.raises(DataError, match=r"AttentionPool: x: has shape \[5, 6\]"):
         pool(torch.randn(5, 6))
     with pytest.raises(DataError, match=r"mask: is torch.bool of shape \[2, 4\]"):
         pool(torch.randn(2, 5, 6), mask=torch.ones(2, 4, dtype=torch.bool))
