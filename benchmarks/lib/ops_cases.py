@@ -114,7 +114,7 @@ def attention(
         return ops.segment_attention(*dense).flatten(0, 1)
 
     ways = {
-        **on_backends(lambda q, k, v: ops.segment_attention(q, k, v, ptr), device, "triton"),
+        **on_backends(lambda q, k, v: ops.segment_attention(q, k, v, ptr), device, "native", "triton"),
         "padded SDPA": lambda q, k, v: rivals.padded_attention(q, k, v, padding),
     }
     if not ragged:

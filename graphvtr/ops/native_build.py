@@ -27,7 +27,16 @@ from graphvtr.cache_folder import cache_folder
 from graphvtr.errors import DataError
 
 SOURCES = Path(__file__).parent / "native"
-FLAGS = ("-O3", "-march=native", "-std=c11", "-fopenmp-simd", "-fno-math-errno", "-fPIC", "-shared")
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-std=c11",
+    "-ffp-contract=fast",
+    "-fopenmp-simd",
+    "-fno-math-errno",
+    "-fPIC",
+    "-shared",
+)
 #: Elements of edges' rows from which the work is split, and into how many ranges: neither depends on the threads.
 SPLIT_ELEMENTS, RANGES = 1 << 20, 8
 SECONDS_TO_COMPILE = 120
@@ -91,7 +100,7 @@ def _folder() -> Path:
 
 def _digest(compiler: str) -> str:
     parts = [compiler, " ".join(FLAGS), platform.machine(), _processor()]
-    parts += [(SOURCES / name).read_text() for name in ("kernels.c", "typed.h")]
+    parts += [(SOURCES / name).read_text() for name in ("kernels.c", "typed.h", "attention.h")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 

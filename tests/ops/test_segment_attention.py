@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops import index_to_ptr, segment_attention, spatial_attention, temporal_attention
+from graphvtr.ops import backend, index_to_ptr, segment_attention, spatial_attention, temporal_attention
+from graphvtr.ops.csr import counts_to_ptr
+from graphvtr.ops.native_build import library
 from graphvtr.ops.segment_attention import segment_attention_reference
 
 SCALE = 0.4
@@ -88,3 +90,40 @@ X, PTR = torch.ones(3, 2, 4), torch.tensor([0, 3])
 def test_bad_input_is_named(args, item) -> None:
     with pytest.raises(DataError, match=f"^{item}: "):
         segment_attention(*args)
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_blocks_of_the_native_kernel(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments beside its blocks of 4, 8 and 32, widths with and without a rest, in one range and in many."""
+    ptr = counts_to_ptr(torch.tensor([1, 0, 7, 70, 4, 33, 32, 9, 8]))
+    tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {}
+    for heads, key, value in ((1, 24, 16), (2, 5, 19)):
+        leaves = [x.to(dtype).mul_(3).requires_grad_() for x in inputs(int(ptr[-1]), heads, key, value)]
+        expected = segment_attention_reference(*leaves, ptr, SCALE)
+        upstream = torch.randn_like(expected)
+        wanted = torch.autograd.grad(expected, leaves, upstream)
+        results = []
+        for limit in (1 << 40, 1):
+            monkeypatch.setattr("graphvtr.ops.native_build.SPLIT_ELEMENTS", limit)
+            with backend("native"):
+                out = segment_attention(*leaves, ptr, SCALE)
+                results.append([out, *torch.autograd.grad(out, leaves, upstream)])
+        for found, again, plain in zip(*results, [expected, *wanted], strict=True):
+            torch.testing.assert_close(found, plain, **tolerance)
+            assert torch.equal(found, again)
+
+
+@pytest.mark.skipif(library() is None, reason="no C compiler here")
+def test_extreme_scores_of_the_native_kernel() -> None:
+    """Its exp is its own: close to torch's everywhere, 0 far below, and NaN comes through."""
+    k = torch.linspace(-120, 0, 1001)[:, None, None]
+    q, v = torch.ones_like(k), torch.eye(1001)[:, None]
+    ptr = torch.tensor([0, 1001])
+    with backend("native"):
+        weights = segment_attention(q, k, v, ptr, 1.0)[0, 0]
+        torch.testing.assert_close(weights, torch.softmax(k.flatten(), 0), rtol=2e-6, atol=1e-38)
+        q[3] = torch.nan
+        out = segment_attention(q, k, v, ptr, 1.0)
+    assert out[3].isnan().all()
+    assert out[:3].isfinite().all()
