@@ -112,3 +112,14 @@ def segment_of(ptr: Tensor, size: int) -> Tensor:
 def counts_of(ptr: Tensor, dims: int, dtype: torch.dtype) -> Tensor:
     """Elements a segment, at least 1, shaped [N, 1, ...] to divide a tensor of ``dims`` dimensions."""
     return ptr.diff().clamp(min=1).to(dtype).view(-1, *[1] * (dims - 1))
+
+
+def equal_length(ptr: Tensor, x: Tensor) -> int:
+    """The length that all segments of the rows of ``x`` have, else 0. Only where looking is free: on a CPU, untraced."""
+    traced = torch.compiler.is_compiling() or type(ptr) is not Tensor or type(x) is not Tensor  # fake tensors, say
+    if traced or ptr.device.type != "cpu":
+        return 0
+    rows = x.size(0)
+    check_ptr_values("ptr", ptr, rows)
+    length = rows // max(1, ptr.size(0) - 1)
+    return length if rows and bool((ptr.diff() == length).all()) else 0

@@ -8,9 +8,19 @@ import torch
 from torch import Tensor
 
 from graphvtr.errors import DataError
-from graphvtr.ops._backend import requested_backend, run
-from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, promote
+from graphvtr.ops._backend import requested_backend, resolve, run
+from graphvtr.ops._segments import (
+    accumulate_dtype,
+    check_float,
+    check_ptr,
+    check_ptr_values,
+    equal_length,
+    promote,
+)
 from graphvtr.ops.transition import DEGREE_EPS, Affinity, Normalization, check_walk_options, transition_matrix
+
+#: Logits are kept for backward where they take at most one over this of the features' memory.
+KEPT_SHARE = 8
 
 
 def complete_graph_walk(
@@ -84,7 +94,21 @@ def complete_graph_walk(
     phi, theta, x = (value.to(dtype) for value in (phi, theta, x))
     shift = None if shift is None else shift.to(dtype)
     options = (normalization, affinity, int(steps), float(eps))
-    return _complete_graph_walk(phi, theta, x, ptr, mask, shift, *options, requested_backend()).view(shape)
+    nodes = _kept_nodes(phi, x, ptr, shape) if mask is None else 0
+    out, _ = _complete_graph_walk(phi, theta, x, ptr, mask, shift, *options, requested_backend(), nodes)
+    return out.view(shape)
+
+
+def _kept_nodes(phi: Tensor, x: Tensor, ptr: Tensor, shape: torch.Size) -> int:
+    """The nodes n of every graph, where their logits [n, n] are worth keeping for backward: small beside the features,
+    and computed by products of PyTorch. Else 0."""
+    traced = torch.compiler.is_compiling() or type(x) is not Tensor  # fake tensors, say
+    if traced or x.device.type != "cpu" or not torch.is_grad_enabled():
+        return 0
+    if resolve("complete_graph_walk", requested_backend(), x.device, x.dtype, x.numel()) != "torch":
+        return 0
+    nodes = shape[1] if len(shape) == 3 else equal_length(ptr, x)
+    return nodes if nodes * KEPT_SHARE <= min(phi.size(1), x.size(1)) else 0
 
 
 def check_walk(
@@ -154,11 +178,13 @@ def _complete_graph_walk(
     steps: int,
     eps: float,
     backend: str,
-) -> Tensor:
+    nodes: int = 0,
+) -> tuple[Tensor, Tensor]:
     check_ptr_values("ptr", ptr, x.size(0))
     args = (phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
-    out: Tensor = run("complete_graph_walk", "forward", backend, x, *args)
-    return out
+    kept = _room_for_logits(x, nodes)
+    out: Tensor = run("complete_graph_walk", "forward", backend, x, *args, *[kept] * bool(nodes))
+    return out, kept
 
 
 @torch.library.custom_op("graphvtr::complete_graph_walk_backward", mutates_args=())
@@ -170,6 +196,7 @@ def _complete_graph_walk_backward(
     ptr: Tensor,
     mask: Tensor | None,
     shift: Tensor | None,
+    kept: Tensor,
     normalization: str,
     affinity: str,
     steps: int,
@@ -177,13 +204,19 @@ def _complete_graph_walk_backward(
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     args = (grad, phi, theta, x, ptr, mask, shift, normalization, affinity, steps, eps)
-    grad_phi, grad_theta, grad_x, grad_shift = run("complete_graph_walk", "backward", backend, x, *args)
+    found = run("complete_graph_walk", "backward", backend, x, *args, *[kept] * bool(kept.numel()))
+    grad_phi, grad_theta, grad_x, grad_shift = found
     return grad_phi, grad_theta, grad_x, grad_shift
 
 
+def _room_for_logits(x: Tensor, nodes: int) -> Tensor:
+    """[graphs, nodes, nodes], or nothing."""
+    return x.new_empty(x.size(0) // nodes if nodes else 0, nodes, nodes, dtype=accumulate_dtype(x.dtype))
+
+
 @_complete_graph_walk.register_fake
-def _(phi: Tensor, theta: Tensor, x: Tensor, *rest: Any) -> Tensor:
-    return x.new_empty(x.shape)
+def _(phi: Tensor, theta: Tensor, x: Tensor, *rest: Any, nodes: int = 0) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape), _room_for_logits(x, rest[8] if len(rest) > 8 else nodes)
 
 
 @_complete_graph_walk_backward.register_fake
@@ -191,14 +224,17 @@ def _(grad: Tensor, phi: Tensor, theta: Tensor, x: Tensor, *rest: Any) -> tuple[
     return phi.new_empty(phi.shape), theta.new_empty(theta.shape), x.new_empty(x.shape), x.new_empty(())
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    tensors, ctx.options = inputs[:6], inputs[6:]
-    ctx.save_for_backward(*tensors)
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    tensors, ctx.options = inputs[:6], inputs[6:11]
+    ctx.save_for_backward(*tensors, output[1])
+    ctx.set_materialize_grads(False)
 
 
-def _gradients(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+def _gradients(ctx: Any, grad: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 12
     *grads, grad_shift = _complete_graph_walk_backward(grad, *ctx.saved_tensors, *ctx.options)
-    return (*grads, None, None, None if ctx.saved_tensors[5] is None else grad_shift, *[None] * 5)
+    return (*grads, None, None, None if ctx.saved_tensors[5] is None else grad_shift, *[None] * 6)
 
 
 _complete_graph_walk.register_autograd(_gradients, setup_context=_save)

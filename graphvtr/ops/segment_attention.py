@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.ops._backend import requested_backend, run
-from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, promote
+from graphvtr.ops._segments import accumulate_dtype, check_float, check_ptr, check_ptr_values, equal_length, promote
 
 
 def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None, scale: float | None = None) -> Tensor:
@@ -51,7 +51,7 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
     single = q.dim() == 2
     if single:
         q, k, v = q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1)
-    length = _equal_length(ptr, q) if requested_backend() in ("auto", "torch") else 0
+    length = equal_length(ptr, q) if requested_backend() in ("auto", "torch") else 0
     if length:
         q, k, v = (x.view(-1, length, *x.shape[1:]) for x in (q, k, v))
         out = _dense_attention(q, k, v, scale).flatten(0, 1)
@@ -64,17 +64,6 @@ def _dense_attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
     """PyTorch's own attention over ``[S, n, H, D]``."""
     out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), scale=scale)
     return out.transpose(1, 2)
-
-
-def _equal_length(ptr: Tensor, q: Tensor) -> int:
-    """The length that all segments have, else 0. Only where looking is free: on a CPU, in code that is not traced."""
-    traced = torch.compiler.is_compiling() or type(ptr) is not Tensor or type(q) is not Tensor  # fake tensors, say
-    if traced or ptr.device.type != "cpu":
-        return 0
-    rows = q.size(0)
-    check_ptr_values("ptr", ptr, rows)
-    length = rows // max(1, ptr.size(0) - 1)
-    return length if rows and bool((ptr.diff() == length).all()) else 0
 
 
 def spatial_attention(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch import Tensor
 from graphvtr.errors import DataError
 from graphvtr.ops import complete_graph_walk
 from graphvtr.ops.complete_graph_walk import complete_graph_walk_reference
+from graphvtr.ops.eager._walk_math import Walk
 from graphvtr.ops.transition import AFFINITIES, NORMALIZATIONS
 
 RAGGED = torch.tensor([0, 3, 3, 8, 9, 12])
@@ -159,3 +162,26 @@ FLAT, BATCH, PTR = torch.ones(4, 2), torch.ones(2, 2, 2), torch.tensor([0, 4])
 def test_bad_input_is_named(args, change, item) -> None:
     with pytest.raises(DataError, match=f"^{item}: "):
         complete_graph_walk(*args, **change)
+
+
+@pytest.mark.parametrize("normalization", ["random_walk", "symmetric", "row"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_kept_logits_change_nothing(normalization: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small graphs of equally many nodes keep their logits for backward; the gradients are those without."""
+    phi, theta, x = (torch.randn(4 * 3, width, dtype=torch.float64) for width in (24, 24, 32))
+    ptr, shift = torch.arange(5) * 3, torch.tensor(0.3, dtype=torch.float64)
+    leaves = [value.requires_grad_() for value in (phi, theta, x, shift)]
+    plain, computed = Walk.logits, []
+    monkeypatch.setattr(Walk, "logits", lambda self, f, t: computed.append(1) or plain(self, f, t))
+
+    def gradients() -> list[Tensor]:
+        out = complete_graph_walk(*leaves[:3], ptr, None, normalization, "softplus", steps, shift=shift)
+        return list(torch.autograd.grad(out, leaves, torch.ones_like(out).cumsum(0)))
+
+    found = gradients()
+    assert len(computed) == 1
+    monkeypatch.setattr(sys.modules[complete_graph_walk.__module__], "KEPT_SHARE", 9)
+    again = gradients()
+    assert len(computed) == 3
+    for a, b in zip(found, again, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)

@@ -24,6 +24,12 @@ class Group:
         rows = x[self.rows] if isinstance(self.rows, slice) else x.index_select(0, self.rows)
         return rows.view(self.count, self.length, *x.shape[1:])
 
+    def of_equal(self, x: Tensor) -> Tensor:
+        """The group's entries of ``x`` [segments, ...], where all segments have one length."""
+        assert isinstance(self.rows, slice)
+        first = self.rows.start // self.length
+        return x[first : first + self.count]
+
     def product(self, x: Tensor, a: Tensor, b: Tensor) -> None:
         """Write the products ``a @ b`` to the group's rows of ``x``: in place where they lie together."""
         if isinstance(self.rows, slice) and x.dtype == a.dtype:

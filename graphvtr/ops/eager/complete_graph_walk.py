@@ -1,6 +1,7 @@
 """``complete_graph_walk`` on the torch backend: dense batches of graphs with equally many nodes.
 
-Backward goes through the same small matrices, computed again; nothing n x n is kept between the two passes.
+Backward goes through the same small matrices, computed again; where all graphs have as many nodes and those are few
+beside the features, their logits are kept instead: one product of seven less, for a few per cent of memory.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ def forward(
     affinity: str,
     steps: int,
     eps: float,
+    kept: Tensor | None = None,
 ) -> Tensor:
-    """What has walked, like x."""
+    """What has walked, like x; ``kept`` [graphs, n, n] is filled with the logits, where all graphs have n nodes."""
     rows, ptr = _existing(ptr, mask)
     walk = _walk(shift, x, normalization, affinity, steps, eps)
     out = torch.zeros_like(x) if rows is not None else torch.empty_like(x)
@@ -38,7 +40,10 @@ def forward(
         if _is_low_rank(group, f.size(2), y.size(2), walk):
             group.put(out, low_rank_walk(f, t, y, walk))
             continue
-        matrix = walk.matrix(walk.logits(f, t))
+        logits = walk.logits(f, t)
+        if kept is not None:
+            group.of_equal(kept).copy_(logits)
+        matrix = walk.matrix(logits)
         if walk.folds(y):
             matrix = walk.powers(matrix)[-1]
         else:
@@ -60,8 +65,9 @@ def backward(
     affinity: str,
     steps: int,
     eps: float,
+    kept: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of phi, theta, x and the shift."""
+    """Gradients of phi, theta, x and the shift; ``kept`` as forward has filled it."""
     rows, ptr = _existing(ptr, mask)
     walk, dtype = _walk(shift, x, normalization, affinity, steps, eps), accumulate_dtype(x.dtype)
     grad_shift = x.new_zeros((), dtype=dtype)
@@ -72,7 +78,7 @@ def backward(
             for result, gradient in zip(results, low_rank_backward(g, f, t, y, walk), strict=True):
                 group.put(result, gradient)
             continue
-        logits = walk.logits(f, t)
+        logits = walk.logits(f, t) if kept is None else group.of_equal(kept)
         back, flow, grad_matrix = walk.product_gradients(g, walk.matrix(logits), y)
         grad_logits = walk.matrix_gradient(grad_matrix, logits)
         if shift is not None:

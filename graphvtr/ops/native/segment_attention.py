@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from graphvtr.ops._segments import longest
 from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.native_build import over_each, ranges
 
@@ -32,9 +33,8 @@ def _over(name: str, scale: float, inputs: tuple[Tensor, ...], ptr: Tensor, resu
     """Run a kernel over all segments; each range of them has room of its own for the longest."""
     (_, heads, key), value = inputs[-2].shape, inputs[-1].size(2)
     ptr = ptr.long().contiguous()
-    counts = ptr.diff()
-    parts = ranges(counts_to_ptr(counts.square()), heads * (key + value))
-    longest = -(-int(counts.max()) // 8) * 8 if counts.numel() else 0
-    room = inputs[0].new_empty(len(parts), 2 * ROWS * longest + (key + value) * (2 * longest + ROWS))
+    parts = ranges(counts_to_ptr(ptr.diff().square()), heads * (key + value))
+    most = -(-longest(ptr) // 8) * 8
+    room = inputs[0].new_empty(len(parts), 2 * ROWS * most + (key + value) * (2 * most + ROWS))
     args = (heads, key, value, scale, *inputs, ptr, *results)
     over_each(parts, name, [(*args, room[place]) for place in range(len(parts))])
