@@ -159,7 +159,7 @@ def match(
         dense = rows.view(videos, frames, width)
         return rivals.direct_match_in_blocks(nodes, mask, dense, 4.0, fusion, 8, upstream)
 
-    ways, own, back = on_backends(ours, device, "triton"), {}, {}
+    ways, own, back = on_backends(ours, device, "native", "triton"), {}, {}
     if whole:
         ways["direct einsum"], own["direct einsum"] = direct, padded
         if compiled:

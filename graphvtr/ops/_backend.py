@@ -39,7 +39,7 @@ _ALL_FLOATS = _HALF_TO_SINGLE | _FULL
 
 #: What each optional backend implements, and for which dtypes; the rest runs on ``torch``.
 KERNELS: dict[str, dict[str, frozenset[torch.dtype]]] = {
-    "native": dict.fromkeys(("role_attention", "gather_segment_reduce", "segment_attention"), _FULL),
+    "native": dict.fromkeys(("role_attention", "gather_segment_reduce", "segment_attention", "local_match"), _FULL),
     "triton": {
         **dict.fromkeys(("segment_reduce", "segment_softmax", "gather_segment_reduce", "role_attention"), _ALL_FLOATS),
         **dict.fromkeys(("local_match", "complete_graph_walk", "segment_attention"), _HALF_TO_SINGLE),

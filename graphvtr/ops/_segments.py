@@ -115,7 +115,7 @@ def counts_of(ptr: Tensor, dims: int, dtype: torch.dtype) -> Tensor:
 
 
 def equal_length(ptr: Tensor, x: Tensor) -> int:
-    """The length that all segments of the rows of ``x`` have, else 0. Only where looking is free: on a CPU, untraced."""
+    """The length that all segments of the rows of ``x`` have, else 0. Looks on a CPU alone, where nothing is traced."""
     traced = torch.compiler.is_compiling() or type(ptr) is not Tensor or type(x) is not Tensor  # fake tensors, say
     if traced or ptr.device.type != "cpu":
         return 0

@@ -48,6 +48,7 @@ _UNTIMED = "compiles for sm_90 without spills; not timed yet"
 SHIPPED: tuple[Rule, ...] = (
     Rule("role_attention", "cpu", 0, "native", "0.9 times as quick as torch without roles, to 3.5 with (ops_cpu.csv)"),
     Rule("segment_attention", "cpu", 0, "native", "ragged segments: 1.7 to 2.2 times as quick as torch (ops_cpu.csv)"),
+    Rule("local_match", "cpu", 0, "native", "FIGURE"),
     Rule("gather_segment_reduce", "cpu", 0, "torch", "1.0 to 1.7 times as quick as native (ops_cpu.csv)"),
     Rule("complete_graph_walk", "cpu", 0, "torch", "n x n matrices between dense products; no other kernel on a CPU"),
     *(

@@ -9,12 +9,14 @@ pass computes the similarities of a block again and needs two more products; not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphvtr.ops._segments import NORM_EPS, accumulate_dtype, host_ptr
-from graphvtr.ops.eager._match_math import Options, Run, node_gradients, node_scores
+from graphvtr.ops.eager import _match_math
+from graphvtr.ops.eager._match_math import Options, Run
 from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
 
 #: A block on a CPU: 320 rows keep the matrix product at its full speed, 160 Ki elements stay in a 2 MiB cache.
@@ -35,8 +37,9 @@ def forward(
     norm: str,
     reduce: str,
     budget_bytes: int,
+    math: Any = _match_math,
 ) -> Tensor:
-    """The scores [Nv, Nt]."""
+    """The scores [Nv, Nt]; ``math`` has ``node_scores``."""
     options, dtype = Options(temperature, fusion, norm), accumulate_dtype(nodes.dtype)
     node_ptr, wide = node_ptr.long(), nodes.to(dtype)
     inverse = inverse_lengths(wide)
@@ -46,7 +49,7 @@ def forward(
         for part in block.parts(nodes.size(0)):
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
             for place, view, run in block.runs_of(similarity):
-                per_node[part, place] = node_scores(view, run, options).t()
+                per_node[part, place] = math.node_scores(view, run, options).t()
         scores[block.videos] = reduce_rows(per_node, node_ptr, reduce).t()
     return scores.to(nodes.dtype)
 
@@ -62,8 +65,9 @@ def backward(
     norm: str,
     reduce: str,
     budget_bytes: int,
+    math: Any = _match_math,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients of nodes and frames."""
+    """Gradients of nodes and frames; ``math`` has ``node_gradients``."""
     options, dtype = Options(temperature, fusion, norm), accumulate_dtype(nodes.dtype)
     node_ptr, wide, grad = node_ptr.long(), nodes.to(dtype), grad.to(dtype)
     inverse, owner = inverse_lengths(wide), owners(node_ptr, nodes.size(0))
@@ -76,7 +80,9 @@ def backward(
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
             grad_node = grad_block.index_select(1, owner[part])  # [B, n]
             for place, view, run in block.runs_of(similarity):
-                view.copy_(node_gradients(view, grad_node[place], run, options))
+                found = math.node_gradients(view, grad_node[place], run, options)
+                if found is not view:
+                    view.copy_(found)
             similarity.mul_(inverse[part])
             grad_unit.addmm_(similarity, wide[part])
             grad_nodes[part].addmm_(similarity.t(), block.unit)
