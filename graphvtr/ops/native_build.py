@@ -14,10 +14,10 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import torch
 from torch import Tensor
@@ -163,10 +163,20 @@ def over(parts: list[range], name: str, *args: Tensor | int | float | None) -> N
 
 def over_each(parts: list[range], name: str, args: list[tuple[Tensor | int | float | None, ...]]) -> None:
     """As :func:`over`, with arguments for each range; the lock of the interpreter is free meanwhile."""
-    threads = min(len(parts), torch.get_num_threads())
-    if threads == 1:
-        for part, mine in zip(parts, args, strict=True):
-            call(name, part, *mine)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(lambda part, mine: call(name, part, *mine), parts, args))
+    left, failed = iter(list(zip(parts, args, strict=True))), []
+
+    def work() -> None:
+        try:
+            for part, mine in left:  # shared: whoever is free takes the next
+                call(name, part, *mine)
+        except BaseException as error:
+            failed.append(error)
+
+    others = [Thread(target=work) for _ in range(min(len(parts), torch.get_num_threads()) - 1)]
+    for thread in others:
+        thread.start()
+    work()
+    for thread in others:
+        thread.join()
+    if failed:
+        raise failed[0]

@@ -19,8 +19,6 @@ from graphvtr.ops.eager import _match_math
 from graphvtr.ops.eager._match_math import Options, Run
 from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
 
-#: A block on a CPU: 320 rows keep the matrix product at its full speed, 160 Ki elements stay in a 2 MiB cache.
-CPU_ROWS, CPU_ELEMENTS = 320, 160 * 1024
 #: One caption against many videos, as a search has it: there is no product to speak of, and a block costs its calls.
 FEW_NODES, FEW_NODES_ROWS = 64, 4096
 #: What a block takes at its peak: copies of the elements of [rows, nodes], and of the frames' rows.
@@ -44,7 +42,7 @@ def forward(
     node_ptr, wide = node_ptr.long(), nodes.to(dtype)
     inverse = inverse_lengths(wide)
     scores = wide.new_zeros(frame_ptr.size(0) - 1, node_ptr.size(0) - 1)
-    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes):
+    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes, math.CPU_BLOCK):
         per_node = wide.new_empty(nodes.size(0), block.videos.size(0))
         for part in block.parts(nodes.size(0)):
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
@@ -74,7 +72,7 @@ def backward(
     if reduce == "mean":
         grad = grad / node_ptr.diff().clamp(min=1)
     grad_nodes, grad_frames = torch.zeros_like(wide), torch.zeros_like(frames)
-    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes):
+    for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes, math.CPU_BLOCK):
         grad_block, grad_unit = grad.index_select(0, block.videos), torch.zeros_like(block.unit)
         for part in block.parts(nodes.size(0)):
             similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
@@ -154,15 +152,22 @@ class Block:
 
 
 def blocks(
-    frames: Tensor, frame_ptr: Tensor, nodes: int, dtype: torch.dtype, fusion: str, budget_bytes: int
+    frames: Tensor,
+    frame_ptr: Tensor,
+    nodes: int,
+    dtype: torch.dtype,
+    fusion: str,
+    budget_bytes: int,
+    cpu: tuple[int, int] = _match_math.CPU_BLOCK,
 ) -> Iterator[Block]:
-    """Blocks of videos in the order of their lengths, such that memory stays below the budget."""
+    """Blocks of videos in the order of their lengths, such that memory stays below the budget; ``cpu``: rows and elements
+    that a block has at most on a CPU."""
     size = torch.finfo(dtype).bits // 8
     max_rows = budget_bytes // (2 * _COPIES_OF_ROW * size * max(1, frames.size(1)))
     max_elements = budget_bytes // (2 * _COPIES_OF_ELEMENT * size)
     if on_cpu(frames):
-        most = FEW_NODES_ROWS if nodes <= FEW_NODES else CPU_ROWS
-        max_rows, max_elements = min(max_rows, most), min(max_elements, CPU_ELEMENTS)
+        most = FEW_NODES_ROWS if nodes <= FEW_NODES else cpu[0]
+        max_rows, max_elements = min(max_rows, most), min(max_elements, cpu[1])
     host = host_ptr(frame_ptr)
     begins, counts = host[:-1].tolist(), host.diff().tolist()
     length = counts[0] if counts else 0
