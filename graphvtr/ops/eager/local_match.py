@@ -160,8 +160,8 @@ def blocks(
     budget_bytes: int,
     cpu: tuple[int, int] = _match_math.CPU_BLOCK,
 ) -> Iterator[Block]:
-    """Blocks of videos in the order of their lengths, such that memory stays below the budget; ``cpu``: rows and elements
-    that a block has at most on a CPU."""
+    """Blocks of videos in the order of their lengths, such that memory stays below the budget; on a CPU with at most
+    ``cpu`` rows and elements."""
     size = torch.finfo(dtype).bits // 8
     max_rows = budget_bytes // (2 * _COPIES_OF_ROW * size * max(1, frames.size(1)))
     max_elements = budget_bytes // (2 * _COPIES_OF_ELEMENT * size)
