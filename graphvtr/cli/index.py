@@ -17,7 +17,7 @@ KINDS = ("auto", "flat", "hnsw", "ivf_pq")
 SHOWN = 20
 USAGE = """graphvtr index CHECKPOINT STORE --out INDEX [options]
        graphvtr index --zero-shot DIR STORE --out INDEX [options]
-       graphvtr index add INDEX STORE [--metadata FILE.csv]
+       graphvtr index add INDEX STORE [--metadata FILE.csv] [--clips DIR]
        graphvtr index delete INDEX NAME [NAME ...]
        graphvtr index info|verify|compact INDEX"""
 
@@ -47,7 +47,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="FILE.csv",
         help="column video, and any of caption, tags (a;b) and fields of your own; captions can be found by clips",
     )
-    parser.add_argument("--clips", type=Path, metavar="DIR", help="folder of the video files, for graphvtr serve")
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        metavar="DIR",
+        help="folder of the video files, for graphvtr serve; of add: of the STORE's",
+    )
     parser.add_argument("--parser", metavar="NAME", help="of sentences (default: the one of the training, else spacy)")
     parser.add_argument("--kind", default=None, choices=KINDS, help="of the approximate index (default: auto, by size)")
     parser.add_argument("--shards", type=int, default=0, metavar="N", help="N indexes, searched side by side by Ray")
@@ -63,11 +68,23 @@ def run(args: argparse.Namespace) -> int:
     actions = {"add": add, "delete": delete, "info": info, "verify": verify, "compact": compact}
     action = actions.get(args.words[0])
     if action is not None and len(args.words) > 1 and args.zero_shot is None:
+        _check_options(args.words[0], args)
         return action(Path(args.words[1]), args)
     if args.out is None or len(args.words) != (2 if args.zero_shot is None else 1):
         needs = "CHECKPOINT STORE" if args.zero_shot is None else "--zero-shot DIR STORE"
         raise DataError("graphvtr index", f"needs {needs} --out INDEX", USAGE.splitlines()[args.zero_shot is not None])
     return build(None if args.zero_shot else Path(args.words[0]), Path(args.words[-1]), args)
+
+
+def _check_options(word: str, args: argparse.Namespace) -> None:
+    """Refuse options that an action does not take, rather than pass over them."""
+    from graphvtr.errors import DataError
+
+    takes = {"add": ("metadata", "clips", "parser"), "compact": ("kind",)}.get(word, ())
+    for name in ("out", "metadata", "clips", "parser", "kind", "shards", "overwrite"):
+        if getattr(args, name) and name not in takes:
+            known = ", ".join(f"--{one}" for one in takes) or "none"
+            raise DataError(f"graphvtr index {word}", f"takes no --{name}", f"of these it takes: {known}")
 
 
 def build(checkpoint: Path | None, store: Path, args: argparse.Namespace) -> int:
@@ -104,7 +121,7 @@ def add(path: Path, args: argparse.Namespace) -> int:
         raise DataError("graphvtr index add", "needs INDEX STORE", USAGE.splitlines()[2].strip())
     metadata = None if args.metadata is None else read_metadata(args.metadata)
     change = open_index(path, parser=args.parser).add(
-        args.words[2], metadata=metadata, progress=sys.stderr.isatty(), mismatch=args.mismatch
+        args.words[2], metadata=metadata, media=args.clips, progress=sys.stderr.isatty(), mismatch=args.mismatch
     )
     return _report(path, change)
 

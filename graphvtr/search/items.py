@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,9 +115,13 @@ def _number(text: str) -> str | float:
 
 
 def items_of(
-    store: FeatureStore, names: Iterable[str], metadata: Mapping[str, Mapping[str, Any]] | None = None
+    store: FeatureStore,
+    names: Iterable[str],
+    metadata: Mapping[str, Mapping[str, Any]] | None = None,
+    below: str = "",
 ) -> list[Item]:
-    """The items of clips of a store: their files as the store knows them, and ``metadata`` of :func:`read_metadata`.
+    """The items of clips of a store: their files as the store knows them, which lie in the folder ``below`` the media
+    folder, and ``metadata`` of :func:`read_metadata`.
 
     Raises:
         DataError: two videos of the metadata are the same clip of the store.
@@ -125,5 +130,7 @@ def items_of(
     out: list[Item] = []
     for name in names:
         entry = store.entry(name)
-        out.append(Item(name, str(entry.source.get("file", "")), digest=entry.crc32, **told.get(name, {})))
+        file = str(entry.source.get("file", ""))
+        path = posixpath.normpath(posixpath.join(below, file)) if below and file else file
+        out.append(Item(name, path, digest=entry.crc32, **told.get(name, {})))
     return out

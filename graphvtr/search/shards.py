@@ -161,6 +161,7 @@ class ShardedIndex:
         names: Iterable[str] | None = None,
         metadata: Mapping[str, Mapping[str, Any]] | None = None,
         *,
+        media: str | Path | None = None,
         progress: bool = False,
         mismatch: Mismatch = "error",
     ) -> Change:
@@ -168,7 +169,7 @@ class ShardedIndex:
         opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
         wanted = list(opened.names if names is None else names)
         return self._each(
-            lambda part, own: part.add(opened, own, metadata, progress=progress, mismatch=mismatch), wanted
+            lambda part, own: part.add(opened, own, metadata, media=media, progress=progress, mismatch=mismatch), wanted
         )
 
     def delete(self, names: Iterable[str]) -> Change:

@@ -118,6 +118,11 @@ def test_what_is_wrong_is_one_line(files: Files, tmp_path: Path, capsys: pytest.
         (["index", str(files.checkpoint)], "needs CHECKPOINT STORE --out INDEX"),
         (["index", "add", index], "needs INDEX STORE"),
         (["index", "delete", index], "name clips"),
+        (["index", "delete", index, "a", "--clips", "."], "delete: takes no --clips (of these it takes: none)"),
+        (
+            ["index", "add", index, "x", "--kind", "flat"],
+            "add: takes no --kind (of these it takes: --metadata, ",
+        ),
         (["index", "info", str(tmp_path / "absent")], "is not an index"),
         (["search", str(tmp_path / "absent"), QUERY], "is not an index"),
         (["search", index], "needs a sentence or --video"),

@@ -13,7 +13,7 @@ from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
-from graphvtr.search.index.editing import Change, add_clips, settle
+from graphvtr.search.index.editing import Change, add_clips, media_folder, settle
 from graphvtr.search.index.manifest import (
     MODEL,
     SEGMENTS,
@@ -79,8 +79,7 @@ def build_index(
     opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
     if not len(opened):
         raise DataError(opened.path, "has no clips", "run graphvtr extract")
-    if media is not None and not Path(media).is_dir():
-        raise DataError(media, "is not a folder", "give the folder of the video files")
+    folder = media_folder(media)
     model = checkpoint if isinstance(checkpoint, RetrievalModel) else load(checkpoint)
     encoder = Encoder(model, parser)
     model.check(opened, mismatch=mismatch)
@@ -93,7 +92,7 @@ def build_index(
         list(model.levels),
         named,
         model.provenance.to_dict(),
-        "" if media is None else str(Path(media).resolve()),
+        folder,
         kind,
     )
     out = Path(out)

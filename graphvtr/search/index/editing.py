@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from graphvtr.atomic import whole
+from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.search.encode import Encoder
 from graphvtr.search.index.copying import copy_clips
@@ -27,6 +30,8 @@ from graphvtr.video import FeatureStore
 BATCH = 64
 PUBLISH_EVERY = 20_000
 """Clips after which what is embedded is published: an interrupted run goes on from there."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -52,11 +57,12 @@ def add_clips(
     names: Iterable[str] | None = None,
     metadata: Mapping[str, Mapping[str, Any]] | None = None,
     *,
+    below: str = "",
     batch_size: int = BATCH,
     progress: bool = False,
 ) -> Change:
     """Embed clips of a store into the index at ``path``; those it has as they are are passed over. Without ``metadata``
-    clips keep what is known about them.
+    clips keep what is known about them. ``below`` leads from the index's media folder to the one of the store's files.
 
     Every :data:`PUBLISH_EVERY` clips are published on their own and merged in the end.
 
@@ -67,7 +73,7 @@ def add_clips(
     with output_lock(path, folder=True):
         manifest = read_manifest(path)
         sweep(path, manifest)
-        wanted = items_of(store, store.names if names is None else names, metadata)
+        wanted = items_of(store, store.names if names is None else names, metadata, below)
         segments = open_segments(path, manifest)
         todo: list[Item] = []
         for item in wanted:
@@ -115,6 +121,38 @@ def settle(path: Path, *, media: str = "", parser: str = "", kind: str = "auto")
             publish(path, manifest)
     for name in manifest.shards:
         settle(path / name, media=media, parser=parser, kind=kind)
+
+
+def media_folder(media: str | Path | None) -> str:
+    """The folder of the video files as an index knows it; empty for None.
+
+    Raises:
+        DataError: it is not a folder.
+    """
+    if media is None:
+        return ""
+    if not Path(media).is_dir():
+        raise DataError(media, "is not a folder", "give the folder of the video files")
+    return str(Path(media).resolve())
+
+
+def media_below(path: Path, media: str | Path | None) -> str:
+    """How to come from the media folder of the index at ``path`` to another one; an index that has none has this one
+    from now on.
+
+    Raises:
+        DataError: ``media`` is not a folder.
+    """
+    folder, known = media_folder(media), read_manifest(path).media
+    if not folder:
+        return ""
+    if not known:
+        settle(path, media=folder)
+        return ""
+    below = Path(os.path.relpath(folder, known)).as_posix()
+    if below.startswith(".."):
+        logger.warning("%s is not in %s, whose clips the index shows: these are only found", media, known)
+    return "" if below == "." else below
 
 
 def delete_clips(path: Path, names: Iterable[str]) -> Change:

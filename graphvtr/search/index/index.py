@@ -16,7 +16,7 @@ from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import Collection, open_folder, stamp
-from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips
+from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips, media_below
 from graphvtr.search.index.manifest import MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
@@ -275,13 +275,24 @@ class Index(Collection):
         names: Iterable[str] | None = None,
         metadata: Mapping[str, Mapping[str, Any]] | None = None,
         *,
+        media: str | Path | None = None,
         progress: bool = False,
         mismatch: Mismatch = "error",
     ) -> Change:
-        """Embed clips of a store; those that are there as they are are passed over, see :func:`build_index`."""
+        """Embed clips of a store; those that are there as they are are passed over, see :func:`build_index`.
+
+        Args:
+            store: the features.
+            names: which of its clips; all of them when None.
+            metadata: what is known of them, see :func:`read_metadata`.
+            media: folder of the store's video files, where that is not the index's.
+            progress: whether to show a progress bar.
+            mismatch: what to do about features that the model was not trained on.
+        """
         opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
         self.model.check(opened, mismatch=mismatch)
-        change = add_clips(self.path, self.encoder, opened, names, metadata, progress=progress)
+        below = media_below(self.path, media)
+        change = add_clips(self.path, self.encoder, opened, names, metadata, below=below, progress=progress)
         self.refresh()
         return change
 

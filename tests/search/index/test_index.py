@@ -202,6 +202,33 @@ def test_files_stay_within_the_media_folder(files: Files, tmp_path: Path) -> Non
     }
 
 
+def test_clips_of_another_folder_lead_to_their_own_files(
+    files: Files, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two folders with a file of the same name: the page shows each clip its own, or none."""
+    media, clip = tmp_path / "media", {"frame_x": torch.ones(1, 6), "frame_time": torch.ones(1)}
+    for folder in (media / "more", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+        (folder / "a.mp4").write_bytes(b"x")
+    (media / "a.mp4").write_bytes(b"y")
+    index = files.build(media=media)
+    for name, folder, file in (
+        ("beside", None, media / "a.mp4"),
+        ("below", media / "more", media / "more" / "a.mp4"),
+        ("outside", tmp_path / "elsewhere", None),
+    ):
+        store = FeatureStore.create(tmp_path / name, {"frame_x": 6})
+        store.add(name, clip, source={"file": "a.mp4"})
+        index.add(store, media=folder)
+        assert index.file_of(name) == file
+    assert "elsewhere is not in" in caplog.text
+    with pytest.raises(DataError, match="is not a folder"):
+        index.add(store, media=tmp_path / "absent")
+    bare = files.build("bare")
+    bare.add(store, media=tmp_path / "elsewhere")
+    assert bare.file_of("outside") == tmp_path / "elsewhere" / "a.mp4"
+
+
 def test_regions_come_with_their_weight(files: Files, tmp_path: Path) -> None:
     store = FeatureStore.create(tmp_path / "regions", {"frame_x": 6, "region_x": 3})
     box = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.25, 1.0, 1.0]])
