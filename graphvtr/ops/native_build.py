@@ -37,6 +37,7 @@ SPLIT_ELEMENTS, RANGES = 1 << 20, 8
 SECONDS_TO_COMPILE = 120
 
 _logger = logging.getLogger(__name__)
+Argument = Tensor | int | float | None
 
 
 @cache
@@ -121,7 +122,7 @@ def _compile(compiler: str, path: Path) -> None:
     write_whole(_sum_file(path), hashlib.sha256(content).hexdigest())
 
 
-def call(name: str, rows: range, *args: Tensor | int | float | None) -> None:
+def call(name: str, rows: range, *args: Argument) -> None:
     """Run a kernel over some rows: tensors as pointers, None as NULL.
 
     Raises:
@@ -136,7 +137,7 @@ def call(name: str, rows: range, *args: Tensor | int | float | None) -> None:
     function(ctypes.c_int64(rows.start), ctypes.c_int64(rows.stop), *(_argument(arg) for arg in args))
 
 
-def _argument(arg: Tensor | int | float | None) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_double:
+def _argument(arg: Argument) -> ctypes.c_void_p | ctypes.c_int64 | ctypes.c_double:
     if arg is None:
         return ctypes.c_void_p(None)
     if isinstance(arg, Tensor):
@@ -156,12 +157,12 @@ def ranges(ptr: Tensor, width: int) -> list[range]:
     return [range(begin, end) for begin, end in pairwise(bounds)]
 
 
-def over(parts: list[range], name: str, *args: Tensor | int | float | None) -> None:
+def over(parts: list[range], name: str, *args: Argument) -> None:
     """Run a kernel over ranges of rows, with as many threads as PyTorch uses."""
     over_each(parts, name, [args] * len(parts))
 
 
-def over_each(parts: list[range], name: str, args: list[tuple[Tensor | int | float | None, ...]]) -> None:
+def over_each(parts: list[range], name: str, args: list[tuple[Argument, ...]]) -> None:
     """As :func:`over`, with arguments for each range; the lock of the interpreter is free meanwhile."""
     left, failed = iter(list(zip(parts, args, strict=True))), []
 

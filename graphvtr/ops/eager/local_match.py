@@ -35,6 +35,7 @@ def forward(
     norm: str,
     reduce: str,
     budget_bytes: int,
+    *,
     math: Any = _match_math,
 ) -> Tensor:
     """The scores [Nv, Nt]; ``math`` has ``node_scores``."""
@@ -63,6 +64,7 @@ def backward(
     norm: str,
     reduce: str,
     budget_bytes: int,
+    *,
     math: Any = _match_math,
 ) -> tuple[Tensor, Tensor]:
     """Gradients of nodes and frames; ``math`` has ``node_gradients``."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS
 from graphvtr.ops.eager import local_match as eager
 from graphvtr.ops.eager._match_math import Options, Run
-from graphvtr.ops.native_build import over_each, ranges
+from graphvtr.ops.native_build import Argument, over_each, ranges
 
 #: Nodes of a video that are taken at a time (COLUMNS of match.h).
 COLUMNS = 64
@@ -18,14 +18,16 @@ COLUMNS = 64
 _WEIGHT = 8
 
 
-def forward(*args: Any) -> Tensor:
+def forward(nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor, *options: Any) -> Tensor:
     """The scores [Nv, Nt]."""
-    return eager.forward(*args, math=_Native)
+    return eager.forward(nodes, node_ptr, frames, frame_ptr, *options, math=_Native)
 
 
-def backward(*args: Any) -> tuple[Tensor, Tensor]:
+def backward(
+    grad: Tensor, nodes: Tensor, node_ptr: Tensor, frames: Tensor, frame_ptr: Tensor, *options: Any
+) -> tuple[Tensor, Tensor]:
     """Gradients of nodes and frames."""
-    return eager.backward(*args, math=_Native)
+    return eager.backward(grad, nodes, node_ptr, frames, frame_ptr, *options, math=_Native)
 
 
 class _Native:
@@ -64,5 +66,5 @@ def _over(
     room = s.new_empty(len(parts), rows * COLUMNS)
     flags = (int(options.norm == "clipped"), int(options.fusion == "embed"))
     numbers = (float(options.temperature), SIMILARITY_EPS, NORM_EPS**2)
-    args = (frames, nodes, *flags, *numbers, *before, run.norm, run.gram, *after)
+    args: tuple[Argument, ...] = (frames, nodes, *flags, *numbers, *before, run.norm, run.gram, *after)
     over_each(parts, name, [(*args, room[place]) for place in range(len(parts))])

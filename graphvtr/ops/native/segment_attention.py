@@ -7,7 +7,7 @@ from torch import Tensor
 
 from graphvtr.ops._segments import longest
 from graphvtr.ops.csr import counts_to_ptr
-from graphvtr.ops.native_build import over_each, ranges
+from graphvtr.ops.native_build import Argument, over_each, ranges
 
 #: Rows of a segment that meet its keys at a time (ROWS of attention.h).
 ROWS = 32
@@ -36,5 +36,5 @@ def _over(name: str, scale: float, inputs: tuple[Tensor, ...], ptr: Tensor, resu
     parts = ranges(counts_to_ptr(ptr.diff().square()), heads * (key + value))
     most = -(-longest(ptr) // 8) * 8
     room = inputs[0].new_empty(len(parts), 2 * ROWS * most + (key + value) * (2 * most + ROWS))
-    args = (heads, key, value, scale, *inputs, ptr, *results)
+    args: tuple[Argument, ...] = (heads, key, value, scale, *inputs, ptr, *results)
     over_each(parts, name, [(*args, room[place]) for place in range(len(parts))])
