@@ -148,10 +148,11 @@ def test_an_index_is_asked_by_it(files: Files, capsys: pytest.CaptureFixture[str
 
 @HAS_PROC
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
-def test_it_ends_with_who_asks(tmp_path: Path, signum: int) -> None:
-    (tmp_path / MANIFEST).write_text("{}")
-    command = [sys.executable, "-m", "graphvtr", "search", str(tmp_path), QUERY]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, text=True) as process:
+def test_it_ends_with_who_asks(files: Files, signum: int) -> None:
+    files.build()
+    command = [sys.executable, "-m", "graphvtr", "search", str(files.path), "-"]  # waits for queries that never come
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         end = time.monotonic() + 60
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not (its := children.read_text().split()) and time.monotonic() < end:
