@@ -431,6 +431,11 @@ def test_loaders(graph: HeteroData, workers: int) -> None:
     assert [batch.num_graphs for batch in loader] == [2, 2, 1]
 
 
+def test_a_spawned_loader() -> None:
+    loader = DataLoader([role_graph()] * 3, batch_size=2, num_workers=1, multiprocessing_context="spawn")
+    assert [batch.num_graphs for batch in loader] == [2, 1]
+
+
 def test_homogeneous_graphs_have_no_pointer() -> None:
     batch = GraphStore.from_graphs([role_graph()] * 2).batch([0, 1])
     whole = batch.to_homogeneous()
