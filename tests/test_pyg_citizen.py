@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,7 @@ from graphvtr.graphs import (
     RemoveIsolatedNodes,
     RoleGraph,
     SplitRoles,
+    TextList,
     VideoGraph,
 )
 from graphvtr.nn import CompleteGraphAttention, RandomWalkGCN, RandomWalkGCNConv, RoleGATConv
@@ -312,6 +315,15 @@ def test_exports_with_any_number_of_nodes(conv: Conv) -> None:
     assert_close(program.module()(x, more), layer(x, more))
 
 
+@pytest.mark.parametrize("make", [RandomWalkGCN, RandomWalkGCNConv, CompleteGraphAttention])
+def test_complete_graphs_export_with_any_number_of_nodes(make: Callable[..., nn.Module]) -> None:
+    layer = make(D).eval()
+    graphs, nodes = torch.export.Dim("graphs", min=2), torch.export.Dim("nodes", min=2)
+    program = torch.export.export(layer, (torch.randn(3, 5, D),), dynamic_shapes={"x": {0: graphs, 1: nodes}})
+    x = torch.randn(4, 9, D)
+    assert_close(program.module()(x), layer(x))
+
+
 # ---- aggregations ----------------------------------------------------------------------------------------------------
 
 
@@ -477,20 +489,53 @@ def test_parts_of_pygs_batches_come_apart(transform: Any) -> None:
 
 def test_isolated_nodes_go_with_all_that_names_them() -> None:
     clip = AddFrameEdges()(video_graph())
+    same(T.RemoveIsolatedNodes()(clip), clip)  # none is
     del clip["frame", "next", "frame"]
-    clip = RemoveIsolatedNodes()(clip)
-    assert clip["region"].frame.tolist() == [0, 0, 1, 1]
-    assert clip.validate()
-    graph = role_graph()
-    graph["word"].text.append("!")
-    graph["word"].num_nodes = 6
-    assert RemoveIsolatedNodes()(graph)["word"].text == role_graph()["word"].text
-    clip = video_graph()
-    clip["region", "in", "frame"].edge_index = torch.tensor([[3], [int(clip["region"].frame[3])]])
+    ours, pygs = RemoveIsolatedNodes()(clip), T.RemoveIsolatedNodes()(clip)
+    assert ours["region"].frame.tolist() == [0, 0, 1, 1]
+    assert ours.validate()
     with pytest.raises(ValueError, match=r"region.frame: points to frame"):
-        T.RemoveIsolatedNodes()(clip).validate()
-    with pytest.raises(TypeError):  # PyG's own cuts tensors alone
-        T.RemoveIsolatedNodes()(graph)
+        pygs.validate()
+    pygs["region"].frame = pygs["region", "in", "frame"].edge_index[1]
+    same(pygs, ours)
+    clip["region", "in", "frame"].edge_index = torch.tensor([[0, 1, 2], [0, 0, 1]])
+    with pytest.raises(ValueError, match=r"region.frame: says another frame than the edges.*RemoveIsolatedNodes"):
+        clip.validate()
+
+
+@pytest.mark.parametrize("kind", [RemoveIsolatedNodes, T.RemoveIsolatedNodes])
+def test_isolated_words_go_with_their_texts(kind: type[Any]) -> None:
+    graph = role_graph()
+    graph["word"].text = ["-", *graph["word"].text, "!"]
+    graph["word"].num_nodes = 7
+    for level in ("event", "action", "entity"):
+        graph["word", "in", level].edge_index[0] += 1
+    out = kind()(graph)
+    assert out.validate()
+    same(out, role_graph())
+    assert len(graph["word"].text) == 7
+
+
+def test_pyg_cuts_texts() -> None:
+    """Node attributes that are lists, by masks and positions, wherever they were last."""
+    graph = role_graph()
+    graph["entity", "fills", "action"].note = ["agent", "patient"]
+    saved = io.BytesIO()
+    torch.save(graph.to_dict(), saved)
+    saved.seek(0)
+    loaded = RoleGraph.from_dict(torch.load(saved, weights_only=True))
+    pickled = pickle.loads(pickle.dumps(graph))  # noqa: S301 - what a loader's processes do
+    sources = [graph, graph.clone(), pickled, graph.to("cpu"), loaded]
+    batch = Batch.from_data_list([graph, graph])
+    packed = GraphStore.from_graphs([graph]).batch([0, 0], strings=True)
+    for one in (*sources, batch[1], packed[1]):
+        part = HeteroData.subgraph(one, {"word": torch.tensor([4, 1]), "entity": torch.tensor([False, True])})
+        assert part["word"].text == ["cats", "dog"]
+        assert part["entity", "fills", "action"].note == ["patient"]
+        assert repr(one["word"].text) == "['a', 'dog', 'chases', 'two', 'cats']"
+        assert type(one["word"].text) is type(one["word"].text[1:]) is TextList
+    with pytest.raises(IndexError, match="mask of shape"):
+        graph["word"].text[torch.tensor([True])]
 
 
 @pytest.mark.parametrize(

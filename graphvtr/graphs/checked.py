@@ -15,6 +15,7 @@ from torch_geometric.data import HeteroData
 from graphvtr.errors import DataError
 from graphvtr.graphs.flat import keep_nodes
 from graphvtr.graphs.packed import GraphStore
+from graphvtr.graphs.texts import EdgeTexts, NodeTexts
 from graphvtr.ops._segments import remember_host
 from graphvtr.values import position
 
@@ -84,6 +85,30 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
         return self.batch_size if self.is_packed else super().__len__()
 
     # ---- what PyG does to any HeteroData -------------------------------------------------------------------------
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[Any, Mapping[str, Any]]) -> Self:
+        """As :meth:`torch_geometric.data.HeteroData.from_dict`."""
+        out = cls()
+        for key, fields in mapping.items():
+            store = out._global_store if key == "_global_store" else out[key]
+            for name, value in fields.items():
+                setattr(store, name, value)
+        return out
+
+    def get_node_store(self, key: str) -> NodeTexts:
+        """The fields of a node type, whose lists of texts are cut as tensors are (:mod:`graphvtr.graphs.texts`)."""
+        if key not in self._node_store_dict:
+            super().get_node_store(key)  # checks the name
+            self._node_store_dict[key] = NodeTexts(_parent=self, _key=key)
+        return self._node_store_dict[key]  # type: ignore[no-any-return]
+
+    def get_edge_store(self, *key: str) -> EdgeTexts:
+        """The fields of an edge type."""
+        if key not in self._edge_store_dict:
+            super().get_edge_store(*key)
+            self._edge_store_dict[key] = EdgeTexts(_parent=self, _key=key)
+        return self._edge_store_dict[key]  # type: ignore[no-any-return]
 
     def subgraph(self, subset_dict: Mapping[str, Tensor]) -> Self:
         """The graph of some nodes, the edges among them, and the regions of the frames among them.

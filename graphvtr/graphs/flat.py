@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, HeteroData
 
 from graphvtr.errors import DataError
+from graphvtr.graphs.texts import TextList
 from graphvtr.ops.csr import counts_to_ptr
 
 G = TypeVar("G", bound=HeteroData)
@@ -235,11 +235,8 @@ def _copy(source: Any, target: Any, mask: Tensor | None) -> None:
             target.ptr = counts_to_ptr(mask)[value]
         elif isinstance(value, Tensor):
             target[name] = value[..., mask] if name == "edge_index" else value[mask]
+        elif len(value) and isinstance(value[0], list):  # PyG's batches keep a list a graph
+            parts = zip(value, mask.split([*map(len, value)]), strict=True)
+            target[name] = [TextList(part)[kept] for part, kept in parts]
         else:
-            rows = iter(mask.tolist())
-            nested = len(value) > 0 and isinstance(value[0], list)  # PyG's batches keep a list a graph
-            parts = [
-                [row for row, kept in zip(part, islice(rows, len(part)), strict=True) if kept]
-                for part in (value if nested else [value])
-            ]
-            target[name] = parts if nested else parts[0]
+            target[name] = TextList(value)[mask]

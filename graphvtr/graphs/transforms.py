@@ -12,12 +12,12 @@ from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import FILLS
 from graphvtr.graphs.roles import ROLES
+from graphvtr.graphs.video_graph import REGION_IN_FRAME
 from graphvtr.ops.csr import counts_to_ptr
 
 SPATIAL = ("region", "spatial", "region")
 TEMPORAL = ("region", "temporal", "region")
 NEXT = ("frame", "next", "frame")
-REGION_IN_FRAME = ("region", "in", "frame")
 
 
 class GraphTransform(BaseTransform):  # type: ignore[misc]
@@ -124,9 +124,12 @@ class SplitRoles(GraphTransform):
 
 
 class RemoveIsolatedNodes(GraphTransform):
-    """Nodes that no edge touches go, as with :class:`torch_geometric.transforms.RemoveIsolatedNodes`; texts and
-    ``region.frame`` follow. PyG's own cannot know of them: it stops at texts, and ``validate()`` refuses the frames it
-    leaves behind.
+    """Nodes that no edge touches go, as with :class:`torch_geometric.transforms.RemoveIsolatedNodes`, and
+    ``region.frame`` follows.
+
+    PyG's own keeps texts true; a field that numbers nodes, as ``region.frame`` does, it cuts to the rows that stay
+    without a look at what the numbers mean. ``validate()`` says so then. It also removes all nodes of types that have
+    no edges, which here are the ones whose edges stay implicit.
 
     Args:
         node_types: remove nodes of these types only; of all types that have edges when None.

@@ -11,6 +11,8 @@ from graphvtr.errors import DataError
 from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.storage import stored
 
+REGION_IN_FRAME = ("region", "in", "frame")
+
 
 @stored
 class VideoGraph(CheckedGraph):
@@ -149,3 +151,12 @@ class VideoGraph(CheckedGraph):
                 f"points to frame {low if low < 0 else high} of {len(x)}",
                 f"use 0..{len(x) - 1}",
             )
+        edges = self[REGION_IN_FRAME].edge_index if REGION_IN_FRAME in self.edge_types else frame.new_empty((2, 0))
+        known = edges[:, (edges >= 0).all(0) & (edges[0] < len(frame))]  # PyG's own checks name the others
+        self.require(
+            (frame[known[0]] == known[1]).all(),
+            "region.frame",
+            f"says another frame than the edges {REGION_IN_FRAME}",
+            "AddFrameEdges writes the edges again; where a transform has renumbered the frames "
+            "(graphvtr.graphs.RemoveIsolatedNodes would have kept both), take them from the edges: edge_index[1]",
+        )

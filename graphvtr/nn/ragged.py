@@ -70,7 +70,8 @@ class Layout:
         """[R, ...] -> [B, n, ...], 0 where there is no node."""
         shape = (self.graphs, self.nodes, *rows.shape[1:])
         if self._place is None:
-            return rows.view(shape)
+            # flat first: split straight away, rows of [B, n, d] bind n to d, and torch.export refuses Dim("n")
+            return rows.reshape(-1).view(shape)
         padded = rows.new_zeros((self.graphs * self.nodes, *rows.shape[1:]))
         return padded.index_copy(0, self._place, rows).view(shape)
 
