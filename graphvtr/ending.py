@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ def going_on(how: str, done: Callable[[], str] | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Within, SIGINT, SIGTERM and SIGHUP raise :class:`Interrupted`; a second one ends the process at once.
+    """Within, SIGINT, SIGTERM and SIGHUP raise :class:`Interrupted`; a second one ends the process at once. Where code
+    on the way out swallows the exception, it is raised again.
 
     Only the main thread gets signals; elsewhere, and for signals that somebody ignores (``nohup``) or handles, nothing
     changes.
@@ -85,22 +87,29 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stopping: list[int] = []
+    stopping: list[Any] = []  # the stop that is on its way, or the timer that asks again
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        if stopping:
+        if stopping and isinstance(stopping[0], weakref.ref):
             os._exit(128 + signum)  # who asks twice does not want to wait for anything
-        stopping.append(signum)
-        raise Interrupted(signum)
+        problem = Interrupted(signum)
+        stopping[:] = [weakref.ref(problem, lambda gone: swallowed(signum))]
+        try:
+            raise problem
+        finally:
+            del problem  # or it lived on in its own traceback
+
+    def swallowed(signum: int) -> None:
+        """It is gone and has not arrived here: a finaliser, a bare ``except`` or a library that is being imported has
+        taken it."""
+        if stopping:
+            again = threading.Timer(AGAIN, os.kill, (os.getpid(), signum))
+            again.daemon = True
+            stopping[:] = [again]
+            again.start()
 
     def unraisable(problem: Any) -> None:
-        # raised within a finaliser, which swallows it: ask again
-        if isinstance(problem.exc_value, Interrupted):
-            stopping.clear()
-            again = threading.Timer(AGAIN, os.kill, (os.getpid(), problem.exc_value.signum))
-            again.daemon = True
-            again.start()
-        else:
+        if not isinstance(problem.exc_value, Interrupted):
             hook(problem)
 
     mine = [signum for signum in SIGNALS if signal.getsignal(signum) in (signal.SIG_DFL, signal.default_int_handler)]
@@ -109,6 +118,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
+        if stopping and isinstance(stopping[0], threading.Timer):
+            stopping[0].cancel()
+        stopping.clear()
         sys.unraisablehook = hook
         for signum, handler in before.items():
             signal.signal(signum, handler)

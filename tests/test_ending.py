@@ -35,9 +35,18 @@ SWALLOW = """
                 Thing()
                 time.sleep(0.07)
 """
+BARE = """
+                try:
+                    time.sleep(0.2)
+                except BaseException:  # as some libraries have it while they are imported
+                    pass
+                time.sleep(0.07)
+"""
 
 
-@pytest.mark.parametrize("work", ["time.sleep(0.01)", SWALLOW], ids=["plain", "within a finaliser"])
+@pytest.mark.parametrize(
+    "work", ["time.sleep(0.01)", SWALLOW, BARE], ids=["plain", "within a finaliser", "within a bare except"]
+)
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130), ("SIGHUP", 129)])
 def test_a_signal_ends_with_its_code_and_a_line(work, name, code):
     script = COMMAND.format(work=work.strip("\n").strip())
