@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from graphvtr.errors import DataError
 from graphvtr.nn.feeding import pipeline_of
 from graphvtr.search.index import Change
-from graphvtr.search.index.editing import settle
+from graphvtr.search.index.editing import media_below
 from graphvtr.terminal import printable
 from graphvtr.video import FeatureStore
 from graphvtr.video.clip_files import describe_source, find_clips
@@ -51,13 +50,8 @@ class Watcher:
     ) -> None:
         self.folder, self.index, self.delete, self.settled = Path(folder), index, delete, settled
         self.pipeline = pipeline_of(index.model)
-        here = self.folder.resolve()
-        self.media = index.manifest.media or str(here)
-        if not index.manifest.media:
-            settle(index.path, media=self.media)
-            index.refresh()
-        elif not here.is_relative_to(self.media):
-            logger.warning("%s is not in %s, whose clips the index shows: these are only found", folder, self.media)
+        self._below = media_below(index.path, str(self.folder.resolve()))
+        index.refresh()
         path = Path(store) if store is not None else index.path.with_name(f"{index.path.name}.features")
         self.store = FeatureStore.resume(path, self.pipeline.widths, self.pipeline.settings)
         self.failures: dict[str, tuple[int, str]] = {}
@@ -76,8 +70,7 @@ class Watcher:
                 if abs(now - status.st_mtime) < self.settled:  # a clock of another machine may be ahead
                     continue
                 source = describe_source(file, self.folder)
-                below = os.path.relpath(self.folder.resolve() / file.relative_to(self.folder), self.media)
-                source["file"] = printable(Path(below))
+                source["file"] = printable(self._below / file.relative_to(self.folder))
                 if name in self.store and self.store.entry(name).source == source:
                     known.append(name)
                     continue

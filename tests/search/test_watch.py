@@ -51,12 +51,17 @@ def made(folder: Path, media: Path | None) -> Index:
     return Index.open(folder / "index")
 
 
-def test_an_index_without_a_folder_is_told_this_one(tmp_path: Path) -> None:
+def test_an_index_without_a_folder_is_told_this_one_before_it_is_there(tmp_path: Path) -> None:
     index = made(tmp_path, None)
     assert index.file_of("one") is None
-    film(tmp_path / "clips" / "two.mp4", 90)
-    Watcher(tmp_path / "clips", index, settled=0).look()
-    assert index.file_of("two") == tmp_path / "clips" / "two.mp4"
+    later = tmp_path / "later"
+    watcher = Watcher(later, index, settled=0)
+    assert index.manifest.media == str(later)
+    assert watcher.look().added == []
+    later.mkdir()
+    film(later / "two.mp4", 90)
+    assert watcher.look().added == ["two"]
+    assert index.file_of("two") == later / "two.mp4"
 
 
 def test_files_of_another_folder_are_found_and_not_shown(
@@ -69,6 +74,11 @@ def test_files_of_another_folder_are_found_and_not_shown(
         film(place / f"{name}.mp4", len(name) * 30)
     assert Watcher(inside, index, settled=0).look().added == ["two"]
     assert index.file_of("two") == inside / "two.mp4"
+    hidden = tmp_path / "clips" / "..more"  # within, though its name begins with the two dots that lead out
+    hidden.mkdir()
+    film(hidden / "four.mp4", 40)
+    assert Watcher(hidden, index, settled=0).look().added == ["four"]
+    assert index.file_of("four") == hidden / "four.mp4"
     assert not caplog.messages
     assert Watcher(outside, index, settled=0).look().added == ["three"]
     assert "is not in" in caplog.text

@@ -136,22 +136,23 @@ def media_folder(media: str | Path | None) -> str:
     return str(Path(media).resolve())
 
 
-def media_below(path: Path, media: str | Path | None) -> str:
-    """How to come from the media folder of the index at ``path`` to another one; an index that has none has this one
-    from now on.
+def media_below(path: Path, folder: str) -> str:
+    """How to come from the media folder of the index at ``path`` to another one, which need not be there yet; an index
+    that has none has this one from now on.
 
-    Raises:
-        DataError: ``media`` is not a folder.
+    Args:
+        path: the index.
+        folder: resolved, as of :func:`media_folder`; empty for the index's own.
     """
-    folder, known = media_folder(media), read_manifest(path).media
     if not folder:
         return ""
+    known = read_manifest(path).media
     if not known:
         settle(path, media=folder)
         return ""
+    if not Path(folder).is_relative_to(known):
+        logger.warning("%s is not in %s, whose clips the index shows: these are only found", folder, known)
     below = Path(os.path.relpath(folder, known)).as_posix()
-    if below.startswith(".."):
-        logger.warning("%s is not in %s, whose clips the index shows: these are only found", media, known)
     return "" if below == "." else below
 
 

@@ -16,7 +16,7 @@ from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
 from graphvtr.search.filters import Where
 from graphvtr.search.index.collection import Collection, open_folder, stamp
-from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips, media_below
+from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips, media_below, media_folder
 from graphvtr.search.index.manifest import MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
@@ -291,7 +291,7 @@ class Index(Collection):
         """
         opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
         self.model.check(opened, mismatch=mismatch)
-        below = media_below(self.path, media)
+        below = media_below(self.path, media_folder(media))
         change = add_clips(self.path, self.encoder, opened, names, metadata, below=below, progress=progress)
         self.refresh()
         return change
