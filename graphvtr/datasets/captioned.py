@@ -89,7 +89,8 @@ class SplitReport:
             if names:
                 out.append(f"{len(names):,} {text}: {some(names)}")
         if self.duplicates:
-            out.append(f"{self.duplicates:,} captions stand more than once for their video")
+            repeated = f"{self.duplicates:,} captions stand more than once for their video"
+            out.append(f"{repeated} (kept, unless --option duplicate_captions=drop)")
         return out
 
 
