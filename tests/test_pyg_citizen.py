@@ -16,7 +16,7 @@ from torch.testing import assert_close
 from torch_geometric import EdgeIndex
 from torch_geometric.data import Batch, HeteroData, InMemoryDataset
 from torch_geometric.explain import AttentionExplainer, Explainer, GNNExplainer
-from torch_geometric.loader import DataLoader
+from torch_geometric.loader import DataLoader, RandomNodeLoader
 from torch_geometric.nn import GATConv, HeteroConv, SAGEConv, Sequential, summary, to_hetero
 from torch_geometric.nn.aggr import MaxAggregation
 from torch_geometric.utils import to_torch_coo_tensor, to_torch_csc_tensor, to_torch_csr_tensor
@@ -304,6 +304,16 @@ def test_message_passing_when_asked(conv: Conv) -> None:
             assert_close(one, other)
 
 
+def test_transforms_of_functions_pass_messages(conv: Conv) -> None:
+    """torch.func's, which the ops refuse."""
+    layer, x, tangent = conv.make().double(), features(), features()
+    jacobian = torch.autograd.functional.jacobian(lambda x: conv(layer, x, SQUARE), x)
+    with backend("message_passing"):
+        assert_close(torch.func.jacrev(lambda x: conv(layer, x, SQUARE))(x), jacobian)
+        pushed = torch.func.jvp(lambda x: conv(layer, x, SQUARE), (x,), (tangent,))[1]
+    assert_close(pushed, (jacobian * tangent).sum((-1, -2)))
+
+
 def test_exports_with_any_number_of_nodes(conv: Conv) -> None:
     layer = Net(conv.make).eval()
     nodes, edges = torch.export.Dim("nodes", min=2), torch.export.Dim("edges", min=2)
@@ -315,7 +325,7 @@ def test_exports_with_any_number_of_nodes(conv: Conv) -> None:
     assert_close(program.module()(x, more), layer(x, more))
 
 
-@pytest.mark.parametrize("make", [RandomWalkGCN, RandomWalkGCNConv, CompleteGraphAttention])
+@pytest.mark.parametrize("make", [RandomWalkGCN, CompleteGraphAttention])
 def test_complete_graphs_export_with_any_number_of_nodes(make: Callable[..., nn.Module]) -> None:
     layer = make(D).eval()
     graphs, nodes = torch.export.Dim("graphs", min=2), torch.export.Dim("nodes", min=2)
@@ -448,6 +458,11 @@ def test_a_spawned_loader() -> None:
     assert [batch.num_graphs for batch in loader] == [2, 1]
 
 
+def test_nodes_at_random() -> None:
+    parts = list(RandomNodeLoader(role_graph(), num_parts=2))
+    assert sorted(word for part in parts for word in part["word"].text) == sorted(role_graph()["word"].text)
+
+
 def test_homogeneous_graphs_have_no_pointer() -> None:
     batch = GraphStore.from_graphs([role_graph()] * 2).batch([0, 1])
     whole = batch.to_homogeneous()
@@ -514,6 +529,13 @@ def test_isolated_words_go_with_their_texts(kind: type[Any]) -> None:
     assert out.validate()
     same(out, role_graph())
     assert len(graph["word"].text) == 7
+    packed = kind()(GraphStore.from_graphs([graph, graph]).batch([0, 1], strings=True))
+    assert packed["word"].text == role_graph()["word"].text * 2
+    if kind is T.RemoveIsolatedNodes:
+        with pytest.raises(ValueError, match=r"word.ptr: ends at 14 of 10 nodes"):
+            packed.validate()
+    else:
+        same(packed[1], role_graph())
 
 
 def test_pyg_cuts_texts() -> None:

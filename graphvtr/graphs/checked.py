@@ -15,7 +15,7 @@ from torch_geometric.data import HeteroData
 from graphvtr.errors import DataError
 from graphvtr.graphs.flat import keep_nodes
 from graphvtr.graphs.packed import GraphStore
-from graphvtr.graphs.texts import EdgeTexts, NodeTexts
+from graphvtr.graphs.texts import EdgeStorage, NodeStorage
 from graphvtr.ops._segments import remember_host
 from graphvtr.values import position
 
@@ -96,18 +96,18 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
                 setattr(store, name, value)
         return out
 
-    def get_node_store(self, key: str) -> NodeTexts:
+    def get_node_store(self, key: str) -> NodeStorage:
         """The fields of a node type, whose lists of texts are cut as tensors are (:mod:`graphvtr.graphs.texts`)."""
         if key not in self._node_store_dict:
             super().get_node_store(key)  # checks the name
-            self._node_store_dict[key] = NodeTexts(_parent=self, _key=key)
+            self._node_store_dict[key] = NodeStorage(_parent=self, _key=key)
         return self._node_store_dict[key]  # type: ignore[no-any-return]
 
-    def get_edge_store(self, *key: str) -> EdgeTexts:
+    def get_edge_store(self, *key: str) -> EdgeStorage:
         """The fields of an edge type."""
         if key not in self._edge_store_dict:
             super().get_edge_store(*key)
-            self._edge_store_dict[key] = EdgeTexts(_parent=self, _key=key)
+            self._edge_store_dict[key] = EdgeStorage(_parent=self, _key=key)
         return self._edge_store_dict[key]  # type: ignore[no-any-return]
 
     def subgraph(self, subset_dict: Mapping[str, Tensor]) -> Self:
@@ -164,6 +164,14 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
         """
         try:
             self.check_fields()
+            for store in self.node_stores:
+                ends = int(store.ptr[-1]) if "ptr" in store else store.num_nodes
+                self.require(
+                    ends == store.num_nodes,
+                    f"{store._key}.ptr",
+                    f"ends at {ends} of {store.num_nodes} nodes",
+                    "a transform that removes nodes takes single graphs, or keeps ptr as subgraph() does",
+                )
         except DataError:
             if raise_on_error:
                 raise

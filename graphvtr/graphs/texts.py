@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch_geometric.data.storage import EdgeStorage, NodeStorage
+from torch_geometric.data import storage
 
 
 class TextList(list[Any]):
@@ -45,9 +45,9 @@ class _Texts:
         super().__setitem__(key, TextList(value) if plain else value)  # type: ignore[misc]
 
 
-class NodeTexts(_Texts, NodeStorage):  # type: ignore[misc]
+class NodeStorage(_Texts, storage.NodeStorage):  # type: ignore[misc]
     """The fields of a node type."""
 
 
-class EdgeTexts(_Texts, EdgeStorage):  # type: ignore[misc]
+class EdgeStorage(_Texts, storage.EdgeStorage):  # type: ignore[misc]
     """The fields of an edge type."""

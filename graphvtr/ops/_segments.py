@@ -17,11 +17,12 @@ NORM_EPS = 1e-12
 SIMILARITY_EPS = 1e-10
 
 
-def check_float(name: str, value: Tensor) -> None:
-    """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept."""
+def check_float(name: str, value: Tensor, *, forward_mode: bool = False) -> None:
+    """Raise DataError unless ``value`` has one of the four floating dtypes the ops accept, NotImplementedError for a
+    tangent unless ``forward_mode``."""
     if value.dtype not in FLOATS:
         raise DataError(name, f"has dtype {value.dtype}", "give float16, bfloat16, float32 or float64")
-    if forward_ad._current_level >= 0:
+    if forward_ad._current_level >= 0 and not forward_mode:
         check_no_tangent(name, value)
 
 
@@ -31,7 +32,8 @@ def check_no_tangent(name: str, value: Tensor) -> None:
     if forward_ad.unpack_dual(value).tangent is not None:
         raise NotImplementedError(
             f"{name} carries a tangent, and graphvtr's ops have no forward-mode derivative "
-            "(use reverse mode: torch.autograd.grad, torch.func.vjp, torch.func.jacrev)"
+            "(use reverse mode: torch.autograd.grad, torch.autograd.functional.jacobian; or "
+            "backend('message_passing'), where reductions and graph layers are made of PyTorch's own operations)"
         )
 
 

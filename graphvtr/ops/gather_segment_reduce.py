@@ -50,11 +50,12 @@ def gather_segment_reduce(
         [[11.0], [10.0]]
     """
     check_reduce(reduce)
-    check_float("x", x)
+    passes = requested_backend() == "message_passing"
+    check_float("x", x, forward_mode=passes)
     check_index("index", index)
     check_ptr("ptr", ptr)
-    check_weight(x, index, weight)
-    if requested_backend() == "message_passing":
+    check_weight(x, index, weight, forward_mode=passes)
+    if passes:
         return _message_passing.gather_segment_reduce(x, index, ptr, reduce, weight)
     if weight is not None:
         x, weight = x.to(promote(x, weight)), weight.to(promote(x, weight))
@@ -78,11 +79,11 @@ def _weight_heads(x: Tensor, weight: Tensor) -> tuple[Tensor, int]:
     return weight.reshape(weight.size(0), math.prod(leading)), math.prod(leading)
 
 
-def check_weight(x: Tensor, index: Tensor, weight: Tensor | None) -> None:
+def check_weight(x: Tensor, index: Tensor, weight: Tensor | None, *, forward_mode: bool = False) -> None:
     """Raise DataError unless ``weight`` is None, [E], or [E, ...] that broadcasts to the gathered rows."""
     if weight is None:
         return
-    check_float("weight", weight)
+    check_float("weight", weight, forward_mode=forward_mode)
     gathered = (index.size(0), *x.shape[1:])
     trailing = weight.shape[1:] if weight.dim() > 1 else (1,) * (x.dim() - 1)
     fits = weight.dim() >= 1 and weight.size(0) == gathered[0] and len(trailing) == x.dim() - 1

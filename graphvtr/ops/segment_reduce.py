@@ -53,9 +53,10 @@ def segment_reduce(x: Tensor, ptr: Tensor, reduce: Reduce = "sum") -> Tensor:
         [1.5, 0.0, 4.0]
     """
     check_reduce(reduce)
-    check_float("x", x)
+    passes = requested_backend() == "message_passing"
+    check_float("x", x, forward_mode=passes)
     check_ptr("ptr", ptr)
-    if requested_backend() == "message_passing":
+    if passes:
         return _message_passing.segment_reduce(x, ptr, reduce)
     out = _segment_reduce(flatten_rows(x), ptr, reduce, requested_backend())
     return out.view(ptr.size(0) - 1, *x.shape[1:])

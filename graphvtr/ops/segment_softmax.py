@@ -33,9 +33,10 @@ def segment_softmax(score: Tensor, ptr: Tensor) -> Tensor:
         >>> segment_softmax(torch.tensor([0.0, 0.0, 7.0]), torch.tensor([0, 2, 3])).tolist()
         [0.5, 0.5, 1.0]
     """
-    check_float("score", score)
+    passes = requested_backend() == "message_passing"
+    check_float("score", score, forward_mode=passes)
     check_ptr("ptr", ptr)
-    if requested_backend() == "message_passing":
+    if passes:
         return _message_passing.segment_softmax(score, ptr)
     return _segment_softmax(flatten_rows(score), ptr, requested_backend()).view(score.shape)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.testing import assert_close
 
 from graphvtr import ops
 from graphvtr.errors import DataError
@@ -174,6 +175,21 @@ def test_forward_mode_raises(sample) -> None:
             torch.func.jvp(sample.call, leaves, tangents)
     with torch.autograd.forward_ad.dual_level():
         assert torch.equal(sample.call(*leaves), sample.call(*leaves))  # without a tangent nothing is refused
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name.startswith(("segment_r", "segment_s", "gather"))])
+def test_forward_mode_of_message_passing(name: str) -> None:
+    """PyG's own reductions have one."""
+    leaves = tuple(x.detach() for x in SAMPLES[name].leaves(torch.float64))
+    tangents = tuple(map(torch.randn_like, leaves))
+    wanted = sum(
+        (jacobian * tangent).flatten(-tangent.dim()).sum(-1)
+        for jacobian, tangent in zip(
+            torch.autograd.functional.jacobian(SAMPLES[name].call, leaves), tangents, strict=True
+        )
+    )
+    with ops.backend("message_passing"):
+        assert_close(torch.func.jvp(SAMPLES[name].call, leaves, tangents)[1], wanted)
 
 
 def test_forward_mode_raises_in_compiled_code() -> None:
