@@ -117,18 +117,9 @@ def tables(
                 continue
             label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
             found[label] = trials.runs(trial, there)
-            results = [trials.result(trial, seed) for seed in there]
-            model = load(results[0].checkpoint)
-            about[label] = {
-                "seeds": there,
-                "seconds": [result.seconds for result in results],
-                "val_rsum": [max(result.val_rsum) for result in results],
-                "curves": [result.val_rsum for result in results],
-                "commits": [result.commit for result in results],
-                "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-                "options": dict(trial.options),
-                "train": dict(trial.train),
-            }
+            model = load(trials.result(trial, there[0]).checkpoint)
+            about[label] = trials.about(trial, there)
+            about[label]["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     print_table(f"{len(test.videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)
     print("\nseeds, trained parameters, seconds a seed (on a shared machine), validation rsum:")
     for label, row in about.items():

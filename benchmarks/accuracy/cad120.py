@@ -1,11 +1,15 @@
-"""Do relations in space and time tell apart videos of the same things? VSR-Net's variants on CAD-120's real graphs.
+"""Do relations in space and time tell apart videos of the same things? Every model on CAD-120's real graphs.
 
-    python benchmarks/accuracy/cad120.py --root ../shared/data/cad120 --folds 1 2 3 4
+    python benchmarks/accuracy/cad120.py                                    # trains what is missing, all four folds
+    python benchmarks/accuracy/cad120.py --rows "GraphVTR" --folds 1 --seeds 1    # a first look; writes nothing
+    python benchmarks/accuracy/cad120.py --quick                            # an epoch; shows that all works
 
-The six rows of VSR-Net's Table 1, ViSERN and HGR are trained on the official splits, which leave one person out (of
-the training list a tenth chooses the epoch), and retrieve the test clips, one action each, for their captions and the
-reverse. Clips of which the same is true share their captions, so equal captions are one query with several right
-clips. Figures are means over folds and seeds.
+The six rows of VSR-Net's Table 1, the four of ViSERN's Table 3 (with batch norm and a walk that begins at nothing, and
+"ViSERN" as printed), HGR and GraphVTR are trained on the official splits, which leave one person out (of the training
+list a tenth chooses the epoch), and retrieve the test clips, one action each, for their captions and the reverse. Clips
+of which the same is true share their captions, so equal captions are one query with several right clips. Figures are
+means over folds and seeds. VSR-Net and GraphVTR read captions with a frozen MiniLM; rows of ViSERN and HGR learn their
+words, or read MiniLM's too.
 
 A second question is put to each clip: is it told by its own caption or by that of the opposite, worded alike with the
 same thing (*picks up the cup* or *puts down the cup*, *opens* or *closes the microwave*)? Only kinds of clips whose
@@ -13,32 +17,41 @@ opposite is among the fold's test clips too are asked, and the accuracy is the m
 looking at the clip gets 50 %.
 
 All models see the same graphs, 8 frames a clip, and were given the same small width, learning rate and number of
-epochs before the first test figure was looked at; all negatives of a batch, as many of its captions are equal.
+epochs before the first test figure was looked at; all negatives of a batch, as many of its captions are equal. About 2
+CPU minutes a row, fold and seed.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from benchmarks.lib import msrvtt
+from benchmarks.lib.graphvtr_msrvtt import wanted
 from benchmarks.lib.harness import write_result
+from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import DATA
-from benchmarks.lib.runs import Runs, chance_runs, print_table
-from benchmarks.lib.trials import Trial, TrialResult, Trials
+from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
+from benchmarks.lib.tables import print_differences
+from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
 from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.units import Unit
 from graphvtr.metrics import first_of_each, percentiles
+from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.nn.models.vsrnet import PRESETS
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.evaluate import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
-from graphvtr.text import pack
+from graphvtr.text import Vocabulary, pack
 
 OPPOSITE = {
     "pick": "place",
@@ -58,12 +71,24 @@ TRAIN = {
     "captions_per_video": "one",
 }
 VSRNET = {"hidden": WIDTH, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
-VISERN = {"hidden": WIDTH, "word_dim": 64, "video_rnn": 64, "text_rnn": 64, "filters": 32, "mining": "all"}
-HGR = {"hidden": WIDTH, "word_dim": 64, "mining": "all", "node_reduce": "mean"}
-ROWS = [Trial(f"VSR-Net {name}", "vsrnet", {**VSRNET, **preset}, TRAIN) for name, preset in PRESETS.items()]
-ROWS += [Trial("ViSERN", "visern", VISERN, TRAIN), Trial("HGR", "hgr", HGR, TRAIN)]
-RIVALS = ("VSR-Net VG", "VSR-Net VR_st", "VSR-Net VG+VR_m", "VSR-Net VG+VR_s", "VSR-Net VG+VR_t", "ViSERN", "HGR")
-PAIRS = [("VSR-Net full", rival) for rival in RIVALS]
+VISERN = {"hidden": WIDTH, "video_rnn": 64, "text_rnn": 64, "filters": 32, "mining": "all"}
+HGR = {"hidden": WIDTH, "mining": "all", "node_reduce": "mean"}
+OURS = {"hidden": WIDTH, "members": 4, "inner": 2 * WIDTH, "bag": 0}
+READ: dict[str, dict[str, Any]] = {"": {"word_dim": 64}, ", MiniLM": {"text": "minilm"}}
+FULL, START = "GraphVTR", "GraphVTR's start, a closed form"
+ROWS = [
+    *(Trial(f"VSR-Net {name}", "vsrnet", {**VSRNET, **preset}, TRAIN) for name, preset in PRESETS.items()),
+    Trial("ViSERN", "visern", {**VISERN, **READ[""]}, TRAIN),
+    *(
+        Trial(f"ViSERN, {name}{words}", "visern", {**VISERN, **options, **read}, TRAIN)
+        for words, read in READ.items()
+        for name, options in msrvtt.VISERN.items()
+    ),
+    *(Trial(f"HGR{words}", "hgr", {**HGR, **read}, TRAIN) for words, read in READ.items()),
+    Trial(FULL, "graphvtr", OURS, TRAIN),
+]
+RELATIONS = "VSR-Net full"
+FOLDS, FRAMES = (1, 2, 3, 4), 8
 
 
 @dataclass(frozen=True)
@@ -78,17 +103,29 @@ class Choices:
     right: np.ndarray
     kind: np.ndarray
 
-    def mean(self, rows: np.ndarray | None = None) -> float:
-        """Mean over kinds, over the clips at ``rows`` (all of them by default)."""
-        rows = np.arange(len(self.kind)) if rows is None else rows
-        right, kind = self.right[:, rows].mean(0), self.kind[rows]
-        return float(np.mean([right[kind == one].mean() for one in np.unique(kind)]) * 100)
+    def mean(self) -> float:
+        """Mean over kinds."""
+        return float(np.mean([self.right[:, self.kind == one].mean() for one in np.unique(self.kind)]) * 100)
 
-    def draws(self, samples: int = 1000) -> np.ndarray:
-        """The mean of resampled clips, drawn kind by kind; the same draws for every model."""
+    def draws(self, seed: int = 1, samples: int = 1000) -> np.ndarray:
+        """The mean of resampled seeds on resampled clips, drawn kind by kind; the same clips for every model."""
         rng = np.random.default_rng(0)
-        members = [np.flatnonzero(self.kind == one) for one in np.unique(self.kind)]
-        return np.array([self.mean(np.concatenate([rng.choice(m, len(m)) for m in members])) for _ in range(samples)])
+        values = np.zeros((len(self.right), samples))
+        kinds = np.unique(self.kind)
+        for one in kinds:
+            mine = self.right[:, self.kind == one]
+            drawn = rng.integers(mine.shape[1], size=(samples, mine.shape[1]))
+            values += 100 * mine[:, drawn].mean(2) / len(kinds)
+        return with_seeds(values, seed)
+
+    def difference(self, other: Choices) -> dict[str, Any]:
+        """Mean less that of ``other``, as :meth:`benchmarks.lib.runs.Runs.difference`."""
+        draws = self.draws(1) - other.draws(2)
+        return {
+            "mean": self.mean() - other.mean(),
+            "interval": percentiles(draws),
+            "smallest_visible": float(POWER * draws.std()),
+        }
 
 
 def key(unit: Unit) -> str:
@@ -111,27 +148,28 @@ def questions(test: CAD120Graphs) -> tuple[list[int], list[Unit]]:
     return [clip for clip, _ in asked], [other for _, other in asked]
 
 
-def choose(results: list[TrialResult], test: CAD120Graphs, vocabulary: Any) -> Choices:
+def choose(models: list[RetrievalModel], test: CAD120Graphs, vocabulary: Vocabulary) -> Choices:
     """Put the questions to every seed of a model."""
     clips, others = questions(test)
-    rows = [(test.video_of_caption == clip).nonzero().squeeze(1) for clip in clips]
-    right: list[list[float]] = []
-    for result in results:
-        model = load(result.checkpoint)
-        graphs = vocabulary.encode_store(pack(lists for unit in others for lists in captions_of(unit)))
-        graphs = graphs.mapped(model.transform_text)
-        videos = test.video_graphs.subset(clips).mapped(model.transform_video)
+    own = torch.stack([(test.video_of_caption == clip).nonzero().squeeze(1) for clip in clips])  # [questions, 5]
+    opposites = pack(lists for unit in others for lists in captions_of(unit))
+    captions = [vocabulary.encode_store(one) for one in (test.role_graphs.subset(own.flatten()), opposites)]
+    place, right = torch.arange(len(clips)), []
+    for model in models:
         with torch.inference_mode():
-            scores = model.similarity(encode_videos(model, videos), encode_texts(model, graphs))
-        each = len(captions_of(others[0]))
-        mine = result.scores["test"]
-        right.append(
-            [
-                float((mine[clip, own] > scores[place, place * each : (place + 1) * each]).float().mean())
-                for place, (clip, own) in enumerate(zip(clips, rows, strict=True))
-            ]
-        )
+            video = encode_videos(model, test.video_graphs.subset(clips).mapped(model.transform_video))
+            texts = (encode_texts(model, graphs.mapped(model.transform_text)) for graphs in captions)
+            mine, theirs = (model.similarity(video, text).view(len(clips), *own.shape)[place, place] for text in texts)
+        right.append((mine > theirs).double().mean(1).numpy())
     return Choices(np.array(right), np.array([key(test.units[clip]) for clip in clips]))
+
+
+def measured(trials: Trials, scores: list[Tensor], models: list[RetrievalModel]) -> tuple[Runs, Choices]:
+    """Both figures of all seeds of a row on the test clips of a fold."""
+    test = trials.splits["test"]
+    assert isinstance(test, CAD120Graphs)
+    columns, owner = first_of_each(test.captions, test.video_of_caption)
+    return Runs.of([one[:, columns] for one in scores], owner), choose(models, test, trials.vocabulary)
 
 
 def average(folds: list[Runs]) -> Runs:
@@ -140,80 +178,107 @@ def average(folds: list[Runs]) -> Runs:
     return Runs(values, {name: np.mean([runs.draws[name] for runs in folds], axis=0) for name in folds[0].draws})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", type=Path, default=DATA / "cad120")
-    parser.add_argument("--folds", type=int, nargs="+", default=[1, 2, 3, 4])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--epochs", type=int, help="fewer, to try the script out; nothing is written")
-    arguments = parser.parse_args()
-    models: dict[str, list[Runs]] = {}
-    choices: dict[str, list[Choices]] = {}
-    counts: list[dict[str, int]] = []
-    for fold in arguments.folds:
-        data = {"fold": fold, "num_frames": arguments.frames}
-        splits = {split: CAD120Graphs(arguments.root, split, **data) for split in ("train", "val", "test")}
-        vocabulary, test = make_vocabulary(splits["train"]), splits["test"]
-        trials = Trials("cad120", splits, vocabulary, data=data)
-        columns, videos_of_text = first_of_each(test.captions, test.video_of_caption)
-        counts.append({split: len(one.videos) for split, one in splits.items()} | {"test captions": len(columns)})
-        models.setdefault("chance", []).append(chance_runs(videos_of_text, len(test.videos)))
-        for trial in ROWS:
-            if arguments.epochs:
-                trial = replace(trial, train={**trial.train, "epochs": arguments.epochs})
-            results = [trials.result(trial, seed) for seed in range(arguments.seeds)]
-            scores = [result.scores["test"][:, columns] for result in results]
-            models.setdefault(trial.name, []).append(Runs.of(scores, videos_of_text))
-            choices.setdefault(trial.name, []).append(choose(results, test, vocabulary))
-    joined = {
-        name: Choices(np.concatenate([c.right for c in parts], 1), np.concatenate([c.kind for c in parts]))
-        for name, parts in choices.items()
-    }
-    report(arguments, {name: average(folds) for name, folds in models.items()}, joined, counts)
+def joined(folds: list[Choices]) -> Choices:
+    """The clips of all folds."""
+    return Choices(np.concatenate([one.right for one in folds], 1), np.concatenate([one.kind for one in folds]))
 
 
-def report(
-    arguments: argparse.Namespace, models: dict[str, Runs], choices: dict[str, Choices], counts: list[dict[str, int]]
+def run(
+    arguments: argparse.Namespace, name: str = "cad120", folds: Sequence[int] = FOLDS, rows: Sequence[Trial] = ROWS
 ) -> None:
-    """Print and write both tables and the differences."""
+    """Train what is missing, and write the tables of what every fold has with all seeds.
+
+    Args:
+        arguments: ``rows`` to train (all of them by default), ``seeds``, ``tables_only`` and ``quick``.
+        name: of the result files, which are written only where all folds are asked for.
+        folds: of the data set.
+        rows: of the tables.
+    """
+    if arguments.quick:
+        folds, rows = folds[:1], [replace(trial, train={**trial.train, "epochs": 1}) for trial in rows]
+    found: dict[str, list[tuple[Runs, Choices]]] = {}
+    about: dict[str, list[dict[str, Any]]] = {}
+    chance, counts = [], []
+    for fold in folds:
+        data = {"fold": fold, "num_frames": FRAMES}
+        splits = {split: CAD120Graphs(DATA / "cad120", split, **data) for split in ("train", "val", "test")}
+        test, seeds = splits["test"], range(arguments.seeds)
+        trials = Trials(
+            "cad120_quick" if arguments.quick else "cad120", splits, make_vocabulary(splits["train"]), data=data
+        )
+        trials.train_missing(wanted({trial.name: trial for trial in rows}, arguments), seeds, lambda: None)
+        columns, owner = first_of_each(test.captions, test.video_of_caption)
+        chance.append(chance_runs(owner, len(test.videos)))
+        counts.append({split: len(one.videos) for split, one in splits.items()} | {"test captions": len(columns)})
+        for trial in rows:
+            if len(trials.finished(trial, seeds)) < arguments.seeds:
+                continue
+            results = [trials.result(trial, seed) for seed in seeds]
+            models = [load(result.checkpoint) for result in results]
+            part = measured(trials, [result.scores["test"] for result in results], models)
+            found.setdefault(trial.name, []).append(part)
+            about.setdefault(trial.name, []).append(trials.about(trial, list(seeds)))
+            if trial.name == FULL:  # without what the gates let through it is the closed form, of any seed
+                start = models[0]
+                assert isinstance(start, GraphVTR)
+                start.gates.zero_()
+                found.setdefault(START, []).append(measured(trials, [trials.scores_of(start, "test")], [start]))
+    whole = {row: parts for row, parts in found.items() if len(parts) == len(folds)}
+    models = {"chance": average(chance)} | {row: average([part[0] for part in parts]) for row, parts in whole.items()}
+    choices = {row: joined([part[1] for part in parts]) for row, parts in whole.items()}
+    written = not arguments.quick and tuple(folds) == FOLDS
+    with printed_to(name) if written else contextlib.nullcontext():
+        content, differences = tables(models, choices, counts)
+    if written:
+        write_result(
+            name,
+            content,
+            differences=differences,
+            folds=dict(zip(folds, counts, strict=True)),
+            settings={"seeds": arguments.seeds, "frames": FRAMES},
+            about={row: parts for row, parts in about.items() if row in whole},
+        )
+
+
+def tables(
+    models: dict[str, Runs], choices: dict[str, Choices], counts: list[dict[str, int]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Print both tables and the differences; they as plain values."""
     clips = sum(one["test"] for one in counts)
     print_table(f"CAD-120, {clips} test clips of {len(counts)} folds, means over folds and seeds", models)
-    rows = {name: {"retrieval": runs.summary()} for name, runs in models.items()}
-    draws = {name: one.draws() for name, one in choices.items()}
-    print(f"\nown caption or the opposite's, {len(choices['HGR'].kind)} clips (50 % without looking)")
-    for name, one in choices.items():
-        low, high = interval = percentiles(draws[name])
-        rows[name]["choice"] = {"mean": one.mean(), "interval": interval}
-        print(f"{name:20} {one.mean():5.1f} [{low:.1f}, {high:.1f}]")
+    content: dict[str, Any] = {row: {"retrieval": runs.summary()} for row, runs in models.items()}
+    for row, one in choices.items():
+        content[row]["choice"] = {"mean": one.mean(), "interval": percentiles(one.draws())}
+    if choices:
+        asked = len(next(iter(choices.values())).kind)
+        print(f"\nown caption or the opposite's, {asked} clips (50 % without looking)")
+    width = max(map(len, models))
+    for row in choices:
+        value, (low, high) = content[row]["choice"]["mean"], content[row]["choice"]["interval"]
+        print(f"{row:{width}} {value:5.1f} [{low:.1f}, {high:.1f}]")
     differences: dict[str, Any] = {}
-    for one, two in PAIRS:
-        rsum = models[one].difference(models[two])
-        choice = {
-            "mean": choices[one].mean() - choices[two].mean(),
-            "interval": percentiles(draws[one] - draws[two]),
-        }
-        differences[f"{one} less {two}"] = {"rsum": rsum, "choice": choice}
-        parts = [
-            f"{name} {value['mean']:+.1f} [{value['interval'][0]:+.1f}, {value['interval'][1]:+.1f}]"
-            for name, value in (("rsum", rsum), ("choice", choice))
-        ]
-        print(f"{one} less {two}: {', '.join(parts)}")
-    if not arguments.epochs:
-        write_result(
-            "cad120",
-            rows,
-            differences=differences,
-            folds=dict(zip(arguments.folds, counts, strict=True)),
-            settings={
-                "train": TRAIN,
-                "vsrnet": VSRNET,
-                "visern": VISERN,
-                "hgr": HGR,
-                "seeds": arguments.seeds,
-                "frames": arguments.frames,
-            },
-        )
+    for one in (row for row in (RELATIONS, FULL) if row in choices):
+        others = [row for row in choices if row != one]
+        for figure, sides in (("rsum", models), ("choice", choices)):
+            less = {row: sides[one].difference(sides[row]) for row in others}
+            print_differences(f"{figure} of {one} less the row's", less)
+            for row in others:
+                differences.setdefault(f"{one} less {row}", {})[figure] = less[row]
+    return content, differences
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
+    parser.add_argument("--folds", type=int, nargs="+", default=FOLDS, choices=FOLDS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tables-only", action="store_true", help="train nothing")
+    parser.add_argument("--quick", action="store_true", help="a fold, a seed, an epoch; shows that all works")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.seeds = 1
+    logging.basicConfig(level=logging.WARNING)
+    run(arguments, folds=arguments.folds)
 
 
 if __name__ == "__main__":

@@ -85,16 +85,6 @@ def command_line(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def study_line(doc: str | None, quick: str) -> argparse.ArgumentParser:
-    """What the studies of GraphVTR are told; ``quick`` says what is few in a quick run."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="*", help="names of rows; all by default")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--tables-only", action="store_true", help="train nothing")
-    parser.add_argument("--quick", action="store_true", help=f"few {quick}, one epoch; shows that all works")
-    return parser
-
-
 def first_videos(dataset: RetrievalDataset, count: int) -> RetrievalDataset:
     """The first ``count`` videos of a dataset with their captions."""
     return dataset.index_select(dataset.video_of_caption < count)

@@ -136,6 +136,28 @@ class Trials:
         """Those of the seeds whose run is there."""
         return [seed for seed in seeds if self._kept(trial, seed) is not None]
 
+    def train_missing(self, rows: Iterable[Trial], seeds: Iterable[int], after: Callable[[], None]) -> None:
+        """Train what is not there, a seed of every row before the next; ``after`` each, tables are written again."""
+        rows = list(rows)
+        for seed in seeds:
+            for trial in rows:
+                if not self.finished(trial, [seed]):
+                    self.result(trial, seed)
+                    after()
+
+    def about(self, trial: Trial, seeds: list[int]) -> dict[str, Any]:
+        """What a table says of finished runs beside their figures."""
+        results = [self.result(trial, seed) for seed in seeds]
+        return {
+            "seeds": seeds,
+            "val_rsum": [max(one.val_rsum) for one in results],
+            "curves": [one.val_rsum for one in results],
+            "seconds": [one.seconds for one in results],
+            "commits": [one.commit for one in results],
+            "options": dict(trial.options),
+            "train": dict(trial.train),
+        }
+
     def result(self, trial: Trial, seed: int) -> TrialResult:
         """One run, trained where it is not there yet."""
         folder = self._folder(trial, seed)

@@ -1,9 +1,4 @@
-"""GraphVTR on the MSR-VTT subset: beside its baselines, without each of its parts, with and without hard negatives.
-
-    python benchmarks/flagship.py --seeds 5          # trains what is missing, a seed of every row before the next
-    python benchmarks/flagship.py --rows "GraphVTR"  # only these
-    python benchmarks/flagship.py --tables-only      # of what is there
-    python benchmarks/flagship.py --quick            # minutes: shows that all works, writes to runs/
+"""The MSR-VTT subset: GraphVTR beside its baselines, without each of its parts, with and without hard negatives.
 
 Rows are compared on validation; test is measured for the table at the end and chooses nothing. Intervals resample seeds
 and videos. VITATECS by aspect stands beside retrieval. About 3 CPU minutes a row and seed, 15 with role graphs; 5 more
@@ -12,21 +7,21 @@ to make hard negatives once.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import functools
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import RESULTS, write_result
-from benchmarks.lib.hgr_setup import printed_to, study_line
+from benchmarks.lib.harness import write_result
+from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Trial
+from benchmarks.lib.trials import Trial, Trials
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import GraphVTR
@@ -48,11 +43,9 @@ CHANGED = {
 NEGATIVES = "with hard negatives"
 
 
-def rows(pairs: Path | None) -> dict[str, Trial]:
+def rows(pairs: Path) -> dict[str, Trial]:
     """The model, the model with hard negatives, the model with each part taken away, or a further one."""
-    made = [FULL]
-    if pairs is not None:
-        made.append(replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)}))
+    made = [FULL, replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)})]
     made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in CHANGED.items()]
     return {trial.name: trial for trial in made}
 
@@ -60,6 +53,20 @@ def rows(pairs: Path | None) -> dict[str, Trial]:
 def small(trial: Trial) -> Trial:
     """A row of a quick run."""
     return replace(trial, options={**trial.options, "inner": 32}, train={**trial.train, "epochs": 1})
+
+
+def wanted(rows: dict[str, Trial], arguments: argparse.Namespace) -> list[Trial]:
+    """The rows to train; tables have all that are there."""
+    chosen = [] if arguments.tables_only else rows.values() if not arguments.rows else map(rows.get, arguments.rows)
+    return [trial for trial in chosen if trial is not None]
+
+
+def subset(arguments: argparse.Namespace, **options: Any) -> tuple[dict[str, RetrievalDataset], Trials]:
+    """The splits of the subset and the runs on them."""
+    path, quick = msrvtt.store(), arguments.quick
+    size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
+    splits = msrvtt.splits(path, **size, **options)
+    return splits, msrvtt.trials("msrvtt_quick" if quick else "msrvtt_real", splits, path, "minilm", **size)
 
 
 def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
@@ -79,73 +86,34 @@ def gates_of(checkpoint: Path) -> dict[str, float]:
     return dict(zip(model.levels[1:], model.gates.tolist(), strict=True))
 
 
-def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
-    """rsum of every row with its interval and its seeds."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(7.5, 0.8 + 0.32 * len(found)), layout="constrained")
-    for place, (name, row) in enumerate(reversed(found.items())):
-        one = row["rsum"]
-        colour = "#D55E00" if name.startswith(FULL.name) else "#0072B2"
-        ax.plot(one["interval"], [place, place], color="#555555", linewidth=1.5)
-        ax.plot(one["seeds"], [place] * len(one["seeds"]), "|", color=colour, markersize=9)
-        ax.plot(one["mean"], place, "o", color=colour)
-    ax.set_yticks(range(len(found)), list(reversed(found)))
-    ax.set_xlabel("rsum on 1,032 test videos: mean, seeds (|), 95 % over seeds and videos", fontsize=9)
-    ax.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-
-
-def main() -> None:
-    parser = study_line(__doc__, "videos")
-    parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
-    parser.add_argument("--no-negatives", action="store_true", help="leave out the row that needs perturbed captions")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
+def run(arguments: argparse.Namespace) -> None:
+    """The tables ``flagship``, see :mod:`benchmarks.graphvtr`."""
     quick = arguments.quick
-    path = msrvtt.store()
-    size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
-    splits = msrvtt.splits(path, **size)
+    splits, trials = subset(arguments)
     if quick:
         splits["test"] = splits["test"][: 20 * 60]
-    trials = msrvtt.trials("msrvtt_quick" if quick else "msrvtt_real", splits, path, "minilm", **size)
-    pairs = None if arguments.no_negatives else hard_pairs(splits["train"], arguments.captions, quick)
-    chosen = {name: trial for name, trial in rows(pairs).items() if not arguments.rows or name in arguments.rows}
-    if quick:
-        chosen = {name: small(one) for name, one in chosen.items()}
+    pairs = hard_pairs(splits["train"], arguments.captions, quick)
+    every = {name: small(trial) if quick else trial for name, trial in rows(pairs).items()}
     owner = splits["test"].video_of_caption
     closed = {"chance": chance_runs(owner, len(splits["test"].videos), 3)}
     closed |= {name: Runs.of([scores], owner) for name, scores in ridges(trials).items()}
     binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
     margins = vitatecs.closed_forms(trials, binary)
-    if pairs is not None:
-        blind = trials.kept("blind", lambda: vitatecs.blind(pairs, binary)[0], binary.digest, pairs.name)
-        margins["no video: reads like a true caption"] = [blind]
+    blind = trials.kept("blind", lambda: vitatecs.blind(pairs, binary)[0], binary.digest, pairs.name)
+    margins["no video: reads like a true caption"] = [blind]
 
     def write() -> None:
         found = dict(closed)
-        there = {name: trials.finished(one, range(arguments.seeds)) for name, one in chosen.items()}
+        there = {name: trials.finished(one, range(arguments.seeds)) for name, one in every.items()}
         there = {name: seeds for name, seeds in there.items() if seeds}
         about: dict[str, Any] = {}
         accuracies = dict(margins)
         for name, seeds in there.items():
-            results = [trials.result(chosen[name], seed) for seed in seeds]
-            found[name] = trials.runs(chosen[name], seeds)
-            accuracies |= binary.rows(name, [result.checkpoint for result in results])
-            about[name] = {
-                "seeds": seeds,
-                "val_rsum": [max(one.val_rsum) for one in results],
-                "curves": [one.val_rsum for one in results],
-                "gates": [gates_of(one.checkpoint) for one in results],
-                "seconds": [one.seconds for one in results],
-                "commits": [one.commit for one in results],
-                "options": dict(chosen[name].options),
-                "train": dict(chosen[name].train),
-            }
+            checkpoints = [trials.result(every[name], seed).checkpoint for seed in seeds]
+            found[name] = trials.runs(every[name], seeds)
+            accuracies |= binary.rows(name, checkpoints)
+            about[name] = trials.about(every[name], seeds)
+            about[name]["gates"] = [gates_of(checkpoint) for checkpoint in checkpoints]
         best = "ridge, MiniLM"
         differences = {name: found[name].difference(found[best]) for name in found if name not in ("chance", best)}
         parts = {
@@ -172,7 +140,6 @@ def main() -> None:
             )
         summaries = {name: runs.summary() for name, runs in found.items()}
         if not quick:
-            draw(summaries, RESULTS / "flagship.png")
             write_result(
                 "flagship",
                 {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts, "vitatecs": selection},
@@ -180,12 +147,4 @@ def main() -> None:
             )
 
     write()
-    for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):
-        for trial in chosen.values():
-            if not trials.finished(trial, [seed]):
-                trials.result(trial, seed)
-                write()
-
-
-if __name__ == "__main__":
-    main()
+    trials.train_missing(wanted(every, arguments), range(arguments.seeds), write)

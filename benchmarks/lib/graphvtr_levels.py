@@ -1,8 +1,5 @@
 """Which level of GraphVTR tells captions apart that differ in one thing, and which one stands in the way?
 
-    python benchmarks/flagship_levels.py            # of finished seeds of benchmarks/flagship.py, captions' offsets too
-    python benchmarks/flagship_levels.py --quick    # of the quick run's
-
 Captions of *validation* videos against wrong ones made from their role graphs (graphvtr.text.perturb), so that weights
 may be chosen here: rsum and accuracy by kind of each level alone, and of sums of levels. ``hubs of captions`` is the
 half of that level that differs between captions of one video. 5 CPU minutes.
@@ -13,14 +10,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks import flagship, vitatecs
+from benchmarks import vitatecs
+from benchmarks.lib import graphvtr_msrvtt as study
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
@@ -70,29 +68,25 @@ def sums(levels: list[str]) -> dict[str, dict[str, float]]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--captions", type=int, default=20, help="training captions a video, as the runs had")
-    parser.add_argument("--row", default=flagship.BOTH, help="row of benchmarks/flagship.py")
-    parser.add_argument("--quick", action="store_true", help="few videos; shows that all works")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
+def run(arguments: argparse.Namespace) -> None:
+    """The table ``flagship_levels``, of finished seeds on MSR-VTT: of the first row asked for, or of :data:`BOTH`."""
     quick = arguments.quick
-    path = msrvtt.store()
-    size = {"videos": 60 if quick else None, "captions": 2 if quick else arguments.captions}
-    splits = msrvtt.splits(path, test=False, **size)
-    val = splits["val"]
-    trials = msrvtt.trials("msrvtt_quick" if quick else "msrvtt_real", splits, path, "minilm", **size)
+    splits, trials = study.subset(arguments, test=False)
     trials.score = ("val", "test")  # what the runs were scored on is part of their key
-    made = perturb(val.videos, val.video_of_caption, val.role_graphs, kinds=ALL_KINDS, per_video=1 if quick else 5)
-    pairs = vitatecs.Pairs(val, list(made))
-    hard = arguments.row == flagship.NEGATIVES
-    rows = flagship.rows(flagship.hard_pairs(splits["train"], arguments.captions, quick) if hard else None)
-    trial = flagship.small(rows[arguments.row]) if quick else rows[arguments.row]
+    row = (arguments.rows or [study.BOTH])[0]
+    made = study.rows(study.hard_pairs(splits["train"], arguments.captions, quick))
+    if row not in made:
+        return
+    trial = study.small(made[row]) if quick else made[row]
+    seeds = trials.finished(trial, range(arguments.seeds))
+    if not seeds:
+        print(f"levels: no seed of '{row}' is trained yet", file=sys.stderr)
+        return
+    val = splits["val"]
+    wrong = perturb(val.videos, val.video_of_caption, val.role_graphs, kinds=ALL_KINDS, per_video=1 if quick else 5)
+    pairs = vitatecs.Pairs(val, list(wrong))
     margins = vitatecs.closed_forms(trials, pairs, refit=False)
     rsums: dict[str, list[float]] = {}
-    seeds = trials.finished(trial, range(arguments.seeds))
     for seed in seeds:
         scores, told = level_scores(trials.result(trial, seed).checkpoint, pairs)
         for name, weights in sums(list(told)).items():
@@ -102,18 +96,14 @@ def main() -> None:
     table = {name: pairs.accuracy(some) for name, some in margins.items()}
     mean = {name: sum(values) / len(values) for name, values in rsums.items()}
     with contextlib.nullcontext() if quick else printed_to("flagship_levels"):
-        print(f"{arguments.row}, {len(seeds)} seeds; {len(val.videos)} validation videos\n")
+        print(f"{row}, {len(seeds)} seeds; {len(val.videos)} validation videos\n")
         labels = {name: f"{name}: rsum {mean[name]:.1f}" if name in mean else name for name in table}
         vitatecs.show({labels[name]: row for name, row in table.items()}, {}, "wrong captions from role graphs")
     if not quick:
         plain: dict[str, Any] = {name: {"rsum": mean.get(name), "pairs": row} for name, row in table.items()}
-        write_result("flagship_levels", plain, row=arguments.row, seeds=seeds, note=msrvtt.NOTE)
+        write_result("flagship_levels", plain, row=row, seeds=seeds, note=msrvtt.NOTE)
 
 
 def sum_of(levels: dict[str, Tensor], weights: dict[str, float]) -> Tensor:
     """The weighted sum of some levels."""
     return torch.stack([weight * levels[level] for level, weight in weights.items()]).sum(0)
-
-
-if __name__ == "__main__":
-    main()

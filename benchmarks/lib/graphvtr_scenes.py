@@ -1,22 +1,15 @@
-"""GraphVTR on MovingScenes, where roles decide: retrieval in the seen and the unseen world, and captions that differ in
-one thing, beside HGR.
-
-    python benchmarks/flagship_scenes.py --seeds 5      # trains what is missing, seed by seed
-    python benchmarks/flagship_scenes.py --twins        # every other clip is the twin of the one before
-    python benchmarks/flagship_scenes.py --tables-only
-    python benchmarks/flagship_scenes.py --quick            # a minute: shows that all works, writes to runs/
+"""MovingScenes, where roles decide: retrieval in the seen and the unseen world, and captions that differ in one thing.
 
 All 1,400 training clips; 150 clips choose epochs and gates; 225 clips of the seen and 225 of the unseen world are
 measured for the table and choose nothing. Every row reads frozen MiniLM tokens; hard negatives are the data set's own.
-With ``--twins`` clips come in pairs that differ in roles or order alone, which meet in batches; how often they are told
-apart is the figure for relations.
-About 10 CPU minutes a row and seed.
+Of twins every other clip differs from the one before in roles or order alone, and both meet in one batch; how often
+they are told apart is the figure for relations. About 10 CPU minutes a row and seed.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +17,9 @@ import numpy as np
 import torch
 
 from benchmarks.accuracy.binary_selection import accuracies, print_rows
+from benchmarks.lib.graphvtr_msrvtt import wanted
 from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import HGR, printed_to, scenes, study_line
+from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.trials import Trial, Trials
@@ -70,18 +64,15 @@ def rows(pairs: Path, quick: bool, twins: bool = False) -> dict[str, Trial]:
     return {trial.name: trial for trial in made}
 
 
-def main() -> None:
-    parser = study_line(__doc__, "clips")
-    parser.add_argument("--twins", action="store_true", help="on clips that come in pairs")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING)
+def run(arguments: argparse.Namespace, twins: bool = False) -> None:
+    """The tables ``flagship_scenes``, or those of clips that come in pairs."""
     quick = arguments.quick
     few: dict[str, Any] = {"num_clips": 200} if quick else {}
-    if arguments.twins:
+    if twins:
         few["twins"] = True
-    study = f"flagship_scenes{'_twins' if arguments.twins else ''}"
+    study = f"flagship_scenes{'_twins' if twins else ''}"
     splits = scenes(SMALL if quick else WHOLE, **few)
-    pairs = CACHE / f"scenes_pairs{'_twins' if arguments.twins else ''}{'_quick' if quick else ''}.jsonl"
+    pairs = CACHE / f"scenes_pairs{'_twins' if twins else ''}{'_quick' if quick else ''}.jsonl"
     if not pairs.is_file():
         write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **few)["train"])[0])
     data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
@@ -90,22 +81,18 @@ def main() -> None:
     )
     words = PretrainedWords("minilm")
     ridge = {name: ridge_scores(splits["train"], splits["val"], splits[name], text=words).scores for name in TESTS}
-    chosen = {
-        name: trial
-        for name, trial in rows(pairs, quick, arguments.twins).items()
-        if not arguments.rows or name in arguments.rows
-    }
+    every = rows(pairs, quick, twins)
 
     def write() -> None:
-        there = {name: trials.finished(trial, range(arguments.seeds)) for name, trial in chosen.items()}
+        there = {name: trials.finished(trial, range(arguments.seeds)) for name, trial in every.items()}
         there = {name: seeds for name, seeds in there.items() if seeds}
         tables: dict[str, dict[str, Runs]] = {}
         for split in TESTS:
             owner = splits[split].video_of_caption
             tables[split] = {"chance": chance_runs(owner, len(splits[split].videos), 3)}
             tables[split]["ridge, MiniLM"] = Runs.of([ridge[split]], owner)
-            tables[split] |= {name: trials.runs(chosen[name], seeds, split) for name, seeds in there.items()}
-        told = {name: selection(trials, chosen[name], seeds, splits["test"]) for name, seeds in there.items()}
+            tables[split] |= {name: trials.runs(every[name], seeds, split) for name, seeds in there.items()}
+        told = {name: selection(trials, every[name], seeds, splits["test"]) for name, seeds in there.items()}
         differences = {
             split: {
                 name: runs.difference(table["HGR"]) for name, runs in table.items() if name not in ("chance", "HGR")
@@ -119,7 +106,7 @@ def main() -> None:
                 for name, one in differences.get(split, {}).items():
                     low, high = one["interval"]
                     print(f"  less HGR: {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
-            apart = between(trials, chosen, there) if arguments.twins else {}
+            apart = between(trials, every, there) if twins else {}
             for name, one in apart.items():
                 cells = (
                     f"{side} {value['mean']:.1f} [{value['interval'][0]:.0f}, {value['interval'][1]:.0f}]"
@@ -134,12 +121,7 @@ def main() -> None:
             found = {"rows": plain, "less HGR": differences, "binary": told, "seeds": there, "between twins": apart}
             write_result(study, found)
 
-    for seed in () if arguments.tables_only else range(1 if quick else arguments.seeds):
-        for trial in chosen.values():
-            if not trials.finished(trial, [seed]):
-                trials.result(trial, seed)
-                if not quick:
-                    write()
+    trials.train_missing(wanted(every, arguments), range(arguments.seeds), (lambda: None) if quick else write)
     write()
 
 
@@ -179,7 +161,3 @@ def selection(trials: Trials, trial: Trial, seeds: list[int], test: RetrievalDat
             binary_margins(model, test, [pair.video for pair in pairs], right, wrong, vocabulary or trials.vocabulary)
         )
     return accuracies(margins, pairs)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,4 @@
-"""GraphVTR on 98 real MSVD clips, of which 57 train: is a model that begins at a closed form ever behind one?
-
-    python benchmarks/flagship_msvd.py --seeds 5        # trains what is missing
-    python benchmarks/flagship_msvd.py --tables-only
-    python benchmarks/flagship_msvd.py --quick          # an epoch; shows that all works, writes to runs/
+"""98 real MSVD clips, of which 57 train: is a model that begins at a closed form ever behind one?
 
 The configuration of MSR-VTT as it is; 6 clips choose strengths, gates and the epoch, 35 are ranked for each of their
 1,404 captions and the captions for each clip. Nothing was chosen on the test clips. Intervals resample seeds and clips.
@@ -11,14 +7,14 @@ A CPU minute a row and seed, two more to extract the store.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import logging
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.flagship import FULL, small
+from benchmarks.lib.graphvtr_msrvtt import FULL, small, wanted
 from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to, study_line
+from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
@@ -34,9 +30,8 @@ ROWS = {
 }
 
 
-def main() -> None:
-    arguments = study_line(__doc__, "seeds").parse_args()
-    logging.basicConfig(level=logging.WARNING)
+def run(arguments: argparse.Namespace) -> None:
+    """The tables ``flagship_msvd``, see :mod:`benchmarks.graphvtr`."""
     quick = arguments.quick
     root, store = DATA / "msvd98", CACHE / "msvd98_efficientnet_lite0"
     extract(root / "video", store, build_featurizer("efficientnet_lite0"), num_frames=20)
@@ -45,24 +40,16 @@ def main() -> None:
     trials = Trials(
         "flagship_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", "store": store.name}
     )
-    chosen = {name: trial for name, trial in ROWS.items() if not arguments.rows or name in arguments.rows}
-    chosen = {name: small(trial) for name, trial in chosen.items()} if quick else chosen
-    seeds = range(1 if quick else arguments.seeds)
+    every = {name: small(trial) if quick else trial for name, trial in ROWS.items()}
+    trials.train_missing(wanted(every, arguments), range(arguments.seeds), lambda: None)
     owner = splits["test"].video_of_caption
     found = {"chance": chance_runs(owner, len(splits["test"].videos))}
     found |= {name: Runs.of([scores], owner) for name, scores in ridges(trials).items()}
     about: dict[str, Any] = {}
-    for name, trial in chosen.items():
-        there = trials.finished(trial, seeds) if arguments.tables_only else list(seeds)
-        if there:
+    for name, trial in every.items():
+        if there := trials.finished(trial, range(arguments.seeds)):
             found[name] = trials.runs(trial, there)
-            results = [trials.result(trial, seed) for seed in there]
-            about[name] = {
-                "seeds": there,
-                "seconds": [one.seconds for one in results],
-                "commits": [one.commit for one in results],
-                "options": dict(trial.options),
-            }
+            about[name] = trials.about(trial, there)
     closed = [name for name in found if name not in about and name != "chance"]
     less = {f"{name} less {other}": found[name].difference(found[other]) for name in about for other in closed}
     with contextlib.nullcontext() if quick else printed_to("flagship_msvd"):
@@ -71,7 +58,3 @@ def main() -> None:
     if not quick:
         summaries = {name: runs.summary() for name, runs in found.items()}
         write_result("flagship_msvd", {"rows": summaries, "about": about, "less": less})
-
-
-if __name__ == "__main__":
-    main()
