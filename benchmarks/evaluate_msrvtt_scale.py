@@ -37,7 +37,7 @@ from benchmarks.lib.harness import max_resident, write_result
 from benchmarks.lib.paths import ROOT
 from graphvtr.graphs import VideoGraph
 from graphvtr.nn import HGR, Level, LevelEmbeddings
-from graphvtr.tasks.evaluate import EvalOptions, rank_all
+from graphvtr.tasks.ranking import EvalOptions, rank_all
 
 VIDEOS, CAPTIONS_A_VIDEO, FRAMES, WIDTH, D = 2990, 20, 20, 2048, 1024
 NODES = {"action": 2, "entity": 4}

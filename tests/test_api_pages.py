@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in (ROOT / "docs" / "api").glob("*.rst") if path.stem != "index")
 # of graphvtr.tasks, but for use by its other modules and by the commands
 INTERNAL = {
+    "adam",
     "header",
     "write_file",
     "read_file",
@@ -27,7 +28,7 @@ INTERNAL = {
     "started",
     "open_on",  # deprecated
 }
-INTERNAL_MODULES = {"callbacks", "compiled", "run_state"}
+INTERNAL_MODULES = {"callbacks", "compiled", "flags", "run_state"}
 
 
 def named(page: Path) -> set[str]:

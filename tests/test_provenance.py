@@ -24,8 +24,9 @@ from graphvtr.nn import MCSAN, MODELS
 from graphvtr.nn.feeding import parser_of
 from graphvtr.provenance import Provenance, digest, listed
 from graphvtr.tasks.checkpoint import CheckpointInfo, load, save_checkpoint
-from graphvtr.tasks.evaluate import EvalOptions, evaluate_checkpoint
+from graphvtr.tasks.evaluate import evaluate_checkpoint
 from graphvtr.tasks.prepare import build_model, make_vocabulary
+from graphvtr.tasks.ranking import EvalOptions
 from graphvtr.video import ClipPipeline, FeatureStore, FrameDifferences, GridRegions, PixelDescriptor, build_featurizer
 from graphvtr.video import extract as extract_clips
 

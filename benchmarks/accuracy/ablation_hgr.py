@@ -36,7 +36,7 @@ from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.published import find, table_text
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import prepare
 
 FULL = "full HGR model"

@@ -49,7 +49,7 @@ from graphvtr.metrics import first_of_each, percentiles
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.nn.models.vsrnet import PRESETS
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 from graphvtr.text import Vocabulary, pack
 

@@ -24,7 +24,7 @@ from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import HGR, RetrievalModel
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary, prepare
 from graphvtr.tasks.trainer import TrainOptions, fit
 from graphvtr.text import Vocabulary

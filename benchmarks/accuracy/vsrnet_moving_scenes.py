@@ -35,7 +35,7 @@ from graphvtr.metrics import percentiles
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.models.vsrnet import PRESETS
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 
 TRAIN = {

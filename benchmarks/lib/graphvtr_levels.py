@@ -25,7 +25,7 @@ from benchmarks.lib.hgr_setup import printed_to
 from graphvtr.metrics import both_directions
 from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text.pairs import ALL_KINDS
 from graphvtr.text.perturb import perturb

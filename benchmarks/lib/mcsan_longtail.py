@@ -14,7 +14,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import ConceptModel
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.concepts import concepts_of
-from graphvtr.tasks.evaluate import encode_videos
+from graphvtr.tasks.embed import encode_videos
 from graphvtr.tasks.prepare import prepare
 from graphvtr.text import ConceptVocabulary, video_labels
 

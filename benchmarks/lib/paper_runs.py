@@ -25,8 +25,8 @@ from graphvtr.tasks.binary import select_checkpoint
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.complexity import PairSize, complexity, default_model
 from graphvtr.tasks.embed import encode_texts, encode_videos
-from graphvtr.tasks.evaluate import chance
 from graphvtr.tasks.prepare import prepare
+from graphvtr.tasks.ranking import chance
 from graphvtr.text.word_vectors import PACKAGE, WordVectors, load_word_vectors
 
 

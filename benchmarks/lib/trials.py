@@ -32,7 +32,7 @@ from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import RetrievalModel
 from graphvtr.tasks.checkpoint import load
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import build_model, prepare
 from graphvtr.tasks.trainer import TrainOptions, fit
 from graphvtr.text import Vocabulary

@@ -158,7 +158,7 @@ def draw(out: Path, model: Any, dataset: MovingScenes, seed: int) -> None:
     from graphvtr._optional import optional_import
     from graphvtr.cli.plots.output import write_figure
     from graphvtr.plot import Hit, plot_gallery, plot_role_graph
-    from graphvtr.tasks.evaluate import encode_texts, encode_videos
+    from graphvtr.tasks.embed import encode_texts, encode_videos
     from graphvtr.tasks.prepare import prepare
 
     optional_import("matplotlib", "plot", "the demo's pictures").use("Agg")

@@ -153,7 +153,7 @@ def _edges_of(batch: HeteroData, key: tuple[str, str, str]) -> tuple[Tensor, Ten
     if not torch.equal(owner, other):
         raise DataError(f"batch: {'-'.join(key)}", "joins nodes of two graphs", "keep edges within their graph")
     count = torch.bincount(owner, minlength=len(ptrs[0]) - 1)
-    ptr = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+    ptr = counts_to_ptr(count)
     if bool((owner.diff() >= 0).all()):
         return ptr, owner, None
     order = torch.argsort(owner, stable=True)

@@ -21,6 +21,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs.flat import FlatType, TypeKey, flatten, num_graphs, unpack
 from graphvtr.graphs.graph_field import GraphField
 from graphvtr.graphs.storage import as_tensors, read_types, write_types
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.tensor_files import contents
 from graphvtr.values import Positions, position, positions
 
@@ -288,7 +289,7 @@ def _gather_rows(ptr: Tensor, index: Tensor) -> tuple[Sequence[Tensor], Tensor, 
     new_ptr = torch.nn.functional.pad(count.cumsum(1), (1, 0))  # [K, B + 1]
     totals = new_ptr[:, -1]
     cell = torch.repeat_interleave(count.reshape(-1))  # (type, graph) of every row, all types end to end
-    first = torch.nn.functional.pad(totals.cumsum(0), (1, 0))[:-1]  # where each type's rows begin
+    first = counts_to_ptr(totals)[:-1]  # where each type's rows begin
     shift = (begin - new_ptr[:, :-1] - first[:, None]).reshape(-1)
     rows = torch.arange(cell.numel(), device=ptr.device) + shift.index_select(0, cell)
     sizes = totals.tolist()

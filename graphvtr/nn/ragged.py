@@ -7,6 +7,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.ops._segments import check_ptr, check_ptr_values, host_ptr, longest, remember_host
+from graphvtr.ops.csr import counts_to_ptr
 
 
 class Layout:
@@ -120,7 +121,7 @@ def first_rows(ptr: Tensor, count: int) -> tuple[Tensor, Tensor]:
     host = host_ptr(ptr)
     step = torch.arange(count)
     rows = (host[:-1, None] + step)[step < host.diff()[:, None]]
-    kept = torch.nn.functional.pad(host.diff().clamp(max=count).cumsum(0), (1, 0))
+    kept = counts_to_ptr(host.diff().clamp(max=count))
     out = kept.to(ptr.device, non_blocking=True)
     remember_host(out, kept)
     return rows.to(ptr.device, non_blocking=True), out

@@ -29,7 +29,7 @@ from graphvtr.errors import DataError
 SOURCES = Path(__file__).parent / "native"
 FLAGS = (
     *("-O3", "-march=native", "-std=c11", "-fPIC", "-shared"),
-    # what vectors need, and values are not changed by: no errno, no exception flags, multiply and add in one
+    # what vectors need: no errno, no exception flags; a product and its sum are rounded once
     *("-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"),
 )
 #: Elements of edges' rows from which the work is split, and into how many ranges: neither depends on the threads.

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +15,12 @@ from tqdm import tqdm
 from graphvtr._optional import optional_import
 from graphvtr.datasets import DATASETS, DataSource, RetrievalDataset, build_dataset
 from graphvtr.datasets.captioned import CAPTION_OPTIONS
-from graphvtr.datasets.source import parse_options
 from graphvtr.errors import DataError
 from graphvtr.nn.models import MODELS, RetrievalModel
-from graphvtr.static_help import SHIPPED, documented, shipped_names
+from graphvtr.static_help import documented, shipped_names
 from graphvtr.tasks.callbacks import AfterEpoch
 from graphvtr.tasks.checkpoint import CheckpointInfo
+from graphvtr.tasks.flags import flag, given, tidy
 from graphvtr.tasks.learning_rate_range import RateRange, learning_rate_range
 from graphvtr.tasks.prepare import DATA_ARGUMENTS, build_model, make_vocabulary
 from graphvtr.tasks.run_state import check_new
@@ -82,8 +79,8 @@ class Configuration:
     def __init__(self, model: str, arguments: Sequence[str]) -> None:
         jsonargparse = optional_import("jsonargparse", "train", "graphvtr train")
         self.model, self._parser = MODELS.name_of(model), make_parser(model)
-        flags = _tidy(model, arguments)
-        files = _given(flags, "--config")
+        flags = tidy(model, arguments)
+        files = given(flags, "--config")
         for file in files:
             if Path(file).exists():
                 check_yaml(file)
@@ -103,15 +100,15 @@ class Configuration:
     def of(cls, model: str, *, config: str | Path | None = None, resume: bool = False, **values: Any) -> Configuration:
         """The same from Python: values by the names of the flags, ``of("hgr", data="msvd", epochs=3)``."""
         flags = [] if config is None else ["--config", str(config)]
-        flags += [f"--{name}={_flag(value)}" for name, value in values.items()]
+        flags += [f"--{name}={flag(value)}" for name, value in values.items()]
         return cls(model, [*flags, "--resume"] if resume else flags)
 
     def _check_told_by_file(self, file: str, flags: Sequence[str]) -> None:
         """A file of options names no programs: what is run is said on the command line."""
         parser, data = self.values["parser"], self.values["data"]
-        if parser is not None and not _given(flags, "--parser"):
+        if parser is not None and not given(flags, "--parser"):
             parser_from_file(parser, file)
-        if ".py:" in data and not _given(flags, "--data"):
+        if ".py:" in data and not given(flags, "--data"):
             known = f"a file may only name a registered dataset ({', '.join(DATASETS)})"
             raise DataError(
                 f"{file}: data", f"is '{printable(data)}', and {known}", "if you trust it: --data FILE.py:NAME"
@@ -286,56 +283,3 @@ def _explain(parser: Any, classes: dict[str, tuple[type[Any], ...]]) -> None:
         for kind in (kind for kinds in classes.values() for kind in kinds):
             if group.title and kind.__qualname__ in group.title:
                 group.title = f"{kind.__name__} ({kind.__module__})"
-
-
-def _config_file(model: str, name: str) -> str:
-    """The file that ``--config NAME`` means: one that is there, else a shipped one.
-
-    Raises:
-        DataError: neither; the message lists the shipped configurations, those of the model first.
-    """
-    shipped = SHIPPED / f"{name}.yaml"
-    if Path(name).is_file() or shipped.is_file():
-        return name if Path(name).is_file() else str(shipped)
-    near = get_close_matches(name, shipped_names(), n=1)
-    hint = f"did you mean '{near[0]}'? " if near else ""
-    known = sorted(shipped_names(), key=lambda known: (not f"{known}_".startswith(f"{model}_"), known))
-    raise DataError(
-        f"graphvtr train {model}: --config {name}",
-        "no such file and no shipped configuration",
-        f"{hint}known: {', '.join(known)}",
-    )
-
-
-def _tidy(model: str, arguments: Sequence[str]) -> list[str]:
-    """``--batch-size`` is ``--batch_size``, ``--config hgr`` a shipped file unless there is a file of that name, and
-    ``--option NAME=VALUE`` an entry of ``--options``, as in the other commands."""
-    out: list[str] = []
-    options: list[str] = []
-    for argument in arguments:
-        if out and out[-1] == "--option":
-            options.append(argument)
-            out.pop()
-            continue
-        if argument.startswith("--option="):
-            options.append(argument.removeprefix("--option="))
-            continue
-        if argument.startswith("--"):
-            name, *value = argument.split("=", 1)
-            if name == "--config" and value:
-                value = [_config_file(model, value[0])]
-            argument = "=".join(["--" + name[2:].replace("-", "_"), *value])
-        elif out and out[-1] == "--config":
-            argument = _config_file(model, argument)
-        out.append(argument)
-    return out + [f"--options.{name}={_flag(value)}" for name, value in parse_options(options).items()]
-
-
-def _given(flags: Sequence[str], name: str) -> list[str]:
-    """The values that a flag has on the command line."""
-    values = [flag.removeprefix(f"{name}=") for flag in flags if flag.startswith(f"{name}=")]
-    return values + [value for flag, value in pairwise(flags) if flag == name]
-
-
-def _flag(value: Any) -> str:
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)

@@ -13,6 +13,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.data import RetrievalData
+from graphvtr.tasks.module import adam
 from graphvtr.tasks.options import TrainOptions
 from graphvtr.tasks.prepare import prepare_training
 from graphvtr.text import Vocabulary
@@ -85,7 +86,7 @@ def learning_rate_range(
         bucket=options.bucket,
         model=model,
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=low, weight_decay=options.weight_decay, fused=True)
+    optimizer = adam(model, low, options.weight_decay)
     torch.manual_seed(options.seed)
     rates: list[float] = []
     losses: list[float] = []

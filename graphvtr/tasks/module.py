@@ -24,7 +24,7 @@ from graphvtr.tasks.averaging import WeightAverage
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.compiled import compiled, compiling
 from graphvtr.tasks.data import EncodeBatch, PairBatch
-from graphvtr.tasks.evaluate import EvalOptions, by_protocol, chance, flat_metrics, rank_all
+from graphvtr.tasks.ranking import EvalOptions, by_protocol, chance, flat_metrics, rank_all
 from graphvtr.tasks.replay import FILE, save_step
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
@@ -82,7 +82,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         *,
         weight_decay: float = 0.0,
         seed: int = 0,
-        evaluation: EvalOptions = EvalOptions(),  # noqa: B008  frozen
+        evaluation: EvalOptions = EvalOptions(),
         training: Mapping[str, Any] | None = None,
         negative_weight: float = 1.0,
         warmup_epochs: int = 0,
@@ -120,9 +120,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         self._random: dict[str, Any] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over all parameters, fused: one pass over them, where the plain one takes a dozen."""
-        parameters, lr, decay = self.model.parameters(), self.rate.lr, self.weight_decay
-        return torch.optim.Adam(parameters, lr, weight_decay=decay, fused=self.fused)
+        """:func:`adam` at the first epoch's rate."""
+        return adam(self.model, self.rate.lr, self.weight_decay, fused=self.fused)
 
     def on_train_batch_start(self, batch: PairBatch, batch_index: int) -> None:
         """Set the epoch's random state and learning rate (Lightning skips its epoch hook after a resume)."""
@@ -287,6 +286,11 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
     def _mine(self, mining: Mining) -> None:
         for ranking in self._hardest:
             ranking.mining = mining
+
+
+def adam(model: nn.Module, lr: float, weight_decay: float, *, fused: bool = True) -> torch.optim.Optimizer:
+    """Adam over all parameters, fused: one pass over them, where the plain one takes a dozen."""
+    return torch.optim.Adam(model.parameters(), lr, weight_decay=weight_decay, fused=fused)
 
 
 def validation_loss(

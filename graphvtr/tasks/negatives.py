@@ -37,7 +37,7 @@ class HardNegatives:
         dataset: RetrievalDataset,
         model: RetrievalModel,
         vocabulary: Vocabulary,
-        source: DataSource = DataSource(),  # noqa: B008  frozen
+        source: DataSource = DataSource(),
     ) -> None:
         place = {name: position for position, name in enumerate(dataset.videos)}
         mine = sorted((pair for pair in pairs if pair.video in place), key=lambda pair: place[pair.video])

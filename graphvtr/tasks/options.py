@@ -9,7 +9,7 @@ import torch
 
 from graphvtr.errors import DataError
 from graphvtr.tasks.data import Bucket
-from graphvtr.tasks.evaluate import Protocol
+from graphvtr.tasks.ranking import Protocol
 from graphvtr.tasks.sampler import CaptionsPerVideo
 from graphvtr.tasks.schedule import LearningRate, Schedule
 from graphvtr.values import plain_fields

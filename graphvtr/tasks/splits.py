@@ -6,7 +6,7 @@ import logging
 
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.metrics import RetrievalRanks
-from graphvtr.tasks.evaluate import chance
+from graphvtr.tasks.ranking import chance
 
 logger = logging.getLogger(__name__)
 

@@ -22,11 +22,11 @@ from graphvtr.nn.registered import registered_name
 from graphvtr.tasks.callbacks import AfterEpoch, Progress, RunFiles, SafeCheckpoints
 from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData
-from graphvtr.tasks.evaluate import EvalOptions
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.negatives import HardNegatives
 from graphvtr.tasks.options import TrainOptions as TrainOptions
 from graphvtr.tasks.prepare import prepare, prepare_training
+from graphvtr.tasks.ranking import EvalOptions
 from graphvtr.tasks.run_state import check_new, check_resumed, data_record, restore_best, training_record
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import read_pairs
@@ -54,7 +54,7 @@ def fit(
     train: RetrievalDataset,
     val: RetrievalDataset,
     out: str | Path,
-    options: TrainOptions = TrainOptions(),  # noqa: B008  frozen
+    options: TrainOptions = TrainOptions(),
     *,
     info: CheckpointInfo | None = None,
     resume: bool = False,

@@ -21,8 +21,8 @@ from benchmarks.lib.paper_rows import ELSEWHERE, TABLES, Block, Row
 from benchmarks.published import find, load
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.errors import DataError
+from graphvtr.static_help import SHIPPED
 from graphvtr.tasks import build_model, make_vocabulary
-from graphvtr.tasks.config import SHIPPED
 from graphvtr.video import FeatureStore
 
 CAPTIONS = {

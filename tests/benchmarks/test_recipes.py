@@ -13,7 +13,8 @@ import yaml
 
 pytest.importorskip("jsonargparse")
 from graphvtr.nn.models import MODELS
-from graphvtr.tasks.config import SHIPPED, Configuration
+from graphvtr.static_help import SHIPPED
+from graphvtr.tasks.config import Configuration
 
 RECIPES = Path(__file__).resolve().parents[2] / "benchmarks" / "published" / "recipes"
 COLUMNS = ["recipes", "detail", "key", "paper", "section", "ours", "deviation"]

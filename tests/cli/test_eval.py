@@ -13,7 +13,7 @@ from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics import both_directions
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, make_vocabulary, prepare, save_checkpoint
-from graphvtr.tasks.evaluate import encode_texts, encode_videos
+from graphvtr.tasks.embed import encode_texts, encode_videos
 
 WORDS = ("dog", "cat", "man", "cow", "bird", "car")
 

@@ -14,8 +14,8 @@ from graphvtr.datasets.source import DataSource
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.tasks.checkpoint import CheckpointInfo, load, save_checkpoint
-from graphvtr.tasks.evaluate import EvalOptions
 from graphvtr.tasks.prepare import make_vocabulary
+from graphvtr.tasks.ranking import EvalOptions
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions, fit
 from graphvtr.text import Vocabulary

@@ -12,8 +12,9 @@ from graphvtr.errors import DataError
 from graphvtr.nn import HGR
 from graphvtr.nn.models import MODELS
 from graphvtr.nn.models.dual_encoding import DualEncoding
+from graphvtr.static_help import SHIPPED
 from graphvtr.tasks import load
-from graphvtr.tasks.config import SHIPPED, Configuration, RunConfig, start_from_vectors, train
+from graphvtr.tasks.config import Configuration, RunConfig, start_from_vectors, train
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions
 

@@ -13,7 +13,9 @@ from graphvtr.errors import DataError
 from graphvtr.metrics import RetrievalRanks, both_directions, first_of_each, resample
 from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, prepare, save_checkpoint
-from graphvtr.tasks.evaluate import _scored, encode_texts, encode_videos, evaluate_checkpoint, flat_metrics, rank_all
+from graphvtr.tasks.embed import encode_texts, encode_videos
+from graphvtr.tasks.evaluate import _scored, evaluate_checkpoint
+from graphvtr.tasks.ranking import flat_metrics, rank_all
 from graphvtr.tasks.report import format_table, to_json
 from graphvtr.text import Vocabulary
 

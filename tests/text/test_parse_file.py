@@ -15,7 +15,7 @@ import pytest
 
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
-from graphvtr.text import PARSERS, graph_from_dict, parse_file, read_captions
+from graphvtr.text import PARSERS, chunk_parsers, graph_from_dict, parse_file, read_captions
 from graphvtr.text import parse_file as function
 from graphvtr.text.graph_lists import GraphLists
 from graphvtr.text.parser import ListParser
@@ -187,13 +187,13 @@ def test_mistakes(tmp_path: Path, captions: Path) -> None:
 
 def test_a_worker_says_why_it_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    monkeypatch.setattr(module.torch, "set_num_threads", threads.append)
-    module._start("none", 4, 1)
+    monkeypatch.setattr(chunk_parsers.torch, "set_num_threads", threads.append)
+    chunk_parsers._start("none", 4, 1)
     with pytest.raises(DataError, match="parser 'none': unknown"):
-        module._identity()
-    module._start("first", 4, 1)
-    assert module._identity() == "first 1"
-    assert [json.loads(line)["caption"] for line in module._lines(["a b", "c"])] == ["a b", "c"]
+        chunk_parsers._identity()
+    chunk_parsers._start("first", 4, 1)
+    assert chunk_parsers._identity() == "first 1"
+    assert [json.loads(line)["caption"] for line in chunk_parsers._lines(["a b", "c"])] == ["a b", "c"]
     assert threads == [1, 1]
 
 

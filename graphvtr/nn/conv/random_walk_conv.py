@@ -16,6 +16,7 @@ from graphvtr.nn.lazy_linear import LazyLinear
 from graphvtr.nn.ragged import Layout
 from graphvtr.ops import complete_edges, gather_segment_reduce
 from graphvtr.ops._segments import segment_of
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.transition import DEGREE_EPS, NORMALIZATIONS, Affinity, check_walk_options, edge_transition
 
 
@@ -179,7 +180,7 @@ class RandomWalkGCNConv(CompleteWalk):
             count = torch.full((layout.graphs,), layout.nodes, device=x.device)
             if layout.row_mask is not None:
                 rows, count = layout.row_mask.nonzero().flatten(), layout.row_mask.view(layout.graphs, -1).sum(1)
-            ptr = F.pad(count.cumsum(0), (1, 0))
+            ptr = counts_to_ptr(count)
         nodes, places = (x, box) if rows is None else (x[rows], None if box is None else box[rows])
         edge_ptr, source = complete_edges(ptr)
         edges = torch.stack([source, segment_of(edge_ptr, source.numel())])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS, host_ptr, longest
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.eager import local_match as eager
 from graphvtr.ops.eager._sparse import owners
 from graphvtr.ops.triton import segment_reduce
@@ -252,7 +253,7 @@ def _blocks(
 def _block(frames: Tensor, begins: list[int], counts: list[int], videos: list[int], padded: int, fusion: str) -> _Block:
     device = frames.device
     count = torch.tensor(counts, device=device)
-    ptr = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+    ptr = counts_to_ptr(count)
     total = sum(counts)
     owner = torch.repeat_interleave(count, output_size=total)
     within = torch.arange(total, device=device) - ptr[owner]

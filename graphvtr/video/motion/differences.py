@@ -47,7 +47,7 @@ class FrameDifferences:
     cells = 4
     directions = 8
 
-    def __init__(self, window: Window = Window(frames=8, rate=8.0, side=64)) -> None:  # noqa: B008 (frozen)
+    def __init__(self, window: Window = Window(frames=8, rate=8.0, side=64)) -> None:
         self.window = window
         self.dim = self.cells**2 * (1 + self.directions) + window.frames - 1
 

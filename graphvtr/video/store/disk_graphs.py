@@ -18,6 +18,7 @@ from torch import Tensor
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import FlatType, GraphStore, VideoGraph
+from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.values import Positions, position, positions
 from graphvtr.video.store.buffers import BufferPool
 from graphvtr.video.store.feature_store import FeatureStore
@@ -152,7 +153,7 @@ class DiskGraphs(GraphStore[VideoGraph]):
             for key, value in fields.items():
                 if key.startswith(kind):
                     node[key.split("_")[1]] = value
-            node.ptr = torch.nn.functional.pad(count.cumsum(0), (1, 0))
+            node.ptr = counts_to_ptr(count)
             node.num_nodes = int(node.ptr[-1])
             node.batch = torch.repeat_interleave(count)
         if "region" in self.nodes:
