@@ -165,13 +165,13 @@ class CheckedGraph(HeteroData):  # type: ignore[misc]
         try:
             self.check_fields()
             for store in self.node_stores:
-                ends = int(store.ptr[-1]) if "ptr" in store else store.num_nodes
-                self.require(
-                    ends == store.num_nodes,
-                    f"{store._key}.ptr",
-                    f"ends at {ends} of {store.num_nodes} nodes",
-                    "a transform that removes nodes takes single graphs, or keeps ptr as subgraph() does",
-                )
+                if "ptr" in store:
+                    self.require(
+                        store.ptr[-1] == store.num_nodes,
+                        f"{store._key}.ptr",
+                        f"ends at {int(store.ptr[-1])} of {store.num_nodes} nodes",
+                        "a transform that removes nodes takes single graphs, or keeps ptr as subgraph() does",
+                    )
         except DataError:
             if raise_on_error:
                 raise
