@@ -43,7 +43,7 @@ TRAIN = {
     "clip_grad": 2.0,
     "captions_per_video": "one",
 }
-OURS = {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3}
+OURS = {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "relations": 6}
 TESTS = ("test", "test_unseen")
 
 
@@ -56,7 +56,9 @@ def rows(pairs: Path, quick: bool, twins: bool = False) -> dict[str, Trial]:
         hgr, ours, train = {**hgr, "hidden": 16}, {**ours, "hidden": 16, "inner": 16}, {**train, "epochs": 1}
     made = (
         Trial("GraphVTR", "graphvtr", ours, train),
-        Trial("without graphs", "graphvtr", {**ours, "graphs": False}, train),
+        Trial("without relations", "graphvtr", {**ours, "relations": 0}, train),
+        Trial("without graphs", "graphvtr", {**ours, "graphs": False, "relations": 0}, train),
+        Trial("relations alone", "graphvtr", {**ours, "graphs": False}, train),
         Trial("with hard negatives", "graphvtr", ours, {**train, "negatives": str(pairs)}),
         Trial("HGR", "hgr", hgr, train),
         Trial("HGR, with hard negatives", "hgr", hgr, {**train, "negatives": str(pairs)}),

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.graphs import ROLES, RoleGraph, node_ptr, num_nodes
+from graphvtr.graphs.role_graph import FILLS
 from graphvtr.ops import gather_segment_reduce, segment_reduce
 from graphvtr.ops.segment_reduce import Reduce
 
@@ -42,13 +43,33 @@ def role_slots(graph: RoleGraph, actions: Tensor, entities: Tensor) -> Tensor:
         ``[N, 5 d]``.
     """
     ptr = {level: node_ptr(graph, level).to(actions.device) for level in ("action", "entity")}
-    texts = ptr["entity"].size(0) - 1
-    roles = graph["entity"].role
+    caption = torch.repeat_interleave(ptr["entity"].diff(), output_size=entities.size(0))
+    filled = _by_slot(entities, None, caption, graph["entity"].role, ptr["entity"].size(0) - 1)
+    return torch.cat([segment_reduce(actions, ptr["action"], "mean"), filled], 1)
+
+
+def action_slots(graph: RoleGraph, actions: Tensor, entities: Tensor) -> Tensor:
+    """Each action, and the mean of the entities in each of its roles, side by side as in :func:`role_slots`.
+
+    Args:
+        graph: a role graph or a packed batch.
+        actions: [A, d].
+        entities: [E, d].
+
+    Returns:
+        ``[A, 5 d]``.
+    """
+    entity, action = graph[FILLS].edge_index
+    filled = _by_slot(entities, entity, action, graph[FILLS].role, actions.size(0))
+    return torch.cat([actions, filled], 1)
+
+
+def _by_slot(entities: Tensor, entity: Tensor | None, owner: Tensor, roles: Tensor, owners: int) -> Tensor:
+    """The mean of each owner's entities in each slot but the action, [owners, 4 d]; ``entity`` None takes all rows."""
     slot = torch.full_like(roles, 3)
     for name, number in OF_ROLE.items():  # no table: copying one to a device would wait for it
         slot = torch.where(roles == ROLES.index(name), number, slot)
-    caption = torch.repeat_interleave(ptr["entity"].diff(), output_size=entities.size(0))
-    key, order = torch.sort(caption * 4 + slot, stable=True)
-    bounds = torch.searchsorted(key, torch.arange(4 * texts + 1, device=key.device))
-    filled = gather_segment_reduce(entities, order, bounds, "mean")  # [4 N, d]
-    return torch.cat([segment_reduce(actions, ptr["action"], "mean"), filled.view(texts, -1)], 1)
+    key, order = torch.sort(owner * 4 + slot, stable=True)
+    bounds = torch.searchsorted(key, torch.arange(4 * owners + 1, device=key.device))
+    rows = order if entity is None else entity[order]
+    return gather_segment_reduce(entities, rows, bounds, "mean").view(owners, 4 * entities.size(1))

@@ -6,6 +6,7 @@ from graphvtr.nn.match.indexed import IndexedMatch
 from graphvtr.nn.match.inner_product import InnerProductMatch
 from graphvtr.nn.match.jaccard import JaccardMatch
 from graphvtr.nn.match.local_attentive import LocalAttentiveMatch
+from graphvtr.nn.match.relation import RelationMatch
 
 __all__ = [
     "CosineMatch",
@@ -14,4 +15,5 @@ __all__ = [
     "InnerProductMatch",
     "JaccardMatch",
     "LocalAttentiveMatch",
+    "RelationMatch",
 ]

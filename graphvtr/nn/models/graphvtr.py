@@ -20,6 +20,7 @@ from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
 from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
+from graphvtr.nn.encoders.relations import Relations
 from graphvtr.nn.encoders.role_graph import layer_attention, reason
 from graphvtr.nn.encoders.role_slots import SLOTS, node_words, role_slots
 from graphvtr.nn.encoders.split_vectors import split_vectors
@@ -28,12 +29,11 @@ from graphvtr.nn.frames_and_regions import clip_of_frame, frames_and_regions
 from graphvtr.nn.hubness import HubOffsets
 from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
-from graphvtr.nn.losses import SymmetricInfoNCE
-from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatch
+from graphvtr.nn.losses.level_info_nce import LevelInfoNCE
+from graphvtr.nn.match import CosineMatch, InnerProductMatch, LocalAttentiveMatch, RelationMatch
 from graphvtr.nn.models.base import RetrievalModel
 from graphvtr.nn.models.zero_shot import ZeroShot
 from graphvtr.nn.node_features import node_features
-from graphvtr.nn.pair_margins import video_margins
 from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.registered import MODELS
 from graphvtr.ops import segment_reduce
@@ -49,6 +49,7 @@ class GraphVTR(RetrievalModel):
     - *event*: an :class:`Ensemble` of two-tower networks over sentence, words by role (:func:`role_slots`) and frames
     - *action*, *entity*: the role graph (:class:`RoleGATConv`, as HGR) over frozen words, matched by local attention
       with frames, and with regions that have walked over space and time (:class:`RandomWalkGCN`, as ViSERN)
+    - *relation*: who does what to whom, pairs of regions (:class:`Relations`) against actions (:class:`RelationMatch`)
 
     The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates that begin at 0: at step 0 it is the closed
     form's, exactly. Each level learns by InfoNCE of its own. Gates are chosen on the validation split
@@ -65,6 +66,7 @@ class GraphVTR(RetrievalModel):
         text: the frozen language model, see :class:`PretrainedWords`.
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
         graphs: whether there are the levels *action* and *entity*.
+        relations: regions of a frame whose pairs the level *relation* reads; 0 for no such level.
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
@@ -90,6 +92,7 @@ class GraphVTR(RetrievalModel):
         text: str = MINILM,
         slots: bool = True,
         graphs: bool = True,
+        relations: int = 0,
         num_layers: int = 1,
         dropout: float = 0.3,
         hubs: bool | Literal["videos"] = "videos",
@@ -99,7 +102,8 @@ class GraphVTR(RetrievalModel):
     ) -> None:
         super().__init__()
         self.video_dim, self.dropout = video_dim, dropout
-        self.learned_levels = ("event", "action", "entity") if graphs else ("event",)
+        nodes = ("action", "entity") * graphs
+        self.learned_levels = ("event", *nodes, *("relation",) * bool(relations))
         self.pretrained = PretrainedWords(text)
         width = self.pretrained.out_channels
         if start not in ("cca", "ridge"):
@@ -114,6 +118,10 @@ class GraphVTR(RetrievalModel):
         self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(2 * video_dim)
         self.matchers = nn.ModuleDict({"start": CosineMatch(), "hubs": InnerProductMatch(), "event": CosineMatch()})
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
+        self.relations = None
+        if relations:
+            self.relations = Relations(region_dim, width, hidden // 4, relations)
+            self.matchers["relation"] = RelationMatch(self.relations.key_channels)
         if graphs:
             self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
             nn.init.ones_(self.roles.weight)
@@ -125,7 +133,7 @@ class GraphVTR(RetrievalModel):
             for level in ("action", "entity"):
                 self.matchers[level] = LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean")
         self.register_buffer("gates", torch.zeros(len(self.levels) - 1))
-        self.rankings = nn.ModuleDict({level: SymmetricInfoNCE(temperature) for level in self.learned_levels})
+        self.rankings = LevelInfoNCE(self.learned_levels, temperature)
 
     @staticmethod
     def zero_shot(directory: str | Path, phrase_weight: float = 0.5) -> ZeroShot:
@@ -168,6 +176,8 @@ class GraphVTR(RetrievalModel):
             frames = {level: self._drop(linear(x)) for level, linear in self.frame_maps.items()}
             levels["action"] = Level(frames["action"], ptr)
             levels["entity"] = self._entities(graph, frames["entity"], ptr)
+        if self.relations is not None:
+            levels["relation"] = self.relations.video(graph, self._regions(graph))
         return LevelEmbeddings(**levels)
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:
@@ -187,6 +197,8 @@ class GraphVTR(RetrievalModel):
         if self.reasoning is not None:
             reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, nodes))
             levels |= {level: reasoned[level] for level in ("action", "entity")}
+        if self.relations is not None:
+            levels["relation"] = self.relations.text(graph, *nodes)
         return LevelEmbeddings(**levels)
 
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
@@ -213,20 +225,11 @@ class GraphVTR(RetrievalModel):
 
     def loss(self, video: LevelEmbeddings, text: LevelEmbeddings, video_of_text: Tensor) -> dict[str, Tensor]:
         """InfoNCE on each level that learns, and ``loss``, their mean."""
-        losses = {
-            level: self.rankings[level](self.matchers[level](video[level], text[level]), video_of_text)
-            for level in self.learned_levels
-        }
-        return {"loss": torch.stack(list(losses.values())).mean(), **losses}
+        return self.rankings.ranking(self.matchers, video, text, video_of_text)
 
     def pair_loss(self, video: LevelEmbeddings, pairs: LevelEmbeddings, video_of_pair: Tensor) -> Tensor:
         """The true caption against the wrong one, a softmax of two on each level that learns."""
-        found = []
-        for level in self.learned_levels:
-            margins = video_margins(self.matchers[level](video[level], pairs[level]), video_of_pair)
-            temperature = cast(SymmetricInfoNCE, self.rankings[level]).temperature
-            found.append(F.softplus(-margins / temperature).mean())
-        return torch.stack(found).mean()
+        return self.rankings.pairs(self.matchers, video, pairs, video_of_pair)
 
     def _role_nodes(self, graph: RoleGraph, sentence: Tensor, nodes: list[Tensor]) -> tuple[Tensor, ReasoningGraph]:
         """Events, actions and entities with their roles, before they listen to each other, and how they are joined."""
@@ -238,11 +241,13 @@ class GraphVTR(RetrievalModel):
         """Frames of each video, then its regions after their walk."""
         if self.region_map is None or self.walk is None:
             return Level(frames, ptr)
-        x = self._drop(self.region_map(node_features(graph, "region", self.config["region_dim"], "region_dim")))
-        region = graph["region"]
-        of_frame = batch_to_ptr(region.frame, frames.size(0))
-        walked = self.walk(x, ptr=of_frame, box=region.box, clip=clip_of_frame(graph))
+        x = self._drop(self.region_map(self._regions(graph)))
+        ptr = batch_to_ptr(graph["region"].frame, frames.size(0))
+        walked = self.walk(x, ptr=ptr, box=graph["region"].box, clip=clip_of_frame(graph))
         return frames_and_regions(graph, frames, walked)
+
+    def _regions(self, graph: VideoGraph) -> Tensor:
+        return node_features(graph, "region", self.config["region_dim"], "region_dim").to(self.start.text_map.dtype)
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)

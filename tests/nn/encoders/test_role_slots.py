@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from graphvtr.graphs import ROLES, GraphStore, RoleGraph
-from graphvtr.nn.encoders.role_slots import OF_ROLE, SLOTS, node_words, role_slots
+from graphvtr.nn.encoders.role_slots import OF_ROLE, SLOTS, action_slots, node_words, role_slots
 
 GRAPHS = [
     RoleGraph.build(
@@ -42,6 +42,20 @@ def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
                 slots[slot].append(own[word[node == number]].mean(0))
         expected = torch.stack([torch.stack(slot).mean(0) if slot else torch.zeros_like(own[0]) for slot in slots])
         torch.testing.assert_close(found[caption], expected)
+
+
+def test_slots_of_an_action_are_those_of_its_own_entities() -> None:
+    torch.manual_seed(0)
+    graph = GraphStore.from_graphs(GRAPHS).batch([0, 1, 2])
+    words = torch.randn(int(graph["word"].num_nodes), 3, dtype=torch.float64)
+    actions, entities = (node_words(graph, words, level) for level in ("action", "entity"))
+    found = action_slots(graph, actions, entities).view(3, len(SLOTS), 3)
+    torch.testing.assert_close(found[:, 0], actions)
+    torch.testing.assert_close(found[0, 1:4], entities[:3])  # a dog, a cat, in the yard; of the first caption
+    both = entities[-2:].mean(0)  # cats and dogs run, and sleep
+    torch.testing.assert_close(found[1:, 1], torch.stack([both, both]))
+    assert not found[:, 4].any()
+    assert not found[1:, 2:].any()
 
 
 def test_exchanged_roles_show() -> None:

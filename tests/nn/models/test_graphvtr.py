@@ -82,7 +82,16 @@ def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: 
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"start": "ridge", "hubs": False}, {"hubs": True}, {"graphs": False}, {"slots": False}, {"region_dim": None}],
+    [
+        {},
+        {"start": "ridge", "hubs": False},
+        {"hubs": True},
+        {"graphs": False},
+        {"slots": False},
+        {"region_dim": None},
+        {"relations": 3},
+        {"relations": 2, "graphs": False},
+    ],
 )
 def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], options: dict[str, Any]) -> None:
     model = build(folder, scenes, **options).eval()
@@ -98,7 +107,7 @@ def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], 
 
 
 def test_every_parameter_learns_and_gates_do_not(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
-    model = build(folder, scenes)
+    model = build(folder, scenes, relations=4)
     split = ready(model, scenes)["train"]
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     captions = torch.arange(0, 100, 5)
@@ -162,7 +171,7 @@ def test_clips_without_regions_are_refused_and_captions_without_nodes_are_not(
 
 
 def test_saved_and_loaded_it_is_the_same(folder: str, scenes: dict[str, RetrievalDataset], tmp_path: Path) -> None:
-    model = build(folder, scenes).eval()
+    model = build(folder, scenes, relations=4).eval()
     split = ready(model, scenes)["val"]
     model.save_pretrained(tmp_path / "saved")
     again = RetrievalModel.from_pretrained(tmp_path / "saved").eval()
