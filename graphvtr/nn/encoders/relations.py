@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.role_slots import SLOTS, action_slots
 from graphvtr.nn.levels import Level
@@ -31,15 +30,10 @@ class Relations(nn.Module):
         channels: K, of each of the three parts of a key, and of the value.
         most: regions of a frame whose pairs are looked at.
         dropout: of the text side.
-
-    Raises:
-        DataError: no ``region_dim``.
     """
 
-    def __init__(self, region_dim: int | None, word_dim: int, channels: int, most: int, dropout: float = 0.2) -> None:
+    def __init__(self, region_dim: int, word_dim: int, channels: int, most: int, dropout: float = 0.2) -> None:
         super().__init__()
-        if region_dim is None:
-            raise DataError("region_dim", "is None", "relations need clips with regions; relations=0 does without")
         self.channels, self.most = channels, most
         self.scale = nn.LayerNorm(region_dim)
         self.agent_of, self.patient_of = nn.Linear(region_dim, channels), nn.Linear(region_dim, channels)

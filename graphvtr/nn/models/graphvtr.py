@@ -66,7 +66,7 @@ class GraphVTR(RetrievalModel):
         text: the frozen language model, see :class:`PretrainedWords`.
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
         graphs: whether there are the levels *action* and *entity*.
-        relations: regions of a frame whose pairs the level *relation* reads; 0 for no such level.
+        relations: regions of a frame whose pairs the level *relation* reads; 0, or no regions: there is no such level.
         num_layers: layers over the role graph.
         dropout: of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
@@ -103,7 +103,7 @@ class GraphVTR(RetrievalModel):
         super().__init__()
         self.video_dim, self.dropout = video_dim, dropout
         nodes = ("action", "entity") * graphs
-        self.learned_levels = ("event", *nodes, *("relation",) * bool(relations))
+        self.learned_levels = ("event", *nodes, *("relation",) * (relations > 0 and region_dim is not None))
         self.pretrained = PretrainedWords(text)
         width = self.pretrained.out_channels
         if start not in ("cca", "ridge"):
@@ -119,7 +119,7 @@ class GraphVTR(RetrievalModel):
         self.matchers = nn.ModuleDict({"start": CosineMatch(), "hubs": InnerProductMatch(), "event": CosineMatch()})
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
         self.relations = None
-        if relations:
+        if relations and region_dim is not None:
             self.relations = Relations(region_dim, width, hidden // 4, relations)
             self.matchers["relation"] = RelationMatch(self.relations.key_channels)
         if graphs:
@@ -143,11 +143,9 @@ class GraphVTR(RetrievalModel):
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """Solve the closed form on the training split; its strengths are the best on the validation split."""
         self.bag.fill(train.role_graphs)
-        sides = [(*split_vectors(split, self.pretrained, self.bag), split.video_of_caption) for split in (train, val)]
-        (text, video, owner), (val_text, val_video, val_owner) = sides
-        self.start.solve(
-            text, video, owner, (val_text, val_video), lambda scores: both_directions(scores, val_owner)["rsum"]
-        )
+        (text, video), held_out = (split_vectors(split, self.pretrained, self.bag) for split in (train, val))
+        owner, val_owner = train.video_of_caption, val.video_of_caption
+        self.start.solve(text, video, owner, held_out, lambda scores: both_directions(scores, val_owner)["rsum"])
         if self.hubs is not None:
             self.hubs.fill(self.start.video(video), self.start.text(text))
 
@@ -167,9 +165,8 @@ class GraphVTR(RetrievalModel):
         ptr = node_ptr(graph, "frame").to(x.device)
         mean = segment_reduce(x, ptr, "mean")
         both = self.video_scale(torch.cat([mean, segment_reduce(x, ptr, "max")], 1))
-        event = self.video_event(both).flatten(1)
         start = self.start.video(mean)
-        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        levels: dict[str, Level | Tensor] = {"start": start, "event": self.video_event(both).flatten(1)}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.video(start)
         if self.frame_maps is not None:
@@ -189,13 +186,12 @@ class GraphVTR(RetrievalModel):
         words, sentence = (x.to(self.start.text_map.dtype) for x in self.pretrained.read(graph))
         nodes = [node_words(graph, words, level) for level in ("action", "entity")]
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
-        event = self.text_event(self.text_scale(read)).flatten(1)
         start = self.start.text(self.bag(graph, sentence))
-        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
+        levels: dict[str, Level | Tensor] = {"start": start, "event": self.text_event(self.text_scale(read)).flatten(1)}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
         if self.reasoning is not None:
-            reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, nodes))
+            reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, *nodes))
             levels |= {level: reasoned[level] for level in ("action", "entity")}
         if self.relations is not None:
             levels["relation"] = self.relations.text(graph, *nodes)
@@ -210,8 +206,8 @@ class GraphVTR(RetrievalModel):
         if self.reasoning is None:
             raise DataError("graphs", "is False", "a model without role graphs has no attention over them")
         words, sentence = self.pretrained.read(graph)
-        nodes = [node_words(graph, words, level) for level in ("action", "entity")]
-        x, reasoning = self._role_nodes(graph, sentence, nodes)
+        nodes = (node_words(graph, words, level) for level in ("action", "entity"))
+        x, reasoning = self._role_nodes(graph, sentence, *nodes)
         return reasoning, layer_attention(cast(Iterable[RoleGATConv], self.reasoning), x, reasoning)
 
     def on_host(self, graph: RoleGraph) -> None:
@@ -231,19 +227,19 @@ class GraphVTR(RetrievalModel):
         """The true caption against the wrong one, a softmax of two on each level that learns."""
         return self.rankings.pairs(self.matchers, video, pairs, video_of_pair)
 
-    def _role_nodes(self, graph: RoleGraph, sentence: Tensor, nodes: list[Tensor]) -> tuple[Tensor, ReasoningGraph]:
+    def _role_nodes(self, graph: RoleGraph, *nodes: Tensor) -> tuple[Tensor, ReasoningGraph]:
         """Events, actions and entities with their roles, before they listen to each other, and how they are joined."""
         node_map, roles = cast(nn.Linear, self.node_map), cast(nn.Embedding, self.roles)
         reasoning = reasoning_graph(graph)
-        return self._drop(node_map(torch.cat([sentence, *nodes]))) * roles(reasoning.node_role), reasoning
+        return self._drop(node_map(torch.cat(nodes))) * roles(reasoning.node_role), reasoning
 
     def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:
         """Frames of each video, then its regions after their walk."""
         if self.region_map is None or self.walk is None:
             return Level(frames, ptr)
         x = self._drop(self.region_map(self._regions(graph)))
-        ptr = batch_to_ptr(graph["region"].frame, frames.size(0))
-        walked = self.walk(x, ptr=ptr, box=graph["region"].box, clip=clip_of_frame(graph))
+        of_frame = batch_to_ptr(graph["region"].frame, frames.size(0))
+        walked = self.walk(x, ptr=of_frame, box=graph["region"].box, clip=clip_of_frame(graph))
         return frames_and_regions(graph, frames, walked)
 
     def _regions(self, graph: VideoGraph) -> Tensor:

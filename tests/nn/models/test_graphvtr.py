@@ -88,7 +88,7 @@ def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: 
         {"hubs": True},
         {"graphs": False},
         {"slots": False},
-        {"region_dim": None},
+        {"region_dim": None, "relations": 3},
         {"relations": 3},
         {"relations": 2, "graphs": False},
     ],
