@@ -73,7 +73,7 @@ TRAIN = {
 VSRNET = {"hidden": WIDTH, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
 VISERN = {"hidden": WIDTH, "video_rnn": 64, "text_rnn": 64, "filters": 32, "mining": "all"}
 HGR = {"hidden": WIDTH, "mining": "all", "node_reduce": "mean"}
-OURS = {"hidden": WIDTH, "members": 4, "inner": 2 * WIDTH, "bag": 0}
+OURS = {"hidden": WIDTH, "members": 4, "inner": 2 * WIDTH, "bag": 0, "relations": 6}
 READ: dict[str, dict[str, Any]] = {"": {"word_dim": 64}, ", MiniLM": {"text": "minilm"}}
 FULL, START = "GraphVTR", "GraphVTR's start, a closed form"
 ROWS = [
@@ -86,6 +86,7 @@ ROWS = [
     ),
     *(Trial(f"HGR{words}", "hgr", {**HGR, **read}, TRAIN) for words, read in READ.items()),
     Trial(FULL, "graphvtr", OURS, TRAIN),
+    Trial(f"{FULL}, without relations", "graphvtr", {**OURS, "relations": 0}, TRAIN),
 ]
 RELATIONS = "VSR-Net full"
 FOLDS, FRAMES = (1, 2, 3, 4), 8
