@@ -109,6 +109,7 @@ MODELS = {
             ("K towers", "event: mean cosine", "sentence, words by role"),
             ("every frame", "action: local attention", "actions"),
             ("every frame and region", "entity: local attention", "entities"),
+            ("every pair of regions in a frame", "relation: who, what", "action, agent, patient"),
         ),
         "start + gates x levels",
         "gates are chosen on validation after every epoch",
