@@ -21,7 +21,7 @@ def segment_attention(q: Tensor, k: Tensor, v: Tensor, ptr: Tensor | None = None
         a_{ij} = \operatorname{softmax}_{j \in s(i)} (\mathrm{scale} \cdot \langle q_i, k_j \rangle)
 
     Equal segments, given as ``[S, n, H, D]`` or seen to be equal, go straight to PyTorch's own attention. Ragged
-    ones, ``[R, H, D]`` with ``ptr``, are taken together by length: nothing is padded.
+    ones, ``[R, H, D]`` with ``ptr``, are never padded: kernels take one after the other, ``torch`` those of a length.
 
     Args:
         q: ``[R, D]``, ``[R, H, D]`` with ``ptr``, or ``[S, n, H, D]`` without.
