@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -82,11 +81,9 @@ class ScoreFile:
         self._scores[rows, columns] = scores.float().cpu().numpy()
         self._level_scores[:, rows, columns] = level_scores.float().cpu().numpy()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *problem: object) -> None:
         try:
-            if error is None:
+            if kind is None:
                 self._write()
         finally:
             del self._scores, self._level_scores

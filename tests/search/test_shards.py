@@ -52,7 +52,7 @@ def test_same_answers_as_a_whole_index_and_after_a_death(files: Files, sharded: 
     with pytest.raises(DataError, match="empty"):
         sharded.search(" ")
 
-    with testclient.TestClient(create_app(sharded, Limits(rate=0))) as page:  # graphvtr serve
+    with testclient.TestClient(create_app(sharded, Limits(rate=0, seconds=300))) as page:  # graphvtr serve
         kill(sharded._actors[0])
         found = page.get("/api/search", params={"q": QUERY, "top": 7}).json()
         assert found["missing"] == ["shard-000"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +17,11 @@ from graphvtr.graphs.truncate import sample_frames, top_regions
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.feeding import Captions, Clips, Fed, Mismatch, accepting, check_fed
 from graphvtr.nn.levels import LevelEmbeddings
+from graphvtr.nn.models.plain_arguments import with_plain_arguments
 from graphvtr.nn.pair_margins import video_margins
 from graphvtr.nn.pretrained import folder_of, read_folder, save_pretrained
 from graphvtr.provenance import Provenance
 from graphvtr.text import Vocabulary
-from graphvtr.values import plain
 from graphvtr.video.pipeline import ClipPipeline
 
 
@@ -59,7 +56,7 @@ class RetrievalModel(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _with_plain_arguments(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = with_plain_arguments(cls.__init__)  # type: ignore[method-assign]
         for side in ("video", "text"):
             name = f"encode_{side}"
             if name in cls.__dict__:
@@ -307,32 +304,3 @@ class RetrievalModel(nn.Module, ABC):
                 f"use {type(model).__name__}.from_pretrained",
             )
         return model
-
-
-def _with_plain_arguments(init: Callable[..., None]) -> Callable[..., None]:
-    """A constructor that gets plain values, and notes all of its arguments in :attr:`RetrievalModel.config`.
-
-    A constructor that is called by another's notes nothing: the arguments of the class that is made rebuild it.
-    """
-    signature = inspect.signature(init)
-    names = list(signature.parameters)[1:]
-
-    @functools.wraps(init)
-    def checked(self: RetrievalModel, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
-        plain_args = [plain(value, f"{name}: {key}") for key, value in zip(names, args, strict=False)]
-        plain_kwargs = {key: plain(value, f"{name}: {key}") for key, value in kwargs.items()}
-        if "config" not in self.__dict__ and len(args) <= len(names):
-            with contextlib.suppress(TypeError):  # of arguments that do not fit the constructor speaks
-                bound = signature.bind(self, *plain_args, **plain_kwargs)
-                bound.apply_defaults()
-                config = {key: _as_list(value) for key, value in list(bound.arguments.items())[1:]}
-                object.__setattr__(self, "config", config)  # a Module takes nothing before its own constructor
-        init(self, *plain_args, *args[len(names) :], **plain_kwargs)  # of arguments too many the constructor speaks
-
-    return checked
-
-
-def _as_list(value: Any) -> Any:
-    """Tuples as the lists that files make of them."""
-    return list(value) if isinstance(value, tuple) else value
