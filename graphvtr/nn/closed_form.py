@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from graphvtr.errors import DataError
 from graphvtr.nn.precision import full_precision, widened
 from graphvtr.ops import gather_segment_reduce, index_to_ptr
 
@@ -121,6 +122,11 @@ class ClosedFormStart(nn.Module):
         text_dim: d, width of a caption's vector.
         video_dim: D, width of a video's vector.
         components: k of a :class:`CanonicalSolver`; None for a :class:`RidgeSolver`.
+        scaled: whether all channels of a video get the same spread before a canonical correlation, whose ridge silences
+            those of small units otherwise. It is a part of the map that is kept.
+
+    Raises:
+        DataError: a ridge regression that is to be ``scaled``: it scores videos in their own coordinates.
     """
 
     text_mean: Tensor
@@ -128,8 +134,11 @@ class ClosedFormStart(nn.Module):
     text_map: Tensor
     video_map: Tensor | None
 
-    def __init__(self, text_dim: int, video_dim: int, components: int | None = None) -> None:
+    def __init__(self, text_dim: int, video_dim: int, components: int | None = None, scaled: bool = False) -> None:
         super().__init__()
+        if scaled and components is None:
+            raise DataError("scaled", "is True for a ridge regression", "use it with a canonical correlation")
+        self.scaled = scaled
         self.components = None if components is None else min(components, text_dim, video_dim)
         self.register_buffer("text_mean", torch.zeros(text_dim))
         self.register_buffer("video_mean", torch.zeros(video_dim))
@@ -157,23 +166,28 @@ class ClosedFormStart(nn.Module):
         Returns:
             The best score.
         """
+        spread = video.new_ones(video.size(1))
+        if self.scaled:
+            spread = video.std(0, correction=0)
+            spread = spread.where(spread > 1e-4 * video.abs().amax(0), 1.0)  # what does not vary is not blown up
         solver: RidgeSolver | CanonicalSolver
         tried: list[tuple[Tensor, Tensor | None]]
         if self.components is None:
             solver = RidgeSolver(text, video, owner)
             tried = [(solver.map(strength), None) for strength in STRENGTHS]
         else:
-            solver = CanonicalSolver(text, video, owner)
+            solver = CanonicalSolver(text, video / spread, owner)
             grid = itertools.product(TEXT_STRENGTHS, VIDEO_STRENGTHS)
-            tried = [(*solver.maps(*strengths, self.components),) for strengths in grid]
+            maps = (solver.maps(*strengths, self.components) for strengths in grid)
+            tried = [(text_map, video_map / spread[:, None]) for text_map, video_map in maps]
         self.text_mean.copy_(solver.text_mean)
-        self.video_mean.copy_(solver.video_mean)
+        self.video_mean.copy_(solver.video_mean * spread)
         best = float("-inf")
         chosen = tried[0]
-        for maps in tried:
-            found = score(self._take(maps).video(held_out[1]) @ self.text(held_out[0]).T)
+        for pair in tried:
+            found = score(self._take(pair).video(held_out[1]) @ self.text(held_out[0]).T)
             if found >= best:  # of equals the smoothest, which comes last
-                best, chosen = found, maps
+                best, chosen = found, pair
         self._take(chosen)
         return best
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from graphvtr.errors import DataError
 from graphvtr.nn.closed_form import (
     STRENGTHS,
     TEXT_STRENGTHS,
@@ -74,3 +75,22 @@ def test_of_equal_solutions_the_smoothest_is_taken() -> None:
     start = ClosedFormStart(4, 5).double()
     start.solve(text, video, owner, (text, video), lambda scores: 0.0)
     torch.testing.assert_close(start.text_map, RidgeSolver(text, video, owner).map(STRENGTHS[-1]))
+
+
+def test_scaled_it_does_not_matter_in_which_unit_a_channel_is() -> None:
+    text, video, owner = problem()
+    units = torch.tensor([1.0, 1000.0, 0.01, 5.0, 20.0]).double()
+    found = []
+    for seen in (video, video * units):
+        start = ClosedFormStart(4, 5, 3, scaled=True).double()
+        start.solve(
+            text, seen, owner, (text, seen), lambda scores: float(scores[owner, torch.arange(len(owner))].sum())
+        )
+        found.append(start.video(seen) @ start.text(text).T)
+    torch.testing.assert_close(found[1], found[0])
+    constant = torch.cat([video, torch.ones(len(video), 1)], 1)  # a channel without a spread says nothing
+    start = ClosedFormStart(4, 6, 3, scaled=True).double()
+    start.solve(text, constant, owner, (text, constant), lambda scores: 0.0)
+    assert start.video(constant).isfinite().all()
+    with pytest.raises(DataError, match="scaled: is True for a ridge regression"):
+        ClosedFormStart(4, 5, None, scaled=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.datasets import RetrievalDataset
@@ -17,6 +16,7 @@ from graphvtr.graphs.reasoning import ReasoningGraph, attach_reasoning, reasonin
 from graphvtr.metrics import both_directions
 from graphvtr.nn.closed_form import ClosedFormStart
 from graphvtr.nn.conv import RandomWalkGCN, RoleGATConv
+from graphvtr.nn.encoders.clip_vectors import ClipVectors
 from graphvtr.nn.encoders.piece_bag import PieceBag
 from graphvtr.nn.encoders.pretrained import MINILM
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
@@ -56,22 +56,20 @@ class GraphVTR(RetrievalModel):
     (:meth:`calibrate`), where 0 is always a choice.
 
     Args:
-        video_dim: width of the frame features.
-        region_dim: width of the region features; None for clips without regions.
+        video_dim, region_dim: width of the frame and of the region features; None for clips without regions.
         hidden: D, width of the actions and entities, and of each member of the ensemble.
-        members: K, networks of the ensemble.
-        inner: width of their hidden layer.
+        members, inner: K, networks of the ensemble; width of their hidden layer.
         start, components: ``"cca"`` with so many or ``"ridge"``, see :class:`graphvtr.nn.closed_form.ClosedFormStart`.
         bag: frequent pieces whose bag (:class:`PieceBag`) the start reads beside the sentence vector; 0 for none.
         text: the frozen language model, see :class:`PretrainedWords`.
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
         graphs: whether there are the levels *action* and *entity*.
         relations: regions of a frame whose pairs the level *relation* reads; 0, or no regions: there is no such level.
-        num_layers: layers over the role graph.
-        dropout: of the ensemble and of the nodes.
+        num_layers, dropout: layers over the role graph; dropout of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
         temperature: of InfoNCE on each level; it is learned.
         max_frames, max_regions: taken of a clip and of a frame, see :meth:`transform_video`; None for all.
+        dct, pooled, scaled: what start and ensemble read (:class:`ClipVectors`), the start at the same spread or not.
 
     Raises:
         MissingExtraError: the language model's package is not installed.
@@ -99,28 +97,31 @@ class GraphVTR(RetrievalModel):
         temperature: float = 0.05,
         max_frames: int | None = None,
         max_regions: int | None = None,
+        dct: int = 1,
+        pooled: bool = False,
+        scaled: bool = False,
     ) -> None:
         super().__init__()
-        self.video_dim, self.dropout = video_dim, dropout
-        nodes = ("action", "entity") * graphs
-        self.learned_levels = ("event", *nodes, *("relation",) * (relations > 0 and region_dim is not None))
+        self.video_dim, self.drop = video_dim, nn.Dropout(dropout)
+        relates = relations > 0 and region_dim is not None
+        self.learned_levels = ("event", *("action", "entity") * graphs, *("relation",) * relates)
         self.pretrained = PretrainedWords(text)
-        width = self.pretrained.out_channels
         if start not in ("cca", "ridge"):
             raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
         self.bag = PieceBag(bag)
-        self.start = ClosedFormStart(width + bag, video_dim, components if start == "cca" else None)
+        self.clips = ClipVectors(video_dim, region_dim if pooled else None, dct)
+        width, seen = self.pretrained.out_channels, self.clips.out_channels
+        self.start = ClosedFormStart(width + bag, seen, components if start == "cca" else None, scaled)
         self.hubs = HubOffsets(self.start.text_map.size(1), captions=hubs != "videos") if hubs else None
         self.levels = ("start", *("hubs",) * bool(hubs), *self.learned_levels)
         read = width * (1 + len(SLOTS) * slots)
         self.text_event = Ensemble(read, inner, hidden, members, dropout)
-        self.video_event = Ensemble(2 * video_dim, inner, hidden, members, dropout)
-        self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(2 * video_dim)
+        self.video_event = Ensemble(seen + video_dim, inner, hidden, members, dropout)
+        self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(seen + video_dim)
         self.matchers = nn.ModuleDict({"start": CosineMatch(), "hubs": InnerProductMatch(), "event": CosineMatch()})
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
-        self.relations = None
-        if relations and region_dim is not None:
-            self.relations = Relations(region_dim, width, hidden // 4, relations)
+        self.relations = Relations(region_dim or 0, width, hidden // 4, relations) if relates else None
+        if self.relations is not None:
             self.matchers["relation"] = RelationMatch(self.relations.key_channels)
         if graphs:
             self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
@@ -143,9 +144,9 @@ class GraphVTR(RetrievalModel):
     def begin(self, train: RetrievalDataset, val: RetrievalDataset) -> None:
         """Solve the closed form on the training split; its strengths are the best on the validation split."""
         self.bag.fill(train.role_graphs)
-        (text, video), held_out = (split_vectors(split, self.pretrained, self.bag) for split in (train, val))
-        owner, val_owner = train.video_of_caption, val.video_of_caption
-        self.start.solve(text, video, owner, held_out, lambda scores: both_directions(scores, val_owner)["rsum"])
+        (text, video), held_out = (split_vectors(x, self.pretrained, self.bag, self.clips) for x in (train, val))
+        owner, rsum = train.video_of_caption, lambda scores: both_directions(scores, val.video_of_caption)["rsum"]
+        self.start.solve(text, video, owner, held_out, rsum)
         if self.hubs is not None:
             self.hubs.fill(self.start.video(video), self.start.text(text))
 
@@ -163,14 +164,14 @@ class GraphVTR(RetrievalModel):
         """
         x = node_features(graph, "frame", self.video_dim, "video_dim").to(self.start.text_map.dtype)
         ptr = node_ptr(graph, "frame").to(x.device)
-        mean = segment_reduce(x, ptr, "mean")
-        both = self.video_scale(torch.cat([mean, segment_reduce(x, ptr, "max")], 1))
-        start = self.start.video(mean)
-        levels: dict[str, Level | Tensor] = {"start": start, "event": self.video_event(both).flatten(1)}
+        clips = self.clips(graph, x.dtype)
+        event = self.video_event(self.video_scale(torch.cat([clips, segment_reduce(x, ptr, "max")], 1))).flatten(1)
+        start = self.start.video(clips)
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.video(start)
         if self.frame_maps is not None:
-            frames = {level: self._drop(linear(x)) for level, linear in self.frame_maps.items()}
+            frames = {level: self.drop(linear(x)) for level, linear in self.frame_maps.items()}
             levels["action"] = Level(frames["action"], ptr)
             levels["entity"] = self._entities(graph, frames["entity"], ptr)
         if self.relations is not None:
@@ -183,15 +184,15 @@ class GraphVTR(RetrievalModel):
         Raises:
             DataError: the captions have not passed through :meth:`transform_text`.
         """
-        words, sentence = (x.to(self.start.text_map.dtype) for x in self.pretrained.read(graph))
-        nodes = [node_words(graph, words, level) for level in ("action", "entity")]
+        sentence, nodes = self._read(graph)
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
+        event = self.text_event(self.text_scale(read)).flatten(1)
         start = self.start.text(self.bag(graph, sentence))
-        levels: dict[str, Level | Tensor] = {"start": start, "event": self.text_event(self.text_scale(read)).flatten(1)}
+        levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
         if self.reasoning is not None:
-            reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, *nodes))
+            reasoned = reason(self.reasoning, graph, *self._role_nodes(graph, sentence, nodes))
             levels |= {level: reasoned[level] for level in ("action", "entity")}
         if self.relations is not None:
             levels["relation"] = self.relations.text(graph, *nodes)
@@ -205,9 +206,7 @@ class GraphVTR(RetrievalModel):
         """
         if self.reasoning is None:
             raise DataError("graphs", "is False", "a model without role graphs has no attention over them")
-        words, sentence = self.pretrained.read(graph)
-        nodes = (node_words(graph, words, level) for level in ("action", "entity"))
-        x, reasoning = self._role_nodes(graph, sentence, *nodes)
+        x, reasoning = self._role_nodes(graph, *self._read(graph))
         return reasoning, layer_attention(cast(Iterable[RoleGATConv], self.reasoning), x, reasoning)
 
     def on_host(self, graph: RoleGraph) -> None:
@@ -227,23 +226,24 @@ class GraphVTR(RetrievalModel):
         """The true caption against the wrong one, a softmax of two on each level that learns."""
         return self.rankings.pairs(self.matchers, video, pairs, video_of_pair)
 
-    def _role_nodes(self, graph: RoleGraph, *nodes: Tensor) -> tuple[Tensor, ReasoningGraph]:
+    def _read(self, graph: RoleGraph) -> tuple[Tensor, list[Tensor]]:
+        """The sentence, and the words of each action and entity."""
+        words, sentence = (x.to(self.start.text_map.dtype) for x in self.pretrained.read(graph))
+        return sentence, [node_words(graph, words, level) for level in ("action", "entity")]
+
+    def _role_nodes(self, graph: RoleGraph, sentence: Tensor, nodes: list[Tensor]) -> tuple[Tensor, ReasoningGraph]:
         """Events, actions and entities with their roles, before they listen to each other, and how they are joined."""
         node_map, roles = cast(nn.Linear, self.node_map), cast(nn.Embedding, self.roles)
         reasoning = reasoning_graph(graph)
-        return self._drop(node_map(torch.cat(nodes))) * roles(reasoning.node_role), reasoning
+        return self.drop(node_map(torch.cat([sentence, *nodes]))) * roles(reasoning.node_role), reasoning
 
     def _entities(self, graph: VideoGraph, frames: Tensor, ptr: Tensor) -> Level:
         """Frames of each video, then its regions after their walk."""
         if self.region_map is None or self.walk is None:
             return Level(frames, ptr)
-        x = self._drop(self.region_map(self._regions(graph)))
-        of_frame = batch_to_ptr(graph["region"].frame, frames.size(0))
-        walked = self.walk(x, ptr=of_frame, box=graph["region"].box, clip=clip_of_frame(graph))
-        return frames_and_regions(graph, frames, walked)
+        x, region = self.drop(self.region_map(self._regions(graph))), graph["region"]
+        x = self.walk(x, ptr=batch_to_ptr(region.frame, len(frames)), box=region.box, clip=clip_of_frame(graph))
+        return frames_and_regions(graph, frames, x)
 
     def _regions(self, graph: VideoGraph) -> Tensor:
         return node_features(graph, "region", self.config["region_dim"], "region_dim").to(self.start.text_map.dtype)
-
-    def _drop(self, x: Tensor) -> Tensor:
-        return F.dropout(x, self.dropout, self.training)

@@ -22,6 +22,7 @@ from graphvtr.text import Vocabulary
 
 pytest.importorskip("transformers")
 SIZES: dict[str, Any] = {"hidden": 8, "members": 2, "inner": 6, "bag": 12}
+TIME: dict[str, Any] = {"dct": 3, "pooled": True, "scaled": True}
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +71,13 @@ def test_at_step_0_its_score_is_the_ridge_regressions(folder: str, scenes: dict[
     assert not torch.allclose(scores(model, split).double(), ridge.scores, atol=1e-2)
 
 
-def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
-    model = build(folder, scenes, components=3).eval()
+@pytest.mark.parametrize("options", [{}, TIME])
+def test_at_step_0_its_score_is_the_canonical_correlations(
+    folder: str, scenes: dict[str, RetrievalDataset], options: dict[str, Any]
+) -> None:
+    model = build(folder, scenes, components=3, **options).eval()
     split = ready(model, scenes)["val"]
-    text, video = split_vectors(split, model.pretrained, model.bag)
+    text, video = split_vectors(split, model.pretrained, model.bag, model.clips)
     assert model.start.text_map.shape == (8 + 12, 3)
     torch.testing.assert_close(scores(model, split), model.start.video(video) @ model.start.text(text).T)
     with pytest.raises(DataError, match="use 'cca'"):
@@ -91,6 +95,7 @@ def test_at_step_0_its_score_is_the_canonical_correlations(folder: str, scenes: 
         {"region_dim": None, "relations": 3},
         {"relations": 3},
         {"relations": 2, "graphs": False},
+        TIME,
     ],
 )
 def test_a_batch_is_its_items(folder: str, scenes: dict[str, RetrievalDataset], options: dict[str, Any]) -> None:
@@ -168,6 +173,26 @@ def test_clips_without_regions_are_refused_and_captions_without_nodes_are_not(
     text = bare.encode_text(store.mapped(bare.transform_text).batch([0, 1]))
     found = bare.similarity(bare.encode_video(VideoGraph.build(torch.randn(2, width))), text)
     assert found.isfinite().all()
+
+
+def test_a_clip_backwards_is_another_clip_where_it_is_told(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
+    for options, other in (({"graphs": False}, False), ({"graphs": False, **TIME}, True)):
+        model = build(folder, scenes, **options).eval()
+        clip = ready(model, scenes)["val"].video_graphs[0]
+        last = clip["frame"].num_nodes - 1
+        frame, order = (last - clip["region"].frame).sort(stable=True)
+        regions = {f"region_{name}": clip["region"][name][order] for name in ("x", "box")}
+        backwards = VideoGraph.build(clip["frame"].x.flip(0), **regions, region_frame=frame)
+        one, two = (model.encode_video(graph) for graph in (clip, backwards))
+        for level in ("start", "event"):
+            assert torch.allclose(one[level].x, two[level].x, atol=1e-4) is not other
+
+
+def test_checkpoints_from_before_time_was_read_load(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
+    model = build(folder, scenes)
+    older = {name: value for name, value in model.config.items() if name not in TIME}
+    GraphVTR(**older).load_state_dict(model.state_dict())
+    assert not [name for name in model.state_dict() if name.startswith("clips")]
 
 
 def test_saved_and_loaded_it_is_the_same(folder: str, scenes: dict[str, RetrievalDataset], tmp_path: Path) -> None:
