@@ -113,7 +113,7 @@ def rows(words: str, regions: bool = False) -> dict[str, Trial]:
     frames = (
         Trial("HGR", "hgr", {"hidden": HIDDEN, "node_reduce": "mean", "mining": "all", **DROP, **read}, TRAIN),
         Trial("VSE", "vse", {"hidden": HIDDEN, "reduction": "mean", **read}, TRAIN),
-        Trial("VSE++", "vse++", {"hidden": HIDDEN, "reduction": "mean", **read}, TRAIN),
+        Trial("VSE++", "vse++", {"hidden": HIDDEN, "reduction": "mean", **read}, {**TRAIN, "warmup_epochs": 5}),
         Trial("Dual Encoding", "dual_encoding", {**DUAL, **read}, TRAIN),
         Trial("MCSAN", "mcsan", {**CONCEPTS, "frame_width": 256, "feedforward": 512, **read}, TRAIN),
         Trial("HANet", "hanet", {**CONCEPTS, **read}, TRAIN),
