@@ -101,7 +101,7 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
     def step() -> None:
         optimizer.zero_grad()
         with torch.autocast(device, torch.bfloat16, enabled=variant == "bfloat16"):
-            loss = model.loss(*module._encode(data), data.video_of_text)["loss"]
+            loss = model.loss(*module.encode(data), data.video_of_text)["loss"]
         loss.backward()
         if ranks > 1:
             for parameter in model.parameters():

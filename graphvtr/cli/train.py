@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.tasks.config import Configuration, RunConfig, find_learning_rate, train
     from graphvtr.tasks.trainer import first_process
 
+    if not first_process():  # which alone speaks
+        logging.getLogger("graphvtr").setLevel(logging.ERROR)
     with backend(_take_backend(args.options)):
         configuration = Configuration(args.model, args.options)
         if configuration.part(RunConfig).find_lr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import signal
 import sys
 import threading
@@ -92,6 +93,20 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
     def _how(self, stop: BaseException) -> None:
         if isinstance(stop, Interrupted):
             stop.how = "continue with --resume" if self.epochs else "start again"
+
+
+class ResumedRows(pl.loggers.csv_logs.ExperimentWriter):  # type: ignore[misc,name-defined]
+    """The rows of ``metrics.csv`` behind those of a run that goes on; Lightning's own writer deletes these."""
+
+    def __init__(self, log_dir: str) -> None:
+        super().__init__(log_dir)
+        path = Path(self.metrics_file_path)
+        if path.is_file():
+            with path.open(newline="") as file:
+                self.metrics_keys = next(csv.reader(file), [])
+
+    def _check_log_dir_exists(self) -> None:
+        """Nothing is deleted."""
 
 
 class SafeCheckpoints(pl.plugins.io.TorchCheckpointIO):  # type: ignore[misc,name-defined]

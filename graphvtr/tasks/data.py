@@ -236,6 +236,10 @@ class RetrievalData(pl.LightningDataModule):  # type: ignore[misc,name-defined]
         data = PairData(self._on_its_way(self.train), *self._rank(), negatives=self.negatives, model=self.model)
         return self._loader(data, self.sampler)
 
+    def whole_batch(self, position: int) -> PairBatch:
+        """The training batch at ``position`` of the epoch, of all processes together."""
+        return PairData(self.train, negatives=self.negatives, model=self.model)[list(self.sampler)[position]]
+
     def val_dataloader(self) -> BatchLoader[EncodeBatch]:
         """All videos and captions of the validation split."""
         data = EncodeData(self._on_its_way(self.val), self.batch_size, *self._rank(), model=self.model)

@@ -27,6 +27,7 @@ from graphvtr.tasks.checkpoint import load
 from graphvtr.tensor_files import SUM, compare, crc32, read_tensors
 from graphvtr.text import read_captions
 from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 
 FORMAT, KEY = "graphvtr.embeddings/1", "graphvtr"
 CHUNK = 1024
@@ -142,10 +143,17 @@ def _encoder(model: RetrievalModel, source: Path) -> Encoder:
 
     @torch.inference_mode()
     def encode(names: Sequence[str]) -> dict[str, Tensor]:
-        given: Any = list(names) if store is None else store.video_graphs(names)
+        given: Any = list(names) if store is None else _clips(store, names, model.reads_regions)
         return _tensors(model.encode_text(given) if store is None else model.encode_video(given))
 
     return encode
+
+
+def _clips(store: FeatureStore, names: Sequence[str], regions: bool) -> DiskGraphs:
+    """Clips that are read batch by batch, once they are known to be those that were stored."""
+    store.require_sound(names)
+    clips = DiskGraphs(store, names)
+    return clips if regions else clips.without("region")
 
 
 def _items(model: Any, source: Path, mismatch: Mismatch) -> tuple[list[str], str]:

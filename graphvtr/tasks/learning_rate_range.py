@@ -12,8 +12,10 @@ import torch
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.registered import registered_name
+from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.data import RetrievalData
-from graphvtr.tasks.module import adam
+from graphvtr.tasks.module import RetrievalModule, adam
 from graphvtr.tasks.options import TrainOptions
 from graphvtr.tasks.prepare import prepare_training
 from graphvtr.text import Vocabulary
@@ -62,7 +64,7 @@ def learning_rate_range(
         model: a fresh model.
         vocabulary: of the captions.
         train: the training split.
-        options: batches and weight decay.
+        options: batches, chunks, device, weight decay, and whether the first epochs warm up.
         low: rate of the first step.
         high: rate of the last step; the test ends earlier where the loss is four times its least.
         steps: at most.
@@ -74,7 +76,13 @@ def learning_rate_range(
         raise DataError(
             "learning rate range", f"is {low} to {high} in {steps} steps", "let it rise, in 10 steps or more"
         )
-    model = copy.deepcopy(model).train()
+    device = "cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu"
+    model = copy.deepcopy(model).train().to(device)
+    info = CheckpointInfo(registered_name(model))
+    module = RetrievalModule(
+        model, vocabulary, options.rate, info, train.video_of_caption, encode_chunk=options.encode_chunk
+    )
+    module.mine("mean" if options.warmup_epochs else "hardest")
     prepared = prepare_training(train, model, vocabulary)
     data = RetrievalData(
         prepared,
@@ -94,13 +102,11 @@ def learning_rate_range(
     while len(rates) < steps:
         data.sampler.set_epoch(epoch)
         epoch += 1
-        for batch in data.train_dataloader():
+        for batch in (batch.to(device) for batch in data.train_dataloader()):
             rate = low * (high / low) ** (len(rates) / (steps - 1))
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss = model.loss(model.encode_video(batch.video), model.encode_text(batch.text), batch.video_of_text)[
-                "loss"
-            ]
+            loss = model.loss(*module.encode(batch), batch.video_of_text)["loss"]
             average = SMOOTHING * average + (1 - SMOOTHING) * float(loss.detach())
             smooth = average / (1 - SMOOTHING ** (len(rates) + 1))
             if not math.isfinite(smooth) or (len(losses) > 10 and smooth > 4 * min(losses)):

@@ -128,7 +128,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         if batch_index > 0:
             return
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch + 7_919 * ranks()[0])
-        self._mine("mean" if self.current_epoch < self.warmup_epochs else "hardest")
+        self.mine("mean" if self.current_epoch < self.warmup_epochs else "hardest")
         scores = self.scores if self.loss_batch is None else [-loss for loss in self.losses]
         lr = self.rate.at(self.current_epoch, scores)
         for group in self.optimizers().param_groups:
@@ -139,19 +139,19 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         """The model's loss on a batch of pairs."""
         self._random = {"cpu": torch.get_rng_state(), "negative_weight": self.negative_weight}
         self._random["mining"] = self._hardest[0].mining if self._hardest else ""
-        video, text = self._encode(batch)
+        video, text = self.encode(batch)
         losses = self.model.loss(video, text, batch.video_of_text)
         if batch.hard is not None and batch.video_of_hard is not None:
             pairs = self._of("text", batch.hard)
             hard = self.model.pair_loss(video, pairs, batch.video_of_hard)
             losses = {**losses, "loss": losses["loss"] + self.negative_weight * hard, "hard": hard}
-        self._check_range(video, text, losses["loss"].detach(), batch)
+        self._check_range(video, text, losses["loss"].detach(), batch, batch_index)
         size = len(batch.video_of_text)
         for name, value in losses.items():
             self.log(f"train/{name}", value.detach(), on_epoch=True, on_step=False, batch_size=size)
         return losses["loss"]
 
-    def _encode(self, batch: PairBatch) -> tuple[LevelEmbeddings, LevelEmbeddings]:
+    def encode(self, batch: PairBatch) -> tuple[LevelEmbeddings, LevelEmbeddings]:
         """Embeddings of all videos and captions of a batch; in a distributed run, encoded by all processes together."""
         if batch.shares is None:
             return self._of("video", batch.video), self._of("text", batch.text)
@@ -172,10 +172,13 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         parts = [computed_again(lambda part: encode(whole.batch(part)), part, use_reentrant=False) for part in chunks]
         return LevelEmbeddings.cat(parts)
 
-    def _kept(self, batch: PairBatch) -> str:
-        """Keep a batch and everything that its step takes, and say how to make the step again."""
-        if self.folder is None or batch.shares is not None:
+    def _kept(self, batch: PairBatch, batch_index: int) -> str:
+        """Keep a batch and everything that its step takes, and say how to make the step again; of a batch that
+        processes share the first one keeps all of it, and one process makes the step again."""
+        if self.folder is None or ranks()[0] > 0:
             return ""
+        if batch.shares is not None:
+            batch = self.trainer.datamodule.whole_batch(batch_index)
         path = self.folder / FILE
         content = {KEY: header(self.model, self.vocabulary, self.info), "state_dict": self.state_dict()}
         save_step(path, content, batch, self.current_epoch, self.global_step, self._random)
@@ -202,7 +205,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
     def on_validation_epoch_start(self) -> None:
         """Forget embeddings of a validation that was cut short; its loss is that of the configuration."""
         self._encoded = {"video": [], "text": []}
-        self._mine("hardest")
+        self.mine("hardest")
         if self.average is not None:
             self.average.swap()
 
@@ -230,7 +233,12 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             self.average.swap()
 
     def _check_range(
-        self, video: LevelEmbeddings, text: LevelEmbeddings, loss: Tensor | None = None, batch: PairBatch | None = None
+        self,
+        video: LevelEmbeddings,
+        text: LevelEmbeddings,
+        loss: Tensor | None = None,
+        batch: PairBatch | None = None,
+        batch_index: int = 0,
     ) -> None:
         """Refuse a loss that is no number, and embeddings without a length: a cosine of them may be 0, and the loss a
         number that means nothing. This is the one time that a step waits for its device."""
@@ -244,7 +252,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             return
         if loss is not None and batch is not None and not bool(torch.isfinite(loss)):
             problem = f"is {float(loss)} in epoch {self.current_epoch + 1}"
-            raise DataError("training loss", problem, MEND + self._kept(batch))
+            raise DataError("training loss", problem, MEND + self._kept(batch, batch_index))
         side, level = next(key for key, length in lengths.items() if not bool(torch.isfinite(length)))
         raise DataError(
             f"embeddings of {side}",
@@ -283,7 +291,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             self.average.load({name: checkpoint["state_dict"][f"model.{name}"] for name in self.average.weights})
         checkpoint["state_dict"] = {**checkpoint["state_dict"], **checkpoint.get(TRAINED, {})}
 
-    def _mine(self, mining: Mining) -> None:
+    def mine(self, mining: Mining) -> None:
+        """Let losses that mine the hardest negative take it, or the mean over all negatives."""
         for ranking in self._hardest:
             ranking.mining = mining
 

@@ -16,10 +16,11 @@ import torch
 from graphvtr._optional import optional_import
 from graphvtr.atomic import write_whole
 from graphvtr.datasets import DataSource, RetrievalDataset
+from graphvtr.errors import DataError
 from graphvtr.locks import output_lock
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.registered import registered_name
-from graphvtr.tasks.callbacks import AfterEpoch, Progress, RunFiles, SafeCheckpoints
+from graphvtr.tasks.callbacks import AfterEpoch, Progress, ResumedRows, RunFiles, SafeCheckpoints
 from graphvtr.tasks.checkpoint import CheckpointInfo, weights_of
 from graphvtr.tasks.data import RetrievalData
 from graphvtr.tasks.module import RetrievalModule
@@ -30,6 +31,7 @@ from graphvtr.tasks.ranking import EvalOptions
 from graphvtr.tasks.run_state import check_new, check_resumed, data_record, restore_best, training_record
 from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import read_pairs
+from graphvtr.text.parser import shorten
 
 logger = logging.getLogger(__name__)
 pl: Any = optional_import("pytorch_lightning", "train", "training")
@@ -147,7 +149,7 @@ def _fit(
         workers=options.workers,
         negatives=_negatives(options, train, model, vocabulary, info),
         twins=options.twins,
-        steps=options.val_every,
+        steps=None if options.val_every is None else options.val_every * options.accumulate,
         model=model,
     )
     if not resume:
@@ -174,13 +176,13 @@ def _fit(
     )
     if resume:
         module.check_state(last, state.content)
-    if first_process():
-        restore_best(last, state)
-    if config is not None and first_process():
-        write_whole(out / "config.yaml", config)
     files = RunFiles(out, options.patience, state.epoch, after_epoch)
     with _quiet(), files.telling_how_to_go_on(options.epochs):
-        trainer = _trainer(out, options, files, progress)
+        trainer = _trainer(out, options, files, progress, resume)
+        if first_process():
+            restore_best(last, state)
+        if config is not None and first_process():
+            write_whole(out / "config.yaml", config)
         trainer.fit(module, datamodule=data, ckpt_path=str(last) if resume else None)
     return FitResult(best, last, module.scores)
 
@@ -194,39 +196,54 @@ def _negatives(
     return HardNegatives(read_pairs(options.negatives), train, model, vocabulary, source)
 
 
-def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool) -> Any:
+def _trainer(out: Path, options: TrainOptions, files: RunFiles, progress: bool, resume: bool = False) -> Any:
+    """Lightning's trainer.
+
+    Raises:
+        DataError: Lightning refuses devices, nodes or strategy.
+    """
     callbacks: list[Any] = [files]
     if progress:
         callbacks.append(Progress())
     plugins: list[Any] = [SafeCheckpoints()]
-    if environments.SLURMEnvironment.detect():
-        plugins.append(environments.SLURMEnvironment(auto_requeue=False))  # what a run goes on from is its last.ckpt
-    return pl.Trainer(
-        accelerator={"cuda": "gpu"}.get(options.device, options.device),
-        devices=options.devices,
-        num_nodes=options.num_nodes,
-        strategy=options.strategy,
-        max_epochs=options.epochs,
-        callbacks=callbacks,
-        logger=_logger(out, options.logger),
-        accumulate_grad_batches=options.accumulate,
-        precision=PRECISION[options.precision],
-        gradient_clip_val=options.clip_grad,
-        deterministic=options.deterministic,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-        log_every_n_steps=1,
-        plugins=plugins,
-    )
+    logger = _logger(out, options.logger, resume)
+    try:
+        if environments.SLURMEnvironment.detect() and not environments.TorchElasticEnvironment.detect():
+            # what a run goes on from is its last.ckpt
+            plugins.append(environments.SLURMEnvironment(auto_requeue=False))
+        return pl.Trainer(
+            accelerator={"cuda": "gpu"}.get(options.device, options.device),
+            devices=options.devices,
+            num_nodes=options.num_nodes,
+            strategy=options.strategy,
+            max_epochs=options.epochs,
+            callbacks=callbacks,
+            logger=logger,
+            accumulate_grad_batches=options.accumulate,
+            precision=PRECISION[options.precision],
+            gradient_clip_val=options.clip_grad,
+            deterministic=options.deterministic,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            log_every_n_steps=1,
+            plugins=plugins,
+        )
+    except (pl.utilities.exceptions.MisconfigurationException, ValueError, RuntimeError) as error:
+        asked = f"devices {options.devices}, num_nodes {options.num_nodes}, strategy {options.strategy}"
+        reason = shorten(" ".join(str(error).split()), 300)
+        raise DataError(asked, f"Lightning refuses them: {reason}", "see the guide of several GPUs") from error
 
 
-def _logger(out: Path, kind: str) -> Any:
+def _logger(out: Path, kind: str, resume: bool = False) -> Any:
     if kind == "tensorboard":
         return pl.loggers.TensorBoardLogger(out, name=None, version="tensorboard")
     if kind == "csv":
-        return pl.loggers.CSVLogger(out, name=None, version="csv")
+        logger = pl.loggers.CSVLogger(out, name=None, version="csv")
+        if resume and first_process():
+            logger._experiment = ResumedRows(logger.log_dir)
+        return logger
     if kind == "wandb":
         optional_import("wandb", "wandb", "--logger wandb")
         return pl.loggers.WandbLogger(name=out.name, save_dir=out, project="graphvtr")
@@ -239,14 +256,20 @@ def run_lock(out: Path) -> AbstractContextManager[None]:
 
 
 def started(options: TrainOptions) -> TrainOptions:
-    """The options with as many devices and nodes as torchrun has started processes for."""
+    """The options with as many devices and nodes as torchrun or SLURM has started processes for."""
     world, local = (int(os.environ.get(name, 0)) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
-    return replace(options, devices=local, num_nodes=world // local) if world and local else options
+    if world and local:
+        return replace(options, devices=local, num_nodes=world // local)
+    tasks = os.environ.get("SLURM_NTASKS_PER_NODE")
+    if tasks and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive"):  # where Lightning starts them itself
+        return replace(options, devices=int(tasks), num_nodes=int(os.environ.get("SLURM_NNODES", options.num_nodes)))
+    return options
 
 
 def first_process() -> bool:
     """Whether this is the process of a distributed run that writes its files, as torchrun, SLURM or Lightning tell."""
-    return int(next((os.environ[name] for name in RANKS if os.environ.get(name)), 0)) == 0
+    node = 0 if os.environ.get("RANK") else int(os.environ.get("NODE_RANK") or 0)  # of nodes that Lightning joins
+    return node == 0 and int(next((os.environ[name] for name in RANKS if os.environ.get(name)), 0)) == 0
 
 
 @contextmanager

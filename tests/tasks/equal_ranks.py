@@ -23,7 +23,7 @@ def gradients(
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[torch.Tensor]]:
     """Loss, gradients of all parameters and running statistics after a step of one batch."""
     module.model.zero_grad()
-    loss = module.model.loss(*module._encode(batch), batch.video_of_text)["loss"]
+    loss = module.model.loss(*module.encode(batch), batch.video_of_text)["loss"]
     loss.backward()
     found = {name: torch.zeros_like(p) if p.grad is None else p.grad for name, p in module.model.named_parameters()}
     buffers = [b.clone() for name, b in module.model.named_buffers() if "running" in name]
@@ -33,6 +33,9 @@ def gradients(
 def compare(name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor) -> dict[str, float]:
     """Largest differences, relative to the largest gradient (a batch of one video has next to none)."""
     model, dataset, vocabulary = run
+    for part in model.modules():  # of the relations, which have their own: two processes draw other numbers
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
     module = RetrievalModule(model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     found = []
@@ -76,6 +79,7 @@ def main(folder: Path, rank: int) -> None:
     for name, what, options in (
         ("hgr", "info_nce", {"loss": "info_nce", "level_fusion": "learned"}),
         ("visern", "batch norm", {"batch_norm": True}),
+        ("graphvtr", "relations", {"relations": 3}),
     ):
         results[f"{name}, {what}"] = compare(name, small_run(name, **options), rank, torch.arange(9))
     together = [evaluation(*sizes) for sizes in evaluations]

@@ -14,6 +14,7 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.tasks import CheckpointInfo, embedding_file, encode_file, load, read_embeddings, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore
+from graphvtr.video.store.layout import Layout
 
 CAPTIONS = ["a dog runs", "the cat sleeps", "a man sings", "a dog sleeps", "a bird"]
 
@@ -57,6 +58,26 @@ def test_clips_and_captions(checkpoint: Path, store: FeatureStore, tmp_path: Pat
     found, captions = read_embeddings(tmp_path / "texts")
     assert captions == CAPTIONS
     assert_close(found, model.encode_text(CAPTIONS))
+
+
+def test_models_of_frames_read_no_regions(checkpoint: Path, tmp_path: Path, monkeypatch) -> None:
+    store = FeatureStore.create(tmp_path / "regions", {"frame_x": 6, "region_x": 7}, {"features": {"name": "x"}})
+    regions = {"region_x": torch.randn(4, 7), "region_box": torch.tensor([[0.0, 0.0, 0.5, 0.5]]).repeat(4, 1)}
+    regions |= {"region_score": torch.ones(4), "region_frame": torch.tensor([0, 0, 1, 2])}
+    for number in range(3):
+        store.add(str(number), {"frame_x": torch.randn(3, 6), "frame_time": torch.arange(3.0), **regions})
+    read: set[str] = set()
+    real = Layout.read_into
+    monkeypatch.setattr(
+        Layout, "read_into", lambda self, view, key, *rest: read.add(key) or real(self, view, key, *rest)
+    )
+    assert encode_file(checkpoint, store.path, tmp_path / "videos") == 3
+    assert read == {"frame_x", "frame_time"}
+    data = bytearray(store.file_of("1").read_bytes())
+    data[-3] ^= 1
+    store.file_of("1").write_bytes(data)
+    with pytest.raises(DataError, match=r"have changed|is damaged"):  # which only who reads all of a clip can tell
+        encode_file(checkpoint, store.path, tmp_path / "again")
 
 
 def test_a_stopped_run_goes_on(checkpoint: Path, store: FeatureStore, tmp_path: Path, monkeypatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 pytest.importorskip("pytorch_lightning")
 import pytorch_lightning as pl
-from lightning_fabric.plugins.environments import SLURMEnvironment
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
 from graphvtr.errors import DataError, MissingExtraError
 from graphvtr.nn.models import RetrievalModel
@@ -152,8 +153,10 @@ def test_epoch_lines(tmp_path, toy_dataset, toy_vocabulary, toy_model, capsys) -
     fit(toy_model(), toy_vocabulary, train, val, tmp_path / "run", options)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch ")]
     assert len(lines) == 2
-    assert "epoch 1/2" in lines[0]
     assert lines[0].endswith("best")
+    figures = r"  loss \d+\.\d{4}  val rsum .*  [1-9][\d,]* captions/s  \d+\.\d GB  \d+:\d\d left"
+    for epoch, line in enumerate(lines, 1):
+        assert re.match(rf"epoch {epoch}/2{figures}", line)
 
 
 def test_an_error_before_the_first_epoch_is_the_one_that_shows(
@@ -268,10 +271,19 @@ SLURM = {"NTASKS": 4, "NTASKS_PER_NODE": 2, "JOB_NAME": "train", "JOB_ID": 7, "P
         ({**TORCHRUN, "RANK": "0", "LOCAL_RANK": "0"}, (4, 2), True),
         ({"LOCAL_RANK": "1"}, (1, 1), False),  # a process that Lightning has started
         ({"SLURM_PROCID": "3"}, (1, 1), False),
+        ({"SLURM_PROCID": "3", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "3"}, (2, 3), False),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS_PER_NODE": "2", "SLURM_JOB_NAME": "interactive"}, (1, 1), True),
+        ({"NODE_RANK": "1"}, (1, 1), False),  # the first process of another node
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, (1, 1), False),
+        ({**TORCHRUN, "RANK": "0", "NODE_RANK": "1"}, (4, 2), True),
     ],
 )
 def test_processes_of_a_cluster(environment, devices, first, monkeypatch) -> None:
-    for name in (*TORCHRUN, "SLURM_PROCID"):
+    for name in (
+        *TORCHRUN,
+        "NODE_RANK",
+        *(f"SLURM_{name}" for name in ("PROCID", "NTASKS_PER_NODE", "NNODES", "JOB_NAME")),
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -289,6 +301,27 @@ def test_a_job_of_slurm_is_one_process_of_its_nodes_and_is_not_queued_again(tmp_
     assert isinstance(environment, SLURMEnvironment)
     assert not environment.auto_requeue  # a run goes on from its last.ckpt
     assert (trainer.world_size, trainer.global_rank, trainer.is_global_zero) == (4, 2, False)
+
+
+def test_torchrun_within_a_job_of_slurm(tmp_path, monkeypatch) -> None:
+    environment = {
+        **TORCHRUN,
+        "GROUP_RANK": "1",
+        "TORCHELASTIC_RUN_ID": "1",
+        **{f"SLURM_{k}": str(v) for k, v in SLURM.items()},
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    options = started(TrainOptions(device="cpu"))
+    trainer = _trainer(tmp_path, options, RunFiles(tmp_path), progress=False)
+    assert isinstance(trainer.strategy.cluster_environment, TorchElasticEnvironment)
+    assert (trainer.world_size, trainer.global_rank, trainer.local_rank) == (8, 5, 1)
+
+
+def test_devices_that_lightning_refuses(run, tmp_path) -> None:
+    with pytest.raises(DataError, match=r"strategy dpp: Lightning refuses them: .*invalid strategy name"):
+        run(strategy="dpp")
+    assert not any((tmp_path / "run").glob("*"))
 
 
 def test_weights_and_biases(tmp_path, monkeypatch) -> None:

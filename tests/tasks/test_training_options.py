@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ pytest.importorskip("pytorch_lightning")
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo, load
-from graphvtr.tasks.data import PairBatch, PairData
+from graphvtr.tasks.data import PairBatch, PairData, RetrievalData
 from graphvtr.tasks.learning_rate_range import learning_rate_range
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.replay import replay
@@ -48,7 +50,7 @@ def train(tmp_path: Path, toy_dataset, toy_vocabulary, toy_model) -> Train:
 
 def gradients(module: RetrievalModule, batch: PairBatch) -> tuple[float, dict[str, Tensor]]:
     module.model.zero_grad()
-    loss = module.model.loss(*module._encode(batch), batch.video_of_text)["loss"]
+    loss = module.model.loss(*module.encode(batch), batch.video_of_text)["loss"]
     loss.backward()
     return float(loss.detach()), {n: p.grad.clone() for n, p in module.model.named_parameters() if p.grad is not None}
 
@@ -109,6 +111,12 @@ def test_steps_between_validations(train: Train) -> None:
     assert train("parts", val_every=2, epochs=4, resume=True).scores == whole.scores
 
 
+def test_steps_between_validations_are_steps_of_the_optimizer(train: Train) -> None:
+    result = train(val_every=3, accumulate=2, epochs=2)
+    assert len(result.scores) == 2
+    assert torch.load(result.last, weights_only=True)["global_step"] == 6
+
+
 @pytest.mark.parametrize("distinct", [False, True])
 def test_stretches_lie_end_to_end(distinct: bool) -> None:
     owner = torch.arange(26) // 2
@@ -141,6 +149,15 @@ def test_loggers(train: Train, tmp_path: Path, logger: str, files: set[str]) -> 
         assert "val/rsum" in (tmp_path / "run" / "csv" / "metrics.csv").read_text()
 
 
+def test_a_resume_keeps_the_rows_of_before(train: Train, tmp_path: Path) -> None:
+    train(logger="csv", epochs=2)
+    train(logger="csv", epochs=4, resume=True, ema=0.5)
+    with (tmp_path / "run" / "csv" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows if row["val/rsum"]] == [0, 1, 2, 3]
+    assert sum(bool(row["train/loss"]) for row in rows) == 4
+
+
 def test_a_loss_that_is_not_finite_is_kept_for_replay(train: Train, toy_model, tmp_path: Path, capsys) -> None:
     model = toy_model()
     with torch.no_grad():
@@ -158,6 +175,19 @@ def test_a_loss_that_is_not_finite_is_kept_for_replay(train: Train, toy_model, t
     assert main(["train", "--replay", str(tmp_path / "missing")]) == 2
 
 
+def test_of_a_batch_that_processes_share_the_first_keeps_all(tmp_path: Path) -> None:
+    model, dataset, vocabulary = small_run("hgr")
+    info = CheckpointInfo("hgr", video_dim=6)
+    module = RetrievalModule(model, vocabulary, LearningRate(0.1), info, dataset.video_of_caption, folder=tmp_path)
+    data = RetrievalData(dataset, dataset, batch_size=7, model=model)
+    captions = list(data.sampler)[1]
+    module._trainer = SimpleNamespace(datamodule=data, current_epoch=0, global_step=1)
+    module._random = {"cpu": torch.get_rng_state(), "negative_weight": 1.0, "mining": ""}
+    assert "--replay" in module._kept(PairData(dataset, 0, 2)[captions], 1)
+    loss, _ = gradients(module, PairData(dataset)[captions])
+    assert replay(tmp_path / "failed_batch.ckpt").losses["loss"] == pytest.approx(loss)
+
+
 def test_replay_of_what_is_no_step(train: Train) -> None:
     with pytest.raises(DataError, match="holds no step to make again"):
         replay(train(epochs=1).last)
@@ -173,6 +203,9 @@ def test_learning_rate_range(toy_dataset, toy_vocabulary, toy_model) -> None:
     assert found.suggestion is not None
     assert 1e-4 < found.suggestion < 0.5
     assert "steepest at lr" in str(found)
+    chunks = TrainOptions(batch_size=8, device="cpu", encode_chunk=3)
+    again = learning_rate_range(model, toy_vocabulary, toy_dataset(), chunks, low=1e-5, high=1.0, steps=20)
+    assert len(again.losses) == 20
     with pytest.raises(DataError, match=r"learning rate range: is 1\.0 to 0\.1"):
         learning_rate_range(model, toy_vocabulary, toy_dataset(), options, low=1.0, high=0.1)
 
