@@ -68,14 +68,17 @@ def small(trial: Trial) -> Trial:
     return Trial(trial.name, trial.model, {**trial.options, "hidden": 32}, {**trial.train, "epochs": 1})
 
 
-def chosen_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
-    """The rows asked for."""
+def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
+    """The rows of the table."""
     rows = msrvtt.rows(words, arguments.regions)
     if not arguments.regions and words == "minilm":
         rows = {"GraphVTR": msrvtt.GRAPHVTR, **rows}
-    if arguments.quick:
-        rows = {name: small(trial) for name, trial in rows.items()}
-    return {name: trial for name, trial in rows.items() if not arguments.rows or name in arguments.rows}
+    return {name: small(trial) for name, trial in rows.items()} if arguments.quick else rows
+
+
+def wanted(arguments: argparse.Namespace, name: str) -> bool:
+    """Whether a row is to be trained; all that are there stand in the table."""
+    return not arguments.tables_only and (arguments.rows is None or name in arguments.rows)
 
 
 def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
@@ -96,6 +99,8 @@ def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace,
     )
     found = {}
     for name, trial in rows.items():
+        if not wanted(arguments, name):
+            continue
         best = tune(part, trial, arguments.tune)
         rows[name], found[f"{name}, {words}"] = best.trial, best.tried
     return found
@@ -151,9 +156,9 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
             found.setdefault(name, {})[videos] = Runs.of([scores], owner).summary()["rsum"]
         for words in arguments.words:
             trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
-            for name, trial in chosen_rows(arguments, words).items():
+            for name, trial in all_rows(arguments, words).items():
                 seeds = range(arguments.seeds)
-                if not arguments.tables_only:
+                if wanted(arguments, name):
                     for seed in seeds:
                         trials.result(trial, seed)
                 if there := trials.finished(trial, seeds):
@@ -200,9 +205,7 @@ def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--rows", nargs="*", help="names of rows; all by default, none of them trained with an empty list"
-    )
+    parser.add_argument("--rows", nargs="*", help="names of rows to train; all by default, none with an empty list")
     parser.add_argument("--words", nargs="*", default=WORDS, choices=WORDS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
@@ -225,7 +228,7 @@ def main() -> None:
     seeds = range(1 if arguments.quick else arguments.seeds)
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     all_trials = {words: msrvtt.trials(study, splits, path, words, **size) for words in arguments.words}
-    rows = {words: chosen_rows(arguments, words) for words in arguments.words}
+    rows = {words: all_rows(arguments, words) for words in arguments.words}
     owner = splits["test"].video_of_caption
     closed = {}
     if not arguments.regions:
@@ -244,10 +247,10 @@ def main() -> None:
             write_result(name, found, note=note_of(arguments), tried=tried)
 
     write()
-    for seed in () if arguments.tables_only else seeds:  # a seed of every row before the next
+    for seed in seeds:  # a seed of every row before the next
         for words, trials in all_trials.items():
-            for trial in rows[words].values():
-                if not trials.finished(trial, [seed]):
+            for row, trial in rows[words].items():
+                if wanted(arguments, row) and not trials.finished(trial, [seed]):
                     trials.result(trial, seed)
                     write()
     print(environment()["commit"], file=sys.stderr)
