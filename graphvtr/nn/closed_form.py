@@ -85,21 +85,32 @@ class CanonicalSolver:
         owner, order = owner.sort(stable=True)
         of_video = gather_segment_reduce(text, order, index_to_ptr(owner, len(video))).double()
         of_video -= captions * self.text_mean
-        sides = (within / count, (captions * y).T @ y / count)
-        self._values, bases = zip(*(torch.linalg.eigh(side) for side in sides), strict=True)
+        directions = (torch.linalg.eigh(within / count), _directions((captions / count).sqrt() * y))
+        self._values, bases = zip(*directions, strict=True)
         self._bases = bases
+        self._means = [values.sum() / side.size(1) for values, side in zip(self._values, (text, video), strict=True)]
         self._cross = bases[0].T @ (of_video.T @ y / count) @ bases[1]
 
     def maps(self, text_strength: float, video_strength: float, components: int) -> tuple[Tensor, Tensor]:
         """A and B, [d, k] and [D, k]; k is ``components``, or fewer where a side has no more directions."""
         scales = []
-        for values, strength in zip(self._values, (text_strength, video_strength), strict=True):
-            values = values.clamp(min=0)
-            scales.append((values + strength * values.mean() + values.new_tensor(1e-12)).rsqrt())
+        strengths = (text_strength, video_strength)
+        for values, mean, strength in zip(self._values, self._means, strengths, strict=True):
+            scales.append((values.clamp(min=0) + strength * mean.clamp(min=0) + values.new_tensor(1e-12)).rsqrt())
         correlation, left, right = _leading(scales[0][:, None] * self._cross * scales[1], components)
         root = correlation.sqrt()
         a, b = (basis * scale for basis, scale in zip(self._bases, scales, strict=True))
         return a @ left * root, b @ right * root
+
+
+def _directions(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors, in columns, of ``rows.T @ rows``; where rows are fewer than they are wide, those of
+    the directions that they span, from the smaller matrix of their products."""
+    if rows.size(0) >= rows.size(1):
+        return torch.linalg.eigh(rows.T @ rows)
+    values, within = torch.linalg.eigh(rows @ rows.T)
+    there = values > 1e-13 * values[-1]
+    return values[there], rows.T @ within[:, there] / values[there].sqrt()
 
 
 def _leading(matrix: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -203,7 +214,7 @@ class ClosedFormStart(nn.Module):
             return normalize(y if self.video_map is None else y @ self.video_map, dim=1)
 
     def _take(self, maps: tuple[Tensor, Tensor | None]) -> ClosedFormStart:
-        self.text_map.copy_(maps[0])
-        if self.video_map is not None and maps[1] is not None:
-            self.video_map.copy_(maps[1])
+        for own, found in zip((self.text_map, self.video_map), maps, strict=True):
+            if own is not None and found is not None:  # where a side has fewer directions, the rest says nothing
+                own.zero_()[:, : found.size(1)] = found
         return self

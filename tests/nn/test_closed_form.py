@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import normalize
 
 from graphvtr.errors import DataError
+from graphvtr.nn import closed_form
 from graphvtr.nn.closed_form import (
     STRENGTHS,
     TEXT_STRENGTHS,
@@ -46,6 +47,24 @@ def test_canonical_maps_whiten_both_sides_and_weigh_by_correlation() -> None:
     torch.testing.assert_close(covariance, torch.diag(of_text.diagonal() ** 2), atol=1e-6, rtol=1e-6)
     ridged, _ = CanonicalSolver(text, video, owner).maps(10.0, 0.0, 3)
     assert ridged.norm() < a.norm()
+
+
+def test_few_videos_of_many_channels_have_the_maps_of_the_whole_covariance(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    text, video = torch.randn(30, 4, dtype=torch.float64), torch.randn(7, 40, dtype=torch.float64)
+    owner = torch.arange(30) % 7
+    small = CanonicalSolver(text, video, owner)
+    monkeypatch.setattr(closed_form, "_directions", lambda rows: torch.linalg.eigh(rows.T @ rows))
+    whole = CanonicalSolver(text, video, owner)
+    assert small._bases[1].shape == (40, 6)
+    for strengths in ((0.1, 0.01), (1.0, 10.0)):
+        (a, b), (wide_a, wide_b) = (solver.maps(*strengths, 3) for solver in (small, whole))
+        products = [(text - text.mean(0)) @ one @ other.T @ video.T for one, other in ((a, b), (wide_a, wide_b))]
+        torch.testing.assert_close(*products, atol=1e-8, rtol=1e-6)
+    start = ClosedFormStart(4, 40, 4).double()
+    start.solve(text, video, owner, (text, video), lambda found: 0.0)
+    assert start.video_map is not None
+    assert start.video_map.shape == (40, 4)
 
 
 @pytest.mark.parametrize("components", [None, 3])
