@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -152,7 +153,8 @@ def test_it_ends_with_who_asks(files: Files, signum: int) -> None:
     files.build()
     command = [sys.executable, "-m", "graphvtr", "search", str(files.path), "-"]  # waits for queries that never come
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # ignored where tests run in the background
+    with subprocess.Popen(command, start_new_session=True, preexec_fn=heard, **pipes) as process:
         end = time.monotonic() + 60
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not (its := children.read_text().split()) and time.monotonic() < end:
