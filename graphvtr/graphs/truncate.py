@@ -127,12 +127,17 @@ def top_regions(graph: VideoGraph, num_regions: int) -> VideoGraph:
     count = torch.bincount(frame, minlength=int(graph["frame"].num_nodes))
     if not count.numel() or int(count.max()) <= num_regions:
         return graph
-    by_score = score.argsort(descending=True, stable=True)
-    order = by_score[frame[by_score].argsort(stable=True)]  # by frame, then by falling score
+    order = best_first(frame, score)
     place = torch.arange(len(order), device=order.device) - (count.cumsum(0) - count)[frame[order]]
     keep = torch.zeros_like(order, dtype=torch.bool)
     keep[order[place < num_regions]] = True
     return keep_nodes(graph, {"region": keep})
+
+
+def best_first(frame: Tensor, score: Tensor) -> Tensor:
+    """Regions [R] by frame, and in a frame by falling score, the first of equal ones first."""
+    by_score = score.argsort(descending=True, stable=True)
+    return by_score[frame[by_score].argsort(stable=True)]
 
 
 def between(graph: VideoGraph, begin: float, end: float) -> VideoGraph:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.graphs import VideoGraph, node_ptr, num_nodes
+from graphvtr.graphs.truncate import best_first
 from graphvtr.nn.frames_and_regions import clip_of_frame
 from graphvtr.nn.ragged import Layout, batch_to_ptr, first_rows
 from graphvtr.ops.csr import complete_edges, counts_to_ptr
@@ -91,8 +92,7 @@ def region_pairs(graph: VideoGraph, most: int) -> RegionPairs:
     of_frame = batch_to_ptr(region.frame, frames)
     rows, ptr = first_rows(of_frame, most)
     if "score" in region:
-        best = torch.sort(region.score, descending=True, stable=True).indices
-        rows = best[torch.sort(region.frame[best], stable=True).indices][rows]
+        rows = best_first(region.frame, region.score)[rows]
     edge_ptr, col = complete_edges(ptr)
     row = torch.repeat_interleave(edge_ptr.diff(), output_size=col.size(0))
     source, target = rows[col], rows[row]

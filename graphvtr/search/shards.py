@@ -13,6 +13,7 @@ from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.index import Change, Index
+from graphvtr.search.index.editing import opened_store
 from graphvtr.search.index.index import Find
 from graphvtr.search.index.manifest import Manifest, read_manifest
 from graphvtr.search.index.verify import verify
@@ -166,7 +167,7 @@ class ShardedIndex:
         mismatch: Mismatch = "error",
     ) -> Change:
         """See :meth:`Index.add`."""
-        opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
+        opened = opened_store(store)
         wanted = list(opened.names if names is None else names)
         return self._each(
             lambda part, own: part.add(opened, own, metadata, media=media, progress=progress, mismatch=mismatch), wanted

@@ -13,7 +13,7 @@ from graphvtr.locks import output_lock
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
-from graphvtr.search.index.editing import Change, add_clips, media_folder, settle
+from graphvtr.search.index.editing import Change, add_clips, media_folder, opened_store, settle
 from graphvtr.search.index.manifest import (
     MODEL,
     SEGMENTS,
@@ -76,7 +76,7 @@ def build_index(
         raise DataError(f"kind '{kind}'", "is unknown", f"use auto, {', '.join(KINDS)}")
     if shards < 0:
         raise DataError("shards", f"is {shards}", "give 0 or more")
-    opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
+    opened = opened_store(store)
     if not len(opened):
         raise DataError(opened.path, "has no clips", "run graphvtr extract")
     folder = media_folder(media)

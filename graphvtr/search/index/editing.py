@@ -136,6 +136,11 @@ def media_folder(media: str | Path | None) -> str:
     return str(Path(media).resolve())
 
 
+def opened_store(store: FeatureStore | str | Path) -> FeatureStore:
+    """A store, or the one that lies at a path."""
+    return store if isinstance(store, FeatureStore) else FeatureStore.open(store)
+
+
 def media_below(path: Path, folder: str) -> str:
     """How to come from the media folder of the index at ``path`` to another one, which need not be there yet; an index
     that has none has this one from now on.

@@ -11,7 +11,15 @@ from graphvtr.nn import RetrievalModel
 from graphvtr.nn.feeding import Mismatch
 from graphvtr.search.encode import Encoder
 from graphvtr.search.index.collection import Collection, open_folder, stamp
-from graphvtr.search.index.editing import Change, add_clips, compact, delete_clips, media_below, media_folder
+from graphvtr.search.index.editing import (
+    Change,
+    add_clips,
+    compact,
+    delete_clips,
+    media_below,
+    media_folder,
+    opened_store,
+)
 from graphvtr.search.index.manifest import MODEL, Manifest
 from graphvtr.search.index.model_folder import load_model
 from graphvtr.search.index.nearest import KINDS
@@ -90,7 +98,7 @@ class ModelCollection(Collection):
             progress: whether to show a progress bar.
             mismatch: what to do about features that the model was not trained on.
         """
-        opened = store if isinstance(store, FeatureStore) else FeatureStore.open(store)
+        opened = opened_store(store)
         self.model.check(opened, mismatch=mismatch)
         below = media_below(self.path, media_folder(media))
         change = add_clips(self.path, self.encoder, opened, names, metadata, below=below, progress=progress)

@@ -24,11 +24,16 @@ GRAPHS = [
 ]
 
 
-def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
+def read_all() -> tuple[RoleGraph, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """All captions in one batch, their words, actions and entities."""
     torch.manual_seed(0)
     graph = GraphStore.from_graphs(GRAPHS).batch([0, 1, 2])
     words = torch.randn(int(graph["word"].num_nodes), 3, dtype=torch.float64)
-    actions, entities = (node_words(graph, words, level) for level in ("action", "entity"))
+    return graph, words, node_words(graph, words, "action"), node_words(graph, words, "entity")
+
+
+def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
+    graph, words, actions, entities = read_all()
     found = role_slots(graph, actions, entities).view(3, len(SLOTS), 3)
     begin = 0
     for caption, one in enumerate(GRAPHS):
@@ -45,10 +50,7 @@ def test_slots_are_the_means_of_the_nodes_in_each_role() -> None:
 
 
 def test_slots_of_an_action_are_those_of_its_own_entities() -> None:
-    torch.manual_seed(0)
-    graph = GraphStore.from_graphs(GRAPHS).batch([0, 1, 2])
-    words = torch.randn(int(graph["word"].num_nodes), 3, dtype=torch.float64)
-    actions, entities = (node_words(graph, words, level) for level in ("action", "entity"))
+    graph, _, actions, entities = read_all()
     found = action_slots(graph, actions, entities).view(3, len(SLOTS), 3)
     torch.testing.assert_close(found[:, 0], actions)
     torch.testing.assert_close(found[0, 1:4], entities[:3])  # a dog, a cat, in the yard; of the first caption
