@@ -8,7 +8,8 @@
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
 (``minilm``), with which rows differ in their graphs alone. Trained until validation stops climbing, the epoch chosen
 on validation; ``--tune N`` tries N settings a row (the same number for all) on a third of the training videos first.
-Intervals resample seeds and videos. Finished runs are kept; what is written says for each row how many seeds it has.
+Intervals resample seeds and videos. Finished runs are kept, and what tables are made of in ``results/runs``, with which
+a study goes on on another machine; what is written says for each row how many seeds it has.
 About 15 CPU minutes a row and seed, 40 with regions; 10 (30) more to extract the store.
 """
 
@@ -25,17 +26,18 @@ from typing import Any
 
 import torch
 
+from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import RESULTS, environment, write_result
+from benchmarks.lib.harness import environment, write_result
 from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trials import Measure, Trial, Trials
 from benchmarks.lib.tune import tune
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
-from graphvtr.tasks.checkpoint import load
 from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
 WORDS = ("minilm", "glove")
@@ -76,6 +78,13 @@ def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
     return {name: small(trial) for name, trial in rows.items()} if arguments.quick else rows
 
 
+def measures(test: RetrievalDataset, quick: bool) -> dict[str, Measure]:
+    """What is measured of a run beside its ranks: the pairs of VITATECS, where they are at hand."""
+    if quick or not (DATA / "vitatecs").exists():
+        return {}
+    return vitatecs.Pairs(test, vitatecs.read(test.videos)).measures()
+
+
 def wanted(arguments: argparse.Namespace, name: str) -> bool:
     """Whether a row is to be trained; all that are there stand in the table."""
     return not arguments.tables_only and (arguments.rows is None or name in arguments.rows)
@@ -96,6 +105,7 @@ def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace,
         data={**trials.data, "third": True},
         score=["val"],
         vectors=trials.vectors,
+        records=None if trials.records is None else trials.records.with_name(f"{trials.records.name}_tuning"),
     )
     found = {}
     for name, trial in rows.items():
@@ -122,9 +132,7 @@ def tables(
                 continue
             label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
             found[label] = trials.runs(trial, there)
-            model = load(trials.result(trial, there[0]).checkpoint)
             about[label] = trials.about(trial, there)
-            about[label]["parameters"] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     print_table(f"{len(test.videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)
     print("\nseeds, trained parameters, seconds a seed (on a shared machine), validation rsum:")
     for label, row in about.items():
@@ -160,7 +168,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
                 seeds = range(arguments.seeds)
                 if wanted(arguments, name):
                     for seed in seeds:
-                        trials.result(trial, seed)
+                        trials.record(trial, seed)
                 if there := trials.finished(trial, seeds):
                     one = trials.runs(trial, there).summary()["rsum"]
                     found.setdefault(f"{name}, {words}", {})[videos] = one
@@ -226,8 +234,10 @@ def main() -> None:
     if arguments.quick:
         splits["test"] = splits["test"][: 20 * 60]
     seeds = range(1 if arguments.quick else arguments.seeds)
-    study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
-    all_trials = {words: msrvtt.trials(study, splits, path, words, **size) for words in arguments.words}
+    name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
+    study = "msrvtt_quick" if arguments.quick else name
+    measure = measures(splits["test"], arguments.quick)
+    all_trials = {words: msrvtt.trials(study, splits, path, words, measure, **size) for words in arguments.words}
     rows = {words: all_rows(arguments, words) for words in arguments.words}
     owner = splits["test"].video_of_caption
     closed = {}
@@ -237,7 +247,6 @@ def main() -> None:
     tried: dict[str, Any] = {}
     for words, trials in all_trials.items():
         tried |= tuned(trials, rows[words], arguments, words)
-    name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
 
     def write() -> None:
         quiet = contextlib.nullcontext() if arguments.quick else printed_to(name)
@@ -251,7 +260,7 @@ def main() -> None:
         for words, trials in all_trials.items():
             for row, trial in rows[words].items():
                 if wanted(arguments, row) and not trials.finished(trial, [seed]):
-                    trials.result(trial, seed)
+                    trials.record(trial, seed)
                     write()
     print(environment()["commit"], file=sys.stderr)
 

@@ -6,46 +6,46 @@
 Pairs of MSR-VTT test videos that have frames here; measured only, never tuned on. Equal scores count as wrong.
 Intervals resample videos with all of their pairs, and seeds. Rows "beside other videos" score each pair with videos
 that it is not of: what is told apart there is told by the captions alone, and only what a model adds to it says
-something of the video. 20 CPU minutes, most of them for reading captions once; what was scored once is kept.
+something of the video. Ten CPU minutes, most of them for reading captions once; models were measured when
+they were trained.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import gzip
 import hashlib
+import itertools
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
-from benchmarks.lib.paths import DATA
+from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import POWER, with_seeds
 from benchmarks.lib.tables import print_shares
-from benchmarks.lib.trials import Trials
-from graphvtr.atomic import write_tensors
+from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.datasets.source import DataSource
 from graphvtr.graphs import GraphStore, RoleGraph
 from graphvtr.metrics import percentiles
+from graphvtr.nn import RetrievalModel
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.nn.encoders.role_slots import node_words, role_slots
 from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
 from graphvtr.tasks.binary import TIE, binary_margins
-from graphvtr.tasks.checkpoint import load
-from graphvtr.text import Vocabulary
 from graphvtr.text.pairs import BinaryPair, read_pairs
 from graphvtr.text.word_vectors import load_word_vectors
 
@@ -69,6 +69,10 @@ def read(videos: Sequence[str], limit: int | None = None) -> list[BinaryPair]:
         ]
         found += mine[:limit]
     return found
+
+
+def _name(further: int) -> str:
+    return f"vitatecs {further}"
 
 
 class Pairs:
@@ -95,25 +99,25 @@ class Pairs:
         """Margins [n] of scores [Nv, 2 n] of the pairs' captions as a split; of the videos so many places further."""
         return pair_margins(scores, (self.owner + further) % len(self.test.videos))
 
-    def of_checkpoint(self, checkpoint: Path, further: int = 0) -> Tensor:
-        """Margins of a model, kept beside its checkpoint."""
-        kept = checkpoint.parent / f"pairs_{self.digest}_{further}.safetensors"
-        if not kept.is_file() or kept.stat().st_mtime < checkpoint.stat().st_mtime:
-            model = load(checkpoint)
-            vocabulary = model.vocabulary
-            assert isinstance(vocabulary, Vocabulary)
-            count = len(self.pairs)
-            sides = [self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count)]
-            names = [self.test.videos[row] for row in ((self.owner + further) % len(self.test.videos)).tolist()]
-            write_tensors(kept, {"margins": binary_margins(model, self.test, names, *sides, vocabulary)})
-        return load_file(kept)["margins"]
+    def measures(self) -> dict[str, Measure]:
+        """What to measure of every run: margins beside the right video, and beside others."""
+        return {_name(further): functools.partial(self._of_model, further) for further in (0, *OTHERS[:2])}
 
-    def rows(self, name: str, checkpoints: list[Path]) -> dict[str, list[Tensor]]:
-        """Margins of all seeds of a row, and of its first one beside other videos."""
-        return {
-            name: [self.of_checkpoint(checkpoint) for checkpoint in checkpoints],
-            f"{name}, {BESIDE}": [self.of_checkpoint(checkpoints[0], further) for further in OTHERS[:2]],
+    def _of_model(self, further: int, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+        count = len(self.pairs)
+        right, wrong = (self.graphs.subset(torch.arange(begin, begin + count)) for begin in (0, count))
+        names = [self.test.videos[row] for row in ((self.owner + further) % len(self.test.videos)).tolist()]
+        return binary_margins(model, self.test, names, right, wrong, model.require_vocabulary())
+
+    def rows(self, name: str, trials: Trials, trial: Trial, seeds: list[int]) -> dict[str, list[Tensor]]:
+        """Margins of the seeds of a row that have them, and of its first one beside other videos."""
+        found = {
+            name: trials.measured(trial, seeds, _name(0)),
+            f"{name}, {BESIDE}": [
+                one for further in OTHERS[:2] for one in trials.measured(trial, seeds[:1], _name(further))
+            ],
         }
+        return {name: margins for name, margins in found.items() if margins}
 
     def accuracy(self, margins: list[Tensor]) -> dict[str, Any]:
         """Accuracy by aspect of the margins of some seeds, with intervals over seeds and videos."""
@@ -217,14 +221,14 @@ def main() -> None:
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
-    for words in () if arguments.quick else ("minilm", "glove"):
-        trials = msrvtt.trials(study, splits, path, words, **size)
-        rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words)
+    stores = {path: "msrvtt_real"} | {CACHE / f"msrvtt_{name}": f"msrvtt_real_{name}" for name in msrvtt.DETECTORS}
+    for words, place in itertools.product(() if arguments.quick else ("minilm", "glove"), stores):
+        trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
+        rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
         for name, trial in rows.items():
-            there = trials.finished(trial, range(SEEDS))
-            if there:
+            if there := trials.finished(trial, range(SEEDS)):
                 label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
-                margins |= pairs.rows(label, [trials.result(trial, seed).checkpoint for seed in there])
+                margins |= pairs.rows(label, trials, trial, there)
     found = {name: pairs.accuracy(some) for name, some in margins.items()}
     seeds = {name: len(some) for name, some in margins.items() if BESIDE not in name}
     with contextlib.nullcontext() if arguments.quick else printed_to("vitatecs"):

@@ -78,9 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
     if row not in made:
         return
     trial = study.small(made[row]) if quick else made[row]
-    seeds = trials.finished(trial, range(arguments.seeds))
+    seeds = trials.trained(trial, range(arguments.seeds))
     if not seeds:
-        print(f"levels: no seed of '{row}' is trained yet", file=sys.stderr)
+        print(f"levels: no seed of '{row}' is trained on this machine", file=sys.stderr)
         return
     val = splits["val"]
     wrong = perturb(val.videos, val.video_of_caption, val.role_graphs, kinds=ALL_KINDS, per_video=1 if quick else 5)

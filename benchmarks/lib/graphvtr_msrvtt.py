@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.nn import GraphVTR
-from graphvtr.tasks.checkpoint import load
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
 
@@ -78,14 +75,6 @@ def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
     return path
 
 
-@functools.cache
-def gates_of(checkpoint: Path) -> dict[str, float]:
-    """What the levels of a trained model weigh beside its start."""
-    model = load(checkpoint)
-    assert isinstance(model, GraphVTR)
-    return dict(zip(model.levels[1:], model.gates.tolist(), strict=True))
-
-
 def run(arguments: argparse.Namespace) -> None:
     """The tables ``flagship``, see :mod:`benchmarks.graphvtr`."""
     quick = arguments.quick
@@ -98,6 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     closed = {"chance": chance_runs(owner, len(splits["test"].videos), 3)}
     closed |= {name: Runs.of([scores], owner) for name, scores in ridges(trials).items()}
     binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
+    trials.measure = binary.measures()
     margins = vitatecs.closed_forms(trials, binary)
     blind = trials.kept("blind", lambda: vitatecs.blind(pairs, binary)[0], binary.digest, pairs.name)
     margins["no video: reads like a true caption"] = [blind]
@@ -109,11 +99,9 @@ def run(arguments: argparse.Namespace) -> None:
         about: dict[str, Any] = {}
         accuracies = dict(margins)
         for name, seeds in there.items():
-            checkpoints = [trials.result(every[name], seed).checkpoint for seed in seeds]
             found[name] = trials.runs(every[name], seeds)
-            accuracies |= binary.rows(name, checkpoints)
+            accuracies |= binary.rows(name, trials, every[name], seeds)
             about[name] = trials.about(every[name], seeds)
-            about[name]["gates"] = [gates_of(checkpoint) for checkpoint in checkpoints]
         best = "ridge, MiniLM"
         differences = {name: found[name].difference(found[best]) for name in found if name not in ("chance", best)}
         parts = {

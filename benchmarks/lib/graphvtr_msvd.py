@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.lib.graphvtr_msrvtt import FULL, small, wanted
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
-from benchmarks.lib.paths import CACHE, DATA
+from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trials
@@ -38,7 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
     source = DataSource(root=root, store=store)
     splits = {split: build_dataset("msvd", split, source) for split in ("train", "val", "test")}
     trials = Trials(
-        "flagship_msvd", splits, make_vocabulary(splits["train"]), data={"dataset": "msvd98", "store": store.name}
+        "flagship_msvd",
+        splits,
+        make_vocabulary(splits["train"]),
+        data={"dataset": "msvd98", "store": store.name},
+        records=None if quick else RESULTS / "runs" / "flagship_msvd",
     )
     every = {name: small(trial) if quick else trial for name, trial in ROWS.items()}
     trials.train_missing(wanted(every, arguments), range(arguments.seeds), lambda: None)

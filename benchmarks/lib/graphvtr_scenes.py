@@ -10,26 +10,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.accuracy.binary_selection import accuracies, print_rows
 from benchmarks.lib.graphvtr_msrvtt import wanted
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
-from benchmarks.lib.paths import CACHE
+from benchmarks.lib.paths import CACHE, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table, with_seeds
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.metrics import between_twins, percentiles, twin_positions
+from graphvtr.nn import RetrievalModel
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.binary import binary_margins, own_pairs
-from graphvtr.tasks.checkpoint import load
 from graphvtr.text.pairs import write_pairs
 
 WHOLE = {"train": 1400, "val": 150, "test": 225, "test_unseen": 225}
@@ -78,8 +81,18 @@ def run(arguments: argparse.Namespace, twins: bool = False) -> None:
     if not pairs.is_file():
         write_pairs(pairs, own_pairs(scenes({"train": 10_000}, **few)["train"])[0])
     data = {"dataset": "moving_scenes", "clips": {name: len(split.videos) for name, split in splits.items()}}
+    test = splits["test"]
+    measure: dict[str, Measure] = {"own pairs": functools.partial(own_margins, test)}
+    if twins:
+        measure["between twins"] = functools.partial(choices, test)
     trials = Trials(
-        f"{study}_quick" if quick else study, splits, make_vocabulary(splits["train"]), data=data, score=("val", *TESTS)
+        f"{study}_quick" if quick else study,
+        splits,
+        make_vocabulary(splits["train"]),
+        data=data,
+        score=("val", *TESTS),
+        records=None if quick else RESULTS / "runs" / study,
+        measure=measure,
     )
     words = PretrainedWords("minilm")
     ridge = {name: ridge_scores(splits["train"], splits["val"], splits[name], text=words).scores for name in TESTS}
@@ -94,7 +107,10 @@ def run(arguments: argparse.Namespace, twins: bool = False) -> None:
             tables[split] = {"chance": chance_runs(owner, len(splits[split].videos), 3)}
             tables[split]["ridge, MiniLM"] = Runs.of([ridge[split]], owner)
             tables[split] |= {name: trials.runs(every[name], seeds, split) for name, seeds in there.items()}
-        told = {name: selection(trials, every[name], seeds, splits["test"]) for name, seeds in there.items()}
+        told = {
+            name: accuracies(trials.measured(every[name], seeds, "own pairs"), own_pairs(test)[0])
+            for name, seeds in there.items()
+        }
         differences = {
             split: {
                 name: runs.difference(table["HGR"]) for name, runs in table.items() if name not in ("chance", "HGR")
@@ -127,6 +143,11 @@ def run(arguments: argparse.Namespace, twins: bool = False) -> None:
     write()
 
 
+def choices(test: RetrievalDataset, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+    """Whether each clip and each caption is told from its twin's, NaN where there is none, one after another."""
+    return torch.cat(between_twins(scores["test"], test.video_of_caption, twin_positions(test.videos)))
+
+
 def between(trials: Trials, rows: dict[str, Trial], there: dict[str, list[int]]) -> dict[str, Any]:
     """How often clips and captions are told from their twins', with intervals over seeds and pairs of clips."""
     test = trials.splits["test"]
@@ -135,10 +156,8 @@ def between(trials: Trials, rows: dict[str, Trial], there: dict[str, list[int]])
     drawn = np.random.default_rng(0).multinomial(len(own), np.full(len(own), 1 / len(own)), 1000)
     found: dict[str, Any] = {}
     for name, seeds in there.items():
-        choices = [
-            between_twins(trials.result(rows[name], seed).scores["test"], test.video_of_caption, twin) for seed in seeds
-        ]
-        for side, values in zip(("clips", "captions"), zip(*choices, strict=True), strict=True):
+        told = [one.chunk(2) for one in trials.measured(rows[name], seeds, "between twins")]
+        for side, values in zip(("clips", "captions"), zip(*told, strict=True), strict=True):
             shares = []
             for value in values:
                 has = ~value.isnan().numpy()
@@ -150,16 +169,9 @@ def between(trials: Trials, rows: dict[str, Trial], there: dict[str, list[int]])
     return found
 
 
-def selection(trials: Trials, trial: Trial, seeds: list[int], test: RetrievalDataset) -> dict[str, Any]:
-    """Accuracies on the test clips' own pairs, by kind."""
+def own_margins(test: RetrievalDataset, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+    """Margins of the test clips' own pairs."""
     pairs, right, wrong = own_pairs(test)
     assert right is not None
     assert wrong is not None
-    margins = []
-    for seed in seeds:
-        model = load(trials.result(trial, seed).checkpoint)
-        vocabulary = model.vocabulary
-        margins.append(
-            binary_margins(model, test, [pair.video for pair in pairs], right, wrong, vocabulary or trials.vocabulary)
-        )
-    return accuracies(margins, pairs)
+    return binary_margins(model, test, [pair.video for pair in pairs], right, wrong, model.require_vocabulary())

@@ -7,13 +7,14 @@ published MSR-VTT, and every table says so. No choice is ever made on test video
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.lib.paths import CACHE, DATA
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.paths import CACHE, DATA, RESULTS
+from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
@@ -80,20 +81,37 @@ def splits(
     return made
 
 
-def trials(study: str, found: dict[str, RetrievalDataset], path: Path, words: str, **data: Any) -> Trials:
-    """The runs of a study on some splits.
+def trials(
+    study: str,
+    found: dict[str, RetrievalDataset],
+    path: Path,
+    words: str,
+    measure: Mapping[str, Measure] | None = None,
+    **data: Any,
+) -> Trials:
+    """The runs of a study on some splits; those of a whole study have records in the repository.
 
     Args:
         study: folder of the runs.
         found: of :func:`splits`.
         path: the store they are from.
         words: ``"glove"`` starts learned words from GloVe, ``"minilm"`` has none.
+        measure: what is measured of each run besides.
         **data: what else decides the splits.
     """
     vectors = load_word_vectors("glove-package") if words == "glove" else None
     about = {"dataset": "msrvtt subset", "store": path.name, **data}
     score = [name for name in ("val", "test") if name in found]
-    return Trials(study, found, make_vocabulary(found["train"], 3), data=about, score=score, vectors=vectors)
+    return Trials(
+        study,
+        found,
+        make_vocabulary(found["train"], 3),
+        data=about,
+        score=score,
+        vectors=vectors,
+        records=None if study.endswith("quick") else RESULTS / "runs" / study,
+        measure=measure,
+    )
 
 
 HIDDEN = 512

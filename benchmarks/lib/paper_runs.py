@@ -15,8 +15,9 @@ from torch import Tensor
 
 from benchmarks.lib.paper_recipes import Place, Recipe, recipe
 from benchmarks.lib.paper_rows import Block
+from benchmarks.lib.records import TrialResult
 from benchmarks.lib.runs import Runs
-from benchmarks.lib.trials import TrialResult, Trials
+from benchmarks.lib.trials import Trials
 from graphvtr.datasets import DATASETS, RetrievalDataset, build_dataset
 from graphvtr.errors import DataError
 from graphvtr.metrics import RetrievalRanks

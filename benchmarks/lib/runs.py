@@ -51,23 +51,27 @@ class Runs:
     @classmethod
     def of_folds(cls, seeds: list[list[tuple[Tensor, Relevant]]], samples: int = 1000) -> Runs:
         """Runs of a cross-validation: each seed's folds, every query ranked among the items of its own fold."""
-        values: dict[str, list[float]] = {}
-        draws: dict[str, list[np.ndarray]] = {}
-        for folds in seeds:
-            t2v, v2t, groups = _together(folds)
-            # captions of one video are not independent: videos are drawn, with all of theirs (of several the first)
-            drawn = {
-                "t2v": resample(t2v, samples=samples, seed=0, group=groups),
-                "v2t": resample(v2t, samples=samples, seed=0),
-            }
-            metrics = {"t2v": summarise(t2v), "v2t": summarise(v2t)}
-            for side in ("t2v", "v2t"):
-                for metric in METRICS:
-                    values.setdefault(f"{side} {metric}", []).append(metrics[side][metric])
-                    draws.setdefault(f"{side} {metric}", []).append(drawn[side][metric])
-            values.setdefault("rsum", []).append(rsum(metrics["t2v"], metrics["v2t"]))
-            draws.setdefault("rsum", []).append(rsum_samples(drawn["t2v"], drawn["v2t"]))
-        return cls({k: np.array(v) for k, v in values.items()}, {k: np.stack(v) for k, v in draws.items()})
+        return cls.joined([cls.of_ranks(*_together(folds), samples) for folds in seeds])
+
+    @classmethod
+    def of_ranks(cls, t2v: Tensor, v2t: Tensor, groups: Tensor, samples: int = 1000) -> Runs:
+        """One run from the ranks of its captions [Nt] and videos [Nv], given the video of each caption [Nt]."""
+        values: dict[str, float] = {}
+        draws: dict[str, np.ndarray] = {}
+        sides = {name: Ranks(best, None, torch.arange(len(best) + 1)) for name, best in (("t2v", t2v), ("v2t", v2t))}
+        # captions of one video are not independent: videos are drawn, with all of theirs (of several the first)
+        drawn = {
+            "t2v": resample(sides["t2v"], samples=samples, seed=0, group=groups),
+            "v2t": resample(sides["v2t"], samples=samples, seed=0),
+        }
+        metrics = {name: summarise(ranks) for name, ranks in sides.items()}
+        for side in sides:
+            for metric in METRICS:
+                values[f"{side} {metric}"] = metrics[side][metric]
+                draws[f"{side} {metric}"] = drawn[side][metric]
+        values["rsum"] = rsum(metrics["t2v"], metrics["v2t"])
+        draws["rsum"] = rsum_samples(drawn["t2v"], drawn["v2t"])
+        return cls({k: np.array([v]) for k, v in values.items()}, {k: v[None] for k, v in draws.items()})
 
     def summary(self) -> dict[str, dict[str, Any]]:
         """Mean over seeds with its interval over seeds and clips, and the value of every seed."""
@@ -103,20 +107,24 @@ def with_seeds(draws: np.ndarray, seed: int = 1) -> np.ndarray:
     return np.take_along_axis(draws, chosen, axis=0).mean(0)  # type: ignore[no-any-return]
 
 
-def _together(folds: list[tuple[Tensor, Relevant]]) -> tuple[Ranks, Ranks, Tensor]:
-    """Ranks of the captions and of the videos of all folds, and the video of each caption."""
-    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
-    groups, before = [], 0
+def ranks_of(scores: Tensor, relevant: Relevant) -> tuple[Tensor, Tensor, Tensor]:
+    """Ranks of captions [Nt] and of videos [Nv] among scores [Nv, Nt], and the (first) video of each caption."""
+    ranks = RetrievalRanks(relevant, *scores.shape)
+    ranks.add_positives(scores)
+    ranks.add(scores)
+    t2v, v2t = (found.best for found in ranks.ranks())
+    return t2v, v2t, ranks.texts.item[ranks.texts.ptr[:-1]]
+
+
+def _together(folds: list[tuple[Tensor, Relevant]]) -> tuple[Tensor, Tensor, Tensor]:
+    """:func:`ranks_of` all folds; the videos of a fold are counted after those before it."""
+    found, before = [], 0
     for matrix, relevant in folds:
-        ranks = RetrievalRanks(relevant, *matrix.shape)
-        ranks.add_positives(matrix)
-        ranks.add(matrix)
-        for side, found in zip(sides, ranks.ranks(), strict=True):
-            side.append(found.best)
-        groups.append(ranks.texts.item[ranks.texts.ptr[:-1]] + before)
+        t2v, v2t, groups = ranks_of(matrix, relevant)
+        found.append((t2v, v2t, groups + before))
         before += matrix.size(0)
-    t2v, v2t = (Ranks(best := torch.cat(side), None, torch.arange(len(best) + 1)) for side in sides)
-    return t2v, v2t, torch.cat(groups)
+    t2v, v2t, groups = map(torch.cat, zip(*found, strict=True))
+    return t2v, v2t, groups
 
 
 def chance_runs(video_of_text: Tensor, videos: int, seeds: int = 20) -> Runs:

@@ -9,6 +9,9 @@ its options, the training options, the data and the seed. It is not trained agai
 ``Trials.fresh``, says so; a run that was stopped goes on from its last epoch. The commit is kept with the run and goes
 into the tables; it is not part of the key, as most commits change no figure: give ``fresh=True`` (or empty the folder)
 after a change of a model. A run of uncommitted code counts only while there is uncommitted code.
+
+A study of hours names a folder of ``records`` in the repository: what its tables are made of is kept there, and a run
+that has a record is finished on every machine (:mod:`benchmarks.lib.records`).
 """
 
 from __future__ import annotations
@@ -26,11 +29,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmarks.lib.paths import CACHE, git, uncommitted
-from benchmarks.lib.runs import Runs
+from benchmarks.lib.paths import CACHE, git, uncommitted, without_places
+from benchmarks.lib.records import Record, TrialResult
+from benchmarks.lib.runs import Runs, ranks_of
 from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.nn import RetrievalModel
+from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import build_model, prepare
@@ -39,6 +43,8 @@ from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import WordVectors
 
 CHANGES = "+changes"
+Measure = Callable[[RetrievalModel, Mapping[str, Tensor]], Tensor]
+"""Something of a trained model and its scores of each split."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +64,6 @@ class Trial:
     train: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class TrialResult:
-    """One finished run.
-
-    Args:
-        scores: split -> scores [Nv, Nt] of the epoch with the best validation rsum.
-        val_rsum: of every epoch.
-        seconds: of training, over all tries.
-        checkpoint: of the best epoch.
-        commit: the code that trained it.
-    """
-
-    scores: dict[str, Tensor]
-    val_rsum: list[float]
-    seconds: float
-    checkpoint: Path
-    commit: str = "unknown"
-
-
 class Trials:
     """Runs of one benchmark on one dataset.
 
@@ -89,6 +76,8 @@ class Trials:
         vectors: word vectors to start from, for models that have a word embedding.
         fresh: train again what is there.
         root: instead of ``$GRAPHVTR_CACHE`` or ``~/.cache/graphvtr``.
+        records: folder of what the repository keeps of the runs; None keeps nothing there.
+        measure: name -> what else is measured of each run and kept with its ranks.
     """
 
     def __init__(
@@ -102,11 +91,15 @@ class Trials:
         vectors: WordVectors | None = None,
         fresh: bool = False,
         root: Path | None = None,
+        records: Path | None = None,
+        measure: Mapping[str, Measure] | None = None,
     ) -> None:
         self.folder = (root or CACHE / "trials") / name
+        self.records, self.measure = records, dict(measure or {})
         self.splits, self.vocabulary, self.data = splits, vocabulary, dict(data)
         self.score, self.vectors, self.fresh = tuple(score), vectors, fresh
         self._resampled: dict[tuple[Path, str], Runs] = {}
+        self._recorded: dict[Path, Record] = {}
 
     def runs(self, trial: Trial, seeds: Iterable[int], split: str = "test") -> Runs:
         """All seeds of a row on a split, trained where they are not there yet; each is resampled once."""
@@ -115,9 +108,50 @@ class Trials:
     def _run(self, trial: Trial, seed: int, split: str) -> Runs:
         key = self._folder(trial, seed), split
         if key not in self._resampled:
-            owner = self.splits[split].video_of_caption
-            self._resampled[key] = Runs.of([self.result(trial, seed).scores[split]], owner)
+            relevant = self.splits[split].video_of_caption
+            self._resampled[key] = Runs.of_ranks(*self.record(trial, seed).ranks[split], relevant)
         return self._resampled[key]
+
+    def record(self, trial: Trial, seed: int) -> Record:
+        """Ranks of one run and what was measured of it, which is trained where it is not there yet.
+
+        What is asked for and was not measured then is measured where the checkpoint is; elsewhere it stays away.
+        """
+        folder = self._folder(trial, seed)
+        path = self._recorded_at(trial, seed)
+        there = None if path is None else Record.load(path)
+        missing = [name for name in self.measure if there is None or name not in there.measured]
+        if there is not None and (not missing or self._kept(trial, seed) is None):
+            return there
+        if there is None and folder in self._recorded:
+            return self._recorded[folder]
+        result = self.result(trial, seed)
+        model = load(result.checkpoint)
+        measured = {name: self.measure[name](model, result.scores) for name in missing}
+        about = {
+            "trial": trial.name,
+            "seed": seed,
+            "val_rsum": result.val_rsum,
+            "seconds": result.seconds,
+            "commit": result.commit,
+            "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+            "gates": gates_of(model),
+            "options": json.loads(without_places(json.dumps({"model": trial.options, "train": trial.train}))),
+            "data": self.data,
+        }
+        ranks = {
+            split: ranks_of(scores, self.splits[split].video_of_caption)[:2] for split, scores in result.scores.items()
+        }
+        record = Record(about, ranks, {**({} if there is None else there.measured), **measured})
+        if self.records is not None:
+            record.save(self.records / f"{folder.name}.safetensors")
+        self._recorded[folder] = record
+        return record
+
+    def measured(self, trial: Trial, seeds: Iterable[int], name: str) -> list[Tensor]:
+        """One of the things measured of each seed, of those that have it."""
+        found = (self.record(trial, seed).measured for seed in seeds)
+        return [one[name] for one in found if name in one]
 
     def kept(self, name: str, make: Callable[[], Tensor], *about: Any) -> Tensor:
         """What takes minutes and follows from the splits alone, made once: a closed form's scores, for instance.
@@ -133,7 +167,11 @@ class Trials:
         return load_file(path)["kept"]
 
     def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
-        """Those of the seeds whose run is there."""
+        """Those of the seeds whose run is there, or its record."""
+        return [seed for seed in seeds if self._recorded_at(trial, seed) is not None or self.trained(trial, [seed])]
+
+    def trained(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
+        """Those of the seeds whose checkpoint is on this machine."""
         return [seed for seed in seeds if self._kept(trial, seed) is not None]
 
     def train_missing(self, rows: Iterable[Trial], seeds: Iterable[int], after: Callable[[], None]) -> None:
@@ -142,18 +180,20 @@ class Trials:
         for seed in seeds:
             for trial in rows:
                 if not self.finished(trial, [seed]):
-                    self.result(trial, seed)
+                    self.record(trial, seed)
                     after()
 
     def about(self, trial: Trial, seeds: list[int]) -> dict[str, Any]:
         """What a table says of finished runs beside their figures."""
-        results = [self.result(trial, seed) for seed in seeds]
+        runs = [self.record(trial, seed).about for seed in seeds]
         return {
             "seeds": seeds,
-            "val_rsum": [max(one.val_rsum) for one in results],
-            "curves": [one.val_rsum for one in results],
-            "seconds": [one.seconds for one in results],
-            "commits": [one.commit for one in results],
+            "val_rsum": [max(run["val_rsum"]) for run in runs],
+            "curves": [run["val_rsum"] for run in runs],
+            "seconds": [run["seconds"] for run in runs],
+            "commits": [run["commit"] for run in runs],
+            "parameters": runs[0]["parameters"],
+            **({"gates": [run["gates"] for run in runs]} if runs[0]["gates"] else {}),
             "options": dict(trial.options),
             "train": dict(trial.train),
         }
@@ -171,8 +211,14 @@ class Trials:
 
     def curve(self, trial: Trial, seed: int) -> list[float]:
         """Validation rsum of every epoch of a run, which is trained where it is not there yet."""
-        kept = None if self.fresh else self._kept(trial, seed)
-        return self.result(trial, seed).val_rsum if kept is None else list(kept["val_rsum"])
+        return list(self.record(trial, seed).about["val_rsum"])
+
+    def _recorded_at(self, trial: Trial, seed: int) -> Path | None:
+        """Where the record of a run is, None where there is none."""
+        if self.records is None or self.fresh:
+            return None
+        path = self.records / f"{self._folder(trial, seed).name}.safetensors"
+        return path if path.is_file() else None
 
     def _kept(self, trial: Trial, seed: int) -> dict[str, Any] | None:
         """What is remembered of a finished run; nothing of one of uncommitted code, once all is committed."""
@@ -246,5 +292,12 @@ class Trials:
         return self.folder / f"{trial.model}_{_digest(key)}"
 
 
+def gates_of(model: RetrievalModel) -> dict[str, float]:
+    """What the levels of a GraphVTR weigh beside its start; nothing for other models."""
+    return dict(zip(model.levels[1:], model.gates.tolist(), strict=True)) if isinstance(model, GraphVTR) else {}
+
+
 def _digest(key: Any) -> str:
-    return hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    # a path of this machine would make it another key elsewhere
+    text = without_places(json.dumps(key, sort_keys=True, default=str))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -114,3 +114,35 @@ def test_what_follows_from_the_splits_is_made_once(trials: Any, scenes: dict[str
     make(trials, scenes, tmp_path).kept("a", make_it, 4)
     make(trials, scenes, tmp_path, fresh=True).kept("a", make_it, 4)
     assert len(made) == 3
+
+
+def test_a_record_stands_for_its_run_on_another_machine(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def total(model: Any, scores: Any) -> torch.Tensor:
+        return scores["test"].sum(1)
+
+    records = tmp_path / "records"
+    here = make(trials, scenes, tmp_path / "here", records=records, measure={"total": total})
+    trial = row(trials)
+    expected = trials.Runs.of([here.result(trial, 0).scores["test"]], scenes["test"].video_of_caption)
+    about = here.about(trial, [0])
+    (path,) = records.iterdir()
+    assert path.stat().st_size < 20_000
+
+    monkeypatch.setattr(trials, "fit", refuse)
+    elsewhere = make(trials, scenes, tmp_path / "elsewhere", records=records, measure={"total": total, "later": total})
+    assert elsewhere.finished(trial, range(2)) == [0]
+    assert elsewhere.trained(trial, range(2)) == []
+    assert elsewhere.about(trial, [0]) == about
+    assert elsewhere.curve(trial, 0) == about["curves"][0]
+    found = elsewhere.runs(trial, [0])
+    for name, draws in expected.draws.items():
+        assert (found.draws[name] == draws).all(), name
+    assert torch.equal(elsewhere.measured(trial, [0], "total")[0], here.result(trial, 0).scores["test"].sum(1))
+    assert elsewhere.measured(trial, [0], "later") == []
+    # what is asked for later is measured where the checkpoint is
+    later = make(trials, scenes, tmp_path / "here", records=records, measure={"later": total})
+    assert len(later.measured(trial, [0], "later")) == len(later.measured(trial, [0], "total")) == 1
+    with pytest.raises(AssertionError, match="trained again"):
+        make(trials, scenes, tmp_path / "elsewhere", records=records, fresh=True).record(trial, 0)
