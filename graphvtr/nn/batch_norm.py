@@ -10,7 +10,7 @@ from graphvtr.nn.precision import widened
 from graphvtr.nn.shared_batch import is_shared, statistics
 
 
-def batch_norm(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:
+def batch_norm(norm: nn.BatchNorm1d, rows: Tensor, row_mask: Tensor | None = None) -> Tensor:
     """``norm``, with its running statistics where the rows are too few to have any.
 
     One row has no spread, and PyTorch refuses it in training: the last batch of an epoch may hold captions of one
@@ -20,12 +20,15 @@ def batch_norm(norm: nn.BatchNorm1d, rows: Tensor) -> Tensor:
     Args:
         norm: the layer, over C channels.
         rows: [N, C].
+        row_mask: [N], which rows count; the others stay as they are. All of them when None.
 
     Example:
         >>> import torch
         >>> batch_norm(nn.BatchNorm1d(2), torch.tensor([[0.5, -2.0]])).detach()
         tensor([[ 0.5000, -2.0000]])
     """
+    if row_mask is not None:
+        return rows.masked_scatter(row_mask[:, None], batch_norm(norm, rows[row_mask]))
     if norm.training and is_shared():
         return _shared(norm, rows)
     if rows.size(0) > 1:

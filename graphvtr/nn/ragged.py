@@ -47,6 +47,28 @@ class Layout:
             check_ptr_values("ptr", ptr, x.size(0))
         return Layout(ptr.numel() - 1, None, None, ptr)
 
+    @staticmethod
+    def of(
+        x: Tensor, batch: Tensor | None, ptr: Tensor | None, mask: Tensor | None, clip: Tensor | None = None
+    ) -> Layout:
+        """Graphs told in any way: ``x`` [B, n, d] with ``mask`` or without, or [R, d] with ``ptr`` or ``batch``.
+
+        Raises:
+            DataError: no way or more than one, or ``clip`` is not [B].
+        """
+        given = [name for name, value in (("batch", batch), ("ptr", ptr)) if value is not None]
+        if len(given) > 1 or (not given and x.dim() != 3):
+            problem = f"come together: {' and '.join(given)}" if given else f"are missing for x {list(x.shape)}"
+            raise DataError("the graphs", problem, "give one of edge_index, batch and ptr, or x as [B, n, d]")
+        if given and mask is not None:
+            raise DataError("mask", "comes with batch or ptr", "give it with x as [B, n, d]")
+        if batch is not None:
+            ptr = batch_to_ptr(batch, None if clip is None else clip.numel())
+        layout = Layout.from_mask(x, mask) if ptr is None else Layout.from_ptr(x, ptr)
+        if clip is not None and clip.shape != (layout.graphs,):
+            raise DataError("clip", f"has shape {list(clip.shape)}", f"give the clip of each of {layout.graphs} frames")
+        return layout
+
     @property
     def nodes(self) -> int:
         """n, nodes of the largest graph."""
@@ -80,6 +102,14 @@ class Layout:
         """[B, n, ...] -> [R, ...]."""
         rows = dense.reshape(self.graphs * self.nodes, *dense.shape[2:])
         return rows if self._place is None else rows.index_select(0, self._place)
+
+    def ends(self, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Where each graph's nodes begin among those there are [B + 1], and which rows those are; None for all."""
+        if self.ptr is not None:
+            return self.ptr, None
+        if self._mask is None:
+            return torch.arange(self.graphs + 1, device=device) * self.nodes, None
+        return counts_to_ptr(self._mask.sum(1)), self._mask.flatten().nonzero().flatten()
 
     def _find_places(self) -> None:
         """Where the rows of a pointer stand: row r of graph b at ``b * n + r - ptr[b]``."""

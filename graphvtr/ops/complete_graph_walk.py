@@ -17,7 +17,14 @@ from graphvtr.ops._segments import (
     equal_length,
     promote,
 )
-from graphvtr.ops.transition import DEGREE_EPS, Affinity, Normalization, check_walk_options, transition_matrix
+from graphvtr.ops.transition import (
+    DEGREE_EPS,
+    Affinity,
+    Normalization,
+    check_walk_options,
+    pair_scores,
+    transition_matrix,
+)
 
 #: Logits are kept for backward where they take at most one over this of the features' memory.
 KEPT_SHARE = 8
@@ -156,7 +163,7 @@ def complete_graph_walk_reference(
     dtype, out = accumulate_dtype(x.dtype), [x.new_zeros(0, x.size(1), dtype=accumulate_dtype(x.dtype))]
     for begin, end in zip(ptr[:-1].tolist(), ptr[1:].tolist(), strict=True):
         f, t, y = (value[begin:end].to(dtype) for value in (phi, theta, x))
-        logits = f @ t.T + t @ f.T
+        logits = pair_scores(f, t)
         logits = logits if shift is None else logits + shift
         walk = transition_matrix(logits, None, None, normalization, affinity, eps) if end > begin else logits
         for _ in range(steps):

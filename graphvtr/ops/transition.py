@@ -22,12 +22,25 @@ DEGREE_EPS = 1e-6
 EXPONENTIAL = -40.0
 
 
-def check_walk_options(normalization: str, affinity: str) -> None:
+def check_walk_options(normalization: str, affinity: str, known: tuple[str, ...] = NORMALIZATIONS) -> None:
     """Raise DataError unless both are known."""
-    if normalization not in NORMALIZATIONS:
-        raise DataError("normalization", f"is '{normalization}'", f"use one of {', '.join(NORMALIZATIONS)}")
+    if normalization not in known:
+        raise DataError("normalization", f"is '{normalization}'", f"use one of {', '.join(known)}")
     if affinity not in AFFINITIES:
         raise DataError("affinity", f"is '{affinity}'", f"use one of {', '.join(AFFINITIES)}")
+
+
+def pair_scores(phi: Tensor, theta: Tensor) -> Tensor:
+    r"""R of Eq 1 for all pairs of the nodes of each graph, ``[B, n, dk]`` twice -> ``[B, n, n]``: one product for both
+    terms, :math:`A + A^\top` with :math:`A = \varphi\theta^\top`."""
+    half = phi @ theta.mT
+    return half + half.mT
+
+
+def edge_scores(phi: tuple[Tensor, Tensor], theta: tuple[Tensor, Tensor], source: Tensor, target: Tensor) -> Tensor:
+    """The same along edges, ``[E]``: phi and theta of the nodes that send, ``[M, dk]``, and that hear, ``[N, dk]``."""
+    forth = (phi[1][target] * theta[0][source]).sum(-1)
+    return forth + (theta[1][target] * phi[0][source]).sum(-1)
 
 
 def transition_matrix(

@@ -12,7 +12,8 @@ from torch_geometric.utils import is_torch_sparse_tensor, to_edge_index
 from torch_geometric.utils.sparse import set_sparse_value
 
 from graphvtr.errors import DataError
-from graphvtr.ops import requested_backend, segment_softmax
+from graphvtr.ops import complete_edges, requested_backend, segment_softmax
+from graphvtr.ops._segments import segment_of
 
 HOOKS = ("propagate", "message", "aggregate", "edge_update")
 
@@ -114,6 +115,12 @@ def adjacency(
     target, order = torch.sort(target, stable=True)
     ptr = torch.searchsorted(target, torch.arange(num_targets + 1, device=target.device))
     return Adjacency(plain, source.index_select(0, order), target, ptr, order, edge_weight)
+
+
+def complete_edge_index(ptr: Tensor) -> Tensor:
+    """All pairs of nodes of each graph, self loops included, [2, sum of n²]: sources above destinations."""
+    edge_ptr, source = complete_edges(ptr)
+    return torch.stack([source, segment_of(edge_ptr, source.size(0))])
 
 
 def attention_of(edges: Any, adjacency: Adjacency, alpha: Tensor) -> tuple[Any, Tensor]:

@@ -10,10 +10,17 @@ from torch import Tensor, nn
 from torch_geometric.nn.conv import MessagePassing
 
 from graphvtr.errors import DataError
-from graphvtr.nn.conv.adjacency import Adjacency, adjacency, attention_of, node_pair, oriented, passes_messages
+from graphvtr.nn.conv.adjacency import (
+    Adjacency,
+    adjacency,
+    attention_of,
+    complete_edge_index,
+    node_pair,
+    oriented,
+    passes_messages,
+)
 from graphvtr.nn.lazy_linear import LazyLinear
-from graphvtr.ops import complete_edges, segment_attention
-from graphvtr.ops._segments import segment_of
+from graphvtr.ops import segment_attention
 
 
 class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
@@ -186,9 +193,3 @@ class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.channels}, heads={self.heads})"
-
-
-def complete_edge_index(ptr: Tensor) -> Tensor:
-    """All pairs of nodes of each graph, self loops included, [2, sum of n²]: sources above destinations."""
-    edge_ptr, source = complete_edges(ptr)
-    return torch.stack([source, segment_of(edge_ptr, source.size(0))])

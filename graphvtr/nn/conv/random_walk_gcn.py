@@ -1,4 +1,4 @@
-"""ViSERN's reasoning: a stack of random walks (section 3.3)."""
+"""The random walk as ViSERN uses it, a stack of layers (section 3.3), and in the form of PyG's dense layers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Literal, cast
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
-from graphvtr.nn.conv.complete_walk import Normalization, complete_graphs
-from graphvtr.nn.conv.random_walk_conv import RandomWalkGCNConv
+from graphvtr.nn.conv.random_walk_conv import Normalization, RandomWalkGCNConv
+from graphvtr.nn.ragged import Layout
 from graphvtr.ops.transition import DEGREE_EPS, Affinity
 
 
@@ -102,16 +102,10 @@ class RandomWalkGCN(nn.Module):
         temporal_edge_index: Tensor | None = None,
     ) -> Tensor:
         """Reason over the graphs; the arguments are those of :meth:`RandomWalkGCNConv.forward`."""
-        if edge_index is not None:
-            graphs = {"batch": batch, "ptr": ptr, "mask": mask, "clip": clip}
-            for layer in self._stack():
-                x = layer(x, edge_index, edge_weight, box=box, temporal_edge_index=temporal_edge_index, **graphs)
-            return x
-        x, layout, box = complete_graphs(x, batch, ptr, mask, box, clip, temporal_edge_index)
-        rows = x.reshape(-1, x.size(-1))
+        graphs = {"batch": batch, "ptr": ptr, "mask": mask, "clip": clip, "temporal_edge_index": temporal_edge_index}
         for layer in self._stack():
-            rows = layer.complete(rows, layout, box, clip)
-        return rows.view(x.shape)
+            x = layer(x, edge_index, edge_weight, box=box, **graphs)
+        return x
 
     def transition(
         self, x: Tensor, *, ptr: Tensor | None = None, mask: Tensor | None = None, box: Tensor | None = None
@@ -121,3 +115,40 @@ class RandomWalkGCN(nn.Module):
 
     def _stack(self) -> Iterator[RandomWalkGCNConv]:
         return cast("Iterator[RandomWalkGCNConv]", iter(self.layers))
+
+
+class DenseRandomWalkGCN(RandomWalkGCNConv):
+    r""":class:`RandomWalkGCNConv` over complete graphs of equal or padded size, in the form of PyG's dense layers.
+
+    The maths, the options and the weights are the same; a state dict of one loads into the other.
+
+    Shapes:
+        - **input:** ``x`` ``[B, n, in_channels]``, ``mask`` ``[B, n]`` of bool, ``box`` ``[B, n, 4]``, ``clip`` ``[B]``
+        - **output:** ``[B, n, in_channels]``, 0 where ``mask`` is False
+
+    Raises:
+        DataError: shapes that do not go together, or an unknown option.
+
+    Example:
+        >>> DenseRandomWalkGCN(8)(torch.randn(2, 5, 8)).shape
+        torch.Size([2, 5, 8])
+    """
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, mask: Tensor | None = None, *, box: Tensor | None = None, clip: Tensor | None = None
+    ) -> Tensor:
+        """Let every node of every graph walk.
+
+        Args:
+            x: [B, n, in_channels].
+            mask: [B, n], which places hold a node; None when all do.
+            box: [B, n, 4], with ``location``.
+            clip: [B], the clip of each graph (frame), in order, with ``temporal``; None when all are of one clip.
+        """
+        Layout.from_mask(x, mask)  # says what is wrong with an x that is not [B, n, d]
+        out: Tensor = super().forward(x, mask=mask, box=box, clip=clip)
+        return out
+
+    def transition(self, x: Tensor, mask: Tensor | None = None, *, box: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """P of every graph, [B, n, n], 0 where there is no node."""
+        return super().transition(x, mask=mask, box=box)

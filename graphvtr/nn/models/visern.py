@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
-from graphvtr.nn.conv.complete_walk import Normalization
+from graphvtr.nn.conv.random_walk_conv import Normalization
 from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder

@@ -15,6 +15,7 @@ from graphvtr.ops.transition import (
     in_log_space,
     inverse_root,
     log_affinity,
+    pair_scores,
     transition_matrix,
 )
 
@@ -30,9 +31,8 @@ class Walk:
     shift: Tensor | None = None
 
     def logits(self, f: Tensor, t: Tensor) -> Tensor:
-        """L = A + A^T + s with A = phi theta^T: one product for both terms of Eq 1."""
-        a = torch.bmm(f, t.transpose(1, 2))
-        logits = a + a.transpose(1, 2)
+        """L = R + s."""
+        logits = pair_scores(f, t)
         return logits if self.shift is None else logits.add_(self.shift)
 
     def folds(self, x: Tensor) -> bool:

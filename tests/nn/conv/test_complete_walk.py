@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphvtr.nn import DenseRandomWalkGCN, RandomWalkGCN
-from graphvtr.nn.conv import complete_walk
+from graphvtr.nn.conv import random_walk_conv
 from tests.nn.conv.walks import (
     AFFINITIES,
     COUNTS,
@@ -171,8 +171,8 @@ def test_half_precision_sums_in_single() -> None:
 def test_default_options_run_on_the_op(options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All but a layer with boxes, whose scores stand in a matrix already."""
     calls = []
-    whole = complete_walk.complete_graph_walk
-    monkeypatch.setattr(complete_walk, "complete_graph_walk", lambda *args: calls.append(1) or whole(*args))
+    whole = random_walk_conv.complete_graph_walk
+    monkeypatch.setattr(random_walk_conv, "complete_graph_walk", lambda *args: calls.append(1) or whole(*args))
     gcn = RandomWalkGCN(D, **OPTIONS[options])
     run(gcn, "ptr", torch.randn(sum(COUNTS), D), boxes(sum(COUNTS), torch.float32))
     assert len(calls) == (0 if gcn.layers[0].location else gcn.num_layers)
