@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 from graphvtr import __version__
@@ -21,7 +23,6 @@ version = release = __version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
 ]
@@ -30,6 +31,7 @@ html_theme = "furo"
 html_title = f"graphvtr {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["pictures.css"]
+html_math_renderer = "mathml"  # browsers draw it themselves: nothing is loaded from elsewhere
 LETTERS = 104  # of a line of a table of text at the width of a page, see _static/pictures.css
 log = logging.getLogger(__name__)
 WIDE = 900  # pixels, of a picture whose letters cannot be read at the width of a phone
@@ -111,8 +113,21 @@ def look_for_wide_tables(app: Any, doctree: nodes.document) -> None:
             log.warning("a line of %d letters does not fit: at most %d", widest, LETTERS, location=block)
 
 
+def write_formula(writer: Any, node: nodes.math | nodes.math_block) -> None:
+    """A formula as MathML; one that cannot be read is a warning, and stands as it is written."""
+    block = isinstance(node, nodes.math_block)
+    try:
+        formula = tex2mathml(" ".join(node.astext().split()), as_block=block)
+    except MathError as error:
+        log.warning("formula '%s': %s", node.astext(), error, location=node)
+        formula = writer.encode(node.astext())
+    writer.body.append(f'<div class="math">{formula}</div>' if block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("doctree-read", look_for_wide_tables)
     app.connect("build-finished", check_links)
     app.connect("html-collect-pages", leave_out_builtins, priority=400)  # before viewcode does

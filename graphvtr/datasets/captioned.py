@@ -89,7 +89,8 @@ class SplitReport:
             if names:
                 out.append(f"{len(names):,} {text}: {some(names)}")
         if self.duplicates:
-            repeated = f"{self.duplicates:,} captions stand more than once for their video"
+            noun = "caption stands" if self.duplicates == 1 else "captions stand"
+            repeated = f"{self.duplicates:,} {noun} more than once for their video"
             out.append(f"{repeated} (kept, unless --option duplicate_captions=drop)")
         return out
 

@@ -46,7 +46,7 @@ def test_what_is_odd_is_reported(source: Source, caplog: pytest.LogCaptureFixtur
         "1 listed videos have no features: d",
         "1 listed videos are on the list of another split too: b/c",
         "1 videos have captions but are on no list: x",
-        "1 captions stand more than once for their video (kept, unless --option duplicate_captions=drop)",
+        "1 caption stands more than once for their video (kept, unless --option duplicate_captions=drop)",
     ]
     for text in ("official split has 1,200", "no captions: silent", "2 of 3 listed videos have features", "no list: x"):
         assert text in caplog.text

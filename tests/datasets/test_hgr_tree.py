@@ -133,7 +133,7 @@ def test_what_is_odd_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert dataset.report.lines() == [
         "1 listed videos have no features: x",
         "1 videos have captions but are on no list: y",
-        "1 captions stand more than once for their video (kept, unless --option duplicate_captions=drop)",
+        "1 caption stands more than once for their video (kept, unless --option duplicate_captions=drop)",
     ]
     assert "on no list: y" in caplog.text
     captions["x"] = []

@@ -280,8 +280,8 @@ def test_repeated_captions_are_reported(build: Callable[..., RetrievalDataset], 
     captions = {"one": ["a dog runs", "a dog runs", "the dog"], "two": ["a dog runs"]}
     dataset = build(name, captions)
     assert dataset.captions == said(name, captions)
-    told = [line for line in dataset.report.lines() if "stand more than once" in line]
-    line = "1 captions stand more than once for their video (kept, unless --option duplicate_captions=drop)"
+    told = [line for line in dataset.report.lines() if "more than once" in line]
+    line = "1 caption stands more than once for their video (kept, unless --option duplicate_captions=drop)"
     assert told == [line] * (SCHEMAS[name].repeats and not SCHEMAS[name].joined)
 
 

@@ -20,7 +20,7 @@ from graphvtr.ops.local_match import normalize_rows
 class SequenceLevels(nn.Module):
     r"""Levels 2 and 3 of Dual Encoding: a bidirectional GRU, its mean, and convolutions over its outputs.
 
-    .. math:: h_t = [\overrightarrow{h}_t, \overleftarrow{h}_t], \qquad
+    .. math:: h_t = [\overrightarrow{h_t}, \overleftarrow{h_t}], \qquad
         f^{(2)} = \frac1T \sum_t h_t, \qquad
         f^{(3)}_k = \max_t \operatorname{ReLU}(\operatorname{conv}_k(h))_t
 

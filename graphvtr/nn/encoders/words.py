@@ -21,7 +21,7 @@ WordInit = Literal["normal", "uniform"]
 class WordEncoder(nn.Module):
     r"""Word embeddings in the context of their caption (HGR, Eq 1-3): one vector a word, both directions averaged.
 
-    .. math:: w_i = \tfrac12 (\overrightarrow{w}_i + \overleftarrow{w}_i)
+    .. math:: w_i = \tfrac12 (\overrightarrow{w_i} + \overleftarrow{w_i})
 
     Captions come and go end to end, without padding. What the recurrent network wants, the i-th words of all
     captions side by side, is a permutation of that.

@@ -22,7 +22,7 @@ class FocalBCELoss(nn.Module):
 
     .. math::
         L = -\alpha \bigl( y (1 - p)^\gamma \log p + (1 - y) w^\gamma \log(1 - p) \bigr), \qquad
-        w = \begin{cases} p & \text{negatives} = \texttt{focal} \\ 1 - p & \text{negatives} = \texttt{printed}
+        w = \begin{cases} p & \text{negatives} = \text{focal} \\ 1 - p & \text{negatives} = \text{printed}
         \end{cases}
 
     Eq 35-37 print the same factor :math:`(1 - p)^\gamma` for both labels. `Focal loss
