@@ -1,12 +1,15 @@
-"""Work for the processes of a Ray cluster: a task whose process dies is given to another one."""
+"""Work for the processes of a Ray cluster, over Ray Data: a task whose process dies is given to another one."""
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from itertools import islice
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from graphvtr._optional import optional_import
 from graphvtr.ending import handlers_kept
@@ -17,6 +20,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 Engine = Literal["processes", "ray"]
 RETRIES = 2
+WINDOW = 64
+"""Items for each processor in a dataset of Ray Data, which is held in memory; between two of them processors wait."""
 
 
 def connect(address: str | None = None, purpose: str = "--engine ray") -> Any:
@@ -41,7 +46,8 @@ def connect(address: str | None = None, purpose: str = "--engine ray") -> Any:
             raise DataError(
                 f"Ray at '{address}'",
                 f"cannot be reached: {' '.join(str(error).split())}",
-                "start it with ray start --head, and give its HOST:6379, or auto on a machine of the cluster",
+                "start it with ray start --head, and give its HOST:6379, or auto on a machine of the cluster; one that "
+                "asks for a token also needs RAY_AUTH_MODE=token and the head's ~/.ray/auth_token",
             ) from error
     return ray
 
@@ -87,62 +93,49 @@ class Cluster:
         items: Iterable[T],
         *,
         died: Callable[[T], R] | None = None,
-        ordered: bool = True,
     ) -> Iterator[R]:
-        """Results of the work on ``items``, a few of which are on their way at a time.
+        """Results of the work on ``items``, in their order: datasets of Ray Data with a block, and so a task, an item.
 
         Args:
             prepare: called once in each process, gives the work on an item. Both are sent there: define them at the top
                 of a module, or as :func:`functools.partial` of such a function.
             items: what to work on; may be endless.
             died: the result for an item that has ended its process ``1 + retries`` times; by default an error.
-            ordered: results in the order of the items, or as they come.
 
         Raises:
             GraphVTRError: what the work raises.
             DataError: a process died again and again, and there is no ``died``; the work cannot be sent.
         """
         ray = connect(self.address)
-        at_once = self.workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))  # some wait, none idle
-        task = ray.remote(num_cpus=1, max_retries=self.retries)(_work)
-        key, waiting, left = uuid.uuid4().hex, {}, iter(items)
+        size = WINDOW * max(1, int(ray.cluster_resources().get("CPU", 1)))
         try:
             # in a list: fetched once by each process, not with each item. The user's files come first, with its classes
             prepared = [ray.put((RanFiles(), prepare))]
         except Exception as error:  # pickle has no error of its own for most of this
             fix = "define their classes at the top of a module"
             raise DataError("the parts of the work", f"cannot be sent to other processes ({error})", fix) from error
-        try:
-            while True:
-                for item in left:
-                    waiting[task.remote(key, prepared, item)] = item
-                    if len(waiting) >= at_once:
-                        break
-                if not waiting:
-                    return
-                first = [next(iter(waiting))] if ordered else list(waiting)
-                for reference in ray.wait(first, num_returns=1)[0]:
-                    yield self._result(ray, reference, waiting.pop(reference), died)
-        finally:
-            for reference in waiting:  # nobody wants what is still running
-                ray.cancel(reference, force=True)
+        tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote(1 + self.retries)
+        work = {"key": uuid.uuid4().hex, "prepared": prepared, "tries": tries}
+        left = enumerate(items)
+        while window := [_Of(number, item) for number, item in islice(left, size)]:
+            for of, (_, result, problem) in zip(window, self._over_data(work, window), strict=True):
+                if isinstance(problem, _DiedError) and died is not None:
+                    yield died(of.value)
+                elif problem is not None:
+                    raise problem
+                else:
+                    yield result
 
-    def _result(self, ray: Any, reference: Any, item: T, died: Callable[[T], R] | None) -> R:
-        gone = (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError)
-        try:
-            return ray.get(reference)
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, GraphVTRError):
-                raise error.cause from None
-            raise
-        except gone as error:
-            if died is not None:
-                return died(item)
-            raise DataError(
-                "a process of the cluster",
-                f"died {self.retries + 1} times over the same piece of work",
-                "run the command again, with fewer --workers if memory is short",
-            ) from error
+    def _over_data(self, work: dict[str, Any], window: list[_Of]) -> Iterator[_Of]:
+        """What has become of items."""
+        data = optional_import("ray.data", "scale", "--engine ray")
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it tells its plans, and errors twice
+        rows = data.from_items([{"of": item} for item in window], override_num_blocks=len(window))
+        rows.context.enable_progress_bars = False
+        rows.context.execution_options.preserve_order = True
+        tasks = data.TaskPoolStrategy(min(self.workers or len(window), len(window)))
+        for row in rows.map(_work, fn_kwargs=work, compute=tasks, num_cpus=1).iter_rows():
+            yield row["of"]
 
 
 def cluster_of(engine: str, address: str | None, workers: int | None) -> Cluster | None:
@@ -160,15 +153,47 @@ def cluster_of(engine: str, address: str | None, workers: int | None) -> Cluster
     return None
 
 
+class _Of(NamedTuple):
+    """Of an item: its number, and itself or what has become of it. Arrow would change a plain list."""
+
+    number: int
+    value: Any
+    error: GraphVTRError | None = None
+
+
+class _DiedError(DataError):
+    """The processes of an item died."""
+
+
+class _Tries:
+    """Counts how often an item has been begun: Ray Data begins again for ever what ends its process."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.of = most, Counter[int]()
+
+    def may_begin(self, number: int) -> bool:
+        """Whether an item has a try left, which is then taken."""
+        self.of[number] += 1
+        return self.of[number] <= self.most
+
+
 _prepared: dict[str, Callable[[Any], Any]] = {}
 
 
-def _work(key: str, prepared: list[Any], item: Any) -> Any:
-    """An item's task, in a process of the cluster."""
-    if key not in _prepared:
-        import torch  # seconds, which a command that has no tasks need not wait
+def _work(row: dict[str, _Of], key: str, prepared: list[Any], tries: Any) -> dict[str, _Of]:
+    """An item's task, in a process of the cluster; what is wrong with the item is a result too."""
+    number, item, _ = row["of"]
+    ray = optional_import("ray", "scale", "a task")
+    try:
+        if not ray.get(tries.may_begin.remote(number)):
+            fix = "run the command again, with fewer --workers if memory is short"
+            raise _DiedError("a process of the cluster", "died again and again over the same piece of work", fix)
+        if key not in _prepared:
+            import torch  # seconds, which a command that has no tasks need not wait
 
-        torch.set_num_threads(1)  # a task has one processor
-        _prepared.clear()
-        _prepared[key] = optional_import("ray", "scale", "a task").get(prepared[0])[1]()
-    return _prepared[key](item)
+            torch.set_num_threads(1)  # a task has one processor
+            _prepared.clear()
+            _prepared[key] = ray.get(prepared[0])[1]()
+        return {"of": _Of(number, _prepared[key](item))}
+    except GraphVTRError as error:
+        return {"of": _Of(number, None, error)}

@@ -90,10 +90,10 @@ class KilledOnce(MeanColour):
 def test_tasks() -> None:
     cluster = Cluster(workers=2, retries=0)
     assert list(cluster.run(squares, range(8))) == [number**2 for number in range(8)]
-    assert sorted(cluster.run(squares, [2, 100, 4], died=lambda item: -item, ordered=False)) == [-100, 4, 16]
+    assert list(cluster.run(squares, [2, 100, 4], died=lambda item: -item)) == [4, -100, 16]
     with pytest.raises(DataError, match="number: is 50"):
         list(cluster.run(squares, [1, 50]))
-    with pytest.raises(DataError, match="died 1 times over the same piece of work"):
+    with pytest.raises(DataError, match="died again and again over the same piece of work"):
         list(cluster.run(squares, [100]))
     with pytest.raises(DataError, match="cannot be sent to other processes"):
         list(cluster.run(threading.Lock().acquire, []))
@@ -136,18 +136,30 @@ def test_parse_after_a_death(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "workers: is 0" in capsys.readouterr().err
 
 
-def test_encode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encode_after_a_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphvtr.tasks.embedding_file.CHUNK", 3)
-    vocabulary = Vocabulary(["a", "dog"])
+    write_parser(tmp_path / "parser.py", "once", ONCE.format(marker=str(tmp_path / "died")))
+    vocabulary = Vocabulary(["barks", "dog"])
     model = HGR(len(vocabulary), 6, hidden=8, word_dim=4)
-    save_checkpoint(tmp_path / "model.ckpt", model, vocabulary, CheckpointInfo("hgr", video_dim=6))
+    info = CheckpointInfo("hgr", video_dim=6, parser="once")
+    save_checkpoint(tmp_path / "model.ckpt", model, vocabulary, info)
     store = FeatureStore.create(tmp_path / "store", {"frame_x": 6}, {"features": {"name": "x"}})
     for number in range(8):
         store.add(str(number), {"frame_x": torch.randn(3, 6), "frame_time": torch.arange(3.0)})
-    arguments = ["encode", str(tmp_path / "model.ckpt"), str(tmp_path / "store"), "--out"]
-    assert main([*arguments, str(tmp_path / "plain")]) == 0
-    assert main([*arguments, str(tmp_path / "ray"), "--engine", "ray"]) == 0
-    assert (tmp_path / "ray").read_bytes() == (tmp_path / "plain").read_bytes()
+    (tmp_path / "captions").write_text("".join(f"dog {number} barks\n" for number in range(695, 703)))
+    for source in ("store", "captions"):
+        arguments = [
+            "--use",
+            str(tmp_path / "parser.py"),
+            "encode",
+            str(tmp_path / "model.ckpt"),
+            str(tmp_path / source),
+            "--out",
+        ]
+        assert main([*arguments, str(tmp_path / f"{source}.ray"), "--engine", "ray"]) == 0
+        assert (tmp_path / "died").exists() == (source == "captions")
+        assert main([*arguments, str(tmp_path / f"{source}.plain")]) == 0
+        assert (tmp_path / f"{source}.ray").read_bytes() == (tmp_path / f"{source}.plain").read_bytes()
 
 
 @pytest.mark.parametrize(

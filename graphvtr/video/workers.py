@@ -116,7 +116,7 @@ def run_tasks(
     if cluster is not None:
         paths = replace(task, store=task.store.resolve(), folder=task.folder.resolve())
         whole = [(name, file.resolve()) for name, file in clips]
-        yield from cluster.run(partial(_here, paths, 1), whole, died=_dead, ordered=False)
+        yield from cluster.run(partial(_here, paths, 1), whole, died=_dead)
         return
     store = FeatureStore.open(task.store)
     if workers == 1:
