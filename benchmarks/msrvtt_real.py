@@ -34,7 +34,7 @@ from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Measure, Trial, Trials
-from benchmarks.lib.tune import tune
+from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
@@ -90,30 +90,17 @@ def wanted(arguments: argparse.Namespace, name: str) -> bool:
     return not arguments.tables_only and (arguments.rows is None or name in arguments.rows)
 
 
-def tuned(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
+def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
     """Replace rows by their best settings on a third of the training videos; all that was tried."""
     if arguments.tune < 2:
         return {}
     train = trials.splits["train"]
     third = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
     keep = torch.isin(train.video_of_caption, third).nonzero().squeeze(1).tolist()
-    few = {"train": train[keep], "val": trials.splits["val"]}
-    part = Trials(
-        f"{trials.folder.name}_tuning",
-        few,
-        trials.vocabulary,
-        data={**trials.data, "third": True},
-        score=["val"],
-        vectors=trials.vectors,
-        records=None if trials.records is None else trials.records.with_name(f"{trials.records.name}_tuning"),
-    )
-    found = {}
-    for name, trial in rows.items():
-        if not wanted(arguments, name):
-            continue
-        best = tune(part, trial, arguments.tune)
-        rows[name], found[f"{name}, {words}"] = best.trial, best.tried
-    return found
+    chosen = [trial for name, trial in rows.items() if wanted(arguments, name)]
+    best = tuned(trials, train[keep], chosen, arguments.tune)
+    rows |= {name: one.trial for name, one in best.items()}
+    return {f"{name}, {words}": one.tried for name, one in best.items()}
 
 
 def tables(
@@ -246,7 +233,7 @@ def main() -> None:
         closed = {name: Runs.of([one], owner) for name, one in scores.items()}
     tried: dict[str, Any] = {}
     for words, trials in all_trials.items():
-        tried |= tuned(trials, rows[words], arguments, words)
+        tried |= tuned_rows(trials, rows[words], arguments, words)
 
     def write() -> None:
         quiet = contextlib.nullcontext() if arguments.quick else printed_to(name)

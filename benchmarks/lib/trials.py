@@ -34,6 +34,7 @@ from benchmarks.lib.records import Record, TrialResult
 from benchmarks.lib.runs import Runs, ranks_of
 from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.errors import DataError
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.embed import encode_texts, encode_videos
@@ -143,10 +144,14 @@ class Trials:
             split: ranks_of(scores, self.splits[split].video_of_caption)[:2] for split, scores in result.scores.items()
         }
         record = Record(about, ranks, {**({} if there is None else there.measured), **measured})
+        self._keep(trial, seed, record)
+        return record
+
+    def _keep(self, trial: Trial, seed: int, record: Record) -> None:
+        folder = self._folder(trial, seed)
         if self.records is not None:
             record.save(self.records / f"{folder.name}.safetensors")
         self._recorded[folder] = record
-        return record
 
     def measured(self, trial: Trial, seeds: Iterable[int], name: str) -> list[Tensor]:
         """One of the things measured of each seed, of those that have it."""
@@ -210,8 +215,13 @@ class Trials:
         return TrialResult(scores, kept["val_rsum"], kept["seconds"], Path(kept["checkpoint"]), commit)
 
     def curve(self, trial: Trial, seed: int) -> list[float]:
-        """Validation rsum of every epoch of a run, which is trained where it is not there yet."""
-        return list(self.record(trial, seed).about["val_rsum"])
+        """Validation rsum of every epoch of a run, which is trained where it is not there yet; 0 where it cannot be."""
+        try:
+            found = self.record(trial, seed)
+        except DataError as error:  # the loss was not finite
+            found = Record({"trial": trial.name, "seed": seed, "val_rsum": [0.0], "error": str(error)}, {})
+            self._keep(trial, seed, found)
+        return list(found.about["val_rsum"])
 
     def _recorded_at(self, trial: Trial, seed: int) -> Path | None:
         """Where the record of a run is, None where there is none."""

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.lib.trials import Trial, Trials
-from graphvtr.errors import DataError
+from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.models import MODELS
 
 LR = (3e-4, 1e-3, 2e-3, 4e-3)
 DROPOUT = (0.0, 0.2, 0.4)
 CLIP = (None, 2.0)
+ATTRIBUTES = (0.1, 1.0, 10.0)
+WARMUP = 5
+"""Epochs over all negatives before the hardest ones are mined."""
 DROPPED = ("dropout", "word_dropout", "video_dropout")
 """Arguments of models that are dropout rates: all of a row get the same one."""
 
@@ -62,25 +65,63 @@ def _draws(trial: Trial) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     for _ in range(1000):
         dropout = pick(DROPOUT)
         options: dict[str, Any] = {name: dropout for name in DROPPED if name in accepted}
+        train: dict[str, Any] = {}
         if "mining" in accepted:
             options["mining"] = pick(("all", "hardest"))
+            if options["mining"] == "hardest":
+                train["warmup_epochs"] = WARMUP
+        if "attribute_weight" in accepted:  # what the ranking loss weighs changes with the mining
+            options["attribute_weight"] = pick(ATTRIBUTES)
         if "zero_init" in accepted and trial.options.get("normalization") != "none":
             options["batch_norm"] = options["zero_init"] = pick((False, True))
-        yield options, {"lr": pick(LR), "clip_grad": pick(CLIP)}
+        yield options, {**train, "lr": pick(LR), "clip_grad": pick(CLIP)}
+
+
+def tuned(trials: Trials, few: RetrievalDataset, rows: Iterable[Trial], budget: int) -> dict[str, Tuned]:
+    """The best settings of each row on a part of the training videos.
+
+    Args:
+        trials: of the study; what is tried has records beside theirs, if they have any.
+        few: the part.
+        rows: as they stand.
+        budget: candidates a row.
+    """
+    part = _part(trials, few)
+    found = {}
+    for row in rows:
+        found[row.name] = tune(part, row, budget)
+    return found
+
+
+def is_tuned(trials: Trials, few: RetrievalDataset, row: Trial, budget: int) -> bool:
+    """Whether all candidates of a row were tried."""
+    part = _part(trials, few)
+    return all(part.finished(one, [0]) for one in candidates(row, budget))
+
+
+def _part(trials: Trials, few: RetrievalDataset) -> Trials:
+    return Trials(
+        f"{trials.folder.name}_tuning",
+        {"train": few, "val": trials.splits["val"]},
+        trials.vocabulary,
+        data={**trials.data, "part": len(few.videos)},
+        score=["val"],
+        vectors=trials.vectors,
+        root=trials.folder.parent,
+        records=None if trials.records is None else trials.records.with_name(f"{trials.records.name}_tuning"),
+    )
 
 
 def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
     """Train the candidates on the splits of ``trials`` and take the best by validation rsum.
 
-    A candidate whose loss is not finite counts as 0: a setting that cannot be trained is no setting.
+    A candidate whose loss is not finite counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that
+    cannot be trained is no setting.
     """
     tried = []
     every = candidates(trial, budget)
     for one in every:
-        try:
-            curve = trials.curve(one, seed)
-        except DataError:  # the loss was not finite
-            curve = [0.0]
+        curve = trials.curve(one, seed)
         tried.append({"options": dict(one.options), "train": dict(one.train), "val_rsum": max(curve), "curve": curve})
     best = max(range(len(every)), key=lambda position: tried[position]["val_rsum"])
     return Tuned(every[best], tried)

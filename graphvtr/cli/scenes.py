@@ -18,6 +18,10 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--num-clips", type=int, default=2000, metavar="N", help="clips of all splits together")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--distractors", type=int, metavar="N", help="bystanders in every clip (default: 0 to 2)")
+    parser.add_argument("--twins", action="store_true", help="clips in pairs that differ in roles or order alone")
+    parser.add_argument(
+        "--weather", type=float, default=0.0, metavar="X", help="light of each clip, 0 to 1 (default: 0)"
+    )
     parser.add_argument("--feature", default="thumbnail", metavar="NAME", help="frame features (default: %(default)s)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="cache folder (default: ~/.cache/graphvtr)")
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw a contact sheet into this .png, .pdf or .svg")
@@ -44,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             distractors=args.distractors,
             features=args.feature,
+            twins=args.twins,
+            weather=args.weather,
         )
 
     if args.sheet is not None:

@@ -52,6 +52,7 @@ class Settings:
     distractors: int | None = None
     features: str = THUMBNAIL
     twins: bool = False
+    weather: float = 0.0
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -63,6 +64,8 @@ class Settings:
         ):
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise DataError(f"moving_scenes: {field}", f"is {value!r}", f"give a whole number from {low} to {high}")
+        if not 0 <= self.weather <= 1:
+            raise DataError("moving_scenes: weather", f"is {self.weather!r}", "give a share from 0 to 1")
         if self.features != THUMBNAIL:
             FEATURIZERS[self.features]  # names the known ones if this is none
 
@@ -84,7 +87,8 @@ class Settings:
         """All that the files of a split depend on, as plain values."""
         featurizer = self.featurizer()
         version = None if featurizer is None else f"{featurizer.version} {json.dumps(dict(featurizer.settings))}"
-        own = {name: value for name, value in asdict(self).items() if name != "twins" or value}
+        later = ("twins", "weather")  # came after the first caches: what they leave out is as it was
+        own = {name: value for name, value in asdict(self).items() if name not in later or value}
         return {
             "format": "graphvtr.MovingScenes",
             "version": WORLD_VERSION,
@@ -164,6 +168,7 @@ def write_split(
         num_frames=settings.num_frames,
         unseen=split == UNSEEN,
         keep_frames=featurizer is not None,
+        weather=settings.weather,
         workers=workers,
         progress=progress,
     ):

@@ -57,6 +57,8 @@ class MovingScenes(RetrievalDataset):
             (``"efficientnet_lite0"``).
         twins: every other clip is the twin of the one before: the same things do the same in the same place, with two
             roles or the order exchanged; its name is that of the other and ``-twin``.
+        weather: share, 0 to 1, of a colour drawn for each clip in the picture of its place. Without, places are told by
+            their colour alone.
         workers: processes that make the clips; 0 for none, None for up to two. The clips do not depend on it.
         progress: show a bar while clips are made.
 
@@ -83,11 +85,12 @@ class MovingScenes(RetrievalDataset):
         distractors: int | None = None,
         features: str = "thumbnail",
         twins: bool = False,
+        weather: float = 0.0,
         workers: int | None = None,
         progress: bool = True,
     ) -> None:
         check_split("moving_scenes", split, SPLITS)
-        self.settings = Settings(num_clips, seed, num_frames, distractors, features, twins)
+        self.settings = Settings(num_clips, seed, num_frames, distractors, features, twins, weather)
         files = load_or_make(self.settings, split, root, workers=workers, progress=progress)
         owner = [video for video, clip in enumerate(files.clips) for _ in clip["captions"]]
         super().__init__(
@@ -122,7 +125,9 @@ class MovingScenes(RetrievalDataset):
     def frames(self, index: int) -> Tensor:
         """The pictures of the clip at ``index``, [T, 64, 64, 3] uint8, rendered anew."""
         script = self.scripts[index]
-        return torch.from_numpy(render(script, simulate(script, self.settings.num_frames)).frames)
+        return torch.from_numpy(
+            render(script, simulate(script, self.settings.num_frames), self.settings.weather).frames
+        )
 
     def encode_words(self, vocabulary: Any) -> None:
         """Set ``word.id`` of every role graph, those of the negatives too."""
@@ -130,15 +135,15 @@ class MovingScenes(RetrievalDataset):
         vocabulary.encode_store(self.negative_graphs)
 
 
-OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "twins", "workers", "progress")
+OPTIONS = ("num_clips", "seed", "num_frames", "distractors", "twins", "weather", "workers", "progress")
 
 
 @DATASETS.register("moving_scenes")
 def moving_scenes(split: str, source: DataSource) -> RetrievalDataset:
     """MovingScenes by name; ``source.feature`` chooses the frame features, ``source.cache`` the cache folder.
 
-    ``source.options`` may hold ``num_clips``, ``seed``, ``num_frames``, ``distractors``, ``twins`` and ``workers``.
-    With ``source.parser`` the captions are parsed instead of taking their gold graphs.
+    ``source.options`` may hold ``num_clips``, ``seed``, ``num_frames``, ``distractors``, ``twins``, ``weather`` and
+    ``workers``. With ``source.parser`` the captions are parsed instead of taking their gold graphs.
 
     Raises:
         DataError: an unknown option, or what :class:`MovingScenes` raises.

@@ -77,10 +77,10 @@ def write_scripts(num_clips: int, seed: int, distractors: int | None, twins: boo
     return scripts
 
 
-def make_clip(script: Script, *, num_frames: int, unseen: bool, keep_frames: bool) -> ClipData:
+def make_clip(script: Script, *, num_frames: int, unseen: bool, keep_frames: bool, weather: float = 0.0) -> ClipData:
     """Stage, render and describe one clip; depends on nothing but its arguments."""
     script, motion = stage(script, num_frames)
-    rendering = render(script, motion)
+    rendering = render(script, motion, weather)
     regions = find_regions(rendering)
     captions = write_captions(np.random.default_rng([script.seed, 3]), script)
     negatives = write_negatives(np.random.default_rng([script.seed, 4]), script, captions, unseen=unseen)
@@ -101,6 +101,7 @@ def make_clips(
     num_frames: int,
     unseen: bool,
     keep_frames: bool = False,
+    weather: float = 0.0,
     workers: int | None = None,
     progress: bool = True,
 ) -> Iterator[ClipData]:
@@ -111,10 +112,11 @@ def make_clips(
         num_frames: frames of a clip.
         unseen: whether negatives may name held-out compositions.
         keep_frames: keep the pictures.
+        weather: see :func:`~graphvtr.datasets.moving_scenes.render.render`.
         workers: processes; 0 works in this one, None takes up to two for many clips. Clips do not depend on it.
         progress: show a bar on stderr.
     """
-    make = partial(make_clip, num_frames=num_frames, unseen=unseen, keep_frames=keep_frames)
+    make = partial(make_clip, num_frames=num_frames, unseen=unseen, keep_frames=keep_frames, weather=weather)
     bar = partial(tqdm, total=len(scripts), desc="moving scenes", unit="clip", disable=not progress)
     count = default_workers(len(scripts)) if workers is None else workers
     if count < 2:

@@ -36,14 +36,21 @@ class Rendering:
     area: NDArray[np.int64]
 
 
-def render(script: Script, motion: Motion) -> Rendering:
-    """Paint every frame, from the ground up, in the order of the motion's layers."""
+def render(script: Script, motion: Motion, weather: float = 0.0) -> Rendering:
+    """Paint every frame, from the ground up, in the order of the motion's layers.
+
+    Args:
+        script: what happens.
+        motion: where everything is.
+        weather: share, 0 to 1, of a colour drawn for the clip in the picture of its place, as in fog, dusk or snowfall.
+    """
     num_frames, count = motion.height.shape
     rng = np.random.default_rng([script.seed, 2])
     # a border of one patch all round: what leaves the frame is painted there and cut off
     padded = IMAGE_SIZE + 2 * PATCH
     canvas = np.zeros((num_frames, padded, padded, 3), dtype=np.float32)
-    canvas[:, PATCH:-PATCH, PATCH:-PATCH] = ground(script.place, rng)
+    light = np.random.default_rng([script.seed, 5]).uniform(60, 255, 3).astype(np.float32)
+    canvas[:, PATCH:-PATCH, PATCH:-PATCH] = (1 - weather) * ground(script.place, rng) + weather * light
     owner = np.full((num_frames, padded, padded), -1, dtype=np.int8)
     _ropes(canvas, motion)
     area = np.zeros((num_frames, count), dtype=np.int64)

@@ -70,7 +70,9 @@ def test_same_settings_same_content(tmp_path: Path) -> None:
         assert content(one / name) == content(two / name), name
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"num_clips": 21}, {"num_frames": 12}, {"distractors": 1}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"num_clips": 21}, {"num_frames": 12}, {"distractors": 1}, {"weather": 0.5}]
+)
 def test_other_settings_other_folder(tmp_path: Path, change: dict[str, int]) -> None:
     make(tmp_path)
     make(tmp_path, Settings(**({"num_clips": 20} | change)))

@@ -37,6 +37,25 @@ def test_same_clip_same_bytes(make_script: ScriptMaker) -> None:
     assert one.frames.dtype == np.uint8
 
 
+def test_weather_hides_the_colour_of_a_place_and_nothing_else(make_script: ScriptMaker) -> None:
+    def colour_of_ground(place: str, seed: int, weather: float) -> np.ndarray:
+        script = replace(make_script("chase"), place=place, seed=seed)
+        picture = render(script, simulate(script, 16), weather)
+        return picture.frames[picture.owner < 0].mean(0)
+
+    def spread(weather: float) -> tuple[float, float]:
+        """Standard deviation of the colour of the ground between places, and between clips of a place."""
+        colours = np.array([[colour_of_ground(place, seed, weather) for seed in range(8)] for place in PLACES])
+        return float(colours.mean(1).std(0).mean()), float(colours.std(1).mean())
+
+    clear, foggy = spread(0.0), spread(0.7)
+    assert clear[0] > 5 * clear[1]
+    assert foggy[0] < foggy[1]
+    script = make_script("chase")
+    motion = simulate(script, 16)
+    assert np.array_equal(render(script, motion).owner, render(script, motion, 0.7).owner)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colour_shows(shape: str, colour: str) -> None:
