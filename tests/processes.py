@@ -40,7 +40,7 @@ def ray_of_two() -> Iterator[None]:
     os.environ.setdefault("RAY_memory_monitor_refresh_ms", "0")  # it ends workers when others take the memory
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # 30 by default: two cores may be busy
     with handlers_kept():
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     yield
     ray.shutdown()
 

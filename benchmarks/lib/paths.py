@@ -31,10 +31,9 @@ def without_places(text: str) -> str:
         >>> without_places(f"{ROOT}/README.md: no such file"), without_places(f"{tempfile.gettempdir()}/a1b2/x.npz")
         ('./README.md: no such file', 'TMP/x.npz')
     """
-    text = re.sub(rf"{re.escape(tempfile.gettempdir())}/[^\s/'\":,)]+", "TMP", text)
     for place, name in ((CACHE, "CACHE"), (DATA, "DATA"), (ROOT, "."), (Path.home(), "~")):
         text = text.replace(str(place), name)
-    return text
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[^\s/'\":,)]+", "TMP", text)
 
 
 def git(*arguments: str) -> str | None:
