@@ -193,7 +193,18 @@ def _work(row: dict[str, _Of], key: str, prepared: list[Any], tries: Any) -> dic
 
             torch.set_num_threads(1)  # a task has one processor
             _prepared.clear()
-            _prepared[key] = ray.get(prepared[0])[1]()
+            _prepared[key] = _received(ray, prepared[0])[1]()
         return {"of": _Of(number, _prepared[key](item))}
     except GraphVTRError as error:
         return {"of": _Of(number, None, error)}
+
+
+def _received(ray: Any, parts: Any) -> Any:
+    try:
+        return ray.get(parts)
+    except ray.exceptions.RaySystemError as error:  # of pickle, and Ray Data would try it for ever
+        reason = str(error).strip().splitlines()[-1]
+        fix = "install the same versions everywhere, and keep files of your own under the same paths"
+        raise DataError(
+            "the parts of the work", f"cannot be read in a process of the cluster: {reason}", fix
+        ) from error

@@ -20,3 +20,15 @@ def squares() -> Callable[[int], int]:
         return number**2
 
     return work
+
+
+def unreadable() -> None:
+    """What a process does that has not the file of a class."""
+    raise ImportError("no such class here")
+
+
+class Unreadable:
+    """Is sent, and not received."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return unreadable, ()

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, extract
-from tests.cluster_work import squares
+from tests.cluster_work import Unreadable, squares
 from tests.parsers import write_parser
 from tests.video.conftest import MeanColour, write_clip
 
@@ -97,6 +98,8 @@ def test_tasks() -> None:
         list(cluster.run(squares, [100]))
     with pytest.raises(DataError, match="cannot be sent to other processes"):
         list(cluster.run(threading.Lock().acquire, []))
+    with pytest.raises(DataError, match="cannot be read in a process of the cluster: ImportError: no such class here"):
+        list(cluster.run(partial(squares, Unreadable()), [1]))
 
 
 def test_extract_after_a_death(tmp_path: Path) -> None:
@@ -138,10 +141,10 @@ def test_parse_after_a_death(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_encode_after_a_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("graphvtr.tasks.embedding_file.CHUNK", 3)
-    write_parser(tmp_path / "parser.py", "once", ONCE.format(marker=str(tmp_path / "died")))
+    write_parser(tmp_path / "parser.py", "once more", ONCE.format(marker=str(tmp_path / "died")))
     vocabulary = Vocabulary(["barks", "dog"])
     model = HGR(len(vocabulary), 6, hidden=8, word_dim=4)
-    info = CheckpointInfo("hgr", video_dim=6, parser="once")
+    info = CheckpointInfo("hgr", video_dim=6, parser="once more")
     save_checkpoint(tmp_path / "model.ckpt", model, vocabulary, info)
     store = FeatureStore.create(tmp_path / "store", {"frame_x": 6}, {"features": {"name": "x"}})
     for number in range(8):
