@@ -27,7 +27,7 @@ from typing import Any
 import torch
 
 from benchmarks import vitatecs
-from benchmarks.lib import msrvtt
+from benchmarks.lib import msrvtt, transfer
 from benchmarks.lib.harness import environment, write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import DATA, RESULTS
@@ -45,8 +45,8 @@ BAG = 2000
 """Words of the bag: more would make the regression's matrices too large."""
 
 
-def ridges(trials: Trials) -> dict[str, torch.Tensor]:
-    """Scores of the closed forms on the test split of a study, which keeps them."""
+def ridges(trials: Trials) -> dict[str, Runs]:
+    """The closed forms on the test split of a study."""
     train, val, test = (trials.splits[name] for name in ("train", "val", "test"))
     minilm = PretrainedWords("minilm")
     made = {
@@ -55,7 +55,7 @@ def ridges(trials: Trials) -> dict[str, torch.Tensor]:
         "ridge, GloVe": lambda: ridge_scores(train, val, test, vectors=load_word_vectors("glove-package")).scores,
         "ridge, bag of words": lambda: ridge_scores(train, val, test, vectors=frequent(train)).scores,
     }
-    return {name: trials.kept(name, make, len(test.captions)) for name, make in made.items()}
+    return {name: trials.closed_form(name, make) for name, make in made.items()}
 
 
 def frequent(train: RetrievalDataset) -> WordVectors:
@@ -78,11 +78,12 @@ def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
     return {name: small(trial) for name, trial in rows.items()} if arguments.quick else rows
 
 
-def measures(test: RetrievalDataset, quick: bool) -> dict[str, Measure]:
-    """What is measured of a run beside its ranks: the pairs of VITATECS, where they are at hand."""
-    if quick or not (DATA / "vitatecs").exists():
-        return {}
-    return vitatecs.Pairs(test, vitatecs.read(test.videos)).measures()
+def measures(test: RetrievalDataset, clips: RetrievalDataset | None, quick: bool) -> dict[str, Measure]:
+    """What is measured of a run beside its ranks: pairs of VITATECS and clips of MSVD, where these are at hand."""
+    found = {} if clips is None else {transfer.MSVD: transfer.measure_on(clips)}
+    if not quick and (DATA / "vitatecs").exists():
+        found |= vitatecs.Pairs(test, vitatecs.read(test.videos)).measures()
+    return found
 
 
 def wanted(arguments: argparse.Namespace, name: str) -> bool:
@@ -137,6 +138,25 @@ def tables(
     return {"rows": summaries, "about": about, f"less {best}": differences, "between": between}
 
 
+def transferred(
+    clips: RetrievalDataset, all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]], seeds: range
+) -> dict[str, Any]:
+    """The same models on MSVD's clips, printed and as plain values (HGR, Table 2)."""
+    trials, owner = next(iter(all_trials.values())), clips.video_of_caption
+    train, val = trials.splits["train"], trials.splits["val"]
+    ridge = trials.closed_form(
+        "ridge, MiniLM, on MSVD", lambda: ridge_scores(train, val, clips, text=PretrainedWords("minilm")).scores, owner
+    )
+    found = {"chance": chance_runs(owner, len(clips.videos)), "ridge, MiniLM": ridge}
+    for words, trials in all_trials.items():
+        for name, trial in rows[words].items():
+            label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+            if runs := transfer.runs_on(clips, trials, trial, trials.finished(trial, seeds)):
+                found[label] = runs
+    print_table(f"The same models on MSVD, {len(clips.videos)} clips, {len(owner)} captions (HGR, Table 2)", found)
+    return {name: runs.summary() for name, runs in found.items()}
+
+
 def curves(arguments: argparse.Namespace, path: Path) -> None:
     """Test rsum of every row over the number of training videos: when do graphs start to pay?
 
@@ -146,9 +166,8 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
     for videos in arguments.curve:
         size = {"videos": videos, "captions": 2 if arguments.quick else arguments.captions}
         splits = msrvtt.splits(path, **size)
-        owner = splits["test"].video_of_caption
-        for name, scores in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size)).items():
-            found.setdefault(name, {})[videos] = Runs.of([scores], owner).summary()["rsum"]
+        for name, runs in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size)).items():
+            found.setdefault(name, {})[videos] = runs.summary()["rsum"]
         for words in arguments.words:
             trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
             for name, trial in all_rows(arguments, words).items():
@@ -223,14 +242,15 @@ def main() -> None:
     seeds = range(1 if arguments.quick else arguments.seeds)
     name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
     study = "msrvtt_quick" if arguments.quick else name
-    measure = measures(splits["test"], arguments.quick)
+    clips = None
+    if (DATA / transfer.MSVD).exists():
+        clips = transfer.msvd_clips(arguments.detector if arguments.regions else None)
+    measure = measures(splits["test"], clips, arguments.quick)
     all_trials = {words: msrvtt.trials(study, splits, path, words, measure, **size) for words in arguments.words}
     rows = {words: all_rows(arguments, words) for words in arguments.words}
-    owner = splits["test"].video_of_caption
     closed = {}
     if not arguments.regions:
-        scores = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
-        closed = {name: Runs.of([one], owner) for name, one in scores.items()}
+        closed = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
     tried: dict[str, Any] = {}
     for words, trials in all_trials.items():
         tried |= tuned_rows(trials, rows[words], arguments, words)
@@ -239,6 +259,8 @@ def main() -> None:
         quiet = contextlib.nullcontext() if arguments.quick else printed_to(name)
         with quiet:
             found = tables(closed, all_trials, rows, seeds)
+            if clips is not None:
+                found["transfer"] = transferred(clips, all_trials, rows, seeds)
         if not arguments.quick:
             write_result(name, found, note=note_of(arguments), tried=tried)
 

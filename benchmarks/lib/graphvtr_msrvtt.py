@@ -18,7 +18,7 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import CACHE
-from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.runs import chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial, Trials
 from benchmarks.msrvtt_real import note_of, ridges
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> None:
     every = {name: small(trial) if quick else trial for name, trial in rows(pairs).items()}
     owner = splits["test"].video_of_caption
     closed = {"chance": chance_runs(owner, len(splits["test"].videos), 3)}
-    closed |= {name: Runs.of([scores], owner) for name, scores in ridges(trials).items()}
+    closed |= ridges(trials)
     binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
     trials.measure = binary.measures()
     margins = vitatecs.closed_forms(trials, binary)

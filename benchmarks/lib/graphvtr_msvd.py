@@ -16,7 +16,7 @@ from benchmarks.lib.graphvtr_msrvtt import FULL, small, wanted
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
-from benchmarks.lib.runs import Runs, chance_runs, print_table
+from benchmarks.lib.runs import chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trials
 from benchmarks.msrvtt_real import ridges
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     trials.train_missing(wanted(every, arguments), range(arguments.seeds), lambda: None)
     owner = splits["test"].video_of_caption
     found = {"chance": chance_runs(owner, len(splits["test"].videos))}
-    found |= {name: Runs.of([scores], owner) for name, scores in ridges(trials).items()}
+    found |= ridges(trials)
     about: dict[str, Any] = {}
     for name, trial in every.items():
         if there := trials.finished(trial, range(arguments.seeds)):

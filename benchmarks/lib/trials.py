@@ -171,6 +171,28 @@ class Trials:
             write_tensors(path, {"kept": make().contiguous()}, {"name": name})
         return load_file(path)["kept"]
 
+    def closed_form(self, name: str, make: Callable[[], Tensor], relevant: Tensor | None = None) -> Runs:
+        """A row that is solved and not trained, from its scores [Nv, Nt]; solved where there is no record of it.
+
+        Args:
+            name: of the row.
+            make: solves it and scores what is ranked.
+            relevant: the video of each caption that it ranks; those of the test split by default.
+        """
+        path = None
+        if self.records is not None:
+            path = self.records / f"closed_{_digest([name, self.data])}.safetensors"
+        relevant = self.splits["test"].video_of_caption if relevant is None else relevant
+        if path is None or self.fresh or not path.is_file():
+            ranks = ranks_of(make(), relevant)[:2]
+            commit = (git("rev-parse", "--short", "HEAD") or "unknown") + (CHANGES if uncommitted() else "")
+            record = Record({"trial": name, "commit": commit, "data": self.data}, {"test": ranks})
+            if path is not None:
+                record.save(path)
+        else:
+            record = Record.load(path)
+        return Runs.of_ranks(*record.ranks["test"], relevant)
+
     def finished(self, trial: Trial, seeds: Iterable[int]) -> list[int]:
         """Those of the seeds whose run is there, or its record."""
         return [seed for seed in seeds if self._recorded_at(trial, seed) is not None or self.trained(trial, [seed])]

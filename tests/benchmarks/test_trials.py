@@ -101,6 +101,21 @@ def test_a_run_of_uncommitted_code_counts_only_while_there_is_some(
     assert first.finished(row(trials, epochs=1), [0]) == []
 
 
+def test_a_closed_form_is_solved_once(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:
+    owner = scenes["test"].video_of_caption
+    scores = torch.rand(len(scenes["test"].videos), len(owner), generator=torch.Generator().manual_seed(0))
+
+    def again() -> torch.Tensor:
+        raise AssertionError("solved again")
+
+    for root in ("here", "elsewhere"):
+        made = make(trials, scenes, tmp_path / root, records=tmp_path / "records")
+        found = made.closed_form("ridge", (lambda: scores) if root == "here" else again)
+        assert found.summary() == trials.Runs.of([scores], owner).summary()
+    with pytest.raises(AssertionError, match="solved again"):
+        made.closed_form("another", again)
+
+
 def test_what_follows_from_the_splits_is_made_once(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:
     made = []
 
