@@ -1,14 +1,24 @@
-"""A linear layer that learns its widths from the first features it sees."""
+"""Linear layers: one that multiplies by what is quickest, and one that learns its widths from its first features."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
+from graphvtr.ops.products import linear
 
-class LazyLinear(nn.Linear):
+
+class Linear(nn.Linear):
+    """:class:`torch.nn.Linear` by :func:`graphvtr.ops.products.linear`."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``input`` [..., in_features] to [..., out_features]."""
+        return linear(input, self.weight, self.bias)
+
+
+class LazyLinear(Linear):
     """:class:`torch.nn.Linear`, or one whose widths are not known yet (-1) until :meth:`materialize`.
 
     Unlike :class:`torch.nn.LazyLinear` both widths may wait, and the layer stays what it is.

@@ -161,7 +161,10 @@ def _from_sparse(
             f"is a sparse matrix {list(matrix.shape)}",
             f"give [{num_targets}, {num_sources}]: a row for each node that receives",
         )
-    (row, col), value = to_edge_index(matrix)
+    if matrix.layout == torch.sparse_coo:  # PyG's to_edge_index loses the gradient of its values
+        (row, col), value = matrix.detach().coalesce().indices(), matrix.coalesce().values()
+    else:
+        (row, col), value = to_edge_index(matrix)
     if edge_weight is not None:
         raise DataError("edge_weight", "comes with a sparse matrix", "give the weights as its values")
     weight = value if value is not None and value.dim() == 1 else None

@@ -24,6 +24,7 @@ from graphvtr.nn.conv.previous_frame import edges_from_previous, walk_from_previ
 from graphvtr.nn.lazy_linear import LazyLinear
 from graphvtr.nn.ragged import Layout
 from graphvtr.ops import complete_graph_walk, gather_segment_reduce
+from graphvtr.ops.products import linear
 from graphvtr.ops.transition import (
     DEGREE_EPS,
     NORMALIZATIONS,
@@ -262,8 +263,8 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
         :math:`\phi_i^\top \theta_j = v_i^\top W_\phi^\top W_\theta v_j + a^\top v_i + b^\top v_j + c`. As R adds the
         transpose, a + b may stand on one side. The constant c is left out.
         """
-        linear = self.theta.bias @ self.phi.weight + self.phi.bias @ self.theta.weight  # a + b, [d]
-        return torch.addmm(linear, x, self.phi.weight.T @ self.theta.weight)
+        one_sided = self.theta.bias @ self.phi.weight + self.phi.bias @ self.theta.weight  # a + b, [d]
+        return linear(x, self.theta.weight.T @ self.phi.weight, one_sided)
 
     def _fold_pays(self, x: Tensor) -> bool:
         """Whether W_phi^T W_theta, once, and one product with the rows is cheaper than two; a dot product may take the
@@ -273,9 +274,9 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
 
     def _same_precision(self) -> bool:
         """Products of weights would lose digits in half precision; an exported program serves any number of nodes."""
-        weight = self.gcn.weight
-        whole = weight.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(weight.device.type)
-        return whole and not torch.compiler.is_exporting()
+        kind, dtype = self.gcn.weight.device.type, self.gcn.weight.dtype
+        narrowed = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        return dtype in (torch.float32, torch.float64) and not narrowed and not torch.compiler.is_exporting()
 
     def _along_all_edges(self, x: Tensor, layout: Layout, box: Tensor | None, clip: Tensor | None) -> Tensor:
         """:meth:`_over_graphs` along materialised edges."""
@@ -311,7 +312,7 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
         for nodes, place in zip(sides, box, strict=False):
             self._check(nodes, place)
         edges = adjacency(edge_index, source.size(0), target.size(0), self.flow, edge_weight)
-        phi, theta = ([linear(nodes) for nodes in sides] for linear in (self.phi, self.theta))
+        phi, theta = ([of(nodes) for nodes in sides] for of in (self.phi, self.theta))
         score = edge_scores((phi[0], phi[-1]), (theta[0], theta[-1]), edges.source, edges.target)
         if self.edge_bias is not None:
             score = score + self.edge_bias(box[1][edges.target], box[0][edges.source])
@@ -343,7 +344,7 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
     def _branch(self, walked: Tensor, before: Tensor | None, row_mask: Tensor | None = None) -> Tensor:
         """(P V W_g) W_r, plus the step from the frame before, normalised: what is added to V."""
         if self._same_precision() and walked.size(0) > self.in_channels:
-            out = walked @ (self.residual.weight @ self.gcn.weight).T  # one product with many rows instead of two
+            out = linear(walked, self.residual.weight @ self.gcn.weight)  # one product with many rows, not two
         else:
             out = self.residual(self.gcn(walked))
         if before is not None and self.temporal_gcn is not None:

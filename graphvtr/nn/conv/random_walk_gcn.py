@@ -130,6 +130,7 @@ class DenseRandomWalkGCN(RandomWalkGCNConv):
         DataError: shapes that do not go together, or an unknown option.
 
     Example:
+        >>> import torch
         >>> DenseRandomWalkGCN(8)(torch.randn(2, 5, 8)).shape
         torch.Size([2, 5, 8])
     """

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.nn.conv.complete_graph_attention import CompleteGraphAttention
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.ops import segment_reduce
 from graphvtr.ops._segments import segment_of
 
@@ -59,7 +60,7 @@ class TransformerBlock(nn.Module):
         hidden = round(mlp_ratio * channels)
         self.norm_attention, self.norm_mlp = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.attention = CompleteGraphAttention(channels, heads)
-        self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
+        self.mlp = nn.Sequential(Linear(channels, hidden), nn.GELU(), Linear(hidden, channels))
 
     def forward(self, x: Tensor, ptr: Tensor | None = None, edge_index: Tensor | None = None) -> Tensor:
         """Update every node from the nodes of its graph, or along ``edge_index``."""

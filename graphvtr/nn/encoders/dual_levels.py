@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graphvtr.errors import DataError
 from graphvtr.nn.batch_norm import batch_norm
 from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.ragged import Layout
 from graphvtr.ops import gather_segment_reduce
 from graphvtr.ops.local_match import normalize_rows
@@ -103,7 +104,7 @@ class CommonSpace(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, bag: int = 0, dropout: float = 0.0) -> None:
         super().__init__()
         self.in_channels, self.dropout = in_channels, dropout
-        self.linear = nn.Linear(in_channels, out_channels)
+        self.linear = Linear(in_channels, out_channels)
         self.bag = nn.Parameter(torch.empty(bag, out_channels)) if bag else None
         self.norm = nn.BatchNorm1d(out_channels)
         self.reset_parameters()

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from graphvtr.graphs import VideoGraph, node_ptr
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import SoftAttentionPool
@@ -43,7 +44,7 @@ class HierarchicalVideoEncoder(nn.Module):
         super().__init__()
         self.video_dim, self.dropout = video_dim, dropout
         names = LEVELS if hierarchical else ("shared",)
-        self.maps = nn.ModuleDict({name: nn.Linear(video_dim, hidden, bias=bias) for name in names})
+        self.maps = nn.ModuleDict({name: Linear(video_dim, hidden, bias=bias) for name in names})
         self.pool = SoftAttentionPool(hidden)
 
     def forward(self, graph: VideoGraph) -> LevelEmbeddings:

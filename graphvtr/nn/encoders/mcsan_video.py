@@ -13,6 +13,7 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import VideoGraph, node_ptr
 from graphvtr.nn.encoders.recurrent import run_sequences
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import Layout
@@ -101,13 +102,13 @@ class MCSANVideoEncoder(nn.Module):
         self.video_dim, self.pool, self.dropout = video_dim, pool, dropout
         self.kernels = list(kernels)
         self.betas = [1 / len(kernels)] * len(kernels) if betas is None else list(betas)
-        self.frames = nn.Identity() if frame_width is None else nn.Linear(video_dim, width)
+        self.frames = nn.Identity() if frame_width is None else Linear(video_dim, width)
         levels = ("global", "entity", "action", "relationship")[: 4 if relationship else 3]
-        self.maps = nn.ModuleDict({level: nn.Linear(width, width) for level in levels})
+        self.maps = nn.ModuleDict({level: Linear(width, width) for level in levels})
         self.score = nn.Linear(width, 1 if attention_axis == "frames" else width, bias=False)
         self.rnn = nn.GRU(width, max(hidden // 2, 1), bidirectional=True)
-        self.project = nn.Identity() if hidden % 2 == 0 else nn.Linear(2 * self.rnn.hidden_size, hidden)
-        self.entity = nn.Linear(width, hidden)  # a convolution of width 1
+        self.project = nn.Identity() if hidden % 2 == 0 else Linear(2 * self.rnn.hidden_size, hidden)
+        self.entity = Linear(width, hidden)  # a convolution of width 1
         self.action = nn.ModuleList(nn.Conv1d(width, hidden, kernel) for kernel in kernels)
         self.relationship = RelationshipEncoder(width, hidden, heads, feedforward) if relationship else None
 

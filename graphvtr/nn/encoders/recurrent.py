@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils.rnn import PackedSequence
 
 from graphvtr.ops.csr import counts_to_ptr, inverse_order, time_major
+from graphvtr.ops.products import linear, packed, pays, product
 from graphvtr.ops.recurrence import recurrence
 
 
@@ -67,7 +67,7 @@ def _run_on_cpu(rnn: nn.LSTM | nn.GRU, x: Tensor, batch_sizes: Tensor) -> Tensor
         w_ih, w_hh, b_ih, b_hh = (
             getattr(rnn, f"{name}_l0{suffix}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
-        gates = F.linear(x if order is None else x.index_select(0, order), w_ih, b_ih)
+        gates = linear(x if order is None else x.index_select(0, order), w_ih, b_ih)
         out = cell.apply(gates, w_hh, b_hh, sizes)
         outputs.append(out if order is None else out.index_select(0, order))
     return torch.cat(outputs, 1)
@@ -91,10 +91,24 @@ def _steps(sizes: list[int]) -> list[tuple[int, int]]:
     return steps
 
 
-def _recurrent_product(weight: Tensor, hidden: Tensor) -> Tensor:
-    """``hidden @ weight.T`` for few rows: the library's product of a tall and a narrow matrix is up to twice as
-    fast as that of a flat one and a wide one."""
-    return (weight @ hidden.t()).t().contiguous()
+class _StepProducts:
+    """The recurrent weight [G, D] against the rows of a step, laid out once for all steps where that pays."""
+
+    def __init__(self, weight: Tensor, sizes: list[int], back: bool = False) -> None:
+        self.weight, self.packed = weight, None
+        if pays(weight, weight, sizes[0]):
+            self.packed = packed(weight.t() if back else weight, sizes[0])
+
+    def gates(self, hidden: Tensor, bias: Tensor) -> Tensor:
+        """``hidden @ weight.T + bias``. MKL's product of a tall and a narrow matrix is up to twice as fast as that of a
+        flat one and a wide one."""
+        if self.packed is not None:
+            return product(hidden, self.packed, bias)
+        return (self.weight @ hidden.t()).t().contiguous().add_(bias)
+
+    def carry(self, grad: Tensor) -> Tensor:
+        """``grad @ weight``."""
+        return grad @ self.weight if self.packed is None else product(grad, self.packed)
 
 
 def _previous(state: Tensor, sizes: list[int]) -> Tensor:
@@ -124,10 +138,10 @@ class _GRU(torch.autograd.Function):
         out = gates.new_empty(len(gates), width)
         reset_update = gates.new_empty(len(gates), 2 * width)
         new, hidden_new = torch.empty_like(out), torch.empty_like(out)
-        hidden = gates.new_zeros(sizes[0], width)
+        hidden, products = gates.new_zeros(sizes[0], width), _StepProducts(weight, sizes)
         for begin, end in _steps(sizes):
             hidden = hidden[: end - begin]
-            recurrent = _recurrent_product(weight, hidden).add_(bias)  # [b, 3 D]
+            recurrent = products.gates(hidden, bias)  # [b, 3 D]
             rz = torch.add(gates[begin:end, : 2 * width], recurrent[:, : 2 * width], out=reset_update[begin:end])
             reset, update = rz.sigmoid_().chunk(2, 1)
             hidden_new[begin:end] = recurrent[:, 2 * width :]
@@ -149,6 +163,7 @@ class _GRU(torch.autograd.Function):
         recurrent = grad.new_empty(len(grad), 3 * width)  # gradient of W h + b
         d_new, carry = torch.empty_like(grad), grad.new_zeros(0, width)
         scratch = [grad.new_empty(ctx.sizes[0], width) for _ in range(4)]  # a step at a time stays in the cache
+        products = _StepProducts(weight, ctx.sizes, back=True)
         for begin, end in reversed(_steps(ctx.sizes)):
             d_out, kept, one, two = (buffer[: end - begin] for buffer in scratch)
             r, z, n = reset[begin:end], update[begin:end], new[begin:end]
@@ -159,8 +174,8 @@ class _GRU(torch.autograd.Function):
             step = _times_one_minus(one, torch.mul(n, n, out=two), d_new[begin:end])
             torch.mul(one.mul_(z), torch.sub(before[begin:end], n, out=two), out=d_update)
             _times_one_minus(torch.mul(torch.mul(step, r, out=d_hidden), hidden_new[begin:end], out=one), r, d_reset)
-            carry = torch.addmm(kept, recurrent[begin:end], weight)
-        d_weight, d_bias = recurrent.t() @ before, recurrent.sum(0)
+            carry = products.carry(recurrent[begin:end]).add_(kept)
+        d_weight, d_bias = linear(recurrent.t(), before.t()), recurrent.sum(0)
         recurrent[:, 2 * width :] = d_new  # now the gradient of the input's part
         return recurrent, d_weight, d_bias, None
 
@@ -173,13 +188,12 @@ class _LSTM(torch.autograd.Function):
     def forward(ctx: Any, gates: Tensor, weight: Tensor, bias: Tensor, sizes: list[int]) -> Tensor:
         """Hidden states [W, D] from the input's part of the gates [W, 4 D]."""
         width = weight.size(1)
-        gates = gates + bias
         out = gates.new_empty(len(gates), width)
-        cells = torch.empty_like(out)
+        cells, gates, products = torch.empty_like(out), gates.clone(), _StepProducts(weight, sizes)
         hidden = cell = gates.new_zeros(sizes[0], width)
         for begin, end in _steps(sizes):
             hidden, cell = hidden[: end - begin], cell[: end - begin]
-            step = gates[begin:end].add_(_recurrent_product(weight, hidden))
+            step = gates[begin:end].add_(products.gates(hidden, bias))
             step[:, : 2 * width].sigmoid_()
             step[:, 2 * width : 3 * width].tanh_()
             step[:, 3 * width :].sigmoid_()
@@ -199,6 +213,7 @@ class _LSTM(torch.autograd.Function):
         d_gates, carry = torch.empty_like(gates), grad.new_zeros(0, width)
         carry_cell = carry
         scratch = [grad.new_empty(ctx.sizes[0], width) for _ in range(6)]  # a step at a time stays in the cache
+        products = _StepProducts(weight, ctx.sizes, back=True)
         for begin, end in reversed(_steps(ctx.sizes)):
             d_out, d_cell, kept, shown, one, two = (buffer[: end - begin] for buffer in scratch)
             i, f, g, o = gates[begin:end].chunk(4, 1)
@@ -213,5 +228,5 @@ class _LSTM(torch.autograd.Function):
             _times_one_minus(one.mul_(g), i, d_i)
             carry_cell = torch.mul(d_cell, f, out=kept)
             _times_one_minus(torch.mul(kept, before[begin:end], out=one), f, d_f)
-            carry = d_gates[begin:end] @ weight
-        return d_gates, d_gates.t() @ _previous(out, ctx.sizes), d_gates.sum(0), None
+            carry = products.carry(d_gates[begin:end])
+        return d_gates, linear(d_gates.t(), _previous(out, ctx.sizes).t()), d_gates.sum(0), None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from graphvtr.nn.conv.complete_graph_attention import CompleteGraphAttention
 from graphvtr.nn.conv.spatio_temporal import sinusoids
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.ops import segment_reduce
 from graphvtr.ops._segments import segment_of
 
@@ -53,8 +54,8 @@ class RelationshipEncoder(nn.Module):
         inner = 4 * in_channels if feedforward is None else feedforward
         self.attention = CompleteGraphAttention(in_channels, heads, bias=False)
         self.norm_attention, self.norm = nn.LayerNorm(in_channels), nn.LayerNorm(in_channels)
-        self.feedforward = nn.Sequential(nn.Linear(in_channels, inner), nn.ReLU(), nn.Linear(inner, in_channels))
-        self.project = nn.Identity() if in_channels == out_channels else nn.Linear(in_channels, out_channels)
+        self.feedforward = nn.Sequential(Linear(in_channels, inner), nn.ReLU(), Linear(inner, in_channels))
+        self.project = nn.Identity() if in_channels == out_channels else Linear(in_channels, out_channels)
 
     def forward(self, x: Tensor, ptr: Tensor) -> Tensor:
         """Encode sequences.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from graphvtr.graphs import RoleGraph
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models.vse import VSE
 from graphvtr.nn.registered import MODELS
@@ -44,7 +44,7 @@ class DeViSE(VSE):
     ) -> None:
         super().__init__(vocab_size, video_dim, word_dim, word_dim, max_frames, margin, "all", "mean", text)
         if self.pretrained is not None:
-            self.video_map = torch.nn.Linear(video_dim, self.pretrained.out_channels)
+            self.video_map = Linear(video_dim, self.pretrained.out_channels)
         del self.rnn
 
     def encode_text(self, graph: RoleGraph) -> LevelEmbeddings:

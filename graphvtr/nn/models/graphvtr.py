@@ -27,6 +27,7 @@ from graphvtr.nn.encoders.split_vectors import split_vectors
 from graphvtr.nn.ensemble import Ensemble
 from graphvtr.nn.frames_and_regions import clip_of_frame, frames_and_regions
 from graphvtr.nn.hubness import HubOffsets
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.level_weights import choose_weights, few_pairs
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.losses.level_info_nce import LevelInfoNCE
@@ -124,12 +125,12 @@ class GraphVTR(RetrievalModel):
         if self.relations is not None:
             self.matchers["relation"] = RelationMatch(self.relations.key_channels)
         if graphs:
-            self.node_map, self.roles = nn.Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
+            self.node_map, self.roles = Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)
             nn.init.ones_(self.roles.weight)
             self.reasoning = nn.ModuleList(RoleGATConv(hidden, hidden, dropout=dropout) for _ in range(num_layers))
-            self.frame_maps = nn.ModuleDict({level: nn.Linear(video_dim, hidden) for level in ("action", "entity")})
+            self.frame_maps = nn.ModuleDict({level: Linear(video_dim, hidden) for level in ("action", "entity")})
             if region_dim is not None:
-                self.region_map = nn.Linear(region_dim, hidden)
+                self.region_map = Linear(region_dim, hidden)
                 self.walk = RandomWalkGCN(hidden, zero_init=True, location=True, temporal=True)
             for level in ("action", "entity"):
                 self.matchers[level] = LocalAttentiveMatch(fusion="embed", norm="clipped", node_reduce="mean")

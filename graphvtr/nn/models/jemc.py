@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.vse import VSE
@@ -58,9 +59,9 @@ class JEMC(VSE):
             raise DataError("motion_dim", f"is {motion_dim} of {video_dim}", f"give 0 to {video_dim - 1}")
         self.split = (video_dim - motion_dim, motion_dim)
         self.matchers = nn.ModuleDict({level: CosineMatch() for level in self.levels})
-        self.video_map = nn.Linear(self.split[0], hidden)
-        self.motion_map = nn.Linear(motion_dim or video_dim, hidden)
-        self.text_maps = nn.ModuleDict({level: nn.Linear(hidden, hidden) for level in self.levels})
+        self.video_map = Linear(self.split[0], hidden)
+        self.motion_map = Linear(motion_dim or video_dim, hidden)
+        self.text_maps = nn.ModuleDict({level: Linear(hidden, hidden) for level in self.levels})
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``object`` and ``activity`` [N, D]."""

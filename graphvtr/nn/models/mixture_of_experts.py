@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import Level, LevelEmbeddings
 from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.models.vse import VSE
@@ -37,7 +38,7 @@ class GatedUnit(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.into, self.gate = nn.Linear(in_channels, out_channels), nn.Linear(out_channels, out_channels)
+        self.into, self.gate = Linear(in_channels, out_channels), Linear(out_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, in_channels] -> unit vectors [N, out_channels]."""
@@ -89,11 +90,11 @@ class MixtureOfExperts(VSE):
         del self.video_map
         self.matchers = nn.ModuleDict({"event": DotMatch()})
         count = len(self.widths)
-        self.projections = nn.ModuleList(nn.Linear(width, hidden) for width in self.widths)
-        self.collaborate = nn.Linear(hidden, hidden)
+        self.projections = nn.ModuleList(Linear(width, hidden) for width in self.widths)
+        self.collaborate = Linear(hidden, hidden)
         self.video_units = nn.ModuleList(GatedUnit(hidden, hidden) for _ in self.widths)
         self.text_units = nn.ModuleList(GatedUnit(hidden, hidden) for _ in self.widths)
-        self.weigh = nn.Linear(hidden, count)
+        self.weigh = Linear(hidden, count)
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``event`` [N, experts D], a unit vector an expert."""

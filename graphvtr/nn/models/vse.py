@@ -10,6 +10,7 @@ from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
 from graphvtr.nn.encoders.dual_words import WordTable, caption_words
 from graphvtr.nn.encoders.pretrained_words import PretrainedWords
 from graphvtr.nn.encoders.recurrent import run_sequences
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.one_vector import OneVectorModel
@@ -63,7 +64,7 @@ class VSE(OneVectorModel):
     ) -> None:
         super().__init__(margin, mining, reduction)
         self.video_dim = video_dim
-        self.video_map = nn.Linear(video_dim, hidden)
+        self.video_map = Linear(video_dim, hidden)
         bound = math.sqrt(6 / (video_dim + hidden))
         nn.init.uniform_(self.video_map.weight, -bound, bound)
         nn.init.zeros_(self.video_map.bias)

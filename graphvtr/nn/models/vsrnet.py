@@ -20,6 +20,7 @@ from graphvtr.nn.conv.spatio_temporal import (
 )
 from graphvtr.nn.encoders.bert import BertEncoder
 from graphvtr.nn.encoders.pretrained import MINILM
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
@@ -155,7 +156,7 @@ class VSRNet(Released, RetrievalModel):
         sizes = (heads, mlp_ratio, dropout)
         self.region_map = self.relations = self.region_pool = None
         if region_dim is not None and relations != "none":
-            self.region_map = nn.Linear(region_dim, hidden)
+            self.region_map = Linear(region_dim, hidden)
             self.relations = SpatioTemporalTransformer(
                 hidden,
                 num_layers,
@@ -168,7 +169,7 @@ class VSRNet(Released, RetrievalModel):
             self.region_pool = AttentionPool(hidden, pool_heads, pool_channels)
         self.frame_map = self.frames = self.frame_pool = None
         if global_branch:
-            self.frame_map = nn.Linear(video_dim, hidden)
+            self.frame_map = Linear(video_dim, hidden)
             layers = num_layers if global_layers is None else global_layers
             self.frames = FrameTransformer(hidden, layers, *sizes, positions=positions)
             self.frame_pool = AttentionPool(hidden, pool_heads, pool_channels)
@@ -179,7 +180,7 @@ class VSRNet(Released, RetrievalModel):
             cache=text_cache if freeze_text else False,
             max_pieces=max_pieces,
         )
-        self.word_map = nn.Linear(self.words.out_channels, hidden)
+        self.word_map = Linear(self.words.out_channels, hidden)
         self.word_pool = AttentionPool(hidden, pool_heads, pool_channels)
         self.matchers = nn.ModuleDict({level: CosineMatch() for level in self.names})
         self.ranking = TripletRankingLoss(margin, mining, reduction)

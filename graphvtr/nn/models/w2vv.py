@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.vse import VSE
@@ -24,7 +25,7 @@ class W2VVBase(VSE):
         else:
             assert self.words is not None
             width = self.words.embedding_dim
-        self.text_map = nn.Linear(width + self.rnn.hidden_size, out_channels)
+        self.text_map = Linear(width + self.rnn.hidden_size, out_channels)
         self.bag = nn.Parameter(0.01 * torch.randn(vocab_size, out_channels)) if self.pretrained is None else None
 
     def sentence(self, graph: RoleGraph) -> Tensor:
@@ -68,7 +69,7 @@ class W2VV(W2VVBase):
         text: str | None = None,
     ) -> None:
         super().__init__(vocab_size, video_dim, rnn, word_dim, max_frames, text=text)
-        self.video_map = nn.Linear(hidden, video_dim)  # a caption's last layer; videos have none
+        self.video_map = Linear(hidden, video_dim)  # a caption's last layer; videos have none
         self._sentence(vocab_size, hidden)
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
@@ -122,7 +123,7 @@ class W2VVPlusPlus(W2VVBase):
         text: str | None = None,
     ) -> None:
         super().__init__(vocab_size, video_dim, rnn, word_dim, max_frames, margin, mining, reduction, text)
-        self.video_map = nn.Linear(video_dim, hidden)
+        self.video_map = Linear(video_dim, hidden)
         self._sentence(vocab_size, hidden)
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphvtr.errors import DataError
+from graphvtr.nn.lazy_linear import Linear
 from graphvtr.ops import segment_reduce, segment_softmax
 
 
@@ -58,7 +59,7 @@ class AttentionPool(nn.Module):
             if width < 1 or heads < 1 or width % heads:
                 raise DataError(name, f"is {width}", f"give a multiple of heads = {heads}")
         self.channels, self.heads, self.attention_channels = channels, heads, attention_channels
-        self.hidden = nn.Linear(channels, attention_channels)
+        self.hidden = Linear(channels, attention_channels)
         self.weight = nn.Parameter(torch.empty(heads, attention_channels // heads, channels // heads))
         self.bias = nn.Parameter(torch.empty(channels)) if bias else None
         self.reset_parameters()
