@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args
 
 MENDS = {
     errno.ENOSPC: "make room or choose another folder",
@@ -48,6 +49,22 @@ class DataError(GraphVTRError, ValueError):
 
 class MissingExtraError(GraphVTRError, ImportError):
     """An optional package is needed and not installed; the message names the extra to install."""
+
+
+def check_choice(name: str, value: object, known: Any) -> None:
+    """Refuse a value that an option does not have.
+
+    Args:
+        name: of the option.
+        value: as it was given.
+        known: a ``Literal`` or names.
+
+    Raises:
+        DataError: names the known values.
+    """
+    names: Sequence[Any] = get_args(known) or list(known)
+    if value not in names:
+        raise DataError(name, f"is '{value}'", f"use one of {', '.join(names)}")
 
 
 E = TypeVar("E", bound=DataError)

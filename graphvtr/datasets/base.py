@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Dataset
 
 from graphvtr.datasets.source import DataSource
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.names import first_repeat, lookup, spellings
 from graphvtr.provenance import Provenance, commit, digest
@@ -241,8 +241,7 @@ def keep_available(
         DataError: a video has no feature and ``missing`` is ``"error"``, or none has.
     """
     missing = source.missing or default
-    if missing not in ("skip", "error"):
-        raise DataError(f"missing='{missing}'", "unknown", "use 'skip' or 'error'")
+    check_choice("missing", missing, ("skip", "error"))
     kept = [video for video in listed if available(video)]
     lacking = len(listed) - len(kept)
     if lacking and (missing == "error" or not kept):

@@ -14,7 +14,7 @@ import numpy as np
 from graphvtr.datasets.base import RetrievalDataset, as_index, keep_available, some
 from graphvtr.datasets.parsing import parse_with
 from graphvtr.datasets.source import DataSource
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import GraphStore, VideoGraph
 from graphvtr.names import first_repeat
 from graphvtr.video import FeatureStore
@@ -229,12 +229,10 @@ def _chosen(
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise DataError("option 'max_captions'", f"is {limit}", "give a number of 1 or more")
     choice, seed = source.options.get("choose_captions", "first"), source.options.get("caption_seed", 0)
-    if choice not in ("first", "random"):
-        raise DataError(f"option 'choose_captions={choice}'", "unknown", "use 'first' or 'random'")
+    check_choice("option 'choose_captions'", choice, ("first", "random"))
     if not isinstance(seed, int) or seed < 0:
         raise DataError("option 'caption_seed'", f"is {seed}", "give a whole number of 0 or more")
-    if repeats not in ("keep", "drop"):
-        raise DataError(f"option 'duplicate_captions={repeats}'", "unknown", "use 'keep' or 'drop'")
+    check_choice("option 'duplicate_captions'", repeats, ("keep", "drop"))
     captions: list[str] = []
     owner: list[int] = []
     repeated = 0

@@ -11,7 +11,7 @@ from graphvtr.datasets.base import DATASETS, RetrievalDataset, check_split
 from graphvtr.datasets.captioned import Listing, captioned_dataset, check_options
 from graphvtr.datasets.files import need_file, one_line, read_json
 from graphvtr.datasets.source import DataSource
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import GraphStore, VideoGraph, between
 from graphvtr.video import FeatureStore
 
@@ -169,8 +169,7 @@ def dense_dataset(
     """Videos with joined captions or with one a sentence, or segments as clips of their own. ``official`` counts the
     default ``unit``."""
     chosen = source.options.get("unit", unit)
-    if chosen not in UNITS:
-        raise DataError(f"option 'unit={chosen}' of {name}", "unknown", f"use one of {', '.join(UNITS)}")
+    check_choice(f"option 'unit' of {name}", chosen, UNITS)
     number = official if chosen == unit else ()
     if chosen == "video":
         captions = {video: [" ".join(step.sentence for step in steps)] for video, steps in segments.items() if steps}

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import check_choice
 from graphvtr.graphs.flat import num_nodes
 from graphvtr.graphs.role_graph import FILLS, HOLDS, IN_EVENT, OF, RoleGraph
 from graphvtr.graphs.roles import EVENT_ROLE, VERB_ROLE
@@ -65,8 +65,7 @@ def reasoning_graph(graph: RoleGraph, event_edges: EventEdges = "both") -> Reaso
         >>> reasoning_graph(graph, "to_action").edge_index.tolist()
         [[0, 2, 1], [1, 1, 2]]
     """
-    if event_edges not in EVENT_EDGES:
-        raise DataError("event_edges", f"is '{event_edges}'", f"use one of {', '.join(EVENT_EDGES)}")
+    check_choice("event_edges", event_edges, EVENT_EDGES)
     cached = graph.get("reasoning") if "reasoning" in graph._global_store else None
     if cached is not None and cached.event_edges == event_edges:
         return ReasoningGraph(*cached)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.transforms import BaseTransform
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs.checked import CheckedGraph
 from graphvtr.graphs.flat import node_ptr
 from graphvtr.graphs.role_graph import FILLS
@@ -64,8 +64,7 @@ class AddTemporalEdges(GraphTransform):
     """
 
     def __init__(self, by: str = "all", both_directions: bool = False) -> None:
-        if by not in ("all", "track"):
-            raise DataError(f"by='{by}'", "unknown", "use 'all' or 'track'")
+        check_choice("by", by, ("all", "track"))
         self.by, self.both_directions = by, both_directions
 
     def forward(self, data: HeteroData) -> HeteroData:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.metrics.positives import Positives
 
 Ties = Literal["pessimistic", "average", "optimistic"]
@@ -28,13 +28,6 @@ class Ranks:
     best: Tensor
     every: Tensor | None
     ptr: Tensor
-
-
-def check_choice(name: str, value: str, choices: object) -> None:
-    """Raise a DataError that names the known values of an option."""
-    known = get_args(choices)
-    if value not in known:
-        raise DataError(f"{name}='{value}'", "unknown", f"known: {', '.join(known)}")
 
 
 class RankCounter:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.metrics.positives import Positives, Relevant
-from graphvtr.metrics.ranks import RankCounter, Ranks, Ties, check_choice
+from graphvtr.metrics.ranks import RankCounter, Ranks, Ties
 from graphvtr.values import positions
 
 Median = Literal["plain", "floor"]

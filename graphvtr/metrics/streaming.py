@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from graphvtr.errors import check_choice
 from graphvtr.metrics.positives import Positives, Relevant
-from graphvtr.metrics.ranks import RankCounter, Ranks, Ties, check_choice
+from graphvtr.metrics.ranks import RankCounter, Ranks, Ties
 from graphvtr.metrics.retrieval import KS, Directions, MeanRank, Median, rsum, summarise
 from graphvtr.values import as_integers
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.explain import Explainer, ExplainerAlgorithm, Explanation
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import reasoning_graph
 from graphvtr.nn.levels import LevelEmbeddings
@@ -68,8 +68,7 @@ class ScoreOfCaption(nn.Module):
         self, model: RetrievalModel, graph: RoleGraph, video: LevelEmbeddings | VideoGraph, what: What = "words"
     ) -> None:
         super().__init__()
-        if what not in ("words", "nodes"):
-            raise DataError("what", f"is '{what}'", "use 'words' or 'nodes'")
+        check_choice("what", what, ("words", "nodes"))
         self.model, self.graph, self.what = model.eval(), graph, what
         self.place = _word_embedding(model) if what == "words" else _first_layer(model)
         if isinstance(video, VideoGraph):

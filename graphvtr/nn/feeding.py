@@ -6,13 +6,13 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.provenance import Provenance, listed
@@ -40,8 +40,7 @@ class Fed(Protocol):
 
 def check_fed(model: Any, fed: Fed | Provenance, where: object = "", *, mismatch: Mismatch = "error") -> list[str]:
     """See :meth:`graphvtr.nn.RetrievalModel.check`."""
-    if mismatch not in get_args(Mismatch):
-        raise DataError(f"mismatch='{mismatch}'", "unknown", f"known: {', '.join(get_args(Mismatch))}")
+    check_choice("mismatch", mismatch, Mismatch)
     other = fed if isinstance(fed, Provenance) else fed.provenance
     where = where or getattr(fed, "path", None) or getattr(fed, "name", None) or "the features"
     trained: Provenance = model.provenance

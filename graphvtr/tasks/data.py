@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from graphvtr._optional import optional_import
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph
 from graphvtr.metrics.twins import twin_positions
 from graphvtr.nn.models import RetrievalModel
@@ -282,8 +282,7 @@ def _groups(dataset: RetrievalDataset) -> Tensor:
 
 def _lengths(dataset: RetrievalDataset, bucket: str) -> Tensor | None:
     """What batches are bucketed by, one number a caption."""
-    if bucket not in get_args(Bucket):
-        raise DataError(f"bucket='{bucket}'", "unknown", f"known: {', '.join(get_args(Bucket))}")
+    check_choice("bucket", bucket, Bucket)
     if bucket == "words":
         return dataset.role_graphs.nodes["word"].ptr.diff()
     return _num_frames(dataset.video_graphs)[dataset.video_of_caption] if bucket == "frames" else None

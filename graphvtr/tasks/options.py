@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.tasks.data import Bucket
 from graphvtr.tasks.ranking import Protocol
 from graphvtr.tasks.sampler import CaptionsPerVideo
@@ -113,15 +113,13 @@ class TrainOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise DataError(name, f"is {value}", f"give {least} or more")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise DataError(f"device '{self.device}'", "unknown", "known: auto, cpu, cuda")
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
         if self.device == "cuda" and not torch.cuda.is_available():
             raise DataError("device 'cuda'", "is not there", "use --device cpu")
-        if self.protocol not in get_args(Protocol):
-            raise DataError(f"protocol '{self.protocol}'", "unknown", f"known: {', '.join(get_args(Protocol))}")
-        for name, known in (("schedule_monitor", Monitor), ("precision", Precision), ("logger", Logger)):
-            if getattr(self, name) not in get_args(known):
-                raise DataError(f"{name} '{getattr(self, name)}'", "unknown", f"known: {', '.join(get_args(known))}")
+        check_choice("protocol", self.protocol, Protocol)
+        check_choice("schedule_monitor", self.schedule_monitor, Monitor)
+        check_choice("precision", self.precision, Precision)
+        check_choice("logger", self.logger, Logger)
         if self.precision == "float16" and (self.device == "cpu" or not torch.cuda.is_available()):
             raise DataError("precision 'float16'", "needs a GPU to train", "use bfloat16")
         if self.ema is not None and not 0 <= self.ema < 1:

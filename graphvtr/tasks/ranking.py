@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.metrics import Directions, Metrics, RetrievalRanks, chance_level, rsum
 from graphvtr.metrics.positives import Relevant
-from graphvtr.metrics.ranks import Ties, check_choice
+from graphvtr.metrics.ranks import Ties
 from graphvtr.metrics.retrieval import KS, Duplicates, MeanRank, Median
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.models import RetrievalModel

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 
 CaptionsPerVideo = Literal["all", "one"]
 WINDOW = 32  # batches whose captions are sorted by length together
@@ -60,8 +60,7 @@ class CaptionSampler(Sampler[Tensor]):
     ) -> None:
         if batch_size < 1:
             raise DataError("batch_size", f"is {batch_size}", "give 1 or more")
-        if captions_per_video not in get_args(CaptionsPerVideo):
-            raise DataError(f"captions_per_video='{captions_per_video}'", "unknown", "known: all, one")
+        check_choice("captions_per_video", captions_per_video, CaptionsPerVideo)
         if lengths is not None and lengths.shape != video_of_caption.shape:
             raise DataError("lengths", f"has shape {list(lengths.shape)}", f"give [{len(video_of_caption)}]")
         self.video_of_caption, self.batch_size, self.seed = video_of_caption, batch_size, seed

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.values import plain_fields
 
 Schedule = Literal["none", "exponential", "cosine", "step", "plateau", "drop"]
@@ -57,8 +57,7 @@ class LearningRate:
 
     def __post_init__(self) -> None:
         plain_fields(self)
-        if self.schedule not in get_args(Schedule):
-            raise DataError(f"schedule='{self.schedule}'", "unknown", f"known: {', '.join(get_args(Schedule))}")
+        check_choice("schedule", self.schedule, Schedule)
         for name, ok, wanted in (
             ("lr", self.lr > 0, "a number over 0"),
             ("factor", 0 < self.factor <= 1, "a number over 0 and at most 1"),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import FlatType, GraphStore, RoleGraph
 from graphvtr.ops.csr import counts_to_ptr, select_rows
 from graphvtr.text.concept_extractor import CaptionConcepts
@@ -121,8 +121,7 @@ class ConceptVocabulary:
         Raises:
             DataError: unknown level or concept; near ones are named.
         """
-        if level not in LEVELS:
-            raise DataError(f"level '{level}'", "unknown", f"known: {', '.join(LEVELS)}")
+        check_choice("level", level, LEVELS)
         wanted = " ".join(name.lower().split())
         if wanted not in self._ids[level]:
             near = get_close_matches(wanted, self.concepts[level], n=3)

@@ -7,9 +7,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.terminal import printable
 
 CLIP_SUFFIXES = frozenset(
@@ -36,8 +36,7 @@ def find_clips(folder: str | Path, names: Names = "file") -> tuple[dict[str, Pat
         DataError: no such folder, no clips in it, or an unknown kind of names.
     """
     folder = Path(folder)
-    if names not in get_args(Names):
-        raise DataError(f"names='{names}'", "unknown", f"known: {', '.join(get_args(Names))}")
+    check_choice("names", names, Names)
     if not folder.is_dir():
         raise DataError(folder, "is not a folder", "give the folder that holds the clips")
     files = [

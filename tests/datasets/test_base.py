@@ -100,7 +100,7 @@ def test_keep_available(caplog: pytest.LogCaptureFixture) -> None:
         keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip")
     with pytest.raises(DataError, match=r"run graphvtr extract on its clip; the clips there have names like 'clip 7'"):
         keep_available("tiny/train", ["x"], has, DataSource(), "STORE", "skip", "clip 7")
-    with pytest.raises(DataError, match="missing='maybe': unknown"):
+    with pytest.raises(DataError, match="missing: is 'maybe'"):
         keep_available("tiny/train", ["a"], has, DataSource(missing="maybe"), "STORE", "skip")
 
 

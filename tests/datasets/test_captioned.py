@@ -167,7 +167,7 @@ def test_captions_drawn_at_random(source: Source) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"choose_captions": "best"}, "choose_captions=best.*unknown.*'first' or 'random'"),
+        ({"choose_captions": "best"}, "choose_captions.*is 'best'.*first, random"),
         ({"caption_seed": -1}, "caption_seed.*is -1"),
     ],
 )

@@ -223,7 +223,7 @@ def test_segments_take_frames_of_the_whole_video(root: Path, source: Source) -> 
 def test_youcook2_as_whole_videos(root: Path, source: Source) -> None:
     (root / "youcookii_annotations_trainval.json").write_text(json.dumps(YOUCOOK2))
     assert build_dataset("youcook2", "train", source(["one"], unit="video")).captions == ["cut it fry it"]
-    with pytest.raises(DataError, match=r"option 'unit=step' of youcook2: unknown"):
+    with pytest.raises(DataError, match=r"option 'unit' of youcook2: is 'step'"):
         build_dataset("youcook2", "train", DataSource(root, root, options={"unit": "step"}))
 
 

@@ -93,5 +93,5 @@ def test_transforms_say_what_is_missing(video_graphs: list[VideoGraph]) -> None:
     del video_graphs[0]["region"].track
     with pytest.raises(DataError, match=r"region\.track: missing"):
         AddTemporalEdges("track")(video_graphs[0])
-    with pytest.raises(DataError, match="by='near': unknown"):
+    with pytest.raises(DataError, match="by: is 'near'"):
         AddTemporalEdges("near")

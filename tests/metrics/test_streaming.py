@@ -85,7 +85,7 @@ def test_bad_blocks(problem) -> None:
         ranks.add_positives(scores, video_begin=1)
     with pytest.raises(DataError, match=r"scores\[3, 0\]: is NaN"):  # of the transposed matrix: text 3, video 0
         ranks.add_positives(torch.full((1, 1), torch.nan), 0, 3)
-    with pytest.raises(DataError, match="mean_rank='none'"):
+    with pytest.raises(DataError, match="mean_rank: is 'none'"):
         RetrievalRanks(owner, 7, 23, mean_rank="none")  # type: ignore[arg-type]
 
 

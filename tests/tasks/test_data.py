@@ -69,7 +69,7 @@ def test_captions_of_one_video_do_not_meet(batch_size: int) -> None:
 def test_bad_options() -> None:
     with pytest.raises(DataError, match="batch_size: is 0"):
         CaptionSampler(OWNER, 0)
-    with pytest.raises(DataError, match="captions_per_video='two': unknown"):
+    with pytest.raises(DataError, match="captions_per_video: is 'two'"):
         CaptionSampler(OWNER, 1, captions_per_video="two")  # type: ignore[arg-type]
 
 
@@ -239,7 +239,7 @@ def test_ranks_share_the_validation(ranks: int, batch_size: int, toy_dataset) ->
 
 
 def test_unknown_buckets(toy_dataset) -> None:
-    with pytest.raises(DataError, match=r"bucket='pixels': unknown .known: none, words, frames"):
+    with pytest.raises(DataError, match=r"bucket: is 'pixels' .use one of none, words, frames"):
         RetrievalData(toy_dataset(), toy_dataset(), bucket="pixels")  # type: ignore[arg-type]
 
 

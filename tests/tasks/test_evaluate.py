@@ -186,8 +186,8 @@ def test_bad_targets(problem, tmp_path: Path) -> None:
     [
         ({"batch_size": 0}, "batch_size: is 0"),
         ({"block": (0, 5)}, "block: is 0"),
-        ({"duplicates": "two"}, "duplicates='two'"),
-        ({"interval_unit": "word"}, "interval_unit='word'"),
+        ({"duplicates": "two"}, "duplicates: is 'two'"),
+        ({"interval_unit": "word"}, "interval_unit: is 'word'"),
     ],
 )
 def test_bad_options(values, message) -> None:

@@ -90,7 +90,7 @@ def test_decay_comes_on_top() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schedule": "steps"}, "schedule='steps': unknown .*cosine"),
+        ({"schedule": "steps"}, "schedule: is 'steps' .*cosine"),
         ({"lr": -1.0}, "lr: is -1.0"),
         ({"factor": 0.0}, "factor: is 0.0"),
         ({"factor": 1.5}, "factor: is 1.5"),

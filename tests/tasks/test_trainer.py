@@ -242,10 +242,10 @@ def test_unregistered_model(run, toy_model) -> None:
         ({"patience": 0}, "patience: is 0"),
         ({"workers": -1}, "workers: is -1"),
         ({"warmup_epochs": -1}, "warmup_epochs: is -1"),
-        ({"schedule_monitor": "mrr"}, "schedule_monitor .mrr.: unknown"),
-        ({"device": "tpu"}, "device 'tpu': unknown"),
+        ({"schedule_monitor": "mrr"}, "schedule_monitor: is 'mrr'"),
+        ({"device": "tpu"}, "device: is 'tpu'"),
         ({"lr": 0.0}, "lr: is 0.0"),
-        ({"schedule": "steps"}, "schedule='steps': unknown .*plateau"),
+        ({"schedule": "steps"}, "schedule: is 'steps' .*plateau"),
     ],
 )
 def test_bad_options(options, message) -> None:

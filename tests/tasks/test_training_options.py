@@ -213,12 +213,12 @@ def test_learning_rate_range(toy_dataset, toy_vocabulary, toy_model) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "half"}, "precision 'half': unknown .*bfloat16"),
+        ({"precision": "half"}, "precision: is 'half' .*bfloat16"),
         ({"precision": "float16", "device": "cpu"}, "precision 'float16': needs a GPU"),
         ({"ema": 1.0}, "ema: is 1.0"),
         ({"encode_chunk": 0}, "encode_chunk: is 0"),
         ({"val_every": 0}, "val_every: is 0"),
-        ({"logger": "mlflow"}, "logger 'mlflow': unknown"),
+        ({"logger": "mlflow"}, "logger: is 'mlflow'"),
     ],
 )
 def test_bad_options(options, message: str) -> None:

@@ -73,7 +73,7 @@ def test_find(vocabulary: ConceptVocabulary) -> None:
         vocabulary.find("entity", "hores")
     with pytest.raises(DataError, match="known are ride, run, walk"):
         vocabulary.find("action", "zzz")
-    with pytest.raises(DataError, match="level 'noun': unknown"):
+    with pytest.raises(DataError, match="level: is 'noun'"):
         vocabulary.find("noun", "dog")
     with pytest.raises(DataError, match="trained without any action"):
         ConceptVocabulary().find("action", "ride")

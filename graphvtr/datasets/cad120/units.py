@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from graphvtr.datasets.cad120.annotations import RELATIONS, STATES, LabelledClip, Recording
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 
 UNITS = ("action", "pair", "video")
 CHANGES = {
@@ -108,8 +108,7 @@ def make_units(recordings: Mapping[str, Recording], clips: Iterable[LabelledClip
     Raises:
         DataError: an unknown unit, or what :func:`find_action` raises.
     """
-    if unit not in UNITS:
-        raise DataError(f"unit='{unit}'", "unknown", f"known: {', '.join(UNITS)}")
+    check_choice("unit", unit, UNITS)
     found: dict[str, list[Action]] = {}
     for clip in clips:
         recording = recordings.get(clip.recording)

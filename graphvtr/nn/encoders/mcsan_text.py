@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import RoleGraph, node_ptr
 from graphvtr.nn.encoders.bert import BertEncoder
 from graphvtr.nn.encoders.mcsan_video import Pool
@@ -76,10 +76,8 @@ class MCSANTextEncoder(nn.Module):
         super().__init__()
         if text is not None and sentence not in (None, text):
             raise DataError("text", f"is '{text}' and sentence '{sentence}'", "take one language model for both")
-        if pool not in get_args(Pool):
-            raise DataError("pool", f"is '{pool}'", f"use one of {', '.join(get_args(Pool))}")
-        if text_graph not in get_args(TextGraph):
-            raise DataError("text_graph", f"is '{text_graph}'", f"use one of {', '.join(get_args(TextGraph))}")
+        check_choice("pool", pool, Pool)
+        check_choice("text_graph", text_graph, TextGraph)
         self.pool, self.word_dropout = pool, word_dropout
         of_hanet: dict[str, Any] = {
             "layer_norm": True,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import VideoGraph, node_ptr
 from graphvtr.nn.encoders.recurrent import run_sequences
 from graphvtr.nn.encoders.relationship import RelationshipEncoder
@@ -85,18 +85,13 @@ class MCSANVideoEncoder(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if pool not in get_args(Pool):
-            raise DataError("pool", f"is '{pool}'", f"use one of {', '.join(get_args(Pool))}")
+        check_choice("pool", pool, Pool)
         if not kernels or min(kernels) < 1:
             raise DataError("kernels", f"are {list(kernels)}", "give at least one width, each 1 or more")
         if betas is not None and len(betas) != len(kernels):
             raise DataError("betas", f"are {len(betas)} for {len(kernels)} kernels", "give one a kernel")
-        for name, value, known in (
-            ("attention_axis", attention_axis, AttentionAxis),
-            ("attention_scale", attention_scale, AttentionScale),
-        ):
-            if value not in get_args(known):
-                raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
+        check_choice("attention_axis", attention_axis, AttentionAxis)
+        check_choice("attention_scale", attention_scale, AttentionScale)
         self.attention_axis, self.attention_scale = attention_axis, attention_scale
         width = video_dim if frame_width is None else frame_width
         self.video_dim, self.pool, self.dropout = video_dim, pool, dropout

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import RGCNConv
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import EVENT_ROLE, ROLES, RoleGraph, node_ptr, num_nodes
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph, attach_reasoning, reasoning_graph
 from graphvtr.nn.conv import RoleGATConv
@@ -74,8 +74,7 @@ class RoleGraphEncoder(nn.Module):
         sizes = (vocab_size, word_dim) if self.pretrained is None else (0, self.pretrained.out_channels)
         self.words = WordEncoder(*sizes, hidden, rnn, rnn_init, word_dropout, word_init)
         self.pool = SoftAttentionPool(hidden)
-        if roles_on not in get_args(RolesOn):
-            raise DataError("roles_on", f"is '{roles_on}'", f"use one of {', '.join(get_args(RolesOn))}")
+        check_choice("roles_on", roles_on, RolesOn)
         on_edges = role_aware and roles_on != "nodes"
         self.roles = nn.Embedding(len(ROLES) + event_role, hidden) if role_aware and not on_edges else None
         self.layers = nn.ModuleList(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import check_choice
 from graphvtr.nn.encoders.recurrent import run_bidirectional, run_sequences
 from graphvtr.nn.node_features import check_ids
 from graphvtr.ops.csr import inverse_order, time_major
@@ -59,12 +59,9 @@ class WordEncoder(nn.Module):
         word_init: WordInit = "normal",
     ) -> None:
         super().__init__()
-        if rnn not in ("lstm", "gru"):
-            raise DataError("rnn", f"is '{rnn}'", "use 'lstm' or 'gru'")
-        if rnn_init not in ("uniform", "orthogonal"):
-            raise DataError("rnn_init", f"is '{rnn_init}'", "use 'uniform' or 'orthogonal'")
-        if word_init not in ("normal", "uniform"):
-            raise DataError("word_init", f"is '{word_init}'", "use 'normal' or 'uniform'")
+        check_choice("rnn", rnn, ("lstm", "gru"))
+        check_choice("rnn_init", rnn_init, ("uniform", "orthogonal"))
+        check_choice("word_init", word_init, ("normal", "uniform"))
         self.vocab_size, self.hidden, self.dropout = vocab_size, hidden, dropout
         self.rnn_init, self.word_init = rnn_init, word_init
         self.embedding = nn.Embedding(vocab_size, word_dim) if vocab_size else None

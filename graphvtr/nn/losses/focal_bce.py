@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.nn.precision import widened
 
 Negatives = Literal["focal", "printed"]
@@ -60,10 +60,8 @@ class FocalBCELoss(nn.Module):
         for name, value in (("alpha", alpha), ("gamma", gamma)):
             if value < 0:
                 raise DataError(name, f"is {value}", "give 0 or more")
-        if negatives not in ("focal", "printed"):
-            raise DataError("negatives", f"is '{negatives}'", "use 'focal' or 'printed'")
-        if norm not in ("mean", "batch"):
-            raise DataError("norm", f"is '{norm}'", "use 'mean' or 'batch'")
+        check_choice("negatives", negatives, ("focal", "printed"))
+        check_choice("norm", norm, ("mean", "batch"))
         self.alpha, self.gamma, self.negatives, self.norm = alpha, gamma, negatives, norm
 
     def forward(self, logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:

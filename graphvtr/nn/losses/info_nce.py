@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.nn.losses.pairs import check_pairs
 
 LARGEST_SCALE = 100.0  # as in CLIP: a sharper softmax than this only makes training unstable
@@ -54,8 +54,7 @@ class SymmetricInfoNCE(nn.Module):
         super().__init__()
         if not temperature >= 1 / LARGEST_SCALE:
             raise DataError("temperature", f"is {temperature}", f"give {1 / LARGEST_SCALE} or more")
-        if reduction not in ("mean", "sum"):
-            raise DataError("reduction", f"is '{reduction}'", "use 'mean' or 'sum'")
+        check_choice("reduction", reduction, ("mean", "sum"))
         self.learned, self.reduction = learned, reduction
         log_scale = torch.tensor(-math.log(temperature))
         if learned:

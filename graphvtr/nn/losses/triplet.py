@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.nn.losses.pairs import check_pairs
 
 Mining = Literal["hardest", "all", "mean"]
@@ -66,10 +66,8 @@ class TripletRankingLoss(nn.Module):
         super().__init__()
         if margin < 0:
             raise DataError("margin", f"is {margin}", "give 0 or more")
-        if mining not in get_args(Mining):
-            raise DataError("mining", f"is '{mining}'", "use 'hardest', 'all' or 'mean'")
-        if reduction not in ("mean", "sum"):
-            raise DataError("reduction", f"is '{reduction}'", "use 'mean' or 'sum'")
+        check_choice("mining", mining, Mining)
+        check_choice("reduction", reduction, ("mean", "sum"))
         self.margin, self.mining, self.reduction = margin, mining, reduction
         self.sibling_negatives = sibling_negatives
 

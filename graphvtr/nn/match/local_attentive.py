@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.nn.levels import Level
 from graphvtr.nn.match.indexed import Side
 from graphvtr.nn.precision import match_in_float32
@@ -91,13 +91,9 @@ class LocalAttentiveMatch(nn.Module):
         budget_bytes: int = BUDGET_BYTES,
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("fusion", fusion, ("sim", "embed")),
-            ("norm", norm, ("clipped", "raw")),
-            ("node_reduce", node_reduce, ("sum", "mean")),
-        ):
-            if value not in known:
-                raise DataError(name, f"is '{value}'", f"use one of {', '.join(known)}")
+        check_choice("fusion", fusion, Fusion)
+        check_choice("norm", norm, Norm)
+        check_choice("node_reduce", node_reduce, NodeReduce)
         self.temperature, self.fusion, self.norm = temperature, fusion, norm
         self.node_reduce, self.budget_bytes = node_reduce, budget_bytes
 

@@ -161,8 +161,9 @@ class RetrievalModel(nn.Module, ABC):
 
     @property
     def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words; None for a model that has none of its own."""
-        return None
+        """The embedding of the captions' words: ``words`` of the model or of its ``text_encoder``, if they have one."""
+        words = getattr(getattr(self, "text_encoder", self), "words", None)
+        return words if isinstance(words, nn.Embedding) else getattr(words, "embedding", None)
 
     def load_word_vectors(self, vectors: Tensor, found: Tensor | None = None) -> None:
         """Start :attr:`word_embedding` from given vectors (GloVe, for instance), fine-tuned like any parameter.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
-from torch import nn
-
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.encoders.dual_text import DualTextEncoder
 from graphvtr.nn.encoders.dual_video import DualVideoEncoder
@@ -170,8 +168,3 @@ class DualEncoding(Released, OneVectorModel):
             DataError: ``word.id`` is missing or outside the vocabulary.
         """
         return LevelEmbeddings(event=self.text_encoder(graph))
-
-    @property
-    def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words."""
-        return self.text_encoder.words  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import ROLES, RoleGraph, VideoGraph, node_ptr
 from graphvtr.graphs.reasoning import ReasoningGraph, attach_reasoning, reasoning_graph
 from graphvtr.metrics import both_directions
@@ -107,8 +107,7 @@ class GraphVTR(RetrievalModel):
         relates = relations > 0 and region_dim is not None
         self.learned_levels = ("event", *("action", "entity") * graphs, *("relation",) * relates)
         self.pretrained = PretrainedWords(text)
-        if start not in ("cca", "ridge"):
-            raise DataError("start", f"is '{start}'", "use 'cca' or 'ridge'")
+        check_choice("start", start, ("cca", "ridge"))
         self.bag = PieceBag(bag)
         self.clips = ClipVectors(video_dim, region_dim if pooled else None, dct)
         width, seen = self.pretrained.out_channels, self.clips.out_channels

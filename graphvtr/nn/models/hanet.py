@@ -194,8 +194,3 @@ class HANet(LimitedInputs, ConceptModel):
     def concept_probabilities(self, video: LevelEmbeddings) -> dict[str, Tensor]:
         """Concepts of the videos by their likeliest frames."""
         return {level: video[f"concept_{level}"].x for level in self.concept_levels}
-
-    @property
-    def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words."""
-        return self.text_encoder.words.embedding  # type: ignore[no-any-return]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.graphs.reasoning import EventEdges, ReasoningGraph
 from graphvtr.nn.encoders import HierarchicalVideoEncoder, RoleGraphEncoder
@@ -196,9 +196,8 @@ class HGR(Released, LimitedInputs):
         self.matchers = nn.ModuleDict({"event": CosineMatch()})
         for level in ("action", "entity"):
             self.matchers[level] = LocalAttentiveMatch(temperature, fusion, norm, node_reduce, budget_bytes)
-        for name, value, known in (("loss", loss, Loss), ("level_fusion", level_fusion, LevelFusion)):
-            if value not in get_args(known):
-                raise DataError(name, f"is '{value}'", f"use one of {', '.join(get_args(known))}")
+        check_choice("loss", loss, Loss)
+        check_choice("level_fusion", level_fusion, LevelFusion)
         self.ranking = (
             TripletRankingLoss(margin, mining, reduction, sibling_negatives)
             if loss == "triplet"
@@ -270,8 +269,3 @@ class HGR(Released, LimitedInputs):
     def attention_weights(self, graph: RoleGraph) -> tuple[ReasoningGraph, list[Tensor]]:
         """How much each node listens to each neighbour, a tensor [E] a layer over the edges of the returned graph."""
         return self.text_encoder.attention_weights(graph)
-
-    @property
-    def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words."""
-        return self.text_encoder.words.embedding  # type: ignore[no-any-return]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import check_choice
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn.attribute_heads import AttributeHeads
 from graphvtr.nn.encoders.mcsan_text import MCSANTextEncoder, TextGraph
@@ -20,6 +20,7 @@ from graphvtr.nn.losses.focal_bce import AttributeNorm, Negatives
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch, HolographicMatch
 from graphvtr.nn.models.concept_model import ConceptModel, read_concepts
+from graphvtr.nn.models.released import Ablated
 from graphvtr.nn.registered import MODELS
 from graphvtr.text.concepts import SIZES
 
@@ -35,7 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @MODELS.register("mcsan")
-class MCSAN(ConceptModel):
+class MCSAN(Ablated, ConceptModel):
     r"""`"Multi-Level Cross-Modal Semantic Alignment Network for Video-Text Retrieval"
     <https://doi.org/10.3390/math10183346>`_.
 
@@ -109,6 +110,7 @@ class MCSAN(ConceptModel):
     """
 
     published_vectors = "300-d GloVe"
+    presets = PRESETS
 
     def __init__(
         self,
@@ -155,8 +157,7 @@ class MCSAN(ConceptModel):
         text: str | None = None,
     ) -> None:
         super().__init__()
-        if attribute_loss not in ("focal", "bce"):
-            raise DataError("attribute_loss", f"is '{attribute_loss}'", "use 'focal' or 'bce'")
+        check_choice("attribute_loss", attribute_loss, ("focal", "bce"))
         self.concept_levels = ("entity", "action", "relationship")[: 3 if relationship else 2]
         self.levels = ("global", *self.concept_levels)
         self.concepts = read_concepts(concepts, self.concept_levels)
@@ -192,8 +193,7 @@ class MCSAN(ConceptModel):
             word_dropout=word_dropout,
             text=text,
         )
-        if global_match not in get_args(GlobalMatch):
-            raise DataError("global_match", f"is '{global_match}'", f"use one of {', '.join(get_args(GlobalMatch))}")
+        check_choice("global_match", global_match, GlobalMatch)
         holographic = global_match == "holographic"
         self.matchers = nn.ModuleDict({"global": HolographicMatch(hidden, normalize) if holographic else CosineMatch()})
         self.matchers.update({level: CosineMatch() for level in self.concept_levels})
@@ -203,24 +203,6 @@ class MCSAN(ConceptModel):
         plain = attribute_loss == "bce"
         self.attribute_loss = FocalBCELoss(*((1.0, 0.0) if plain else (alpha, gamma)), negatives, attribute_norm)
         self.alignment = DistributionAlignmentLoss(symmetric)
-
-    @classmethod
-    def preset(cls, name: str, vocab_size: int, video_dim: int, **overrides: Any) -> Self:
-        """A row of Table 3.
-
-        Args:
-            name: ``"full"``, ``"no_relationship"``, ``"no_shared"`` (no divergence and no shared heads) or
-                ``"no_longtail"`` (plain binary cross entropy).
-            vocab_size: number of words.
-            video_dim: width of the frame features.
-            **overrides: any other argument of the constructor.
-
-        Raises:
-            DataError: an unknown preset.
-        """
-        if name not in PRESETS:
-            raise DataError(f"preset '{name}'", "is unknown", f"use one of {', '.join(PRESETS)}")
-        return cls(vocab_size, video_dim, **{**PRESETS[name], **overrides})
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """The four levels, [N, D] each.

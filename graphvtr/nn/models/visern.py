@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from graphvtr.errors import DataError
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
 from graphvtr.nn.conv.random_walk_conv import Normalization
 from graphvtr.nn.conv.random_walk_gcn import RandomWalkGCN
@@ -17,6 +16,7 @@ from graphvtr.nn.encoders.dual_video import DualVideoEncoder
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.models.one_vector import OneVectorModel
+from graphvtr.nn.models.released import Ablated
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.ragged import batch_to_ptr
 from graphvtr.nn.region_attention import attention_map
@@ -30,11 +30,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     "symmetric": {"normalization": "symmetric"},
     "random_walk": {"normalization": "random_walk"},
 }
-"""The rows of Table 3."""
+"""The rows of Table 3; ``affinity="dot"`` besides for Eq 1 as printed."""
 
 
 @MODELS.register("visern")
-class ViSERN(OneVectorModel):
+class ViSERN(Ablated, OneVectorModel):
     r"""`"Exploiting Visual Semantic Reasoning for Video-Text Retrieval" <https://arxiv.org/abs/2006.08889>`_.
 
     The regions of each frame are a complete graph and reason over it by random walks (:class:`RandomWalkGCN`); their
@@ -80,6 +80,8 @@ class ViSERN(OneVectorModel):
         >>> model.attention_map(clip).shape
         torch.Size([5])
     """
+
+    presets = PRESETS
 
     def __init__(
         self,
@@ -156,22 +158,6 @@ class ViSERN(OneVectorModel):
             text=text,
         )
 
-    @classmethod
-    def preset(cls, name: str, vocab_size: int, **overrides: Any) -> Self:
-        """A row of Table 3.
-
-        Args:
-            name: ``"no_reasoning"``, ``"row"``, ``"symmetric"`` or ``"random_walk"``.
-            vocab_size: number of words.
-            **overrides: any other argument of the constructor; ``affinity="dot"`` for Eq 1 as printed.
-
-        Raises:
-            DataError: an unknown preset.
-        """
-        if name not in PRESETS:
-            raise DataError(f"preset '{name}'", "is unknown", f"use one of {', '.join(PRESETS)}")
-        return cls(vocab_size, **{**PRESETS[name], **overrides})
-
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``event`` [N, D].
 
@@ -198,11 +184,6 @@ class ViSERN(OneVectorModel):
         """The scores of section 4.5 for every region, [R]; see :func:`graphvtr.nn.attention_map`."""
         with torch.no_grad():
             return attention_map(self.reason(graph), graph["region"].frame)
-
-    @property
-    def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words."""
-        return self.text_encoder.words  # type: ignore[no-any-return]
 
     def _reason(self, graph: VideoGraph) -> tuple[Tensor, Tensor]:
         """Z [R, d], and where each frame's regions begin [F + 1]."""

@@ -107,11 +107,6 @@ class VSE(OneVectorModel):
         check_ids(ids, self.words.num_embeddings)
         return self.words(ids), ptr
 
-    @property
-    def word_embedding(self) -> nn.Embedding | None:
-        """The embedding of the captions' words."""
-        return self.words  # type: ignore[no-any-return]
-
 
 @MODELS.register("vse++")
 class VSEPlusPlus(VSE):

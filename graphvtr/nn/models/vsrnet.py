@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import RoleGraph, VideoGraph, node_ptr, num_nodes
 from graphvtr.nn.attention_rollout import region_shares
 from graphvtr.nn.conv.spatio_temporal import (
@@ -26,7 +26,7 @@ from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining, Reduction
 from graphvtr.nn.match import CosineMatch
 from graphvtr.nn.models.base import RetrievalModel
-from graphvtr.nn.models.released import Released
+from graphvtr.nn.models.released import Ablated, Released
 from graphvtr.nn.node_features import node_features
 from graphvtr.nn.pool import AttentionPool
 from graphvtr.nn.ragged import batch_to_ptr
@@ -62,7 +62,7 @@ class VideoAttention(NamedTuple):
 
 
 @MODELS.register("vsrnet")
-class VSRNet(Released, RetrievalModel):
+class VSRNet(Released, Ablated, RetrievalModel):
     r"""`"Visual Spatio-Temporal Relation-Enhanced Network for Cross-Modal Text-Video Retrieval"
     <https://arxiv.org/abs/2110.15609>`_.
 
@@ -118,6 +118,7 @@ class VSRNet(Released, RetrievalModel):
         {'relation': [1, 8], 'global': [1, 8]}
     """
 
+    presets = PRESETS
     released_options: ClassVar[dict[str, Any]] = {"temporal_over": "regions", "positions": "none", "per_level": True}
 
     def __init__(
@@ -189,21 +190,6 @@ class VSRNet(Released, RetrievalModel):
     def levels(self) -> tuple[str, ...]:  # type: ignore[override]
         """``relation`` and ``global``, those of them that the model has."""
         return tuple(self.names)
-
-    @classmethod
-    def preset(cls, name: str, **options: Any) -> Self:
-        """A row of Table 1.
-
-        Args:
-            name: ``"VG"``, ``"VR_st"``, ``"VG+VR_m"``, ``"VG+VR_s"``, ``"VG+VR_t"`` or ``"full"``.
-            **options: any argument of the constructor.
-
-        Raises:
-            DataError: an unknown preset.
-        """
-        if name not in PRESETS:
-            raise DataError(f"preset '{name}'", "is unknown", f"use one of {', '.join(PRESETS)}")
-        return cls(**{**PRESETS[name], **options})
 
     def encode_video(self, graph: VideoGraph) -> LevelEmbeddings:
         """``relation`` and ``global`` [N, D], those of them that the model has.
@@ -292,8 +278,7 @@ class VSRNet(Released, RetrievalModel):
 
     @staticmethod
     def _check(relations: str, global_branch: bool, region_dim: int | None, relation_weight: float) -> None:
-        if relations not in get_args(Relations):
-            raise DataError("relations", f"is '{relations}'", f"use one of {', '.join(get_args(Relations))}")
+        check_choice("relations", relations, Relations)
         if relations == "none" and not global_branch:
             raise DataError("relations", "is 'none' and there is no global branch", "keep one of the two")
         if relations != "none" and region_dim is None:

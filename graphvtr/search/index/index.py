@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import torch
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.graphs import RoleGraph, VideoGraph
 from graphvtr.nn import LevelEmbeddings
 from graphvtr.search.filters import Where
@@ -196,8 +196,7 @@ class Index(ModelCollection):
         exhaustive: bool = False,
     ) -> list[SearchResults]:
         """:meth:`search_videos` for embedded clips; a clip of one of ``names`` does not find itself."""
-        if find not in ("captions", "clips"):
-            raise DataError(f"find '{find}'", "is unknown", "use captions or clips")
+        check_choice("find", find, ("captions", "clips"))
         out: list[SearchResults] = []
         if find == "captions":
             found, all_scored = self._ranking.rank(embeddings, "video", top, filters, where, candidates, exhaustive)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, check_choice
 from graphvtr.video.features.base import check_frames
 from graphvtr.video.onnx_config import check_numbers, config_beside
 from graphvtr.video.onnx_session import OnnxSession, onnx_pictures
@@ -41,8 +41,7 @@ class FrameInput:
     output: str | None = None
 
     def __post_init__(self) -> None:
-        if self.colour not in ("rgb", "bgr"):
-            raise DataError("features.colour", f"is {self.colour!r}", "known: rgb, bgr")
+        check_choice("features.colour", self.colour, ("rgb", "bgr"))
         check_numbers("features", "mean", self.mean, 3)
         check_numbers("features", "std", self.std, 3)
         if self.size is not None:

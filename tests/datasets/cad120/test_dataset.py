@@ -203,7 +203,7 @@ def test_missing_files_say_what_to_put_where(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"fold": 5}, "fold: is 5"),
-        ({"unit": "shot"}, "unit='shot': unknown"),
+        ({"unit": "shot"}, "unit: is 'shot'"),
         ({"features": ("colour",)}, "features=.'colour'.: unknown"),
         ({"num_frames": 0}, "num_frames: is 0"),
     ],

@@ -71,8 +71,8 @@ def test_a_batch_without_captions() -> None:
     ("arguments", "message"),
     [
         ({"margin": -0.1}, "margin: is -0.1"),
-        ({"mining": "soft"}, "mining: is 'soft' \\(use 'hardest', 'all' or 'mean'\\)"),
-        ({"reduction": "none"}, "reduction: is 'none' \\(use 'mean' or 'sum'\\)"),
+        ({"mining": "soft"}, "mining: is 'soft' \\(use one of hardest, all, mean\\)"),
+        ({"reduction": "none"}, "reduction: is 'none' \\(use one of mean, sum\\)"),
     ],
 )
 def test_unknown_options(arguments: dict[str, Any], message: str) -> None:

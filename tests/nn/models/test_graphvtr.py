@@ -80,7 +80,7 @@ def test_at_step_0_its_score_is_the_canonical_correlations(
     text, video = split_vectors(split, model.pretrained, model.bag, model.clips)
     assert model.start.text_map.shape == (8 + 12, 3)
     torch.testing.assert_close(scores(model, split), model.start.video(video) @ model.start.text(text).T)
-    with pytest.raises(DataError, match="use 'cca'"):
+    with pytest.raises(DataError, match="use one of cca"):
         build(folder, scenes, start="pca")
 
 

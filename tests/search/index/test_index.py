@@ -166,7 +166,7 @@ def test_bad_queries_are_named(files: Files) -> None:
         "cannot be read": lambda: index.search(QUERY, where=["duration"]),
         "is unknown": lambda: index.search("colour=red action=run"),
         "no such file": lambda: index.search_videos(["nowhere.mp4"]),
-        "find 'songs'": lambda: index.search_videos(["clip 1"], find="songs"),  # type: ignore[arg-type]
+        "find: is 'songs'": lambda: index.search_videos(["clip 1"], find="songs"),  # type: ignore[arg-type]
     }
     for problem, ask in cases.items():
         with pytest.raises(DataError, match=problem):
