@@ -87,13 +87,16 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stopping: list[Any] = []  # the stop that is on its way, or the timer that asks again
+    within = True
+    on_its_way: weakref.ref[Interrupted] | None = None
+    again: threading.Timer | None = None
 
     def stop(signum: int, frame: FrameType | None) -> None:
-        if stopping and isinstance(stopping[0], weakref.ref):
+        nonlocal on_its_way
+        if on_its_way is not None:
             os._exit(128 + signum)  # who asks twice does not want to wait for anything
         problem = Interrupted(signum)
-        stopping[:] = [weakref.ref(problem, lambda gone: swallowed(signum))]
+        on_its_way = weakref.ref(problem, lambda gone: swallowed(signum))
         try:
             raise problem
         finally:
@@ -102,10 +105,11 @@ def interruptible() -> Iterator[None]:
     def swallowed(signum: int) -> None:
         """It is gone and has not arrived here: a finaliser, a bare ``except`` or a library that is being imported has
         taken it."""
-        if stopping:
+        nonlocal on_its_way, again
+        on_its_way = None
+        if within:
             again = threading.Timer(AGAIN, os.kill, (os.getpid(), signum))
             again.daemon = True
-            stopping[:] = [again]
             again.start()
 
     def unraisable(problem: Any) -> None:
@@ -118,9 +122,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     finally:
-        if stopping and isinstance(stopping[0], threading.Timer):
-            stopping[0].cancel()
-        stopping.clear()
+        within = False
+        if again is not None:
+            again.cancel()
         sys.unraisablehook = hook
         for signum, handler in before.items():
             signal.signal(signum, handler)
