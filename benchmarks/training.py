@@ -41,9 +41,9 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
 from graphvtr.nn.models import MODELS
 from graphvtr.ops.flops import flop_formulas
+from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.complexity import PairSize, default_model
-from graphvtr.tasks.data import PairData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary

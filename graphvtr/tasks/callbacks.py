@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from graphvtr._optional import optional_import
 from graphvtr.ending import Interrupted, going_on
+from graphvtr.tasks.batches import PairBatch
 from graphvtr.tasks.checkpoint import read_file, write_file
-from graphvtr.tasks.data import PairBatch
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.run_state import is_best, out_of_patience
 

@@ -21,9 +21,9 @@ from graphvtr.nn.models import RetrievalModel
 from graphvtr.nn.precision import widened
 from graphvtr.nn.shared_batch import gather, ranks, shared
 from graphvtr.tasks.averaging import WeightAverage
+from graphvtr.tasks.batches import EncodeBatch, PairBatch
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.compiled import compiled, compiling
-from graphvtr.tasks.data import EncodeBatch, PairBatch
 from graphvtr.tasks.ranking import EvalOptions, by_protocol, chance, flat_metrics, rank_all
 from graphvtr.tasks.replay import FILE, save_step
 from graphvtr.tasks.schedule import LearningRate

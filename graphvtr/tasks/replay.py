@@ -16,8 +16,8 @@ from graphvtr.graphs.reasoning import ReasoningGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.tasks.batches import PAIR, PairBatch
 from graphvtr.tasks.checkpoint import load, read_file, write_file
-from graphvtr.tasks.data import PAIR, PairBatch
 
 REPLAY = "replay"
 FILE = "failed_batch.ckpt"

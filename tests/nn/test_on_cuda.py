@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from graphvtr.tasks import CheckpointInfo
-from graphvtr.tasks.data import PairData
+from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from tests.every_model import NAMES, small_run

@@ -12,7 +12,7 @@ pytest.importorskip("pytorch_lightning")  # of the batches
 from graphvtr.nn import CosineMatch, HolographicMatch, JaccardMatch, Level, LocalAttentiveMatch
 from graphvtr.nn.losses import FocalBCELoss
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.tasks.data import PairBatch, PairData
+from graphvtr.tasks.batches import PairBatch, PairData
 from tests.every_model import NAMES, small_run
 
 HALF = [torch.bfloat16, torch.float16]

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 
 from graphvtr.tasks import CheckpointInfo, EvalOptions, evaluate, to_json
-from graphvtr.tasks.data import PairBatch, PairData
+from graphvtr.tasks.batches import PairBatch, PairData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from tests.every_model import NAMES, small_run

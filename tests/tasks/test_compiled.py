@@ -12,7 +12,7 @@ from torch import Tensor
 pytest.importorskip("pytorch_lightning")
 from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo
-from graphvtr.tasks.data import PairData
+from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions, fit

@@ -14,8 +14,9 @@ from graphvtr.nn import CosineMatch, LevelEmbeddings, TripletRankingLoss
 from graphvtr.nn.models import MODELS, RetrievalModel
 from graphvtr.ops import segment_reduce
 from graphvtr.tasks import CheckpointInfo, prepare
+from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.checkpoint import read_file, read_header
-from graphvtr.tasks.data import PairData, RetrievalData
+from graphvtr.tasks.data import RetrievalData
 from graphvtr.tasks.module import RetrievalModule, validation_loss
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import TrainOptions, fit

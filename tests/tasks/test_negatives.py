@@ -10,7 +10,7 @@ import torch
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.errors import DataError
 from graphvtr.nn import HGR
-from graphvtr.tasks.data import PairData
+from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.negatives import HardNegatives
 from graphvtr.tasks.prepare import prepare
 from graphvtr.tasks.trainer import TrainOptions, fit

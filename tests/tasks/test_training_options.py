@@ -16,7 +16,8 @@ pytest.importorskip("pytorch_lightning")
 from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo, load
-from graphvtr.tasks.data import PairBatch, PairData, RetrievalData
+from graphvtr.tasks.batches import PairBatch, PairData
+from graphvtr.tasks.data import RetrievalData
 from graphvtr.tasks.learning_rate_range import learning_rate_range
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.replay import replay
