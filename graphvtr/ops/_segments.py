@@ -88,6 +88,11 @@ def remember_host(ptr: Tensor, host: Tensor) -> None:
         ptr._host = host  # type: ignore[attr-defined]
 
 
+def sent(values: list[int], device: torch.device) -> Tensor:
+    """A vector of integers on a device, which is not waited for: a copy that blocks waits for all that is queued."""
+    return torch.tensor(values, dtype=torch.long).to(device, non_blocking=True)
+
+
 def longest(ptr: Tensor) -> int:
     """Elements of the longest segment, 0 where there is none."""
     return int(host_ptr(ptr).diff().max()) if ptr.size(0) > 1 else 0

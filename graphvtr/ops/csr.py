@@ -105,12 +105,14 @@ def complete_edges(ptr: Tensor) -> tuple[Tensor, Tensor]:
         ([0, 2, 4, 5], [0, 1, 0, 1, 2])
     """
     check_index("ptr", ptr)
+    host = getattr(ptr, "_host", None)  # what is known need not be waited for
+    nodes, edges = (None, None) if host is None else (int(host[-1]), int(host.diff().square().sum()))
     ptr = ptr.long()
     count = ptr.diff()
-    degree = torch.repeat_interleave(count, count)  # [R] nodes of the node's own graph
-    begin = torch.repeat_interleave(ptr[:-1], count)
+    degree = torch.repeat_interleave(count, count, output_size=nodes)  # [R] nodes of the node's own graph
+    begin = torch.repeat_interleave(ptr[:-1], count, output_size=nodes)
     edge_ptr = counts_to_ptr(degree)
-    shift = torch.repeat_interleave(begin - edge_ptr[:-1], degree)
+    shift = torch.repeat_interleave(begin - edge_ptr[:-1], degree, output_size=edges)
     return edge_ptr, torch.arange(shift.size(0), device=ptr.device) + shift
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -88,3 +91,32 @@ def test_chunks_smaller_than_a_segment(monkeypatch, graph) -> None:
         monkeypatch.setattr(_sparse, "CHUNK_ELEMENTS", 12)
         for one, other in zip(outcomes(op, inputs), whole, strict=True):
             torch.testing.assert_close(one, other)
+
+
+def copies_that_wait(source: str) -> list[int]:
+    """Lines that copy from the CPU to a device and wait for all that is queued there, or read from it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        named = {keyword.arg for keyword in node.keywords}
+        to_device = any(getattr(value, "attr", getattr(value, "id", "")) == "device" for value in node.args)
+        waits = {
+            "tensor": "device" in named,
+            "as_tensor": "device" in named,
+            "to": to_device and "non_blocking" not in named,
+            "item": True,
+            "cpu": True,
+        }
+        if waits.get(node.func.attr, False):
+            found.append(node.lineno)
+    return found
+
+
+@pytest.mark.parametrize("folder", ["eager", "triton", "scatter"])
+def test_no_kernel_waits_for_its_device(folder: str) -> None:
+    paths = sorted((Path(ops.__file__).parent / folder).glob("*.py"))
+    assert len(paths) > 3
+    assert {path.name: lines for path in paths if (lines := copies_that_wait(path.read_text()))} == {}
+    waiting = "torch.tensor(x, device=d)\nx.to(y.device)\nx.to(y.device, non_blocking=True)\nx.item()"
+    assert copies_that_wait(waiting) == [1, 2, 4]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphvtr.ops._segments import host_ptr
+from graphvtr.ops._segments import host_ptr, sent
 
 
 @dataclass
@@ -58,7 +58,7 @@ def groups(ptr: Tensor, max_rows: int) -> Iterator[Group]:
         if begins[chosen[-1]] == begin + length * (len(chosen) - 1):
             yield Group(len(chosen), length, slice(begin, begin + length * len(chosen)))
         else:
-            starts = torch.tensor([begins[segment] for segment in chosen], device=ptr.device)
+            starts = sent([begins[segment] for segment in chosen], ptr.device)
             rows = (starts.unsqueeze(1) + torch.arange(length, device=ptr.device)).flatten()
             yield Group(len(chosen), length, rows)
         first = last

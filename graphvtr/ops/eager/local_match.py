@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphvtr.ops._segments import NORM_EPS, accumulate_dtype, host_ptr
+from graphvtr.ops._segments import NORM_EPS, accumulate_dtype, host_ptr, sent
 from graphvtr.ops.eager import _match_math
 from graphvtr.ops.eager._match_math import Options, Run
 from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
@@ -196,9 +196,9 @@ def blocks(
         videos = order[first:last]
         lengths = torch.tensor([counts[video] for video in videos])
         shift = torch.tensor([begins[video] for video in videos]) - lengths.cumsum(0) + lengths
-        rows = (torch.arange(total) + shift.repeat_interleave(lengths)).to(frames.device)
+        rows = (torch.arange(total) + shift.repeat_interleave(lengths)).to(frames.device, non_blocking=True)
         yield Block(
-            torch.tensor(videos, device=frames.device),
+            sent(videos, frames.device),
             [counts[video] for video in videos],
             rows,
             frames.index_select(0, rows).to(dtype),

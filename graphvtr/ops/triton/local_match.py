@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS, host_ptr, longest
+from graphvtr.ops._segments import NORM_EPS, SIMILARITY_EPS, host_ptr, longest, sent
 from graphvtr.ops.csr import counts_to_ptr
 from graphvtr.ops.eager import local_match as eager
 from graphvtr.ops.eager._sparse import owners
@@ -252,12 +252,12 @@ def _blocks(
 
 def _block(frames: Tensor, begins: list[int], counts: list[int], videos: list[int], padded: int, fusion: str) -> _Block:
     device = frames.device
-    count = torch.tensor(counts, device=device)
+    count = sent(counts, device)
     ptr = counts_to_ptr(count)
     total = sum(counts)
     owner = torch.repeat_interleave(count, output_size=total)
     within = torch.arange(total, device=device) - ptr[owner]
-    rows = torch.tensor(begins, device=device)[owner] + within
+    rows = sent(begins, device)[owner] + within
     given, place = frames.index_select(0, rows), owner * padded + within
     raw = given.float()
     inverse = eager.inverse_lengths(raw).unsqueeze(1)
@@ -265,7 +265,7 @@ def _block(frames: Tensor, begins: list[int], counts: list[int], videos: list[in
     if fusion == "embed":
         filled = raw.new_zeros(len(counts), padded, raw.size(1))
         filled.view(-1, raw.size(1))[place] = raw
-    return _Block(torch.tensor(videos, device=device), ptr, rows, given, raw, inverse, raw * inverse, filled, place)
+    return _Block(sent(videos, device), ptr, rows, given, raw, inverse, raw * inverse, filled, place)
 
 
 def _gram(block: _Block) -> tuple[Tensor, Tensor]:
