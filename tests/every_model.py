@@ -31,12 +31,15 @@ SIZES = {
     "filters": 3,
     "heads": 2,
     "dropout": 0.0,
+    "relation_dropout": 0.0,
     "concepts": CONCEPTS,
     "sentence": None,
     "text_cache": False,
     "inner": 16,
     "components": 4,
 }
+#: Models, and the parts of them that are off by default, each a name and options.
+CASES = [*((name, {}) for name in NAMES), ("graphvtr", {"relations": 3})]
 #: Options of the language models that have no smaller default.
 LANGUAGE = {"graphvtr": "text", "vsrnet": "language_model"}
 

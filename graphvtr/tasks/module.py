@@ -18,14 +18,13 @@ from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.losses.triplet import Mining
 from graphvtr.nn.models import RetrievalModel
-from graphvtr.nn.precision import widened
-from graphvtr.nn.shared_batch import gather, ranks, shared
+from graphvtr.nn.shared_batch import gather, ranks, shared, sum_over_ranks
 from graphvtr.tasks.averaging import WeightAverage
 from graphvtr.tasks.batches import EncodeBatch, PairBatch
 from graphvtr.tasks.checkpoint import KEY, CheckpointInfo, header
 from graphvtr.tasks.compiled import compiled, compiling
 from graphvtr.tasks.ranking import EvalOptions, by_protocol, chance, flat_metrics, rank_all
-from graphvtr.tasks.replay import FILE, save_step
+from graphvtr.tasks.replay import FILE, lengths, save_step
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
 from graphvtr.text.parser import shorten
@@ -66,7 +65,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         ema: decay of the :class:`~graphvtr.tasks.averaging.WeightAverage` that is validated and saved; None for none.
         compile: compile the encoders.
         mixed: computes in half precision, where the gradients of a fused optimizer could not be clipped.
-        folder: where a batch is kept whose loss is not finite; None keeps none.
+        folder: where a batch is kept whose loss, embeddings or gradient are not finite; None keeps none.
 
     Raises:
         DataError: ``encode_chunk`` with batch normalisation, whose statistics are of a whole batch; a bad ``ema``.
@@ -117,6 +116,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             side: compiled(encode, info.model) if compile else encode
             for side, encode in (("video", model.encode_video), ("text", model.encode_text))
         }
+        self._step: tuple[PairBatch, int] | None = None  # for a look at it, should it go wrong
         self._random: dict[str, Any] = {}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -137,6 +137,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def training_step(self, batch: PairBatch, batch_index: int) -> Tensor:
         """The model's loss on a batch of pairs."""
+        self._step = batch, batch_index
         self._random = {"cpu": torch.get_rng_state(), "negative_weight": self.negative_weight}
         self._random["mining"] = self._hardest[0].mining if self._hardest else ""
         video, text = self.encode(batch)
@@ -145,7 +146,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             pairs = self._of("text", batch.hard)
             hard = self.model.pair_loss(video, pairs, batch.video_of_hard)
             losses = {**losses, "loss": losses["loss"] + self.negative_weight * hard, "hard": hard}
-        self._check_range(video, text, losses["loss"].detach(), batch, batch_index)
+        self._check_range(video, text, losses["loss"].detach())
         size = len(batch.video_of_text)
         for name, value in losses.items():
             self.log(f"train/{name}", value.detach(), on_epoch=True, on_step=False, batch_size=size)
@@ -172,13 +173,14 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         parts = [computed_again(lambda part: encode(whole.batch(part)), part, use_reentrant=False) for part in chunks]
         return LevelEmbeddings.cat(parts)
 
-    def _kept(self, batch: PairBatch, batch_index: int) -> str:
-        """Keep a batch and everything that its step takes, and say how to make the step again; of a batch that
+    def _kept(self) -> str:
+        """Keep the batch and everything that its step takes, and say how to make the step again; of a batch that
         processes share the first one keeps all of it, and one process makes the step again."""
-        if self.folder is None or ranks()[0] > 0:
+        if self.folder is None or ranks()[0] > 0 or self._step is None:
             return ""
+        batch, number = self._step
         if batch.shares is not None:
-            batch = self.trainer.datamodule.whole_batch(batch_index)
+            batch = self.trainer.datamodule.whole_batch(number)
         path = self.folder / FILE
         content = {KEY: header(self.model, self.vocabulary, self.info), "state_dict": self.state_dict()}
         save_step(path, content, batch, self.current_epoch, self.global_step, self._random)
@@ -204,7 +206,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def on_validation_epoch_start(self) -> None:
         """Forget embeddings of a validation that was cut short; its loss is that of the configuration."""
-        self._encoded = {"video": [], "text": []}
+        self._encoded, self._step = {"video": [], "text": []}, None
         self.mine("hardest")
         if self.average is not None:
             self.average.swap()
@@ -232,33 +234,29 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         if self.average is not None:
             self.average.swap()
 
-    def _check_range(
-        self,
-        video: LevelEmbeddings,
-        text: LevelEmbeddings,
-        loss: Tensor | None = None,
-        batch: PairBatch | None = None,
-        batch_index: int = 0,
-    ) -> None:
-        """Refuse a loss that is no number, and embeddings without a length: a cosine of them may be 0, and the loss a
-        number that means nothing. This is the one time that a step waits for its device."""
-        lengths = {
-            (side, name): widened(level.x.detach()).square().sum()
-            for side, embeddings in (("videos", video), ("captions", text))
-            for name, level in embeddings.items()
-        }
-        looked_at = [*lengths.values(), *([] if loss is None else [loss])]
-        if bool(torch.stack([torch.isfinite(value) for value in looked_at]).all()):
+    def _check_range(self, video: LevelEmbeddings, text: LevelEmbeddings, loss: Tensor | None = None) -> None:
+        """Refuse a loss that is no number, and embeddings without a length (:func:`graphvtr.tasks.replay.lengths`)."""
+        found = {"loss": loss} if loss is not None else {}
+        found |= lengths(video, text)
+        if bool(torch.stack([torch.isfinite(value) for value in found.values()]).all()):
             return
-        if loss is not None and batch is not None and not bool(torch.isfinite(loss)):
-            problem = f"is {float(loss)} in epoch {self.current_epoch + 1}"
-            raise DataError("training loss", problem, MEND + self._kept(batch, batch_index))
-        side, level = next(key for key, length in lengths.items() if not bool(torch.isfinite(length)))
-        raise DataError(
-            f"embeddings of {side}",
-            f"leave the range of float32 on level '{level}' in epoch {self.current_epoch + 1}",
-            MEND,
-        )
+        name, value = next((name, value) for name, value in found.items() if not bool(torch.isfinite(value)))
+        epoch = f"in epoch {self.current_epoch + 1}"
+        if name == "loss":
+            raise DataError("training loss", f"is {float(value)} {epoch}", MEND + self._kept())
+        raise DataError(f"embeddings, {name}", f"leave the range of float32 {epoch}", MEND + self._kept())
+
+    def on_after_backward(self) -> None:
+        """Refuse gradients that are not finite, one step before the weights are; those of float16 are GradScaler's."""
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        if getattr(self.trainer.precision_plugin, "scaler", None) is not None or not gradients:
+            return
+        largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
+        if ranks()[1] > 1:  # accumulated ones are each process's own, and all have to stop
+            largest = sum_over_ranks(largest)
+        if not bool(torch.isfinite(largest)):
+            problem = f"is not finite in epoch {self.current_epoch + 1}"
+            raise DataError("gradient", problem, MEND + self._kept())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.load` needs."""

@@ -16,6 +16,7 @@ from graphvtr.graphs.reasoning import ReasoningGraph
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
 from graphvtr.nn.models import RetrievalModel
+from graphvtr.nn.precision import widened
 from graphvtr.tasks.batches import PAIR, PairBatch
 from graphvtr.tasks.checkpoint import load, read_file, write_file
 
@@ -33,6 +34,7 @@ class Replay:
         losses: of the model.
         inputs: fields of the batch that are not finite.
         weights: parameters that are not finite.
+        levels: sides and levels whose embeddings have no finite length.
         modules: modules whose output is not finite, in the order in which they ran.
         gradients: parameters whose gradient is not finite.
     """
@@ -42,6 +44,7 @@ class Replay:
     losses: dict[str, float] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     weights: list[str] = field(default_factory=list)
+    levels: list[str] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
     gradients: list[str] = field(default_factory=list)
 
@@ -51,6 +54,7 @@ class Replay:
         for title, names in (
             ("inputs", self.inputs),
             ("weights", self.weights),
+            ("lengths of embeddings", self.levels),
             ("outputs of modules", self.modules),
             ("gradients", self.gradients),
         ):
@@ -74,7 +78,7 @@ def save_step(
 
 
 def replay(path: str | Path) -> Replay:
-    """Make a step again that was kept because its loss was not finite, on the CPU in float32.
+    """Make a step again that was kept because its loss, embeddings or gradients were not finite, on the CPU in float32.
 
     Args:
         path: the file that the error of the training names.
@@ -126,6 +130,7 @@ def _run(model: RetrievalModel, batch: PairBatch, random: Mapping[str, Any], fou
             hard = model.pair_loss(video, model.encode_text(batch.hard), batch.video_of_hard)
             losses = {**losses, "loss": losses["loss"] + random["negative_weight"] * hard, "hard": hard}
         losses["loss"].backward()
+        found.levels = [name for name, length in lengths(video, text).items() if not _finite(length)]
     finally:
         for hook in hooks:
             hook.remove()
@@ -133,6 +138,16 @@ def _run(model: RetrievalModel, batch: PairBatch, random: Mapping[str, Any], fou
     found.gradients = [
         name for name, weight in model.named_parameters() if weight.grad is not None and not _finite(weight.grad)
     ]
+
+
+def lengths(video: LevelEmbeddings, text: LevelEmbeddings) -> dict[str, Tensor]:
+    """Squared length of all embeddings of each level together, by what they are called. Where it is not finite, a
+    cosine may be 0, and a loss a number that means nothing."""
+    return {
+        f"level '{name}' of {side}": widened(level.x.detach()).square().sum()
+        for side, embeddings in (("videos", video), ("captions", text))
+        for name, level in embeddings.items()
+    }
 
 
 def _finite(value: Any) -> bool:

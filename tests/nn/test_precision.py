@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from graphvtr.nn import CosineMatch, HolographicMatch, JaccardMatch, Level, Loca
 from graphvtr.nn.losses import FocalBCELoss
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks.batches import PairBatch, PairData
-from tests.every_model import NAMES, small_run
+from tests.every_model import CASES, small_run
 
 HALF = [torch.bfloat16, torch.float16]
 RANKS = {torch.bfloat16: 0.99, torch.float16: 0.999}  # least correlation of the order of all pairs
@@ -32,9 +33,9 @@ def order(found: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("dtype", HALF, ids=str)
-@pytest.mark.parametrize("name", NAMES)
-def test_training_and_ranks(name: str, dtype: torch.dtype, tmp_path: Path) -> None:
-    model, dataset, _ = small_run(name, **({"text_cache": str(tmp_path)} if name == "vsrnet" else {}))
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_training_and_ranks(name: str, options: dict[str, Any], dtype: torch.dtype, tmp_path: Path) -> None:
+    model, dataset, _ = small_run(name, **options, **({"text_cache": str(tmp_path)} if name == "vsrnet" else {}))
     batch = PairData(dataset)[torch.arange(len(dataset.captions))]
     with torch.autocast("cpu", dtype):
         found = losses(model, batch)

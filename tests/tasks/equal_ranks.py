@@ -33,9 +33,6 @@ def gradients(
 def compare(name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor) -> dict[str, float]:
     """Largest differences, relative to the largest gradient (a batch of one video has next to none)."""
     model, dataset, vocabulary = run
-    for part in model.modules():  # of the relations, which have their own: two processes draw other numbers
-        if isinstance(part, torch.nn.Dropout):
-            part.p = 0.0
     module = RetrievalModule(model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
     state = {key: value.clone() for key, value in model.state_dict().items()}
     found = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from graphvtr.cli.main import main
 from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.tasks.exported import FlatEncoder, export_encoders, flat_tensors, with_frozen_features
-from tests.every_model import NAMES, small_run
+from tests.every_model import CASES, small_run
 
 #: What is in no file: sequences are filled up to the longest, or rows chosen by their values.
 NOT = {name: {"video", "text"} for name in ("dual_encoding", "hanet", "mcsan", "visern")} | {"graphvtr": {"video"}}
@@ -20,12 +21,13 @@ NOT = {name: {"video", "text"} for name in ("dual_encoding", "hanet", "mcsan", "
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With ``--full-product`` every model, else some: the compiler reads each for seconds."""
     if "name" in metafunc.fixturenames:
-        metafunc.parametrize("name", NAMES if metafunc.config.getoption("full_product") else ["hgr"])
+        cases = CASES if metafunc.config.getoption("full_product") else [("hgr", {}), CASES[-1]]
+        metafunc.parametrize(("name", "options"), cases, ids=str)
 
 
 @pytest.mark.slow
-def test_encoders_run_without_the_model(name: str, tmp_path: Path) -> None:
-    model, data, _ = small_run(name)
+def test_encoders_run_without_the_model(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    model, data, _ = small_run(name, **options)
     if len(NOT.get(name, ())) == 2:
         with pytest.raises(DataError, match="has no encoder that can be exported"):
             export_encoders(model, tmp_path, data.video_graphs, data.role_graphs)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,8 @@ from graphvtr.tasks.replay import replay
 from graphvtr.tasks.sampler import CaptionSampler
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
-from tests.every_model import NAMES, small_run
+from graphvtr.text import Vocabulary
+from tests.every_model import CASES, collection, small, small_run
 
 Train = Callable[..., FitResult]
 
@@ -56,13 +58,13 @@ def gradients(module: RetrievalModule, batch: PairBatch) -> tuple[float, dict[st
     return float(loss.detach()), {n: p.grad.clone() for n, p in module.model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_gradient_caching_has_the_plain_gradient(name: str) -> None:
-    model, dataset, vocabulary = small_run(name)
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_gradient_caching_has_the_plain_gradient(name: str, options: dict[str, Any]) -> None:
+    """To 1e-6 in double precision, where what is left is no rounding of float32, which GraphVTR's 1 / temperature
+    makes large."""
+    model, dataset, vocabulary = small_run(name, **options)
+    model.double()
     batch = PairData(dataset)[torch.arange(14)]
-    exact = name != "graphvtr"  # whose features of a frozen language model stay float32
-    if exact:
-        model.double()
     parts = (model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
     if any(isinstance(part, nn.BatchNorm1d) for part in model.modules()):
         with pytest.raises(DataError, match="encode_chunk: would change the batch normalisation"):
@@ -73,7 +75,7 @@ def test_gradient_caching_has_the_plain_gradient(name: str) -> None:
     assert again == pytest.approx(loss, rel=1e-6)
     assert plain.keys() == cached.keys()
     for key, gradient in plain.items():
-        torch.testing.assert_close(cached[key], gradient, rtol=1e-6 if exact else 1e-4, atol=1e-6 if exact else 2e-5)
+        torch.testing.assert_close(cached[key], gradient, rtol=1e-6, atol=1e-6)
 
 
 def test_accumulation_says_what_it_does_to_negatives(train: Train, caplog: pytest.LogCaptureFixture) -> None:
@@ -176,6 +178,38 @@ def test_a_loss_that_is_not_finite_is_kept_for_replay(train: Train, toy_model, t
     assert main(["train", "--replay", str(tmp_path / "missing")]) == 2
 
 
+def test_embeddings_without_a_length_are_kept_for_replay(tmp_path: Path) -> None:
+    """A cosine of them is 0, and the loss a number."""
+    data = collection()
+    vocabulary = Vocabulary.from_captions(data.words())
+    model = small("vse", vocabulary)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.mul_(1e25 if name.startswith("video") else 1.0)
+    options = TrainOptions(epochs=1, batch_size=6, device="cpu", logger="none")
+    with pytest.raises(DataError, match=r"embeddings, level '\w+' of videos: leave the range of float32 .*--replay"):
+        fit(model, vocabulary, data, data, tmp_path, options, progress=False)
+    found = replay(tmp_path / "failed_batch.ckpt")
+    assert math.isfinite(found.losses["loss"])
+    assert found.levels[0].endswith("of videos")
+    assert found.levels[0] in str(found)
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_gradients_that_are_not_finite_are_kept_for_replay(
+    train: Train, toy_model, tmp_path: Path, accumulate: int
+) -> None:
+    """The loss is finite, and the weights would not be after the step."""
+    model = toy_model()
+    weight = model.text_encoder.words.embedding.weight
+    weight.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(DataError, match=r"gradient: is not finite in epoch 1 .*graphvtr train --replay"):
+        train(model=model, accumulate=accumulate)
+    found = replay(tmp_path / "run" / "failed_batch.ckpt")
+    assert math.isfinite(found.losses["loss"])
+    assert (found.step, found.weights) == (1, [])
+
+
 def test_of_a_batch_that_processes_share_the_first_keeps_all(tmp_path: Path) -> None:
     model, dataset, vocabulary = small_run("hgr")
     info = CheckpointInfo("hgr", video_dim=6)
@@ -184,7 +218,8 @@ def test_of_a_batch_that_processes_share_the_first_keeps_all(tmp_path: Path) -> 
     captions = list(data.sampler)[1]
     module._trainer = SimpleNamespace(datamodule=data, current_epoch=0, global_step=1)
     module._random = {"cpu": torch.get_rng_state(), "negative_weight": 1.0, "mining": ""}
-    assert "--replay" in module._kept(PairData(dataset, 0, 2)[captions], 1)
+    module._step = PairData(dataset, 0, 2)[captions], 1
+    assert "--replay" in module._kept()
     loss, _ = gradients(module, PairData(dataset)[captions])
     assert replay(tmp_path / "failed_batch.ckpt").losses["loss"] == pytest.approx(loss)
 

@@ -29,10 +29,10 @@ class Relations(nn.Module):
         word_dim: of the words.
         channels: K, of each of the three parts of a key, and of the value.
         most: regions of a frame whose pairs are looked at.
-        dropout: of the text side.
+        dropout: of the text side; half of it of what happens in a pair.
     """
 
-    def __init__(self, region_dim: int, word_dim: int, channels: int, most: int, dropout: float = 0.2) -> None:
+    def __init__(self, region_dim: int, word_dim: int, channels: int, most: int, dropout: float) -> None:
         super().__init__()
         self.channels, self.most = channels, most
         self.scale = nn.LayerNorm(region_dim)
@@ -64,9 +64,10 @@ class Relations(nn.Module):
         slots = action_slots(graph, actions, entities)
         action, agent, patient, _, other = slots.chunk(len(SLOTS), 1)
         ptr = node_ptr(graph, "action").to(slots.device)
-        count = torch.repeat_interleave(ptr.diff(), ptr.diff(), output_size=len(slots))
-        place = torch.arange(len(slots), device=slots.device)
-        first = place == torch.repeat_interleave(ptr[:-1], ptr.diff(), output_size=len(slots))
+        number = slots.size(0)  # len() would fix it where torch.export looks on
+        count = torch.repeat_interleave(ptr.diff(), ptr.diff(), output_size=number)
+        place = torch.arange(number, device=slots.device)
+        first = place == torch.repeat_interleave(ptr[:-1], ptr.diff(), output_size=number)
         order = torch.stack([count == 1, first & (count > 1), ~first], 1).to(slots.dtype)
         parts = (
             self.agent(agent),

@@ -66,6 +66,7 @@ class GraphVTR(RetrievalModel):
         slots: whether the ensemble reads the words in each role, or only the sentence vector.
         graphs: whether there are the levels *action* and *entity*.
         relations: regions of a frame whose pairs the level *relation* reads; 0, or no regions: there is no such level.
+        relation_dropout: of that level, see :class:`Relations`.
         num_layers, dropout: layers over the role graph; dropout of the ensemble and of the nodes.
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
         temperature: of InfoNCE on each level; it is learned.
@@ -92,6 +93,7 @@ class GraphVTR(RetrievalModel):
         slots: bool = True,
         graphs: bool = True,
         relations: int = 0,
+        relation_dropout: float = 0.2,
         num_layers: int = 1,
         dropout: float = 0.3,
         hubs: bool | Literal["videos"] = "videos",
@@ -120,8 +122,9 @@ class GraphVTR(RetrievalModel):
         self.text_scale, self.video_scale = nn.LayerNorm(read), nn.LayerNorm(seen + video_dim)
         self.matchers = nn.ModuleDict({"start": CosineMatch(), "hubs": InnerProductMatch(), "event": CosineMatch()})
         self.node_map = self.roles = self.reasoning = self.frame_maps = self.walk = self.region_map = None
-        self.relations = Relations(region_dim or 0, width, hidden // 4, relations) if relates else None
-        if self.relations is not None:
+        self.relations = None
+        if relates:
+            self.relations = Relations(region_dim or 0, width, hidden // 4, relations, relation_dropout)
             self.matchers["relation"] = RelationMatch(self.relations.key_channels)
         if graphs:
             self.node_map, self.roles = Linear(width, hidden), nn.Embedding(len(ROLES) + 1, hidden)

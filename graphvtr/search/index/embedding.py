@@ -47,6 +47,8 @@ def embed_clips(
     model = encoder.model
     store.require_sound(item.name for item in items)
     videos = DiskGraphs(store, [item.name for item in items])
+    if "region" in videos.nodes and not model.reads_regions:
+        videos = videos.without_features("region")  # boxes alone, which the page shows
     owners: list[tuple[int, int]] = []
     for chosen in torch.arange(len(items)).split(batch_size):
         with torch.inference_mode():

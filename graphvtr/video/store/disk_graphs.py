@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,14 @@ class DiskGraphs(GraphStore[VideoGraph]):
         other._fields = [key for key in self._fields if not key.startswith(f"{node_type}_")]
         return other
 
+    def without_features(self, node_type: str) -> DiskGraphs:
+        """The same clips without the features of a node type; of ``region`` boxes and scores are still read."""
+        flat, unread = self.nodes[node_type], f"{node_type}_x"
+        other = self.with_options(_fields=[key for key in self._fields if key != unread])
+        tensors = {name: tensor for name, tensor in flat.tensors.items() if name != "x"}
+        other.nodes = {**self.nodes, node_type: replace(flat, tensors=tensors)}
+        return other
+
     def in_memory(self) -> GraphStore[VideoGraph]:
         """All clips read into memory."""
         return GraphStore.from_batch(self.whole())
@@ -123,7 +132,9 @@ class DiskGraphs(GraphStore[VideoGraph]):
         """The clips at ``index``, still on disk."""
         names = [self.names[place] for place in positions(index, len(self)).tolist()]
         chosen = DiskGraphs(self.store, names, transform=self.transform, raw=self.raw, pin=self.pin)
-        return chosen if self.nodes.keys() == chosen.nodes.keys() else chosen.without("region")
+        if self.nodes.keys() != chosen.nodes.keys():
+            return chosen.without("region")
+        return chosen if self._fields == chosen._fields else chosen.without_features("region")
 
     def save(self, path: str | Path) -> None:
         """Write all clips as one file, see :meth:`GraphStore.save`; they are read into memory for it."""

@@ -18,7 +18,7 @@ def parts(level: Level, channels: int) -> torch.Tensor:
 
 def make() -> Relations:
     torch.manual_seed(0)
-    return Relations(4, 6, 5, most=4).eval()
+    return Relations(4, 6, 5, most=4, dropout=0.2).eval()
 
 
 def read(relations: Relations, graph: RoleGraph, words: torch.Tensor) -> Level:

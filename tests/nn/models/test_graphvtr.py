@@ -190,9 +190,15 @@ def test_a_clip_backwards_is_another_clip_where_it_is_told(folder: str, scenes: 
 
 def test_checkpoints_from_before_time_was_read_load(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
     model = build(folder, scenes)
-    older = {name: value for name, value in model.config.items() if name not in TIME}
+    older = {name: value for name, value in model.config.items() if name not in (*TIME, "relation_dropout")}
     GraphVTR(**older).load_state_dict(model.state_dict())
     assert not [name for name in model.state_dict() if name.startswith("clips")]
+
+
+def test_the_relations_have_a_dropout_of_their_own(folder: str, scenes: dict[str, RetrievalDataset]) -> None:
+    for options, found in (({}, {0.1, 0.2}), ({"relation_dropout": 0.5}, {0.25, 0.5})):
+        relations = build(folder, scenes, relations=4, **options).relations
+        assert {part.p for part in relations.modules() if isinstance(part, torch.nn.Dropout)} == found
 
 
 def test_saved_and_loaded_it_is_the_same(folder: str, scenes: dict[str, RetrievalDataset], tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from graphvtr.search import Index, SearchResults, Where
 from graphvtr.search.index import ranking
 from graphvtr.text import get_parser
 from graphvtr.video import FeatureStore
+from graphvtr.video.store import DiskGraphs
 from tests.search.conftest import QUERY, SENTENCES, Files, add_clips
 
 
@@ -229,7 +230,7 @@ def test_clips_of_another_folder_lead_to_their_own_files(
     assert bare.file_of("outside") == tmp_path / "elsewhere" / "a.mp4"
 
 
-def test_regions_come_with_their_weight(files: Files, tmp_path: Path) -> None:
+def test_regions_come_with_their_weight(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FeatureStore.create(tmp_path / "regions", {"frame_x": 6, "region_x": 3})
     box = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.25, 1.0, 1.0]])
     for name in ("one", "two"):
@@ -245,7 +246,12 @@ def test_regions_come_with_their_weight(files: Files, tmp_path: Path) -> None:
             },
         )
     files.store = store
+    read: list[str] = []
+    monkeypatch.setattr(
+        DiskGraphs, "_read", lambda self, key, at, of=DiskGraphs._read: read.append(key) or of(self, key, at)
+    )
     index = files.build(metadata={})
+    assert set(read) == {"frame_x", "frame_time", "region_box", "region_score", "region_frame"}  # a model of frames
     assert index.regions("two") == [(0, box[0].tolist(), 0.5), (1, box[1].tolist(), 1.0)]
     index.compact()
     assert index.regions("one") == [(0, box[0].tolist(), 0.5), (1, box[1].tolist(), 1.0)]

@@ -216,3 +216,15 @@ def test_few_files_stay_open(store: FeatureStore, monkeypatch: pytest.MonkeyPatc
     del disk
     gc.collect()
     assert opened() == held - 1
+
+
+def test_regions_without_their_features(store: FeatureStore) -> None:
+    whole = DiskGraphs(store)
+    boxes = whole.without_features("region")
+    for graphs in (boxes, boxes.subset([2, 0, 1]).subset([1, 2, 0])):
+        batch, wanted = graphs.batch(range(3)), whole.batch(range(3))
+        assert "x" not in batch["region"]
+        for key in ("box", "score", "frame", "ptr"):
+            assert torch.equal(batch["region"][key], wanted["region"][key])
+        frames = sample_frames(batch, 1)
+        assert torch.equal(frames["region"].box, sample_frames(wanted, 1)["region"].box)
