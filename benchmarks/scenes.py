@@ -27,10 +27,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.accuracy.binary_selection import accuracies, print_rows
 from benchmarks.lib.graphvtr_scenes import between, choices, own_margins
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import first_videos, printed_to
+from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.scenes_rows import CLAIMS, STUDIES

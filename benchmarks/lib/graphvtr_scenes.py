@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.accuracy.binary_selection import accuracies, print_rows
 from benchmarks.lib.graphvtr_msrvtt import wanted
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
+from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import CACHE, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.trials import Measure, Trial, Trials

@@ -1,4 +1,4 @@
-"""The shares of binary selection's table against a count by hand."""
+"""Shares of binary selection against a count by hand, and what their intervals draw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("av")
 
 @pytest.fixture
 def binary(load_benchmark: Callable[[str], Any]) -> Any:
-    return load_benchmark("accuracy.binary_selection")
+    return load_benchmark("lib.kinds")
 
 
 def test_shares_are_means_over_seeds_and_kinds(binary: Any) -> None:
@@ -26,7 +26,7 @@ def test_shares_are_means_over_seeds_and_kinds(binary: Any) -> None:
     second = torch.tensor([1.0 if pair.kind == KINDS[1] else -1.0 for pair in pairs])
     second[-1] = 0.0  # a tie is wrong
     found = binary.accuracies([first, second], pairs)
-    assert found[KINDS[0]] == {"value": 50.0, "interval": (50.0, 50.0), "pairs": 4}
+    assert found[KINDS[0]] == {"value": 50.0, "interval": (0.0, 100.0), "pairs": 4}  # seeds are drawn too
     assert found[KINDS[1]] == {"value": 100.0, "interval": (100.0, 100.0), "pairs": 3}
     assert found["average"]["value"] == pytest.approx(60.0)
     assert found["average"]["seeds"] == pytest.approx([100.0, 20.0])
