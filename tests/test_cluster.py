@@ -21,9 +21,10 @@ from graphvtr.nn import HGR
 from graphvtr.tasks import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore, extract
+from tests.clips import write_clip
 from tests.cluster_work import Unreadable, squares
 from tests.parsers import write_parser
-from tests.video.conftest import MeanColour, write_clip
+from tests.video.conftest import MeanColour
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.usefixtures("two_workers")

@@ -7,6 +7,7 @@ import csv
 import json
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from graphvtr.tasks.prepare import build_model, make_vocabulary
 from graphvtr.tasks.ranking import EvalOptions
 from graphvtr.video import ClipPipeline, FeatureStore, FrameDifferences, GridRegions, PixelDescriptor, build_featurizer
 from graphvtr.video import extract as extract_clips
+from tests.clips import write_clip
 
 av = pytest.importorskip("av")
 pytest.importorskip("spacy")
@@ -39,16 +41,16 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), 
 SIZES = {"hidden": 8, "word_dim": 4}
 
 
-def write_clip(path: Path, colour: tuple[int, int, int], frames: int = 12) -> None:
+def growing(colour: tuple[int, int, int]) -> Callable[[int, int, int], np.ndarray]:
+    """A square that grows before a colour."""
     rng = np.random.default_rng(sum(colour))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=6)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
-        for step in range(frames):
-            picture = np.full((32, 48, 3), colour, np.uint8) + rng.integers(0, 20, (32, 48, 3), dtype=np.uint8)
-            picture[8 : 8 + step, 10 : 10 + step] = 128
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode(None))
+
+    def picture(step: int, width: int, height: int) -> np.ndarray:
+        out = np.full((height, width, 3), colour, np.uint8) + rng.integers(0, 20, (height, width, 3), dtype=np.uint8)
+        out[8 : 8 + step, 10 : 10 + step] = 128
+        return out
+
+    return picture
 
 
 def random_network(path: Path, seed: int) -> Path:
@@ -82,7 +84,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer = csv.writer(file)
         writer.writerow(["video", "caption", "split"])
         for number, word in enumerate(WORDS):
-            write_clip(root / f"{word}.mp4", COLOURS[word])
+            write_clip(root / f"{word}.mp4", 12, width=48, height=32, rate=6, picture=growing(COLOURS[word]))
             for split in ("train",) if number < 2 else ("val",) if number == 2 else ("test",):
                 writer.writerow([f"{word}.mp4", f"a {word} square grows", split])
     return root
@@ -154,7 +156,7 @@ def test_eval_search_and_check_refuse_what_the_model_was_not_trained_on(fed: Sim
     )
     assert found.num_videos == 1
     assert model.check(FeatureStore.open(fed.stores["plain"])) == []
-    with pytest.raises(DataError, match="mismatch='maybe'"):
+    with pytest.raises(DataError, match="mismatch: is 'maybe'"):
         model.check(FeatureStore.open(fed.stores["plain"]), mismatch="maybe")  # type: ignore[arg-type]
 
 

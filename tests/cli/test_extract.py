@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from graphvtr.cli.main import main
 from graphvtr.video import FeatureStore
+from tests.clips import grey, write_clip
 
 av = pytest.importorskip("av")
 
@@ -16,13 +16,7 @@ av = pytest.importorskip("av")
 def folder(tmp_path) -> Path:
     (tmp_path / "clips").mkdir()
     for name in ("one", "two"):
-        with av.open(str(tmp_path / "clips" / f"{name}.mp4"), "w") as container:
-            stream = container.add_stream("mpeg4", rate=10)
-            stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-            for index in range(8):
-                grey = np.full((32, 32, 3), 20 * index, np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
-            container.mux(stream.encode())
+        write_clip(tmp_path / "clips" / f"{name}.mp4", 8, codec="mpeg4", width=32, height=32, picture=grey(20))
     return tmp_path / "clips"
 
 

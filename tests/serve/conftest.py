@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -34,22 +35,18 @@ QUERY = "a red circle chases a blue square"
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six short clips of a moving square, one of them with a name full of markup."""
-    import av
+    from tests.clips import write_clip
 
     folder = tmp_path_factory.mktemp("clips")
     for number in range(6):
         name = f"scene-{number}" if number != 5 else "<b onclick=evil()>5"
-        with av.open(str(folder / f"{name}.mp4"), "w") as out:
-            stream = out.add_stream("h264", rate=4)
-            stream.width = stream.height = 64
-            stream.pix_fmt = "yuv420p"
-            for step in range(12):
-                picture = torch.full((64, 64, 3), 40 * number, dtype=torch.uint8)
-                picture[8 + number : 24 + number, 4 * step : 4 * step + 16] = torch.tensor([250, 60, 40 * number])
-                for packet in stream.encode(av.VideoFrame.from_ndarray(picture.numpy(), format="rgb24")):
-                    out.mux(packet)
-            for packet in stream.encode(None):
-                out.mux(packet)
+
+        def square(step: int, width: int, height: int, number: int = number) -> np.ndarray:
+            picture = np.full((height, width, 3), 40 * number, np.uint8)
+            picture[8 + number : 24 + number, 4 * step : 4 * step + 16] = (250, 60, 40 * number)
+            return picture
+
+        write_clip(folder / f"{name}.mp4", 12, height=64, rate=4, picture=square)
     return folder
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
+from benchmarks.accuracy.role_labelling.evaluate import items, read_gold, score
 from graphvtr.datasets.moving_scenes.captions import write_captions
 from graphvtr.datasets.moving_scenes.generate import write_scripts
 from graphvtr.errors import DataError
-from graphvtr.graphs import ROLES, VERB_ROLE, RoleGraph, role_id
+from graphvtr.graphs import RoleGraph
 from graphvtr.text import NeuralRoleParser, RoleParser, SpacyRoleParser, neural_parser
 from graphvtr.text.neural_parser import WEIGHTS
+from tests.parsers import canonical
 
 Frames = list[tuple[str, list[tuple[str, str]]]]
 
@@ -156,14 +156,6 @@ def test_missing_and_damaged_weights(tmp_path: Path) -> None:
         NeuralRoleParser(tmp_path / "none.safetensors")
 
 
-def canonical(graph: RoleGraph) -> tuple[object, ...]:
-    """Words, action spans, and every (role, span, action span)."""
-    actions = [tuple(graph.span("action", node)) for node in range(graph.num_actions)]
-    entities = [(role, tuple(graph.span("entity", node))) for node, role in enumerate(graph.role_names())]
-    pairs = graph["entity", "fills", "action"].edge_index.t().tolist()
-    return graph.words, frozenset(actions), frozenset((entities[e], actions[a]) for e, a in pairs)
-
-
 def test_98_percent_of_moving_scenes_are_the_gold_graph(labeller: NeuralRoleParser) -> None:
     scripts = write_scripts(2000, seed=0, distractors=None)
     for split in ("test", "test_unseen"):
@@ -175,20 +167,6 @@ def test_98_percent_of_moving_scenes_are_the_gold_graph(labeller: NeuralRolePars
 
 @pytest.mark.real
 def test_78_f1_on_gold_labels(labeller: NeuralRoleParser, real_data: Path) -> None:
-    lines = gzip.decompress((real_data / "propbank_ewt" / "dev.jsonl.gz").read_bytes()).decode().splitlines()[:100]
-    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    props = [[prop for prop in entry["props"] if entry["xpos"][prop["pred"]].startswith("VB")] for entry in entries]
-    queries = [(entry["tokens"], [prop["pred"] for prop in own]) for entry, own in zip(entries, props, strict=True)]
-
-    def items(labelled: list[list[tuple[int, Any]]]) -> set[tuple[Any, ...]]:
-        return {
-            (number, predicate, ROLES[role_id(label)], first, last)
-            for number, frames in enumerate(labelled)
-            for predicate, arguments in frames
-            for label, first, last in arguments
-            if role_id(label) != VERB_ROLE
-        }
-
-    gold = items([[(prop["pred"], prop["args"]) for prop in own] for own in props])
-    found = items(list(labeller.label_many(queries)))
-    assert 200 * len(gold & found) / (len(gold) + len(found)) >= 78
+    gold = read_gold(real_data / "propbank_ewt" / "dev.jsonl.gz")[:100]
+    found = labeller.label_many([(one.tokens, one.predicates) for one in gold])
+    assert score(items(list(found)), items([one.arguments for one in gold])).f1 >= 78

@@ -11,6 +11,7 @@ import torch
 from graphvtr.errors import DataError
 from graphvtr.video import ClipReader, decode, probe, sample_clip
 from graphvtr.video.container import OpenVideo
+from tests.clips import noise
 
 FORMATS = [
     ("clip.mp4", "libx264", "yuv420p", 64, 48),
@@ -199,7 +200,7 @@ def test_a_file_that_does_not_seek_is_read_from_the_start(long_clip, which_frame
 
 
 def test_cut_off_file_gives_what_is_left(make_clip, which_frames):
-    path = make_clip("clip.mp4", 100, options={"movflags": "faststart"}, picture=_noisy)
+    path = make_clip("clip.mp4", 100, options={"movflags": "faststart"}, picture=noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with ClipReader(path) as reader:
         count = sum(1 for _ in reader.frames())
@@ -208,7 +209,7 @@ def test_cut_off_file_gives_what_is_left(make_clip, which_frames):
 
 
 def test_packets_that_do_not_decode_are_passed_over(make_clip):
-    path = make_clip("clip.avi", 60, codec="mjpeg", pixels="yuvj420p", picture=_noisy)
+    path = make_clip("clip.avi", 60, codec="mjpeg", pixels="yuvj420p", picture=noise)
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 6000] = bytes(6000)
@@ -235,10 +236,6 @@ def test_frames_without_time_stamps_follow_one_another(make_clip, monkeypatch):
     monkeypatch.setattr(OpenVideo, "decoded", lambda self: map(Unstamped, decoded(self)))
     with ClipReader(path) as reader:
         assert [time for time, _ in reader.frames()] == pytest.approx([i / 10 for i in range(30)])
-
-
-def _noisy(index: int, width: int, height: int) -> np.ndarray:
-    return np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def _write_audio(path: Path, **stream: str) -> None:
@@ -301,7 +298,7 @@ def test_an_mp4_cut_before_its_index_is_refused(make_clip):
 
 
 def test_no_frame_decodes(make_clip):
-    path = make_clip("clip.mp4", 30, options={"movflags": "faststart"}, picture=_noisy)
+    path = make_clip("clip.mp4", 30, options={"movflags": "faststart"}, picture=noise)
     content = bytearray(path.read_bytes())
     start = content.index(b"mdat") + 4
     content[start:] = bytes(len(content) - start)

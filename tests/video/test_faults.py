@@ -17,6 +17,7 @@ import pytest
 from graphvtr.errors import DataError
 from graphvtr.video import FeatureStore, GridRegions, PixelDescriptor, StoreWriteError, TrackLinker, extract, workers
 from graphvtr.video.store import feature_store, manifest
+from tests.clips import noise
 from tests.processes import Child, clean_context, run_command
 
 SOUND = ["clip0", "clip1", "clip2"]
@@ -32,9 +33,6 @@ def folder(make_clip, tmp_path) -> Path:
 @pytest.fixture
 def faults(folder, make_clip) -> dict[str, str]:
     """Broken clips beside the sound ones -> what the report says of them."""
-
-    def noise(index: int, width: int, height: int) -> np.ndarray:
-        return np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
     (folder / "zero.mp4").touch()
     (folder / "text.avi").write_text("not a clip\n" * 100)

@@ -19,17 +19,14 @@ from graphvtr.video import (
     Window,
     sample_clip,
 )
+from tests.clips import noise
 
 MOTION = FrameDifferences(Window(frames=3, rate=10.0, side=16))
 
 
-def noisy(index: int, width: int, height: int) -> np.ndarray:
-    return np.random.default_rng(index).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
 @pytest.fixture
 def clip(make_clip):
-    return make_clip("clip.mp4", 40, picture=noisy)
+    return make_clip("clip.mp4", 40, picture=noise)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 12])

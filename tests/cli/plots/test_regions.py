@@ -15,6 +15,7 @@ from graphvtr.nn import VSE, ViSERN
 from graphvtr.tasks.checkpoint import CheckpointInfo, save_checkpoint
 from graphvtr.text import Vocabulary
 from graphvtr.video import FeatureStore
+from tests.clips import grey, write_clip
 
 av = pytest.importorskip("av")
 
@@ -25,15 +26,7 @@ VOCABULARY = Vocabulary.from_captions([["a", "dog"]])
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Ten frames a second, frame i of grey 25 i."""
-    path = tmp_path / "dog.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
-        for index in range(10):
-            grey = np.full((32, 48, 3), 25 * index, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    return write_clip(tmp_path / "dog.mp4", 10, codec="mpeg4", width=48, height=32, picture=grey(25))
 
 
 @pytest.fixture

@@ -7,16 +7,8 @@ import pytest
 
 from graphvtr.datasets.moving_scenes import Script
 from graphvtr.datasets.moving_scenes.captions import write_captions
-from graphvtr.graphs import RoleGraph
 from graphvtr.text import get_parser
-
-
-def canonical(graph: RoleGraph) -> tuple[object, ...]:
-    """Words, action spans, and every (role, span, action span)."""
-    actions = [tuple(graph.span("action", node)) for node in range(graph.num_actions)]
-    entities = [(role, tuple(graph.span("entity", node))) for node, role in enumerate(graph.role_names())]
-    pairs = graph["entity", "fills", "action"].edge_index.t().tolist()
-    return graph.words, frozenset(actions), frozenset((entities[e], actions[a]) for e, a in pairs)
+from tests.parsers import canonical
 
 
 def test_parser_recovers_the_gold_graph_of_99_percent(scripts: dict[str, list[Script]]) -> None:
