@@ -32,6 +32,7 @@ from benchmarks.lib.harness import RESULTS, environment, peak_memory
 from benchmarks.lib.ops_case import Case
 from benchmarks.lib.ops_cases import cases
 from benchmarks.lib.ops_report import DOCS, draw, read, workloads, write_tables, write_text
+from graphvtr.ops import products
 
 COLUMNS = (
     "op",
@@ -210,7 +211,7 @@ def describe(device: torch.device) -> dict[str, object]:
         4096 if device.type == "cuda" else 2048, 4096 if device.type == "cuda" else 2048, device=device
     )
     copy = min(time_in_turn({"copy": lambda: target.copy_(source)}, 1.0)["copy"])
-    product = min(time_in_turn({"product": lambda: torch.mm(square, square)}, 1.0)["product"])
+    product = min(time_in_turn({"product": lambda: products.times(square, square)}, 1.0)["product"])
     name = torch.cuda.get_device_name() if device.type == "cuda" else cpu_name()
     return {
         "device": name,

@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from graphvtr.errors import DataError
     from graphvtr.ops.dispatch import device_name, table_path, versions, write_table
     from graphvtr.ops.measure import measure
+    from graphvtr.ops.products import library
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
@@ -52,12 +53,14 @@ def run(args: argparse.Namespace) -> int:
         print(f"written: {write_table(device, rules)}", file=sys.stderr)
     rows = [row for op in OPS for row in _rows(op, device)]
     if args.json:
-        print(json.dumps({"device": device_name(device), "versions": versions(), "ops": rows}, indent=2))
+        found = {"device": device_name(device), "versions": versions(), "ops": rows, "matrices": library(device)}
+        print(json.dumps(found, indent=2))
         return 0
     print(f"{device}: {device_name(device)}; {', '.join(f'{name} {value}' for name, value in versions().items())}")
     widths = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     for row in ({name: name for name in rows[0]}, *rows):
         print("  ".join(f"{row[name]!s:{width}}" for name, width in widths.items()).rstrip())
+    print(f"large matrices are multiplied {library(device)}")
     return 0
 
 

@@ -149,6 +149,9 @@ def run(op: str, direction: str, requested: str, anchor: Tensor, *args: Any) -> 
     """
     if forward_ad._current_level >= 0:  # in eager code refused before; compiled code may have been traced without
         _refuse_tangents(op, args)
+    if requested != _requested:  # a backward pass outside of its forward's choice
+        with backend(requested):
+            return run(op, direction, requested, anchor, *args)
     name = resolve(op, requested, anchor.device, anchor.dtype, anchor.numel())
     implementation = _implementation(name, op, direction)
     if anchor.device.type == "cuda":  # a kernel runs on the current device, which need not be that of the tensors

@@ -42,13 +42,26 @@ def pays(x: Tensor, weight: Tensor, rows: int) -> bool:
         and rows * weight.numel() >= LEAST
         and all(type(value) in (Tensor, nn.Parameter) and value.dtype == torch.float32 for value in (x, weight))
         and x.device.type == weight.device.type == "cpu"
-        and requested_backend() == "auto"
+        and requested_backend() in ("auto", "native")
         and torch.backends.mkldnn.enabled
         and not torch.is_autocast_enabled("cpu")
         and forward_ad._current_level < 0
         and not torch._C._are_functorch_transforms_active()
         and _get_current_dispatch_mode() is None
     )
+
+
+def times(x: Tensor, weight: Tensor) -> Tensor:
+    """``x weight^T`` without a gradient, for what runs inside an op."""
+    return product(x, weight) if pays(x, weight, x.size(0)) else x @ weight.t()
+
+
+def add_times_(out: Tensor, x: Tensor, weight: Tensor) -> None:
+    """``out += x weight^T``, likewise."""
+    if pays(x, weight, x.size(0)):
+        out.add_(product(x, weight))
+    else:
+        out.addmm_(x, weight.t())
 
 
 def packed(weight: Tensor, rows: int) -> Tensor:
@@ -63,6 +76,13 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         weight = weight.contiguous()
     out: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
     return out
+
+
+def library(device: str) -> str:
+    """What multiplies large float32 matrices on a kind of device, in words."""
+    if device != "cpu":
+        return "by PyTorch"
+    return "by oneDNN, as MKL leaves AVX-512 unused here" if _better_here() else "by PyTorch"
 
 
 @cache

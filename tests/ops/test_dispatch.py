@@ -107,6 +107,7 @@ def test_the_command(capsys, monkeypatch) -> None:
     listed = json.loads(capsys.readouterr().out)
     assert {row["op"] for row in listed["ops"]} >= set(KERNELS["triton"])
     assert all(row["runs on"] in row["can"].split() and row["why"] for row in listed["ops"])
+    assert listed["matrices"].startswith("by ")
     monkeypatch.setattr("graphvtr.ops.measure.GRAPHS", {"cpu": (4, 8)})
     monkeypatch.setattr("graphvtr.ops.measure.SECONDS", 1e-3)
     assert main(["kernels", "--device", "cpu", "--measure"]) == 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from graphvtr.nn.encoders.recurrent import _run_on_cpu
-from graphvtr.ops import backend, products
+from graphvtr.ops import backend, holographic_scores, local_match, products
 from graphvtr.ops.products import linear
 
 if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
@@ -126,6 +126,27 @@ def test_recurrent_networks(
     torch.testing.assert_close(out, expected)
     for one, other in zip(grads, right, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("op", ["sim", "embed", "holographic"])
+def test_ops_multiply_so_too(op: str, calls: list[int]) -> None:
+    """Forth and back, where the backend is chosen by us; the backward pass as the forward one."""
+    leaves = [wide(40, 20), wide(48, 20), *[wide(20)] * (op == "holographic")]
+    node_ptr, frame_ptr = torch.tensor([0, 1, 20, 40]), torch.tensor([0, 16, 32, 48])
+
+    def call(a: Tensor, b: Tensor, *weight: Tensor) -> Tensor:
+        return holographic_scores(a, b, *weight) if weight else local_match(a, node_ptr, b, frame_ptr, fusion=op)
+
+    out = call(*leaves)
+    found = torch.autograd.grad(out.square().sum(), leaves)
+    assert len(calls) == (3 if op == "holographic" else 4)
+    with backend("torch"):
+        expected = call(*leaves)
+    right = torch.autograd.grad(expected.square().sum(), leaves)  # still on the backend of its forward pass
+    assert len(calls) == (3 if op == "holographic" else 4)
+    torch.testing.assert_close(out, expected, atol=1e-5, rtol=1e-4)
+    for one, other in zip(found, right, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
 
 
 def test_only_where_mkl_stops_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphvtr.ops._segments import accumulate_dtype
+from graphvtr.ops.products import times
 
 
 def forward(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
@@ -22,7 +23,7 @@ def forward(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
         wide_v = _back(filter_ * _transform(wide_v), width)
     else:
         wide_t = _back(filter_.conj_physical() * _transform(wide_t), width)
-    return (wide_v @ wide_t.t()).to(v.dtype)
+    return times(wide_v, wide_t).to(v.dtype)
 
 
 def backward(grad: Tensor, v: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -32,8 +33,8 @@ def backward(grad: Tensor, v: Tensor, t: Tensor, w: Tensor) -> tuple[Tensor, Ten
     dtype, width = accumulate_dtype(v.dtype), v.size(1)
     grad, wide_v = grad.to(dtype), v.to(dtype)
     of_t, of_w = _transform(t.to(dtype)), _transform(w.to(dtype))
-    grad_keys = _transform(grad.t() @ wide_v)  # of the gradient of [w * t] of every caption
-    grad_v = grad @ _back(of_w.conj_physical() * of_t, width)
+    grad_keys = _transform(times(grad.t(), wide_v.t()))  # of the gradient of [w * t] of every caption
+    grad_v = times(grad, _back(of_w.conj_physical() * of_t, width).t())
     grad_t = _back(of_w * grad_keys, width)
     grad_w = _back((grad_keys.conj_physical() * of_t).sum(0), width)
     return grad_v.to(v.dtype), grad_t.to(t.dtype), grad_w.to(w.dtype)

@@ -18,6 +18,7 @@ from graphvtr.ops._segments import NORM_EPS, accumulate_dtype, host_ptr, sent
 from graphvtr.ops.eager import _match_math
 from graphvtr.ops.eager._match_math import Options, Run
 from graphvtr.ops.eager._sparse import on_cpu, owners, reduce_rows
+from graphvtr.ops.products import add_times_, times
 
 #: One caption against many videos, as a search has it: there is no product to speak of, and a block costs its calls.
 FEW_NODES, FEW_NODES_ROWS = 64, 4096
@@ -46,7 +47,7 @@ def forward(
     for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes, math.CPU_BLOCK):
         per_node = wide.new_empty(nodes.size(0), block.videos.size(0))
         for part in block.parts(nodes.size(0)):
-            similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
+            similarity = times(block.unit, wide[part]).mul_(inverse[part])  # [R, n]
             for place, view, run in block.runs_of(similarity):
                 per_node[part, place] = math.node_scores(view, run, options).t()
         scores[block.videos] = reduce_rows(per_node, node_ptr, reduce).t()
@@ -77,15 +78,15 @@ def backward(
     for block in blocks(frames, frame_ptr, nodes.size(0), dtype, fusion, budget_bytes, math.CPU_BLOCK):
         grad_block, grad_unit = grad.index_select(0, block.videos), torch.zeros_like(block.unit)
         for part in block.parts(nodes.size(0)):
-            similarity = (block.unit @ wide[part].t()).mul_(inverse[part])  # [R, n]
+            similarity = times(block.unit, wide[part]).mul_(inverse[part])  # [R, n]
             grad_node = grad_block.index_select(1, owner[part])  # [B, n]
             for place, view, run in block.runs_of(similarity):
                 found = math.node_gradients(view, grad_node[place], run, options)
                 if found is not view:
                     view.copy_(found)
             similarity.mul_(inverse[part])
-            grad_unit.addmm_(similarity, wide[part])
-            grad_nodes[part].addmm_(similarity.t(), block.unit)
+            add_times_(grad_unit, similarity, wide[part].t())
+            add_times_(grad_nodes[part], similarity.t(), block.unit.t())
         grad_frames[block.rows] = block.frame_gradient(grad_unit).to(frames.dtype)
     # grad_nodes is that of the unit nodes over the nodes' lengths: take out what points along the node
     along = torch.linalg.vecdot(grad_nodes, wide).mul_(inverse.square()).unsqueeze(1)
