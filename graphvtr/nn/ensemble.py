@@ -20,7 +20,7 @@ class Ensemble(nn.Module):
         in_channels: width of x.
         hidden: width of the layer between.
         out_channels: D, width of each network's output.
-        members: K.
+        members: how many, K.
         dropout: of x and of the layer between, drawn for each member on its own.
 
     Shapes:

@@ -18,7 +18,7 @@ class Layout:
 
     Attributes:
         ptr: [B + 1], where each graph's rows begin; None for a layout of places.
-        graphs: B.
+        graphs: how many, B.
     """
 
     def __init__(self, graphs: int, nodes: int | None, mask: Tensor | None, ptr: Tensor | None) -> None:

@@ -20,7 +20,7 @@ def holographic_scores(v: Tensor, t: Tensor, w: Tensor) -> Tensor:
 
     .. math::
         \sum_k w_k \sum_i v_i \, t_{(i + k) \bmod d}
-            = \sum_i v_i \underbrace{\sum_k w_k \, t_{(k + i) \bmod d}}_{[w \star t]_i} = \langle v, w \star t \rangle
+            = \sum_i v_i \sum_k w_k \, t_{(k + i) \bmod d} = \sum_i v_i [w \star t]_i = \langle v, w \star t \rangle
 
     it is the circular *correlation* of w with each caption (and for the other side, with
     :math:`m = (i + k) \bmod d`, the circular *convolution* of w with each video): one transform a caption and one

@@ -47,7 +47,7 @@ class PairSize:
     """The video and the caption that are counted. The defaults are VSR-Net's sizes.
 
     Args:
-        frames: T.
+        frames: how many, T.
         regions: N in every frame; 0 for a video without regions.
         video_dim: width of ``frame.x``.
         region_dim: width of ``region.x``.

@@ -40,7 +40,7 @@ class CompleteGraphAttention(MessagePassing):  # type: ignore[misc]
 
     Args:
         channels: D, width of the nodes; -1 (or ``(-1, -1)``) to take it from the first input.
-        heads: H.
+        heads: how many, H.
         bias: whether the four maps have a bias.
         flow: ``"source_to_target"`` or ``"target_to_source"``, which way messages go along edges.
 

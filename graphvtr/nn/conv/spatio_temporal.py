@@ -39,7 +39,7 @@ class TransformerBlock(nn.Module):
     Regions of each frame make a spatial block of it, frames of each video a temporal one.
 
     Args:
-        channels: D.
+        channels: D, width of the features.
         heads: heads of the attention.
         mlp_ratio: width of the MLP over D.
         dropout: of what attention and MLP add.
@@ -85,7 +85,7 @@ class FrameTransformer(nn.Module):
     and without them the result would be the same for any order of the frames.
 
     Args:
-        channels: D.
+        channels: D, width of the features.
         num_layers: L; with 0 frames pass as they are.
         heads, mlp_ratio, dropout: of a :class:`TransformerBlock`.
         positions: ``"sinusoidal"``, or ``"none"``, with which permuting frames permutes the output.

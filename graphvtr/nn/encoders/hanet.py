@@ -26,7 +26,7 @@ class HANetVideoEncoder(nn.Module):
 
     Args:
         video_dim: width of the frame features.
-        hidden: D.
+        hidden: D, width of the joint space.
         actions, entities: number of concepts.
         top_actions, top_entities: concepts of a video that become nodes; fewer where there are fewer concepts.
         dropout: after the maps.

@@ -158,7 +158,7 @@ class RelationalLayer(nn.Module):
     \sum_{j \in \mathcal N_r(i)} W_r x_j`, dropout and LayerNorm as there.
 
     Args:
-        channels: D.
+        channels: D, width of the nodes.
         relations: number of matrices.
         norm: whether a LayerNorm ends the layer.
         dropout: of what is added.

@@ -20,7 +20,7 @@ def weights_by_frame(weights: Tensor, frames: int, region_frame: Tensor | None =
 
     Args:
         weights: [P, T] or [P, T + R], each row summing to 1.
-        frames: T.
+        frames: how many, T.
         region_frame: [R], the frame of each region, in order; where it is not known, frames are weighed among
             themselves.
 

@@ -67,7 +67,7 @@ class PVSE(VSE):
     Args:
         vocab_size: number of words, ``len(vocabulary)``.
         video_dim: width of the frame features.
-        embeddings: K.
+        embeddings: K, vectors of an item.
         hidden: D, width of the joint space.
         word_dim: width of the word embedding.
         diversity_weight: :math:`\lambda_{div}`.

@@ -79,7 +79,7 @@ class VSRNet(Released, Ablated, RetrievalModel):
     Args:
         video_dim: width of ``frame.x``.
         region_dim: width of ``region.x``; None where there are no regions (``relations="none"``).
-        hidden: D.
+        hidden: D, width of both branches.
         num_layers: L, blocks of the relation branch: spatial and as many temporal ones.
         global_layers: blocks of the global branch; L when None.
         heads: attention heads of a block.

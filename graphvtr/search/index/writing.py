@@ -74,7 +74,7 @@ class SegmentWriter:
         """Clips, in order.
 
         Args:
-            items: N.
+            items: what is told of N clips.
             embeddings: of N clips.
             times: seconds of their frames.
             concepts: level -> probabilities [N, K].
