@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,8 @@ import torch
 
 pytest.importorskip("pytorch_lightning")
 from graphvtr.tasks import load
-from tests.every_model import NAMES
+from graphvtr.tasks.checkpoint import KEY
+from tests.every_model import CASES, NAMES
 from tests.processes import Child, clean_context
 from tests.tasks import equal_ranks, train_ranks
 
@@ -46,6 +49,37 @@ def test_loss_gradient_and_statistics_of_every_model(name: str, results: dict[st
 
 def test_evaluation(results: dict[str, dict[str, float]]) -> None:
     assert results["evaluations equal"]["yes"] == 1.0
+
+
+def test_training_of_every_model(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By two processes as torchrun starts them and by one; with ``--full-product`` really every model, else the one of
+    most parts."""
+    number = str(len(CASES) if request.config.getoption("full_product") else 1)
+    with ExitStack() as stack:
+        alone = stack.enter_context(Child(train_ranks.train_every, str(tmp_path / "1"), number))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        torchrun = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "test"}
+        for name, value in {**torchrun, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}.items():
+            monkeypatch.setenv(name, value)
+        both = []
+        for rank in ("0", "1"):
+            for name in ("RANK", "LOCAL_RANK"):
+                monkeypatch.setenv(name, rank)
+            both.append(stack.enter_context(Child(train_ranks.train_every, str(tmp_path / "2"), number)))
+        for process in (alone, *both):
+            _, errors = process.communicate(300)
+            assert process.poll() == 0, errors[-3000:]
+    folders = sorted((tmp_path / "1").iterdir())
+    assert len(folders) == int(number)
+    for folder in folders:
+        files = [tmp_path / ranks / folder.name / "last.ckpt" for ranks in ("1", "2")]
+        one, two = (torch.load(file, weights_only=True) for file in files)
+        assert two[KEY]["info"]["scores"] == pytest.approx(one[KEY]["info"]["scores"]), folder.name
+        for name, tensor in one["state_dict"].items():
+            torch.testing.assert_close(two["state_dict"][name], tensor, rtol=1e-6, atol=1e-6)
 
 
 def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
