@@ -7,10 +7,12 @@ eighth of the batch), ``ranks`` (two processes on the CPU, one thread each, with
 ``plain`` under OMP_NUM_THREADS=1) and ``compile``. The floor is the time of one float32 matrix product with as many
 operations as a step has in its matrix products. 20 frames of 2048, 8 regions of 2048 a frame; a batch is the largest
 of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, the same in all variants, and each row says which.
+``graphvtr.yaml`` is GraphVTR as it is shipped, with its level of relations, which its published sizes leave out.
 HGR and VSE++ are measured in every variant first, then all models plain, then the other variants of those that are no
 baselines. A row that takes over 40 times ``--seconds`` (ten times where it is plain) is cut, rows that would begin
-after ``--minutes`` are left out; both are said, and ``--resume`` measures them and keeps the rows that the file has.
-The file is written after every row; each names its commit. bfloat16 on a processor without instructions for it is
+after ``--minutes`` are left out; both are said. ``--resume`` keeps the rows that the file has, those that were cut too,
+and measures what was left out; with ``--again`` also what was cut. The file is written after every row; each names its
+commit. bfloat16 on a processor without instructions for it is
 several times slower than float32.
 """
 
@@ -41,15 +43,17 @@ from graphvtr.errors import DataError
 from graphvtr.graphs import GraphStore
 from graphvtr.nn.models import MODELS
 from graphvtr.ops.flops import flop_formulas
+from graphvtr.static_help import SHIPPED
 from graphvtr.tasks.batches import PairData
 from graphvtr.tasks.checkpoint import CheckpointInfo
 from graphvtr.tasks.complexity import PairSize, default_model
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.schedule import LearningRate
 from graphvtr.text import Vocabulary
+from graphvtr.yaml_files import check_yaml
 
 VARIANTS = ("plain", "bfloat16", "chunks", "ranks", "compile")
-MAIN = ("hgr", "visern", "vsrnet", "mcsan", "hanet", "graphvtr", "dual_encoding", "vse++")
+MAIN = ("hgr", "visern", "vsrnet", "mcsan", "hanet", "graphvtr", "graphvtr.yaml", "dual_encoding", "vse++")
 FIRST = ("hgr", "vse++")
 BATCHES = (128, 32, 8)
 
@@ -81,7 +85,8 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
     """A function that makes one step of a model at its published sizes."""
     size = PairSize(frames=20, regions=8, video_dim=2048, region_dim=2048)
     torch.manual_seed(0)
-    model = default_model(name, size).train().to(device)
+    shipped = check_yaml(SHIPPED / name)["model"] if name.endswith(".yaml") else {}
+    model = default_model(name.removesuffix(".yaml"), size, shipped).train().to(device)
     videos = GraphStore.from_graphs([model.transform_video(size.video()) for _ in range(batch)])
     texts = GraphStore.from_graphs([model.transform_text(size.caption()) for _ in range(batch)])
     names = [str(number) for number in range(batch)]
@@ -90,7 +95,7 @@ def step_of(name: str, variant: str, batch: int, device: str, rank: int = 0, ran
         model,
         Vocabulary(),
         LearningRate(1e-4),
-        CheckpointInfo(name),
+        CheckpointInfo(name.removesuffix(".yaml")),
         dataset.video_of_caption,
         encode_chunk=max(batch // 8, 1) if variant == "chunks" else None,
         compile=variant == "compile",
@@ -181,14 +186,15 @@ def _rank(name: str, batch: int, seconds: float, folder: Path, rank: int) -> Non
     dist.destroy_process_group()
 
 
-def finished(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """The rows of a result file that were measured or refused, by model and variant; each names its commit."""
+def finished(path: Path, again: bool = False) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of a result file that were measured, refused or, unless they are to be measured ``again``, cut, by model
+    and variant; each names its commit."""
     if not path.exists():
         return {}
     content = json.loads(path.read_text())
     commit = content["environment"]["commit"]
-    rows = ({"commit": commit, **row} for row in content["rows"] if "left_out" not in row and "cut" not in row)
-    return {(row["model"], row["variant"]): row for row in rows}
+    kept = (row for row in content["rows"] if "left_out" not in row and not (again and "cut" in row))
+    return {(row["model"], row["variant"]): {"commit": commit, **row} for row in kept}
 
 
 def one_row(name: str, variant: str, batch: int | None, device: str, seconds: float) -> dict[str, Any]:
@@ -220,6 +226,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=14.0, help="no row begins later (default: 14)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--resume", action="store_true", help="keep the rows that the result file has")
+    parser.add_argument("--again", action="store_true", help="with --resume: measure rows again that were cut")
     parser.add_argument("--quick", action="store_true", help="one model, 4 pairs, to see that all works")
     parser.add_argument("--rank-of", nargs=5, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -233,7 +240,7 @@ def main() -> None:
         (variant, name) for variant in VARIANTS for name in models if variant == "plain" or name in MAIN or args.quick
     ]
     wanted.sort(key=lambda row: row[1] not in FIRST)
-    rows = finished(RESULTS / "training.json") if args.resume else {}
+    rows = finished(RESULTS / "training.json", args.again) if args.resume else {}
     begin = time.perf_counter()
     for variant, name in wanted:
         if (name, variant) in rows:
