@@ -248,7 +248,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
 
     def on_after_backward(self) -> None:
         """Refuse gradients that are not finite, one step before the weights are; those of float16 are GradScaler's."""
-        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None]
+        gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None and weight.numel()]
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None or not gradients:
             return
         largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
