@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -30,7 +29,7 @@ class RateRange:
     Args:
         rates: one a step.
         losses: of the batch at that step, smoothed.
-        suggestion: the rate where the smoothed loss fell fastest; None if it never fell.
+        suggestion: the rate about which the smoothed loss fell most in a tenth of the steps; None if it never fell.
     """
 
     rates: list[float]
@@ -122,5 +121,8 @@ def learning_rate_range(
 
 
 def _steepest(rates: list[float], losses: list[float]) -> float | None:
-    falls = [after - before for before, after in itertools.pairwise(losses[5:])]  # the first ones are noise
-    return rates[5 + falls.index(min(falls))] if falls and min(falls) < 0 else None
+    """The middle of the tenth of all steps over which the loss falls most: from one step to the next, batches that are
+    easier or harder than others count for more. The first tenth is left out, whose averages are of few batches."""
+    span = max(len(losses) // 10, 1)
+    falls = [after - before for before, after in zip(losses[span:], losses[2 * span :], strict=False)]
+    return rates[span + falls.index(min(falls)) + span // 2] if falls and min(falls) < 0 else None

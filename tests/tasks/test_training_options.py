@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from graphvtr.errors import DataError
 from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.tasks.batches import PairBatch, PairData
 from graphvtr.tasks.data import RetrievalData
-from graphvtr.tasks.learning_rate_range import learning_rate_range
+from graphvtr.tasks.learning_rate_range import _steepest, learning_rate_range
 from graphvtr.tasks.module import RetrievalModule
 from graphvtr.tasks.replay import replay
 from graphvtr.tasks.sampler import CaptionSampler
@@ -244,6 +245,16 @@ def test_learning_rate_range(toy_dataset, toy_vocabulary, toy_model) -> None:
     assert len(again.losses) == 20
     with pytest.raises(DataError, match=r"learning rate range: is 1\.0 to 0\.1"):
         learning_rate_range(model, toy_vocabulary, toy_dataset(), options, low=1.0, high=0.1)
+
+
+def test_an_easy_batch_is_no_fall() -> None:
+    rates = [10 ** (step / 10) for step in range(100)]
+    losses = [1.0 + 0.1 * (step == 11) - 0.05 * min(max(step - 60, 0), 15) for step in range(100)]
+    assert min(b - a for a, b in pairwise(losses)) == losses[12] - losses[11]  # the steepest of all steps
+    found = _steepest(rates, losses)
+    assert found is not None
+    assert rates[60] <= found <= rates[75]
+    assert _steepest(rates, [1.0 + step for step in range(100)]) is None
 
 
 @pytest.mark.parametrize(
