@@ -26,6 +26,7 @@ INTERNAL = {
     "own_share",
     "first_process",
     "started",
+    "lengths",
     "open_on",  # deprecated
 }
 INTERNAL_MODULES = {"callbacks", "compiled", "flags", "run_state"}
