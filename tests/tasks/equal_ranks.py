@@ -30,10 +30,14 @@ def gradients(
     return loss.detach(), {name: gradient.clone() for name, gradient in found.items()}, buffers
 
 
-def compare(name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor) -> dict[str, float]:
+def compare(
+    name: str, run: tuple[Any, Any, Any], rank: int, captions: torch.Tensor, **options: Any
+) -> dict[str, float]:
     """Largest differences, relative to the largest gradient (a batch of one video has next to none)."""
     model, dataset, vocabulary = run
-    module = RetrievalModule(model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption)
+    module = RetrievalModule(
+        model, vocabulary, LearningRate(0.1), CheckpointInfo(name), dataset.video_of_caption, **options
+    )
     state = {key: value.clone() for key, value in model.state_dict().items()}
     found = []
     for ranks in (1, 2):
@@ -79,6 +83,8 @@ def main(folder: Path, rank: int) -> None:
         ("graphvtr", "relations", {"relations": 3}),
     ):
         results[f"{name}, {what}"] = compare(name, small_run(name, **options), rank, torch.arange(9))
+    run, captions = small_run("graphvtr", relations=3), torch.arange(3, 16)
+    results["graphvtr, chunks"] = compare("graphvtr", run, rank, captions, encode_chunk=2)
     together = [evaluation(*sizes) for sizes in evaluations]
     results["evaluations equal"] = {"yes": float(together == alone)}
     (folder / f"equal{rank}.json").write_text(json.dumps(results))
