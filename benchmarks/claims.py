@@ -3,9 +3,9 @@
     python benchmarks/claims.py     # seconds: reads the committed result files, writes results/claims.{json,txt}
 
 The rule of the verdicts is in ``benchmarks/lib/verdict.py``. Papers measured on MSR-VTT; their effect is carried over
-as a share of the weaker row. Result files from before the rule resampled clips only: seeds would widen their intervals,
-and their rows were not tuned, so that none of them can fail a claim. Rows of the tuned study (``benchmarks/scenes.py``)
-take their place as these are run.
+as a share of the weaker row. Result files from before the rule resampled clips only: their intervals are widened by
+what the seeds spread. Rows that were not tuned cannot fail a claim, and one seed decides nothing. Rows of the tuned
+study (``benchmarks/scenes.py``) take their place as these are run.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
 from benchmarks.lib.paths import COMMITTED
-from benchmarks.lib.runs import POWER
-from benchmarks.lib.verdict import Claim
+from benchmarks.lib.verdict import Claim, with_spread
 from benchmarks.published import RECALLS, find
 
 SIMULATED = "MovingScenes, 225 clips"
@@ -31,13 +30,25 @@ WHOLE = (
     ("MCSAN", "MCSAN", "HANet"),
 )
 """A paper, its model, and one that it is said to be ahead of."""
-Place = tuple[str, Sequence[str], Sequence[str]]
-"""A result file, the way to a difference in it, and the way to the value of the row behind."""
 
 
-def old(file: str, way: Sequence[str], rows: Sequence[str], behind: str) -> Place:
-    """A place in a result file."""
-    return file, way, (*rows, behind, "rsum", "mean")
+@dataclass(frozen=True)
+class Place:
+    """Where the figures of a claim are in a result file.
+
+    Args:
+        file: its name.
+        difference: the way to the difference.
+        rows: the way to the rows.
+        names: the row ahead and the one behind.
+        value: the way to rsum within a row.
+    """
+
+    file: str
+    difference: Sequence[str]
+    rows: Sequence[str]
+    names: tuple[str, str]
+    value: Sequence[str] = ("rsum",)
 
 
 def claims() -> list[tuple[Claim, str, Place]]:
@@ -46,26 +57,25 @@ def claims() -> list[tuple[Claim, str, Place]]:
     steps = "Table 3, MSR-VTT"
 
     def walk(behind: str, ours: str, theirs: tuple[str, str], text: str) -> tuple[Claim, str, Place]:
-        place = old("ablation_visern", (*visern, "differences", f"{ours} less {behind}"), (*visern, "rows"), behind)
+        way = (*visern, "differences", f"{ours} less {behind}")
+        place = Place("ablation_visern", way, (*visern, "rows"), (ours, behind))
         claim = Claim("ViSERN", text, ours, behind, printed(*theirs), steps, False)
         return tuned(claim, f"ViSERN {ours}", f"ViSERN {behind}") or (claim, "MovingScenes, 90 clips", place)
 
     def part(row: str, now: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        place = old("ablation_hgr", (*hgr, "full less", row), (*hgr, "components"), row)
+        place = Place("ablation_hgr", (*hgr, "full less", row), (*hgr, "components"), ("full HGR model", row))
         claim = Claim("HGR", text, "full HGR model", row, printed("HGR", theirs), "Table 4, MSR-VTT", False)
         return tuned(claim, "HGR", now) or (claim, SIMULATED, place)
 
     def longtail(row: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        place = old("mcsan", (*mcsan, "differences", f"MCSAN less {row}"), (*mcsan, "rows"), row)
+        way = (*mcsan, "differences", f"MCSAN less {row}")
+        place = Place("mcsan", way, (*mcsan, "rows"), ("MCSAN", row))
         claim = Claim("MCSAN", text, "MCSAN", row, printed("MCSAN", theirs), "MSR-VTT", False)
         return tuned(claim, "MCSAN", row) or (claim, SIMULATED, place)
 
     def relations(row: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        place = (
-            "cad120",
-            ("differences", f"VSR-Net full less {row}", "rsum"),
-            ("rows", row, "retrieval", "rsum", "mean"),
-        )
+        way = ("differences", f"VSR-Net full less {row}", "rsum")
+        place = Place("cad120", way, ("rows",), ("VSR-Net full", row), ("retrieval", "rsum"))
         values = summed("VSR-Net"), summed(theirs)
         claim = Claim("VSR-Net", text, "VSR-Net full", row, values, "Table 1, MSR-VTT 1k-A", False)
         return claim, "CAD-120, 390 clips", place
@@ -122,7 +132,7 @@ def tuned(claim: Claim, ahead: str, behind: str) -> tuple[Claim, str, Place] | N
     name = f"{ahead} less {behind}"
     if name not in content["rows"]["differences"]["test"]:
         return None
-    place = old("scenes", ("rows", "differences", "test", name), ("rows", "rows", "test"), behind)
+    place = Place("scenes", ("rows", "differences", "test", name), ("rows", "rows", "test"), (ahead, behind))
     clips = "MovingScenes with twins, 1,012 clips"
     return replace(claim, ahead=ahead, behind=behind, tuned=True), clips, place
 
@@ -137,7 +147,7 @@ def real() -> list[tuple[Claim, str, Place]]:
         if all(row in there for row in rows):
             text = f"{ahead} is ahead of {behind} ({words} words)"
             claim = Claim(paper, text, *rows, printed(ahead, behind), "Table 1, MSR-VTT", False)
-            place = old("msrvtt_real", ("rows", "between", " less ".join(rows)), ("rows", "rows"), rows[1])
+            place = Place("msrvtt_real", ("rows", "between", " less ".join(rows)), ("rows", "rows"), rows)
             found.append((claim, "MSR-VTT subset, 1,032 videos", place))
     return found
 
@@ -167,14 +177,15 @@ def at(content: Any, way: Sequence[str]) -> Any:
 def judge() -> list[dict[str, Any]]:
     """All claims with their figures and verdicts."""
     rows = []
-    for claim, data, (file, way, level) in claims():
-        content = json.loads((COMMITTED / f"{file}.json").read_text())
-        difference = dict(at(content, way))
-        low, high = difference["interval"]
-        seeds = "smallest_visible" in difference
-        difference.setdefault("smallest_visible", POWER * (high - low) / (2 * 1.96))
-        row = claim.judge(difference, float(at(content, level)))
-        rows.append({**row, "data": data, "file": f"{file}.json", "seeds in the interval": seeds})
+    for claim, data, place in claims():
+        content = json.loads((COMMITTED / f"{place.file}.json").read_text())
+        difference = dict(at(content, place.difference))
+        ahead, behind = (at(content, (*place.rows, name, *place.value)) for name in place.names)
+        if "smallest_visible" not in difference:
+            difference = with_spread(difference, ahead["seeds"], behind["seeds"])
+        difference["seeds"] = [len(ahead["seeds"]), len(behind["seeds"])]
+        row = claim.judge(difference, float(behind["mean"]))
+        rows.append({**row, "data": data, "file": f"{place.file}.json"})
     papers = list(dict.fromkeys(row["paper"] for row in rows))
     return sorted(rows, key=lambda row: (papers.index(row["paper"]), row["data"]))
 
@@ -183,7 +194,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     """The table, a block a paper and what its claims were measured on."""
     print(
         "Claims of the papers, effects in rsum. printed: on MSR-VTT; scaled: as large a share of our weaker row;\n"
-        "visible: the smallest true effect to be seen four times in five; *: the interval leaves out seeds."
+        "visible: the smallest true effect to be seen four times in five."
     )
     for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
         title = f"{paper}, on {data}"
@@ -191,7 +202,8 @@ def show(rows: list[dict[str, Any]]) -> None:
         for row in part:
             low, high = row["interval"]
             here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
-            verdict = row["verdict"] if row["seeds in the interval"] else f"{row['verdict']} *"
+            few = min(row["seeds"])
+            verdict = f"{row['verdict']}, {few} seed{'s'[: few > 1]}{'' if row['tuned'] else ', untuned'}"
             effects = f"{row['printed']:>+8.1f}{row['scaled']:>+7.1f}{here:>22}{row['smallest_visible']:>8.0f}"
             print(f"{row['claim']:44}{effects}  {verdict}")
 

@@ -6,15 +6,19 @@ is carried over as a share of the weaker row and scaled to ours (``scaled``). Th
 - *holds*: the whole 95 % interval is on the claimed side of 0;
 - *fails*: the whole interval is on the other side of 0, or it stays below half the scaled effect and an effect as
   large as the scaled one would have been seen (power: the smallest visible difference is not above it);
-- *cannot tell*: everything else, and whatever would fail in a setting that nobody tuned: another learning rate or a
-  batch norm may be all that a row lacks.
+- *cannot tell*: everything else, whatever would fail in a setting that nobody tuned (another learning rate or a batch
+  norm may be all that a row lacks), and whatever rests on one seed of a row: it says nothing of another seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from benchmarks.lib.runs import POWER
 
 Verdict = Literal["holds", "fails", "cannot tell"]
 
@@ -23,16 +27,40 @@ def verdict(difference: Mapping[str, Any], scaled: float, tuned: bool = True) ->
     """The rule above.
 
     Args:
-        difference: ``interval`` and ``smallest_visible`` of our difference, in the direction of the claim.
+        difference: ``interval``, ``smallest_visible`` and ``seeds`` (of both rows) of our difference, in the direction
+            of the claim.
         scaled: the printed effect in our units, over 0.
         tuned: whether both rows were tuned with equal budgets.
     """
     low, high = difference["interval"]
+    if min(difference["seeds"]) < 2:
+        return "cannot tell"
     if low > 0:
         return "holds"
     if tuned and (high < 0 or (high < scaled / 2 and difference["smallest_visible"] <= scaled)):
         return "fails"
     return "cannot tell"
+
+
+def with_spread(difference: Mapping[str, Any], ahead: Sequence[float], behind: Sequence[float]) -> dict[str, Any]:
+    """A difference whose interval is over clips alone, widened by what the seeds of both rows spread.
+
+    The variances of the mean over clips and of both means over seeds add up; 1.96 standard errors on each side.
+
+    Args:
+        difference: ``mean`` and ``interval``.
+        ahead, behind: the value of every seed.
+    """
+    low, high = difference["interval"]
+    variance = ((high - low) / (2 * 1.96)) ** 2
+    variance += sum(statistics.variance(seeds) / len(seeds) for seeds in (ahead, behind) if len(seeds) > 1)
+    error, middle = math.sqrt(variance), difference["mean"]
+    return {
+        "mean": middle,
+        "interval": [middle - 1.96 * error, middle + 1.96 * error],
+        "smallest_visible": POWER * error,
+        "seeds": [len(ahead), len(behind)],
+    }
 
 
 @dataclass(frozen=True)
@@ -75,7 +103,7 @@ class Claim:
             "here": difference["mean"],
             "interval": list(difference["interval"]),
             "smallest_visible": difference["smallest_visible"],
-            "seeds": difference.get("seeds"),
+            "seeds": difference["seeds"],
             "tuned": self.tuned,
             "verdict": verdict(difference, scaled, self.tuned),
         }

@@ -64,13 +64,23 @@ def test_verdicts(
     load_benchmark: Callable[[str], Any], interval: tuple[float, float], smallest: float, expected: str
 ) -> None:
     verdict = load_benchmark("lib.verdict")
-    difference = {"interval": interval, "smallest_visible": smallest, "mean": sum(interval) / 2}
+    difference = {"interval": interval, "smallest_visible": smallest, "mean": sum(interval) / 2, "seeds": [3, 2]}
     assert verdict.verdict(difference, 10) == expected
     claim = verdict.Claim("paper", "a is ahead of b", "a", "b", (110.0, 100.0), "Table 1")
     assert claim.judge(difference, 100)["verdict"] == expected
     assert claim.judge(difference, 50)["scaled"] == pytest.approx(5)
     untuned = "cannot tell" if expected == "fails" else expected
     assert verdict.verdict(difference, 10, tuned=False) == untuned
+    assert verdict.verdict({**difference, "seeds": [3, 1]}, 10) == "cannot tell"
+
+
+def test_an_interval_over_clips_is_widened_by_seeds(load_benchmark: Callable[[str], Any]) -> None:
+    verdict = load_benchmark("lib.verdict")
+    found = verdict.with_spread({"mean": 10.0, "interval": [6.08, 13.92]}, [1.0, 3.0, 5.0], [2.0, 4.0])
+    error = np.sqrt(2**2 + 4 / 3 + 2 / 2)
+    assert found["interval"] == pytest.approx([10 - 1.96 * error, 10 + 1.96 * error])
+    assert found["smallest_visible"] == pytest.approx(2.8 * error)
+    assert found["seeds"] == [3, 2]
 
 
 def test_every_claim_finds_its_figures(load_benchmark: Callable[[str], Any]) -> None:
