@@ -236,9 +236,7 @@ def main() -> None:
         return
     seconds = 0.2 if args.quick else args.seconds
     models = args.models or (["vse"] if args.quick else [*MAIN, *(name for name in MODELS if name not in MAIN)])
-    wanted = [
-        (variant, name) for variant in VARIANTS for name in models if variant == "plain" or name in MAIN or args.quick
-    ]
+    wanted = [(variant, name) for variant in VARIANTS for name in models]
     wanted.sort(key=lambda row: row[1] not in FIRST)
     rows = finished(RESULTS / "training.json", args.again) if args.resume else {}
     begin = time.perf_counter()
