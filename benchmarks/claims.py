@@ -194,7 +194,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     """The table, a block a paper and what its claims were measured on."""
     print(
         "Claims of the papers, effects in rsum. printed: on MSR-VTT; scaled: as large a share of our weaker row;\n"
-        "visible: the smallest true effect to be seen four times in five."
+        "visible: the smallest true effect to be seen four times in five; *: one seed of a row; u: not tuned."
     )
     for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
         title = f"{paper}, on {data}"
@@ -202,8 +202,8 @@ def show(rows: list[dict[str, Any]]) -> None:
         for row in part:
             low, high = row["interval"]
             here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
-            few = min(row["seeds"])
-            verdict = f"{row['verdict']}, {few} seed{'s'[: few > 1]}{'' if row['tuned'] else ', untuned'}"
+            marks = "*" * (min(row["seeds"]) < 2) + "u" * (not row["tuned"])
+            verdict = f"{row['verdict']}{marks}"
             effects = f"{row['printed']:>+8.1f}{row['scaled']:>+7.1f}{here:>22}{row['smallest_visible']:>8.0f}"
             print(f"{row['claim']:44}{effects}  {verdict}")
 
