@@ -8,11 +8,11 @@ eighth of the batch), ``ranks`` (two processes on the CPU, one thread each, with
 operations as a step has in its matrix products. 20 frames of 2048, 8 regions of 2048 a frame; a batch is the largest
 of 128, 32 and 8 pairs of which three steps fit into ``--seconds``, the same in all variants, and each row says which.
 ``graphvtr.yaml`` is GraphVTR as it is shipped, with its level of relations, which its published sizes leave out.
-HGR and VSE++ are measured in every variant first, then all models plain, then variant by variant. A row that takes over
-40 times ``--seconds`` (ten times where it is plain) is cut, rows that would begin after ``--minutes`` are left out; both
-are said. ``--resume`` keeps the rows that the file has, those that were cut too, and measures what was left out; with
-``--again`` also what was cut. The file is written after every row; each names its commit. bfloat16 on a processor
-without instructions for it is several times slower than float32.
+HGR and VSE++ are measured in every variant first, then all models plain, then variant by variant. A row that takes
+over 40 times ``--seconds`` (ten times where it is plain) is cut, rows that would begin after ``--minutes`` are left
+out; both are said. ``--resume`` keeps the rows that the file has, those that were cut too, and measures what was left
+out; with ``--again`` also what was cut. The file is written after every row; each names its commit. bfloat16 on a
+processor without instructions for it is several times slower than float32.
 """
 
 from __future__ import annotations
