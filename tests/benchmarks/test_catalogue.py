@@ -34,7 +34,8 @@ def test_every_result_belongs_to_a_script(runner: Any) -> None:
     patterns = [pattern for benchmark in runner.catalogue() for pattern in benchmark.results]
     files = [path.name for path in runner.COMMITTED.iterdir() if path.is_file()]
     studies = [path.name.removesuffix("_tuning") for path in (runner.COMMITTED / "runs").glob("*")]
-    assert [name for name in studies if f"{name}.json" not in patterns] == []
+    scripts = {benchmark.name for benchmark in runner.catalogue()}  # a study that has only begun has no table yet
+    assert [name for name in studies if f"{name}.json" not in patterns and name not in scripts] == []
     assert [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []
 
