@@ -10,6 +10,7 @@ study (``benchmarks/scenes.py``) take their place as these are run.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Sequence
@@ -125,12 +126,9 @@ def claims() -> list[tuple[Claim, str, Place]]:
 
 def tuned(claim: Claim, ahead: str, behind: str) -> tuple[Claim, str, Place] | None:
     """The claim on what ``benchmarks/scenes.py`` has measured of two rows, None where it has not."""
-    path = COMMITTED / "scenes.json"
-    if not path.is_file():
-        return None
-    content = json.loads(path.read_text())
+    content = result("scenes")
     name = f"{ahead} less {behind}"
-    if name not in content["rows"]["differences"]["test"]:
+    if content is None or name not in content["rows"]["differences"]["test"]:
         return None
     place = Place("scenes", ("rows", "differences", "test", name), ("rows", "rows", "test"), (ahead, behind))
     clips = "MovingScenes with twins, 1,012 clips"
@@ -139,8 +137,8 @@ def tuned(claim: Claim, ahead: str, behind: str) -> tuple[Claim, str, Place] | N
 
 def real() -> list[tuple[Claim, str, Place]]:
     """Claims about whole models, of the rows that ``benchmarks/msrvtt_real.py`` has trained so far."""
-    path = COMMITTED / "msrvtt_real.json"
-    there = json.loads(path.read_text())["rows"]["about"] if path.is_file() else {}
+    content = result("msrvtt_real")
+    there = {} if content is None else content["rows"]["about"]
     found = []
     for (paper, ahead, behind), words in itertools.product(WHOLE, ("MiniLM", "GloVe")):
         rows = f"{ahead}, {words}", f"{behind}, {words}"
@@ -167,6 +165,13 @@ def summed(system: str) -> float:
     return sum(number.value for number in found if number.metric in RECALLS)
 
 
+@functools.cache
+def result(name: str) -> Any:
+    """A committed result file, None where there is none yet."""
+    path = COMMITTED / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
 def at(content: Any, way: Sequence[str]) -> Any:
     """The value at the end of a way through mappings."""
     for key in way:
@@ -178,7 +183,7 @@ def judge() -> list[dict[str, Any]]:
     """All claims with their figures and verdicts."""
     rows = []
     for claim, data, place in claims():
-        content = json.loads((COMMITTED / f"{place.file}.json").read_text())
+        content = result(place.file)
         difference = dict(at(content, place.difference))
         ahead, behind = (at(content, (*place.rows, name, *place.value)) for name in place.names)
         if "smallest_visible" not in difference:

@@ -34,7 +34,7 @@ from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.scenes_rows import CLAIMS, STUDIES
-from benchmarks.lib.tables import print_differences
+from benchmarks.lib.tables import print_differences, share_text
 from benchmarks.lib.trials import Measure, Trial, Trials
 from benchmarks.lib.tune import is_tuned, tuned
 from graphvtr.datasets import RetrievalDataset
@@ -64,11 +64,11 @@ def worlds(quick: bool) -> dict[str, RetrievalDataset]:
     return made
 
 
-def level_sums(tests: Mapping[str, RetrievalDataset], model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+def level_sums(test: RetrievalDataset, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
     """rsum of each level alone on the test clips, [levels]; empty for models of one level."""
     if not isinstance(model, HGR):
         return torch.zeros(0)
-    split = prepare(tests["test"], model, model.require_vocabulary())
+    split = prepare(test, model, model.require_vocabulary())
     with torch.inference_mode():
         levels = model.level_scores(encode_videos(model, split.video_graphs), encode_texts(model, split.role_graphs))
     return torch.tensor([both_directions(level, split.video_of_caption)["rsum"] for level in levels])
@@ -77,11 +77,10 @@ def level_sums(tests: Mapping[str, RetrievalDataset], model: RetrievalModel, sco
 def study(splits: dict[str, RetrievalDataset], quick: bool) -> Trials:
     """The runs on them."""
     test = splits["test"]
-    tests = {name: splits[name] for name in TESTS}
     measure: dict[str, Measure] = {
         "own pairs": functools.partial(own_margins, test),
         "between twins": functools.partial(choices, test),
-        "levels": functools.partial(level_sums, tests),
+        "levels": functools.partial(level_sums, test),
     }
     data = {"dataset": "moving_scenes", **WORLD, "clips": {name: len(split.videos) for name, split in splits.items()}}
     name = "scenes_quick" if quick else "scenes"
@@ -145,7 +144,7 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
     print("\nTold from the twin, which differs in roles or order alone, %, 50 is chance:")
     width = max((len(name) for name in there), default=0)
     for name, sides in plain["twins"].items():
-        cells = (f"{side} {interval_text(cell)}" for side, cell in sides.items())
+        cells = (f"{side} {share_text(cell['mean'], cell['interval'])}" for side, cell in sides.items())
         print(f"  {name:{width}}  {'   '.join(cells)}")
     pairs_of_test = own_pairs(trials.splits["test"])[0]
     plain["binary"] = {
@@ -172,12 +171,6 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
         print(f"  {name:{width}} {len(row['seeds'])} {row['parameters'] / 1e6:5.2f} M {mean:5.0f} s  {val}")
         print(f"  {'':{width}}   {', '.join(f'{key} {value}' for key, value in chosen.items())}")
     return plain
-
-
-def interval_text(cell: dict[str, Any]) -> str:
-    """``mean [low, high]`` in per cent."""
-    low, high = cell["interval"]
-    return f"{cell['mean']:.1f} [{low:.0f}, {high:.0f}]"
 
 
 TUNED = ("mining", "dropout", "word_dropout", "batch_norm", "attribute_weight")

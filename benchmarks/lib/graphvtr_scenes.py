@@ -25,6 +25,7 @@ from benchmarks.lib.hgr_setup import HGR, printed_to, scenes
 from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import CACHE, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table, with_seeds
+from benchmarks.lib.tables import share_text
 from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.metrics import between_twins, percentiles, twin_positions
@@ -107,8 +108,9 @@ def run(arguments: argparse.Namespace, twins: bool = False) -> None:
             tables[split] = {"chance": chance_runs(owner, len(splits[split].videos), 3)}
             tables[split]["ridge, MiniLM"] = Runs.of([ridge[split]], owner)
             tables[split] |= {name: trials.runs(every[name], seeds, split) for name, seeds in there.items()}
+        pairs_of_test = own_pairs(test)[0]
         told = {
-            name: accuracies(trials.measured(every[name], seeds, "own pairs"), own_pairs(test)[0])
+            name: accuracies(trials.measured(every[name], seeds, "own pairs"), pairs_of_test)
             for name, seeds in there.items()
         }
         differences = {
@@ -126,10 +128,7 @@ def run(arguments: argparse.Namespace, twins: bool = False) -> None:
                     print(f"  less HGR: {name:24} {one['mean']:+6.1f} [{low:+.1f}, {high:+.1f}]")
             apart = between(trials, every, there) if twins else {}
             for name, one in apart.items():
-                cells = (
-                    f"{side} {value['mean']:.1f} [{value['interval'][0]:.0f}, {value['interval'][1]:.0f}]"
-                    for side, value in one.items()
-                )
+                cells = (f"{side} {share_text(value['mean'], value['interval'])}" for side, value in one.items())
                 print(f"  between twins, %, 50 is chance: {name:26} {'; '.join(cells)}")
             if told:
                 print_rows("Which of two captions fits, %, 50 is chance (test; equal scores count as wrong)", told)

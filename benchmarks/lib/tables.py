@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -34,8 +34,13 @@ def print_shares(rows: Mapping[str, Mapping[str, Any]], seeds: Mapping[str, int]
 
 
 def _share(cell: Mapping[str, Any]) -> str:
-    low, high = cell["interval"]
-    return f"{cell['value']:.1f} [{low:.0f}, {high:.0f}]"
+    return share_text(cell["value"], cell["interval"])
+
+
+def share_text(value: float, interval: Sequence[float]) -> str:
+    """``value [low, high]`` in per cent."""
+    low, high = interval
+    return f"{value:.1f} [{low:.0f}, {high:.0f}]"
 
 
 def parts(columns: list[T], blocks: int) -> list[list[T]]:

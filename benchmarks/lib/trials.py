@@ -185,8 +185,7 @@ class Trials:
         relevant = self.splits["test"].video_of_caption if relevant is None else relevant
         if path is None or self.fresh or not path.is_file():
             ranks = ranks_of(make(), relevant)[:2]
-            commit = (git("rev-parse", "--short", "HEAD") or "unknown") + (CHANGES if uncommitted() else "")
-            record = Record({"trial": name, "commit": commit, "data": self.data}, {"test": ranks})
+            record = Record({"trial": name, "commit": _commit(), "data": self.data}, {"test": ranks})
             if path is not None:
                 record.save(path)
         else:
@@ -302,7 +301,7 @@ class Trials:
                     "val_rsum": result.scores,
                     "seconds": seconds,
                     "checkpoint": str(result.best),
-                    "commit": (git("rev-parse", "--short", "HEAD") or "unknown") + (CHANGES if uncommitted() else ""),
+                    "commit": _commit(),
                     "options": {"model": dict(trial.options), "train": dict(trial.train), "data": self.data},
                 }
             )
@@ -322,6 +321,11 @@ class Trials:
         vectors = None if self.vectors is None else "vectors"
         key = [trial.model, dict(trial.options), dict(trial.train), self.data, vectors, seed, sorted(self.score)]
         return self.folder / f"{trial.model}_{_digest(key)}"
+
+
+def _commit() -> str:
+    """The code that runs."""
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + (CHANGES if uncommitted() else "")
 
 
 def gates_of(model: RetrievalModel) -> dict[str, float]:
