@@ -119,13 +119,12 @@ class Trials:
         What is asked for and was not measured then is measured where the checkpoint is; elsewhere it stays away.
         """
         folder = self._folder(trial, seed)
-        path = self._recorded_at(trial, seed)
-        there = None if path is None else Record.load(path)
+        there = self._recorded.get(folder)
+        if there is None and (path := self._recorded_at(trial, seed)) is not None:
+            there = self._recorded[folder] = Record.load(path)
         missing = [name for name in self.measure if there is None or name not in there.measured]
         if there is not None and (not missing or self._kept(trial, seed) is None):
             return there
-        if there is None and folder in self._recorded:
-            return self._recorded[folder]
         result = self.result(trial, seed)
         model = load(result.checkpoint)
         measured = {name: self.measure[name](model, result.scores) for name in missing}
