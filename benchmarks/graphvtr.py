@@ -1,21 +1,20 @@
-"""GraphVTR's tables: real video, made scenes, few clips, relations; beside the four papers' models, ridge and chance.
+"""GraphVTR's tables: real video, few clips, relations; beside the four papers' models, ridge and chance.
 
     python benchmarks/graphvtr.py                              # every study, one after another
     python benchmarks/graphvtr.py msrvtt levels --seeds 5      # these; a seed of every row before the next
     python benchmarks/graphvtr.py msrvtt --rows "GraphVTR"     # only this row
-    python benchmarks/graphvtr.py scenes twins --tables-only   # of what is there
+    python benchmarks/graphvtr.py msrvtt --tables-only         # of what is there
     python benchmarks/graphvtr.py --quick                      # minutes: shows that all works, writes to runs/
 
 msrvtt   a subset of MSR-VTT and VITATECS: beside closed forms, without each part, with hard negatives
 levels   which level tells captions apart that differ in one thing, on validation videos
-scenes   MovingScenes, seen and unseen world, beside HGR with the same words
-twins    the same with clips in pairs that differ in roles or order alone
 msvd     98 real clips, 57 of them to train
 cad120   CAD-120's hands and objects: told from its opposite, beside VSR-Net, ViSERN and HGR
 figure   where the model stands on the subset of MSR-VTT, from the result files
 
 Finished runs are kept, and every table is written again after each: a study that was stopped goes on. Choices are made
-on validation; what ``benchmarks/lib/graphvtr_*.py`` says of each study holds here. 5 CPU hours for one seed of all.
+on validation; what ``benchmarks/lib/graphvtr_*.py`` says of each study holds here. Simulated clips, with twins, are in
+``benchmarks/scenes.py ours``. 2 CPU hours for one seed of all.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.accuracy import cad120
-from benchmarks.lib import graphvtr_figure, graphvtr_levels, graphvtr_msrvtt, graphvtr_msvd, graphvtr_scenes
+from benchmarks.lib import graphvtr_figure, graphvtr_levels, graphvtr_msrvtt, graphvtr_msvd
 from benchmarks.lib.harness import RESULTS
 from benchmarks.lib.paths import DATA
 
@@ -54,8 +53,6 @@ def figure(arguments: argparse.Namespace) -> None:
 STUDIES = {
     "msrvtt": Study(graphvtr_msrvtt.run, ("msrvtt", "vitatecs")),
     "levels": Study(graphvtr_levels.run, ("msrvtt",)),
-    "scenes": Study(graphvtr_scenes.run),
-    "twins": Study(functools.partial(graphvtr_scenes.run, twins=True)),
     "msvd": Study(graphvtr_msvd.run, ("msvd98",)),
     "cad120": Study(functools.partial(cad120.run, name="flagship_cad120", rows=CAD120), ("cad120",)),
     "figure": Study(figure),

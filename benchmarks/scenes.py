@@ -1,4 +1,4 @@
-"""The papers' ablations on MovingScenes, tuned: ViSERN's Table 3, HGR's 2, 4, 5 and 6, MCSAN's 3, VSR-Net's 1.
+"""Ablations on MovingScenes, tuned: ViSERN's Table 3, HGR's 2, 4, 5 and 6, MCSAN's 3, VSR-Net's 1, GraphVTR's parts.
 
     python benchmarks/scenes.py hgr visern          # these papers' rows; all by default; a seed of every row first
     python benchmarks/scenes.py --tables-only       # of what is there
@@ -21,38 +21,35 @@ import argparse
 import contextlib
 import functools
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from benchmarks.lib.graphvtr_scenes import between, choices, own_margins
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import first_videos, printed_to
 from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
-from benchmarks.lib.scenes_rows import CLAIMS, STUDIES
+from benchmarks.lib.scenes_measures import between, choices, level_sums, own_margins
+from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES
 from benchmarks.lib.tables import print_differences, share_text
 from benchmarks.lib.trials import Measure, Trial, Trials
 from benchmarks.lib.tune import is_tuned, tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
-from graphvtr.metrics import both_directions, percentiles
-from graphvtr.nn import HGR, RetrievalModel
+from graphvtr.metrics import percentiles
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks import make_vocabulary
 from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.binary import own_pairs
-from graphvtr.tasks.embed import encode_texts, encode_videos
-from graphvtr.tasks.prepare import prepare
+from graphvtr.text.pairs import write_pairs
 
 WORLD = {"twins": True, "weather": 0.6}
 TRAINED_ON = {"num_clips": 2000, "seed": 0}
 TESTED_ON = {"num_clips": 9000, "seed": 1}
 TESTS = ("test", "test_unseen")
 QUICK = {"num_clips": 120}
+QUICK_PAIRS = PAIRS.with_stem(f"{PAIRS.stem}_quick")
 
 
 def worlds(quick: bool) -> dict[str, RetrievalDataset]:
@@ -62,16 +59,6 @@ def worlds(quick: bool) -> dict[str, RetrievalDataset]:
         options = {**WORLD, **(TESTED_ON if split in TESTS else TRAINED_ON), **(QUICK if quick else {})}
         made[split] = MovingScenes(None, split, progress=False, **options)
     return made
-
-
-def level_sums(test: RetrievalDataset, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
-    """rsum of each level alone on the test clips, [levels]; empty for models of one level."""
-    if not isinstance(model, HGR):
-        return torch.zeros(0)
-    split = prepare(test, model, model.require_vocabulary())
-    with torch.inference_mode():
-        levels = model.level_scores(encode_videos(model, split.video_graphs), encode_texts(model, split.role_graphs))
-    return torch.tensor([both_directions(level, split.video_of_caption)["rsum"] for level in levels])
 
 
 def study(splits: dict[str, RetrievalDataset], quick: bool) -> Trials:
@@ -179,7 +166,8 @@ TUNED = ("mining", "dropout", "word_dropout", "batch_norm", "attribute_weight")
 def small(trial: Trial) -> Trial:
     """A row of a quick run."""
     size = {"hidden": 16, "inner": 16} if trial.model == "graphvtr" else {"hidden": 16}
-    return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1})
+    negatives = {"negatives": str(QUICK_PAIRS)} if "negatives" in trial.train else {}
+    return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1, **negatives})
 
 
 def main() -> None:
@@ -196,6 +184,9 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     quick = arguments.quick
     splits = worlds(quick)
+    pairs = QUICK_PAIRS if quick else PAIRS
+    if not pairs.is_file():
+        write_pairs(pairs, own_pairs(splits["train"])[0])
     trials = study(splits, quick)
     few = first_videos(splits["train"], len(splits["train"].videos) // 6 * 2)  # a third, in whole pairs of twins
     words = PretrainedWords("minilm")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.lib.paths import CACHE
 from benchmarks.lib.trials import Trial
 from graphvtr.nn.models.vsrnet import PRESETS
 
@@ -29,7 +30,8 @@ DUAL = {
     "text_kernels": [2, 3],
     "mining": "all",
 }
-HGR = {**WORDS, **DROP, "node_reduce": "mean", "video_bias": True, "mining": "all"}
+SAME = {"node_reduce": "mean", "video_bias": True, "mining": "all"}
+HGR = {**WORDS, **DROP, **SAME}
 CONCEPTS = {**WORDS, **DROP, "concept_sizes": [256, 128, 256], "mining": "all"}
 MCSAN = {**CONCEPTS, "frame_width": HIDDEN, "feedforward": 2 * HIDDEN}
 VSRNET = {"hidden": HIDDEN, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
@@ -60,7 +62,14 @@ PARTS: dict[str, dict[str, Any]] = {
     "MCSAN without S": {"shared_heads": False, "distribution_weight": 0.0},
     "MCSAN without L": {"attribute_loss": "bce"},
 }
-OURS = {"GraphVTR": {**GRAPHVTR, "relations": 6}, "GraphVTR without relations": GRAPHVTR}
+OURS: dict[str, dict[str, Any]] = {
+    "GraphVTR": {"relations": 6},
+    "GraphVTR without relations": {},
+    "GraphVTR without role graphs": {"graphs": False, "relations": 6},
+    "GraphVTR without both": {"graphs": False},
+}
+PAIRS = CACHE / "scenes_own_pairs.jsonl"
+"""The training clips' own captions that are wrong in one thing, which ``benchmarks/scenes.py`` writes."""
 
 
 def _made(model: str, base: dict[str, Any], options: dict[str, dict[str, Any]], prefix: str = "") -> list[Trial]:
@@ -75,9 +84,18 @@ STUDIES: dict[str, list[Trial]] = {
     "vsrnet": _made("vsrnet", VSRNET, PRESETS, "VSR-Net "),
     "visern": _made("visern", DUAL, REASONING, "ViSERN "),
     "mcsan": [Trial("HANet", "hanet", CONCEPTS, TRAIN), *_made("mcsan", MCSAN, PARTS)],
-    "ours": _made("graphvtr", {}, OURS),
+    "ours": [
+        *_made("graphvtr", GRAPHVTR, OURS),
+        Trial(
+            "GraphVTR with hard negatives",
+            "graphvtr",
+            {**GRAPHVTR, "relations": 6},
+            {**TRAIN, "negatives": str(PAIRS)},
+        ),
+        Trial("HGR, MiniLM", "hgr", {**DROP, **SAME, "hidden": HIDDEN, "text": "minilm"}, TRAIN),
+    ],
 }
-"""A paper's rows; the baselines that HGR's tables have are in its study."""
+"""A paper's rows; the baselines that HGR's tables have are in its study, HGR with GraphVTR's words is in ours."""
 
 CLAIMS: dict[str, tuple[tuple[str, str], ...]] = {
     "hgr": (
@@ -108,6 +126,9 @@ CLAIMS: dict[str, tuple[tuple[str, str], ...]] = {
         ("MCSAN", "HANet"),
         ("MCSAN", "HGR"),
     ),
-    "ours": (("GraphVTR", "GraphVTR without relations"), ("GraphVTR", "HGR"), ("GraphVTR", "VSR-Net full")),
+    "ours": tuple(
+        ("GraphVTR", other)
+        for other in (*list(OURS)[1:], "GraphVTR with hard negatives", "HGR, MiniLM", "HGR", "VSR-Net full")
+    ),
 }
 """Which row should be ahead of which."""
