@@ -7,7 +7,7 @@
 
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
 (``minilm``), with which rows differ in their graphs alone. Trained until validation stops climbing, the epoch chosen
-on validation; ``--tune N`` tries N settings a row (the same number for all) on a third of the training videos first.
+on validation; ``--tune N`` settings a row, the same number for all, are tried on a third of the training videos first.
 Intervals resample seeds and videos. Finished runs are kept, and what tables are made of in ``results/runs``, with which
 a study goes on on another machine; what is written says for each row how many seeds it has.
 About 15 CPU minutes a row and seed, 40 with regions; 10 (30) more to extract the store.
@@ -93,13 +93,11 @@ def wanted(arguments: argparse.Namespace, name: str) -> bool:
 
 def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
     """Replace rows by their best settings on a third of the training videos; all that was tried."""
-    if arguments.tune < 2:
+    if arguments.tune < 2 or arguments.quick:
         return {}
-    train = trials.splits["train"]
-    third = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
-    keep = torch.isin(train.video_of_caption, third).nonzero().squeeze(1).tolist()
-    chosen = [trial for name, trial in rows.items() if wanted(arguments, name)]
-    best = tuned(trials, train[keep], chosen, arguments.tune)
+    missing = [trial for name, trial in rows.items() if wanted(arguments, name)]
+    tuned(trials, msrvtt.third(trials.splits["train"]), missing, arguments.tune)
+    best = msrvtt.chosen(trials, rows, arguments.tune)
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {words}": one.tried for name, one in best.items()}
 
@@ -163,14 +161,21 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
     A row's epoch is chosen on validation at every size. Written after every run.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
+    whole = {"videos": None, "captions": 2 if arguments.quick else arguments.captions}
+    every = msrvtt.splits(path, **whole)
+    rows = {words: all_rows(arguments, words) for words in arguments.words}
+    for words, row in rows.items():
+        best = msrvtt.chosen(msrvtt.trials("msrvtt_real", every, path, words, **whole), row, arguments.tune)
+        row |= {} if arguments.quick else {name: one.trial for name, one in best.items()}
     for videos in arguments.curve:
-        size = {"videos": videos, "captions": 2 if arguments.quick else arguments.captions}
-        splits = msrvtt.splits(path, **size)
+        less = videos < len(every["train"].videos)
+        size = {**whole, "videos": videos if less else None}
+        splits = msrvtt.splits(path, **size) if less else every
         for name, runs in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size)).items():
             found.setdefault(name, {})[videos] = runs.summary()["rsum"]
         for words in arguments.words:
             trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
-            for name, trial in all_rows(arguments, words).items():
+            for name, trial in rows[words].items():
                 seeds = range(arguments.seeds)
                 if wanted(arguments, name):
                     for seed in seeds:
@@ -181,8 +186,8 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
                 if not arguments.quick:
                     write_result("msrvtt_curves", found, note=note_of(arguments))
                     draw_curves(found)
-    for name, row in found.items():
-        print(f"{name:32}", *(f"{videos}: {one['mean']:.1f}" for videos, one in row.items()))
+    for name, line in found.items():
+        print(f"{name:32}", *(f"{videos}: {one['mean']:.1f}" for videos, one in line.items()))
 
 
 def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
@@ -223,7 +228,13 @@ def main() -> None:
     parser.add_argument("--words", nargs="*", default=WORDS, choices=WORDS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
-    parser.add_argument("--tune", type=int, default=0, metavar="N", help="settings to try for each row")
+    parser.add_argument(
+        "--tune",
+        type=int,
+        default=msrvtt.BUDGET,
+        metavar="N",
+        help="settings to try for each row (%(default)s)",
+    )
     parser.add_argument("--regions", action="store_true", help="the rows that need regions")
     parser.add_argument("--detector", default="yolox_nano", choices=sorted(msrvtt.DETECTORS))
     parser.add_argument("--tables-only", action="store_true", help="train nothing")

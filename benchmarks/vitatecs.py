@@ -225,6 +225,7 @@ def main() -> None:
     for words, place in itertools.product(() if arguments.quick else ("minilm", "glove"), stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
+        rows |= {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
         for name, trial in rows.items():
             if there := trials.finished(trial, range(SEEDS)):
                 label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"

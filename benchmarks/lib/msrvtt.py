@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.tune import Tuned, is_tuned, tuned
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
@@ -23,6 +24,8 @@ from graphvtr.video import build_detector, build_featurizer, extract
 NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
 REGIONS = 12
+BUDGET = 4
+"""Settings that are tried for each row."""
 TRAIN = {
     "epochs": 60,
     "batch_size": 128,
@@ -79,6 +82,24 @@ def splits(
         keep = torch.isin(made["train"].video_of_caption, chosen).nonzero().squeeze(1)
         made["train"] = made["train"][keep.tolist()]
     return made
+
+
+def third(train: RetrievalDataset) -> RetrievalDataset:
+    """The training videos on which settings are tried, drawn once."""
+    chosen = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
+    return train[torch.isin(train.video_of_caption, chosen).nonzero().squeeze(1).tolist()]
+
+
+def chosen(trials: Trials, rows: dict[str, Trial], budget: int = BUDGET) -> dict[str, Tuned]:
+    """The best settings of the rows whose candidates have all been tried; nothing is trained.
+
+    Args:
+        trials: of the whole study.
+        rows: as they stand.
+        budget: candidates a row.
+    """
+    few = third(trials.splits["train"])
+    return tuned(trials, few, [trial for trial in rows.values() if is_tuned(trials, few, trial, budget)], budget)
 
 
 def trials(
