@@ -26,8 +26,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
+import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +41,8 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.graphvtr_msrvtt import wanted
 from benchmarks.lib.harness import write_result
 from benchmarks.lib.hgr_setup import printed_to
-from benchmarks.lib.paths import DATA
-from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
+from benchmarks.lib.paths import DATA, RESULTS
+from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, ranks_of, with_seeds
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
@@ -49,11 +51,12 @@ from graphvtr.datasets.cad120.units import Unit
 from graphvtr.metrics import first_of_each, percentiles
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.nn.models.vsrnet import PRESETS
-from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import make_vocabulary
 from graphvtr.text import Vocabulary, pack
 
+RANKS, CHOICES = "different captions", "choices"
+MEASURED = (RANKS, CHOICES, f"start {RANKS}", f"start {CHOICES}")
 OPPOSITE = {
     "pick": "place",
     "place": "pick",
@@ -152,28 +155,66 @@ def questions(test: CAD120Graphs) -> tuple[list[int], list[Unit]]:
     return [clip for clip, _ in asked], [other for _, other in asked]
 
 
-def choose(models: list[RetrievalModel], test: CAD120Graphs, vocabulary: Vocabulary) -> Choices:
-    """Put the questions to every seed of a model."""
+def choose(model: RetrievalModel, test: CAD120Graphs, vocabulary: Vocabulary) -> Tensor:
+    """Put the questions to a model: of each the share of a clip's captions that are preferred to the opposite's."""
     clips, others = questions(test)
     own = torch.stack([(test.video_of_caption == clip).nonzero().squeeze(1) for clip in clips])  # [questions, 5]
     opposites = pack(lists for unit in others for lists in captions_of(unit))
     captions = [vocabulary.encode_store(one) for one in (test.role_graphs.subset(own.flatten()), opposites)]
-    place, right = torch.arange(len(clips)), []
-    for model in models:
-        with torch.inference_mode():
-            video = encode_videos(model, test.video_graphs.subset(clips).mapped(model.transform_video))
-            texts = (encode_texts(model, graphs.mapped(model.transform_text)) for graphs in captions)
-            mine, theirs = (model.similarity(video, text).view(len(clips), *own.shape)[place, place] for text in texts)
-        right.append((mine > theirs).double().mean(1).numpy())
-    return Choices(np.array(right), np.array([key(test.units[clip]) for clip in clips]))
+    place = torch.arange(len(clips))
+    with torch.inference_mode():
+        video = encode_videos(model, test.video_graphs.subset(clips).mapped(model.transform_video))
+        texts = (encode_texts(model, graphs.mapped(model.transform_text)) for graphs in captions)
+        mine, theirs = (model.similarity(video, text).view(len(clips), *own.shape)[place, place] for text in texts)
+    return (mine > theirs).float().mean(1)
 
 
-def measured(trials: Trials, scores: list[Tensor], models: list[RetrievalModel]) -> tuple[Runs, Choices]:
-    """Both figures of all seeds of a row on the test clips of a fold."""
-    test = trials.splits["test"]
-    assert isinstance(test, CAD120Graphs)
-    columns, owner = first_of_each(test.captions, test.video_of_caption)
-    return Runs.of([one[:, columns] for one in scores], owner), choose(models, test, trials.vocabulary)
+class Fold:
+    """The runs on one fold, with what is measured of each: ranks among different captions, and choices.
+
+    Args:
+        number: of the fold.
+        quick: nothing is kept in the repository.
+    """
+
+    def __init__(self, number: int, quick: bool) -> None:
+        data = {"fold": number, "num_frames": FRAMES}
+        splits = {split: CAD120Graphs(DATA / "cad120", split, **data) for split in ("train", "val", "test")}
+        self.test = splits["test"]
+        self.columns, self.owner = first_of_each(self.test.captions, self.test.video_of_caption)
+        self.trials = Trials(
+            "cad120_quick" if quick else "cad120",
+            splits,
+            make_vocabulary(splits["train"]),
+            data=data,
+            records=None if quick else RESULTS / "runs" / "cad120",
+            measure={
+                name: functools.partial(self._measure, name)
+                for name in (RANKS, CHOICES, f"start {RANKS}", f"start {CHOICES}")
+            },
+        )
+        self.counts = {split: len(one.videos) for split, one in splits.items()} | {"test captions": len(self.columns)}
+
+    def _measure(self, name: str, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+        found = scores["test"]
+        if name.startswith("start"):  # without what the gates let through GraphVTR is the closed form
+            if not isinstance(model, GraphVTR):
+                return torch.zeros(0)
+            model = copy.deepcopy(model)
+            model.gates.zero_()
+            found = self.trials.scores_of(model, "test")
+        if name.endswith(CHOICES):
+            return choose(model, self.test, self.trials.vocabulary)
+        return torch.cat(ranks_of(found[:, self.columns], self.owner)[:2]).float()
+
+    def measured(self, trial: Trial, seeds: list[int], of: str = "") -> tuple[Runs, Choices]:
+        """Both figures of some seeds of a row, or of its ``start``."""
+        videos = len(self.test.videos)
+        groups = ranks_of(torch.zeros(videos, len(self.columns)), self.owner)[2]
+        ranks, right = (self.trials.measured(trial, seeds, f"{of}{name}") for name in (RANKS, CHOICES))
+        runs = [Runs.of_ranks(*one.double().split([len(self.columns), videos]), groups) for one in ranks]
+        kinds = [key(self.test.units[clip]) for clip in questions(self.test)[0]]
+        return Runs.joined(runs), Choices(torch.stack(right).numpy(), np.array(kinds))
 
 
 def average(folds: list[Runs]) -> Runs:
@@ -202,31 +243,19 @@ def run(
         folds, rows = folds[:1], [replace(trial, train={**trial.train, "epochs": 1}) for trial in rows]
     found: dict[str, list[tuple[Runs, Choices]]] = {}
     about: dict[str, list[dict[str, Any]]] = {}
-    chance, counts = [], []
-    for fold in folds:
-        data = {"fold": fold, "num_frames": FRAMES}
-        splits = {split: CAD120Graphs(DATA / "cad120", split, **data) for split in ("train", "val", "test")}
-        test, seeds = splits["test"], range(arguments.seeds)
-        trials = Trials(
-            "cad120_quick" if arguments.quick else "cad120", splits, make_vocabulary(splits["train"]), data=data
-        )
-        trials.train_missing(wanted({trial.name: trial for trial in rows}, arguments), seeds, lambda: None)
-        columns, owner = first_of_each(test.captions, test.video_of_caption)
-        chance.append(chance_runs(owner, len(test.videos)))
-        counts.append({split: len(one.videos) for split, one in splits.items()} | {"test captions": len(columns)})
+    chance, counts, seeds = [], [], range(arguments.seeds)
+    for number in folds:
+        fold = Fold(number, arguments.quick)
+        fold.trials.train_missing(wanted({trial.name: trial for trial in rows}, arguments), seeds, lambda: None)
+        chance.append(chance_runs(fold.owner, len(fold.test.videos)))
+        counts.append(fold.counts)
         for trial in rows:
-            if len(trials.finished(trial, seeds)) < arguments.seeds:
+            if len(fold.trials.finished(trial, seeds)) < arguments.seeds:
                 continue
-            results = [trials.result(trial, seed) for seed in seeds]
-            models = [load(result.checkpoint) for result in results]
-            part = measured(trials, [result.scores["test"] for result in results], models)
-            found.setdefault(trial.name, []).append(part)
-            about.setdefault(trial.name, []).append(trials.about(trial, list(seeds)))
-            if trial.name == FULL:  # without what the gates let through it is the closed form, of any seed
-                start = models[0]
-                assert isinstance(start, GraphVTR)
-                start.gates.zero_()
-                found.setdefault(START, []).append(measured(trials, [trials.scores_of(start, "test")], [start]))
+            found.setdefault(trial.name, []).append(fold.measured(trial, list(seeds)))
+            about.setdefault(trial.name, []).append(fold.trials.about(trial, list(seeds)))
+            if trial.name == FULL:  # the same of any seed
+                found.setdefault(START, []).append(fold.measured(trial, [0], "start "))
     whole = {row: parts for row, parts in found.items() if len(parts) == len(folds)}
     models = {"chance": average(chance)} | {row: average([part[0] for part in parts]) for row, parts in whole.items()}
     choices = {row: joined([part[1] for part in parts]) for row, parts in whole.items()}
