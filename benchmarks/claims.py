@@ -3,9 +3,10 @@
     python benchmarks/claims.py     # seconds: reads the committed result files, writes results/claims.{json,txt}
 
 The rule of the verdicts is in ``benchmarks/lib/verdict.py``. Papers measured on MSR-VTT; their effect is carried over
-as a share of the weaker row. Result files from before the rule resampled clips only: their intervals are widened by
-what the seeds spread. Rows that were not tuned cannot fail a claim, and one seed decides nothing. Rows of the tuned
-study (``benchmarks/scenes.py``) take their place as these are run.
+as a share of the weaker row. Each claim stands once for every study that has both of its rows: simulated clips with
+twins (``scenes.py``), a subset of MSR-VTT (``msrvtt_real.py``), CAD-120 (``cad120.py``). Rows that were not tuned with
+equal budgets cannot fail a claim, and one seed decides nothing. Where a file's intervals are over clips alone, they are
+widened by what the seeds spread.
 """
 
 from __future__ import annotations
@@ -14,155 +15,125 @@ import functools
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import COMMITTED
 from benchmarks.lib.verdict import Claim, with_spread
 from benchmarks.published import RECALLS, find
 
-SIMULATED = "MovingScenes, 225 clips"
-WHOLE = (
-    ("HGR", "HGR", "VSE++"),
-    ("HGR", "HGR", "Dual Encoding"),
-    ("MCSAN", "MCSAN", "HGR"),
-    ("MCSAN", "MCSAN", "HANet"),
+PARTS = (
+    ("HGR", "HGR without attention", "HGR, without graph attention", "graph attention helps"),
+    ("HGR", "HGR without roles", "HGR, without role awareness", "role awareness helps"),
+    ("HGR", "HGR without hierarchical video", "HGR, without hierarchical video", "separate video maps help"),
+    (
+        "ViSERN random_walk, dot",
+        "ViSERN no_reasoning",
+        "ViSERN, no_reasoning",
+        "random walk beats no reasoning (as printed)",
+    ),
+    (
+        "ViSERN random_walk, softplus",
+        "ViSERN no_reasoning",
+        "ViSERN, no_reasoning",
+        "random walk beats no reasoning (positive R)",
+    ),
+    (
+        "ViSERN random_walk, softplus",
+        "ViSERN symmetric, softplus",
+        "ViSERN, symmetric",
+        "random walk beats symmetric normalization",
+    ),
+    ("MCSAN", "MCSAN without R", "MCSAN, without relationships", "the relationship level helps"),
+    ("MCSAN", "MCSAN without S", "MCSAN, without statistical constraints", "shared heads and divergence help"),
+    ("MCSAN", "MCSAN without L", "MCSAN, without FBCE", "focal loss helps"),
+    ("VSR-Net full", "VSR-Net VG", "VSR-Net, VG", "relations beside the global branch help"),
+    ("VSR-Net full", "VSR-Net VG+VR_m", "VSR-Net, VG + VR_m", "relations beat the mean of the regions"),
 )
-"""A paper, its model, and one that it is said to be ahead of."""
+"""The row ahead, the row behind, the row behind as published, and what the paper of the row ahead says."""
+WHOLE = (("HGR", "VSE++"), ("HGR", "Dual Encoding"), ("MCSAN", "HGR"), ("MCSAN", "HANet"))
+"""A paper's model, and one that it is said to be ahead of."""
+TABLES = {
+    "HGR": "Table 4, MSR-VTT",
+    "ViSERN": "Table 3, MSR-VTT",
+    "MCSAN": "Table 3, MSR-VTT",
+    "VSR-Net": "Table 1, MSR-VTT 1k-A",
+}
+"""Where a paper prints what its parts are worth."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the figures of a claim are in a result file.
+class Study:
+    """Where a result file has its figures.
 
     Args:
         file: its name.
-        difference: the way to the difference.
+        data: what it was measured on.
+        differences: the way to the differences.
         rows: the way to the rows.
-        names: the row ahead and the one behind.
         value: the way to rsum within a row.
+        within: the way to rsum within a difference.
+        words: what all rows read with, where it is part of their names.
     """
 
     file: str
-    difference: Sequence[str]
+    data: str
+    differences: Sequence[str]
     rows: Sequence[str]
-    names: tuple[str, str]
     value: Sequence[str] = ("rsum",)
+    within: Sequence[str] = ()
+    words: str = ""
+
+    def find(self, ahead: str, behind: str) -> tuple[dict[str, Any], Any, Any] | None:
+        """A difference and rsum of both of its rows; None where they were not measured."""
+        content = result(self.file)
+        differences = {} if content is None else at(content, self.differences)
+        if (name := f"{ahead} less {behind}") not in differences:
+            return None
+        rows = (at(content, (*self.rows, row, *self.value)) for row in (ahead, behind))
+        return at(differences[name], self.within), *rows
+
+    def tuned(self, ahead: str, behind: str) -> bool:
+        """Whether as many settings of both rows were tried, and more than one."""
+        tried = (result(self.file) or {}).get("tried", {})
+        return 1 < len(tried.get(ahead, ())) == len(tried.get(behind, ()))
 
 
-def claims() -> list[tuple[Claim, str, Place]]:
-    """Every claim, on what it was measured, and where the figures are."""
-    visern, hgr, mcsan = ("rows", "test"), ("rows", "MovingScenes/test"), ("rows", "moving_scenes")
-    steps = "Table 3, MSR-VTT"
-
-    def walk(behind: str, ours: str, theirs: tuple[str, str], text: str) -> tuple[Claim, str, Place]:
-        way = (*visern, "differences", f"{ours} less {behind}")
-        place = Place("ablation_visern", way, (*visern, "rows"), (ours, behind))
-        claim = Claim("ViSERN", text, ours, behind, printed(*theirs), steps, False)
-        return tuned(claim, f"ViSERN {ours}", f"ViSERN {behind}") or (claim, "MovingScenes, 90 clips", place)
-
-    def part(row: str, now: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        place = Place("ablation_hgr", (*hgr, "full less", row), (*hgr, "components"), ("full HGR model", row))
-        claim = Claim("HGR", text, "full HGR model", row, printed("HGR", theirs), "Table 4, MSR-VTT", False)
-        return tuned(claim, "HGR", now) or (claim, SIMULATED, place)
-
-    def longtail(row: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        way = (*mcsan, "differences", f"MCSAN less {row}")
-        place = Place("mcsan", way, (*mcsan, "rows"), ("MCSAN", row))
-        claim = Claim("MCSAN", text, "MCSAN", row, printed("MCSAN", theirs), "MSR-VTT", False)
-        return tuned(claim, "MCSAN", row) or (claim, SIMULATED, place)
-
-    def relations(row: str, theirs: str, text: str) -> tuple[Claim, str, Place]:
-        way = ("differences", f"VSR-Net full less {row}", "rsum")
-        place = Place("cad120", way, ("rows",), ("VSR-Net full", row), ("retrieval", "rsum"))
-        values = summed("VSR-Net"), summed(theirs)
-        claim = Claim("VSR-Net", text, "VSR-Net full", row, values, "Table 1, MSR-VTT 1k-A", False)
-        return claim, "CAD-120, 390 clips", place
-
-    found = [
-        part("w/o graph attention", "HGR without attention", "HGR, without graph attention", "graph attention helps"),
-        part("w/o role awareness", "HGR without roles", "HGR, without role awareness", "role awareness helps"),
-        part(
-            "w/o hierarchical video",
-            "HGR without hierarchical video",
-            "HGR, without hierarchical video",
-            "separate video maps help",
-        ),
-        walk(
-            "no_reasoning",
-            "random_walk, dot",
-            ("ViSERN", "ViSERN, no_reasoning"),
-            "random walk beats no reasoning (as printed)",
-        ),
-        walk(
-            "no_reasoning",
-            "random_walk, softplus",
-            ("ViSERN", "ViSERN, no_reasoning"),
-            "random walk beats no reasoning (positive R)",
-        ),
-        walk(
-            "symmetric, softplus",
-            "random_walk, softplus",
-            ("ViSERN", "ViSERN, symmetric"),
-            "random walk beats symmetric normalization",
-        ),
-        longtail("MCSAN without R", "MCSAN, without relationships", "the relationship level helps"),
-        longtail("MCSAN without S", "MCSAN, without statistical constraints", "shared heads and divergence help"),
-        longtail("MCSAN without L", "MCSAN, without FBCE", "focal loss helps"),
-        longtail("HANet", "HANet", "MCSAN is ahead of HANet"),
-    ]
-    for row, theirs, text in (
-        ("VSR-Net VG", "VSR-Net, VG", "relations beside the global branch help"),
-        ("VSR-Net VG+VR_m", "VSR-Net, VG + VR_m", "relations beat the mean of the regions"),
-    ):
-        claim, data, place = relations(row, theirs, text)
-        found.append((claim, data, place))
-        if now := tuned(claim, "VSR-Net full", row):
-            found.append(now)
-    return [*found, *real()]
+STUDIES = (
+    Study("scenes", "MovingScenes with twins, 1,012 clips", ("rows", "differences", "test"), ("rows", "rows", "test")),
+    *(
+        Study("msrvtt_real", "MSR-VTT subset, 1,032 videos", ("rows", "between"), ("rows", "rows"), words=words)
+        for words in ("MiniLM", "GloVe")
+    ),
+    Study("cad120", "CAD-120, 390 clips", ("differences",), ("rows",), ("retrieval", "rsum"), ("rsum",)),
+)
 
 
-def tuned(claim: Claim, ahead: str, behind: str) -> tuple[Claim, str, Place] | None:
-    """The claim on what ``benchmarks/scenes.py`` has measured of two rows, None where it has not."""
-    content = result("scenes")
-    name = f"{ahead} less {behind}"
-    if content is None or name not in content["rows"]["differences"]["test"]:
-        return None
-    place = Place("scenes", ("rows", "differences", "test", name), ("rows", "rows", "test"), (ahead, behind))
-    clips = "MovingScenes with twins, 1,012 clips"
-    return replace(claim, ahead=ahead, behind=behind, tuned=True), clips, place
-
-
-def real() -> list[tuple[Claim, str, Place]]:
-    """Claims about whole models, of the rows that ``benchmarks/msrvtt_real.py`` has trained so far."""
-    content = result("msrvtt_real")
-    there = {} if content is None else content["rows"]["about"]
+def claims(study: Study) -> list[Claim]:
+    """Every claim, by the names that its rows have in a study."""
+    suffix = f", {study.words}" if study.words else ""
+    read = f" ({study.words} words)" if study.words else ""
+    parts = ((one, other, theirs, text, TABLES[one.split()[0]]) for one, other, theirs, text in PARTS)
+    whole = ((one, other, other, f"{one} is ahead of {other}", "Table 1, MSR-VTT") for one, other in WHOLE)
     found = []
-    for (paper, ahead, behind), words in itertools.product(WHOLE, ("MiniLM", "GloVe")):
-        rows = f"{ahead}, {words}", f"{behind}, {words}"
-        if all(row in there for row in rows):
-            text = f"{ahead} is ahead of {behind} ({words} words)"
-            claim = Claim(paper, text, *rows, printed(ahead, behind), "Table 1, MSR-VTT", False)
-            place = Place("msrvtt_real", ("rows", "between", " less ".join(rows)), ("rows", "rows"), rows)
-            found.append((claim, "MSR-VTT subset, 1,032 videos", place))
+    for one, other, theirs, text, where in (*parts, *whole):
+        paper, rows = one.split()[0], (one + suffix, other + suffix)
+        found.append(Claim(paper, text + read, *rows, printed(paper, theirs), where, study.tuned(*rows)))
     return found
 
 
 def printed(ahead: str, behind: str) -> tuple[float, float]:
-    """rsum of two rows on MSR-VTT, as published."""
+    """rsum of two rows on MSR-VTT, as published; VSR-Net's Table 1 prints none: the sum of its recalls."""
+    if ahead == "VSR-Net":
+        numbers = [find("vsrnet", table="1", system=system) for system in (ahead, behind)]
+        one, other = (sum(number.value for number in row if number.metric in RECALLS) for row in numbers)
+        return one, other
     values = {}
     for number in find(dataset="MSR-VTT", metric="rsum"):
         if number.direction is None or not number.direction:
             values[number.system] = number.value
     return values[ahead], values[behind]
-
-
-def summed(system: str) -> float:
-    """rsum of a row of VSR-Net's Table 1, which prints none: the sum of its recalls."""
-    found = find("vsrnet", table="1", system=system)
-    return sum(number.value for number in found if number.metric in RECALLS)
 
 
 @functools.cache
@@ -180,19 +151,19 @@ def at(content: Any, way: Sequence[str]) -> Any:
 
 
 def judge() -> list[dict[str, Any]]:
-    """All claims with their figures and verdicts."""
+    """All claims that were measured, with their figures and verdicts."""
     rows = []
-    for claim, data, place in claims():
-        content = result(place.file)
-        difference = dict(at(content, place.difference))
-        ahead, behind = (at(content, (*place.rows, name, *place.value)) for name in place.names)
-        if "smallest_visible" not in difference:
-            difference = with_spread(difference, ahead["seeds"], behind["seeds"])
-        difference["seeds"] = [len(ahead["seeds"]), len(behind["seeds"])]
-        row = claim.judge(difference, float(behind["mean"]))
-        rows.append({**row, "data": data, "file": f"{place.file}.json"})
-    papers = list(dict.fromkeys(row["paper"] for row in rows))
-    return sorted(rows, key=lambda row: (papers.index(row["paper"]), row["data"]))
+    for study in STUDIES:
+        for claim in claims(study):
+            if (found := study.find(claim.ahead, claim.behind)) is None:
+                continue
+            difference, ahead, behind = found
+            if "smallest_visible" not in difference:
+                difference = with_spread(difference, ahead["seeds"], behind["seeds"])
+            difference = {**difference, "seeds": [len(ahead["seeds"]), len(behind["seeds"])]}
+            row = claim.judge(difference, float(behind["mean"]))
+            rows.append({**row, "data": study.data, "file": f"{study.file}.json"})
+    return sorted(rows, key=lambda row: (list(TABLES).index(row["paper"]), row["data"]))
 
 
 def show(rows: list[dict[str, Any]]) -> None:
@@ -208,7 +179,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             low, high = row["interval"]
             here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
             marks = "*" * (min(row["seeds"]) < 2) + "u" * (not row["tuned"])
-            verdict = f"{row['verdict']}{marks}"
+            verdict = f"{row['verdict']} {marks}".strip()
             effects = f"{row['printed']:>+8.1f}{row['scaled']:>+7.1f}{here:>22}{row['smallest_visible']:>8.0f}"
             print(f"{row['claim']:44}{effects}  {verdict}")
 

@@ -28,8 +28,7 @@ import torch
 
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt, transfer
-from benchmarks.lib.harness import environment, write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import environment, printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences

@@ -29,8 +29,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import POWER, with_seeds
 from benchmarks.lib.tables import print_shares

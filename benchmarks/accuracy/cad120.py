@@ -39,8 +39,7 @@ from torch import Tensor
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.graphvtr_msrvtt import wanted
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, ranks_of, with_seeds
 from benchmarks.lib.tables import print_differences

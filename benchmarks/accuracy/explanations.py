@@ -1,4 +1,4 @@
-"""Do explanations agree with deletions? HGR on MovingScenes (``hgr_setup.py``, seed 0).
+"""Do explanations agree with deletions? The row "HGR" of ``benchmarks/scenes.py`` as it stands there, untuned, seed 0.
 
     python benchmarks/accuracy/explanations.py [--captions 100]
 
@@ -17,12 +17,11 @@ import numpy as np
 import torch
 from torch_geometric.explain import GNNExplainer
 
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import CLIPS, ROWS, printed_to, scene_trials, scenes
+from benchmarks import scenes
+from benchmarks.lib.harness import printed_to, write_result
+from benchmarks.lib.scenes_rows import STUDIES
 from graphvtr.nn.explain import deletion_drops, explain_caption
 from graphvtr.tasks.checkpoint import load
-
-FULL = "full HGR model"
 
 
 def spearman(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -42,9 +41,10 @@ def main() -> None:
     parser.add_argument("--captions", type=int, default=100)
     parser.add_argument("--gnn-explainer", type=int, default=10, metavar="N", help="captions also by GNNExplainer")
     arguments = parser.parse_args()
-    trials = scene_trials(scenes(CLIPS))
-    model = load(trials.result(ROWS[FULL], 0).checkpoint)
-    vocabulary = model.vocabulary
+    trials = scenes.study(scenes.worlds(False), False)
+    row = next(trial for trial in STUDIES["hgr"] if trial.name == "HGR")
+    model = load(trials.result(row, 0).checkpoint)
+    vocabulary = model.require_vocabulary()
     test = trials.splits["test"]
     generator = torch.Generator().manual_seed(0)
     chosen = torch.randperm(len(test), generator=generator)[: arguments.captions].tolist()
@@ -55,7 +55,7 @@ def main() -> None:
         for what in ("words", "nodes"):
             kinds: dict[str, tuple[list[float], list[bool]]] = {}
             for place, position in enumerate(chosen):
-                graph = (vocabulary or trials.vocabulary).encode(test.role_graphs[position])
+                graph = vocabulary.encode(test.role_graphs[position])
                 clip = model.encode_video(test.video_graphs[int(test.video_of_caption[position])]).detach()
                 drops = deletion_drops(model, graph, clip, what)
                 masks = {

@@ -20,8 +20,8 @@ from torch import Tensor
 from benchmarks import vitatecs
 from benchmarks.lib import graphvtr_msrvtt as study
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import printed_to, write_result
+from benchmarks.msrvtt_real import small
 from graphvtr.metrics import both_directions
 from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.checkpoint import load
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
     made = study.rows(study.hard_pairs(splits["train"], arguments.captions, quick))
     if row not in made:
         return
-    trial = study.small(made[row]) if quick else made[row]
+    trial = small(made[row]) if quick else made[row]
     seeds = trials.trained(trial, range(arguments.seeds))
     if not seeds:
         print(f"levels: no seed of '{row}' is trained on this machine", file=sys.stderr)

@@ -15,13 +15,12 @@ from typing import Any
 
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
-from benchmarks.lib.harness import write_result
-from benchmarks.lib.hgr_setup import printed_to
+from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trial, Trials
-from benchmarks.msrvtt_real import note_of, ridges
+from benchmarks.msrvtt_real import note_of, ridges, small
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
@@ -45,11 +44,6 @@ def rows(pairs: Path) -> dict[str, Trial]:
     made = [FULL, replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)})]
     made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in CHANGED.items()]
     return {trial.name: trial for trial in made}
-
-
-def small(trial: Trial) -> Trial:
-    """A row of a quick run."""
-    return replace(trial, options={**trial.options, "inner": 32}, train={**trial.train, "epochs": 1})
 
 
 def wanted(rows: dict[str, Trial], arguments: argparse.Namespace) -> list[Trial]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import json
 import platform
 import resource
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -93,6 +96,27 @@ def write_result(name: str, rows: Any, **head: Any) -> Path:
     path.write_text(without_places(json.dumps(content, indent=1, default=_plain)) + "\n")
     print(f"wrote {path}")
     return path
+
+
+@contextlib.contextmanager
+def printed_to(name: str) -> Iterator[None]:
+    """What is printed inside goes to ``results/NAME.txt`` too."""
+    out = io.StringIO()
+    write: Callable[[str], int] = sys.stdout.write
+
+    class Both(io.TextIOBase):
+        def write(self, text: str) -> int:
+            out.write(text)
+            return write(text)
+
+        def flush(self) -> None:
+            sys.__stdout__.flush()
+
+    with contextlib.redirect_stdout(Both()):
+        yield
+    path = RESULTS / f"{name}.txt"
+    path.write_text("\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n")
+    print(f"wrote {path}")
 
 
 def _plain(value: object) -> object:

@@ -1,6 +1,6 @@
 """Train a row of a table once a seed, keep its scores and its checkpoint, and go on after a crash.
 
-    trials = Trials("ablation_hgr", splits, vocabulary, data={"num_clips": 600, "seed": 0})
+    trials = Trials("my_study", splits, vocabulary, data={"num_clips": 600, "seed": 0})
     rows = {trial.name: trials.runs(trial, seeds=range(3), split="test") for trial in TRIALS}
     print_table("MovingScenes", rows)
 

@@ -55,7 +55,7 @@ def test_readme_has_the_table(runner: Any) -> None:
 
 def test_the_first_page_quotes_result_files(runner: Any) -> None:
     page = runner.PAGE.read_text()
-    assert page.count(runner.QUOTED) >= 2
+    assert runner.QUOTED in page
     assert runner.quoted(page) == page, "python benchmarks/run.py readme"
     begin = f"{runner.QUOTED}demo.txt -->\n```text\n"
     assert runner.quoted(f"a\n{begin}old\n```\nb") == f"a\n{begin}{(runner.COMMITTED / 'demo.txt').read_text()}```\nb"
@@ -80,7 +80,7 @@ def test_the_page_of_models_has_the_sizes_that_were_counted(runner: Any) -> None
 
 def test_quick_options_are_options_of_the_script(runner: Any) -> None:
     for benchmark in runner.catalogue():
-        source = benchmark.script.read_text() + (runner.FOLDER / "lib" / "hgr_setup.py").read_text()
+        source = benchmark.script.read_text()
         for option in [word for word in (*(benchmark.quick or ()), *benchmark.arguments) if word.startswith("--")]:
             assert re.search(rf'"{option}"', source), f"{benchmark.name} has no {option}"
 
