@@ -40,18 +40,13 @@ class Runs:
     @classmethod
     def of(cls, scores: list[Tensor], video_of_text: Relevant, samples: int = 1000) -> Runs:
         """Runs from the score matrices [Nv, Nt] of the seeds, given the video or the list of videos of each caption."""
-        return cls.of_folds([[(matrix, video_of_text)] for matrix in scores], samples)
+        return cls.joined([cls.of_ranks(*ranks_of(matrix, video_of_text), samples) for matrix in scores])
 
     @classmethod
     def joined(cls, parts: list[Runs]) -> Runs:
         """The seeds of several runs of one model, resampled by the same draws."""
         values = {name: np.concatenate([part.values[name] for part in parts]) for name in parts[0].values}
         return cls(values, {name: np.concatenate([part.draws[name] for part in parts]) for name in values})
-
-    @classmethod
-    def of_folds(cls, seeds: list[list[tuple[Tensor, Relevant]]], samples: int = 1000) -> Runs:
-        """Runs of a cross-validation: each seed's folds, every query ranked among the items of its own fold."""
-        return cls.joined([cls.of_ranks(*_together(folds), samples) for folds in seeds])
 
     @classmethod
     def of_ranks(cls, t2v: Tensor, v2t: Tensor, groups: Tensor, samples: int = 1000) -> Runs:
@@ -114,17 +109,6 @@ def ranks_of(scores: Tensor, relevant: Relevant) -> tuple[Tensor, Tensor, Tensor
     ranks.add(scores)
     t2v, v2t = (found.best for found in ranks.ranks())
     return t2v, v2t, ranks.texts.item[ranks.texts.ptr[:-1]]
-
-
-def _together(folds: list[tuple[Tensor, Relevant]]) -> tuple[Tensor, Tensor, Tensor]:
-    """:func:`ranks_of` all folds; the videos of a fold are counted after those before it."""
-    found, before = [], 0
-    for matrix, relevant in folds:
-        t2v, v2t, groups = ranks_of(matrix, relevant)
-        found.append((t2v, v2t, groups + before))
-        before += matrix.size(0)
-    t2v, v2t, groups = map(torch.cat, zip(*found, strict=True))
-    return t2v, v2t, groups
 
 
 def chance_runs(video_of_text: Tensor, videos: int, seeds: int = 20) -> Runs:

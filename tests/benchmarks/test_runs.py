@@ -126,23 +126,7 @@ def test_a_larger_budget_keeps_the_candidates_of_a_smaller_one(load_benchmark: C
     assert not any("mining" in one.options for one in vse)
 
 
-def test_queries_are_ranked_within_their_fold(runs: Any) -> None:
-    generator = torch.Generator().manual_seed(0)
-    folds = []
-    for videos in (14, 12):
-        owner = torch.arange(videos).repeat_interleave(3)
-        folds.append((torch.rand(videos, len(owner), generator=generator), owner))
-    found = runs.Runs.of_folds([folds])
-    sizes = np.array([14, 12]) / 26
-    alone = [both_directions(scores, owner) for scores, owner in folds]
-    for side in ("t2v", "v2t"):
-        for metric in ("R@1", "R@5", "R@10", "MnR"):
-            wanted = sum(size * one[side][metric] for size, one in zip(sizes, alone, strict=True))
-            assert found.values[f"{side} {metric}"] == pytest.approx([wanted])
-    assert found.draws["rsum"].std() > 0
-
-
-def test_one_fold_is_the_plain_table(runs: Any) -> None:
+def test_runs_of_scores_are_the_plain_table(runs: Any) -> None:
     scores = torch.rand(9, 20, generator=torch.Generator().manual_seed(1))
     owner = torch.arange(20) % 9
     found, wanted = runs.Runs.of([scores], owner), both_directions(scores, owner)
