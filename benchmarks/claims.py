@@ -101,7 +101,7 @@ class Study:
 
 
 STUDIES = (
-    Study("scenes", "MovingScenes with twins, 1,012 clips", ("rows", "differences", "test"), ("rows", "rows", "test")),
+    Study("scenes", "MovingScenes, 1,012 clips", ("rows", "differences", "test"), ("rows", "rows", "test")),
     *(
         Study("msrvtt_real", "MSR-VTT subset, 1,032 videos", ("rows", "between"), ("rows", "rows"), words=words)
         for words in ("MiniLM", "GloVe")
@@ -113,7 +113,7 @@ STUDIES = (
 def claims(study: Study) -> list[Claim]:
     """Every claim, by the names that its rows have in a study."""
     suffix = f", {study.words}" if study.words else ""
-    read = f" ({study.words} words)" if study.words else ""
+    read = f" ({study.words})" if study.words else ""
     parts = ((one, other, theirs, text, TABLES[one.split()[0]]) for one, other, theirs, text in PARTS)
     whole = ((one, other, other, f"{one} is ahead of {other}", "Table 1, MSR-VTT") for one, other in WHOLE)
     found = []
@@ -174,14 +174,14 @@ def show(rows: list[dict[str, Any]]) -> None:
     )
     for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
         title = f"{paper}, on {data}"
-        print(f"\n{title:44}{'printed':>8}{'scaled':>7}{'here [95 %]':>22}{'visible':>8}  verdict")
+        print(f"\n{title:43}{'printed':>8}{'scaled':>7}{'here [95 %]':>22}{'visible':>8}  verdict")
         for row in part:
             low, high = row["interval"]
             here = f"{row['here']:+.1f} [{low:+.1f}, {high:+.1f}]"
             marks = "*" * (min(row["seeds"]) < 2) + "u" * (not row["tuned"])
             verdict = f"{row['verdict']} {marks}".strip()
             effects = f"{row['printed']:>+8.1f}{row['scaled']:>+7.1f}{here:>22}{row['smallest_visible']:>8.0f}"
-            print(f"{row['claim']:44}{effects}  {verdict}")
+            print(f"{row['claim']:43}{effects}  {verdict}")
 
 
 def main() -> None:

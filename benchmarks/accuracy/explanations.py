@@ -42,8 +42,8 @@ def main() -> None:
     parser.add_argument("--gnn-explainer", type=int, default=10, metavar="N", help="captions also by GNNExplainer")
     arguments = parser.parse_args()
     trials = scenes.study(scenes.worlds(False), False)
-    row = next(trial for trial in STUDIES["hgr"] if trial.name == "HGR")
-    model = load(trials.result(row, 0).checkpoint)
+    explained = next(trial for trial in STUDIES["hgr"] if trial.name == "HGR")
+    model = load(trials.result(explained, 0).checkpoint)
     vocabulary = model.require_vocabulary()
     test = trials.splits["test"]
     generator = torch.Generator().manual_seed(0)

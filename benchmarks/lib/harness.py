@@ -101,16 +101,15 @@ def write_result(name: str, rows: Any, **head: Any) -> Path:
 @contextlib.contextmanager
 def printed_to(name: str) -> Iterator[None]:
     """What is printed inside goes to ``results/NAME.txt`` too."""
-    out = io.StringIO()
-    write: Callable[[str], int] = sys.stdout.write
+    out, screen = io.StringIO(), sys.stdout
 
     class Both(io.TextIOBase):
         def write(self, text: str) -> int:
             out.write(text)
-            return write(text)
+            return screen.write(text)
 
         def flush(self) -> None:
-            sys.__stdout__.flush()
+            screen.flush()
 
     with contextlib.redirect_stdout(Both()):
         yield

@@ -84,7 +84,7 @@ def test_an_interval_over_clips_is_widened_by_seeds(load_benchmark: Callable[[st
 
 
 def test_claims_have_the_figures_of_every_study_that_has_their_rows(
-    load_benchmark: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+    load_benchmark: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     claims, rows = load_benchmark("claims"), load_benchmark("lib.scenes_rows")
     committed = {name: claims.result(name) for name in ("msrvtt_real", "cad120")}
@@ -112,6 +112,8 @@ def test_claims_have_the_figures_of_every_study_that_has_their_rows(
     assert walk["printed"] == pytest.approx(3.5)
     assert walk["scaled"] == pytest.approx(3.5 / 147.6 * 200)
     assert walk["here"] == -60.0
+    claims.show(claims.judge())
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= load_benchmark("lib.tables").WIDTH
 
 
 def test_a_larger_budget_keeps_the_candidates_of_a_smaller_one(load_benchmark: Callable[[str], Any]) -> None:
