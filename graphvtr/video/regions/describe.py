@@ -9,6 +9,9 @@ from graphvtr.video.features.base import CropFeaturizer, FrameFeaturizer, MapFea
 from graphvtr.video.regions.base import Regions
 from graphvtr.video.roi_pool import roi_pool
 
+TOUCH = 1e-6
+"""Share of a region's largest value below which a value is 0."""
+
 
 def describe_frames_and_regions(
     featurizer: FrameFeaturizer, frames: Tensor, regions: Regions, inner: slice = slice(None)
@@ -31,7 +34,7 @@ def describe_frames_and_regions(
     described = frames[inner]
     if isinstance(featurizer, MapFeaturizer):
         vectors, maps = featurizer.vectors_and_map(described)
-        return vectors, roi_pool(maps, regions.box, regions.frame)
+        return vectors, _without_touches(roi_pool(maps, regions.box, regions.frame))
     frame_x = featurizer(frames)[inner]
     if isinstance(featurizer, CropFeaturizer):
         first = inner.indices(len(frames))[0]
@@ -39,3 +42,13 @@ def describe_frames_and_regions(
     boxes = zip(regions.frame.tolist(), regions.box, strict=True)
     crops = [featurizer(crop(described[t], box)[None]) for t, box in boxes]
     return frame_x, torch.cat(crops) if crops else frame_x.new_zeros(0, frame_x.size(1))
+
+
+def _without_touches(pooled: Tensor) -> Tensor:
+    """0 in place of what a box has from a cell that its edge merely touches.
+
+    Where a network's channel is active in that cell alone, the pooled value is some 1e-9 in place of some 1e-1: less
+    than boxes are known to, and half precision, in which stores keep features, would lose it.
+    """
+    size = pooled.abs()
+    return pooled.masked_fill(size < TOUCH * size.amax(1, keepdim=True), 0.0)

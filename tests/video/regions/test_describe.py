@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 import torch
 
-from graphvtr.video import PixelDescriptor, build_featurizer
+from graphvtr.video import PixelDescriptor, build_featurizer, roi_pool
 from graphvtr.video.features.base import CropFeaturizer, MapFeaturizer, crop
 from graphvtr.video.regions import GridRegions, Regions, describe_frames_and_regions
 
@@ -49,6 +49,20 @@ def test_maps_are_pooled():
     torch.testing.assert_close(frame_x, featurizer(FRAMES))
     torch.testing.assert_close(region_x[[0, 2]], frame_x[[0, 2]])
     assert not torch.allclose(region_x[1], frame_x[0])
+
+
+def test_a_cell_that_a_box_merely_touches_gives_it_nothing():
+    """Half precision, in which stores keep features, would lose what it gives, and the store refuse the clip."""
+    frames = FRAMES.clone()
+    frames[..., 2] = 0
+    frames[:, :, 50:, 2] = 200  # blue in the outermost column of cells alone, whose hat begins at 0.75
+    box = torch.tensor([[0.0, 0.0, 0.75 + 5e-5, 1.0]])
+    regions = Regions(box, torch.ones(1), torch.tensor([0]))
+    maps = CellMeans().feature_map(frames)
+    assert 0 < roi_pool(maps, box, regions.frame)[0, 2] < 1e-5
+    region_x = describe_frames_and_regions(CellMeans(), frames, regions)[1]
+    assert region_x[0, 2] == 0
+    torch.testing.assert_close(region_x[0, :2], roi_pool(maps, box, regions.frame)[0, :2])
 
 
 def test_others_are_given_crops():
