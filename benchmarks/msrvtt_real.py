@@ -66,7 +66,8 @@ def frequent(train: RetrievalDataset) -> WordVectors:
 
 def small(trial: Trial) -> Trial:
     """A row of a quick run."""
-    return Trial(trial.name, trial.model, {**trial.options, "hidden": 32}, {**trial.train, "epochs": 1})
+    size = {"hidden": 32, **({"inner": 32} if "inner" in trial.options else {})}
+    return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1})
 
 
 def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
