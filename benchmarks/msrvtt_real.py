@@ -66,7 +66,7 @@ def frequent(train: RetrievalDataset) -> WordVectors:
 
 def small(trial: Trial) -> Trial:
     """A row of a quick run."""
-    size = {"hidden": 32, **({"inner": 32} if "inner" in trial.options else {})}
+    size = {"hidden": 32, **{name: 32 for name in ("inner", "bag") if trial.options.get(name)}}
     return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1})
 
 
@@ -161,7 +161,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
     A row's epoch is chosen on validation at every size. Written after every run.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
-    whole = {"videos": None, "captions": 2 if arguments.quick else arguments.captions}
+    whole = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
     every = msrvtt.splits(path, **whole)
     rows = {words: all_rows(arguments, words) for words in arguments.words}
     for words, row in rows.items():
@@ -246,10 +246,8 @@ def main() -> None:
     if arguments.curve:
         curves(arguments, path)
         return
-    size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
+    size = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
     splits = msrvtt.splits(path, **size)
-    if arguments.quick:
-        splits["test"] = splits["test"][: 20 * 60]
     seeds = range(1 if arguments.quick else arguments.seeds)
     name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
     study = "msrvtt_quick" if arguments.quick else name

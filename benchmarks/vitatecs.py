@@ -215,7 +215,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     path = msrvtt.store()
-    size = {"videos": 60 if arguments.quick else None, "captions": 2 if arguments.quick else arguments.captions}
+    size = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
     splits = msrvtt.splits(path, **size)
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"

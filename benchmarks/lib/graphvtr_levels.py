@@ -69,11 +69,11 @@ def sums(levels: list[str]) -> dict[str, dict[str, float]]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """The table ``flagship_levels``, of finished seeds on MSR-VTT: of the first row asked for, or of :data:`BOTH`."""
+    """The table ``flagship_levels``, of finished seeds on MSR-VTT: of the first row asked for, or of the model."""
     quick = arguments.quick
     splits, trials = study.subset(arguments, test=False)
     trials.score = ("val", "test")  # what the runs were scored on is part of their key
-    row = (arguments.rows or [study.BOTH])[0]
+    row = (arguments.rows or [study.FULL.name])[0]
     made = study.rows(study.hard_pairs(splits["train"], arguments.captions, quick))
     if row not in made:
         return

@@ -24,6 +24,8 @@ from graphvtr.video import build_detector, build_featurizer, extract
 NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
 REGIONS = 12
+QUICK = {"videos": 60, "captions": 2}
+"""What a run reads that only shows that all works."""
 BUDGET = 4
 """Settings that are tried for each row."""
 TRAIN = {
@@ -68,7 +70,8 @@ def splits(
 
     Args:
         path: feature store.
-        videos: the first n training videos in an order drawn once; None takes all.
+        videos: the first n training videos in an order drawn once, and of so few as in a quick run (:data:`QUICK`) no
+            more of the other splits; None takes all.
         captions: training captions a video; None takes all twenty.
         test: whether the test split is needed.
     """
@@ -81,6 +84,8 @@ def splits(
         chosen = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:videos]
         keep = torch.isin(made["train"].video_of_caption, chosen).nonzero().squeeze(1)
         made["train"] = made["train"][keep.tolist()]
+        if videos <= QUICK["videos"]:
+            made |= {name: made[name].index_select(made[name].video_of_caption < videos) for name in names}
     return made
 
 
@@ -122,6 +127,9 @@ def trials(
     """
     vectors = load_word_vectors("glove-package") if words == "glove" else None
     about = {"dataset": "msrvtt subset", "store": path.name, **data}
+    quick = study.endswith("quick")
+    if quick:
+        about["val"] = len(found["val"].videos)
     score = [name for name in ("val", "test") if name in found]
     return Trials(
         study,
@@ -130,7 +138,7 @@ def trials(
         data=about,
         score=score,
         vectors=vectors,
-        records=None if study.endswith("quick") else RESULTS / "runs" / study,
+        records=None if quick else RESULTS / "runs" / study,
         measure=measure,
     )
 
