@@ -88,7 +88,7 @@ def main() -> None:
     options.add_argument("--captions", type=int, default=2000)
     options.add_argument("--memory", type=int, default=0, metavar="N")
     options.add_argument("--parsers", nargs="*", help="only these")
-    options.add_argument("--data", type=Path, default=DATA)
+    options.add_argument("--data", type=Path, default=DATA / "captions")
     arguments = options.parse_args()
     source, captions = read_captions(arguments.data, arguments.captions)
     rows = []
