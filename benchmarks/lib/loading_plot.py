@@ -1,7 +1,4 @@
-"""The picture of ``results/loading.json``: speed, processor time and memory of every loader by number of workers.
-
-python benchmarks/lib/loading_plot.py
-"""
+"""The picture of ``results/loading.json``: speed, processor time and memory of every loader by number of workers."""
 
 from __future__ import annotations
 
@@ -23,7 +20,8 @@ PANELS = (
 )
 
 
-def main() -> None:
+def draw() -> None:
+    """Draw what the file holds."""
     content = json.loads((RESULTS / "loading.json").read_text())
     rows = content["rows"]
     workers = sorted({row["workers"] for row in rows})
@@ -52,7 +50,3 @@ def main() -> None:
     )
     figure.savefig(RESULTS / "loading.png", dpi=130)
     print(f"wrote {RESULTS / 'loading.png'}")
-
-
-if __name__ == "__main__":
-    main()

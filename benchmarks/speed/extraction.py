@@ -38,6 +38,7 @@ from graphvtr.video.regions import describe_frames_and_regions
 from graphvtr.video.stream import sample_clip
 
 MINUTES = (1, 10, 60, 120)
+PARTS = ("stages", "speed", "resume", "memory")
 MEASURE = """
 import resource, sys, time
 from graphvtr.video import FeatureStore, OnnxDetector, TrackLinker, build_featurizer, extract
@@ -194,9 +195,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path)
     parser.add_argument("--detector", type=Path, required=True)
     parser.add_argument("--backbone", default="efficientnet_lite0")
-    parser.add_argument(
-        "--parts", nargs="+", choices=("stages", "speed", "resume", "memory"), default=["stages", "memory"]
-    )
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--stage-clips", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--minutes", type=int, nargs="+", default=MINUTES, help="lengths of the films")

@@ -39,6 +39,7 @@ from tqdm import tqdm
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.loading_files import SHAPE, make_hdf5, make_npy, make_store
 from benchmarks.lib.loading_measure import MemoryWatch, held_bytes, touch_memory, usage
+from benchmarks.lib.loading_plot import draw
 from benchmarks.lib.loading_rivals import BATCH, Loader, forget, loaders
 
 WARMUP = 3
@@ -195,6 +196,7 @@ def main() -> None:
                             )
             save(runs, arguments.videos)
         print_table(runs)
+        draw()
     finally:
         if arguments.folder is None:
             shutil.rmtree(folder, ignore_errors=True)

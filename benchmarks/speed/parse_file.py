@@ -21,7 +21,8 @@ from typing import Any
 
 from benchmarks.lib.harness import write_result
 from benchmarks.speed.parse_speed import DATA, read_captions
-from graphvtr.text.parse_file import CHUNK, Alone, Workers
+from graphvtr.text.chunk_parsers import pool_of
+from graphvtr.text.parse_file import CHUNK
 
 RUNS = (("spacy", 1), ("spacy", 2), ("neural", 1), ("neural", 2), ("neural:precision=bfloat16", 2))
 
@@ -36,16 +37,15 @@ def rates(parser: str, workers: int, captions: list[str]) -> dict[str, Any]:
     """Seconds to start, captions a second by the clock, and captions a second of processor time."""
     chunks = [captions[begin : begin + CHUNK] for begin in range(0, len(captions), CHUNK)]
     before, begin = processor_seconds(), time.perf_counter()
-    pool = Workers(parser, workers, 256) if workers > 1 else Alone(parser, 256)
     lines = 0
     warm = captions[: CHUNK // 8]
-    for found in pool.run([warm] * workers):
-        lines += len(found)
-    started = time.perf_counter()
-    for found in pool.run(chunks):
-        lines += len(found)
-    seconds = time.perf_counter() - started
-    pool.close()
+    with pool_of(workers, parser, 256) as pool:
+        for found in pool.run([warm] * workers):
+            lines += len(found)
+        started = time.perf_counter()
+        for found in pool.run(chunks):
+            lines += len(found)
+        seconds = time.perf_counter() - started
     assert lines == len(captions) + workers * len(warm)
     return {
         "start_seconds": started - begin,
@@ -57,10 +57,9 @@ def rates(parser: str, workers: int, captions: list[str]) -> dict[str, Any]:
 def start_cost(parser: str, workers: int) -> float:
     """Processor seconds of processes that parse one caption each."""
     before = processor_seconds()
-    pool = Workers(parser, workers, 256) if workers > 1 else Alone(parser, 256)
-    for _ in pool.run([["a dog barks"]] * workers):
-        pass
-    pool.close()
+    with pool_of(workers, parser, 256) as pool:
+        for _ in pool.run([["a dog barks"]] * workers):
+            pass
     return processor_seconds() - before
 
 
@@ -71,7 +70,7 @@ def resident() -> int:
 
 def memory(parser: str, captions: list[str], count: int) -> list[int]:
     """Resident megabytes after each tenth of ``count`` captions."""
-    pool, seen = Alone(parser, 256), []
+    pool, seen = pool_of(1, parser, 256), []
     stream = itertools.islice(itertools.cycle(captions), count)
     with tempfile.TemporaryFile("w") as file:
         for _ in range(10):

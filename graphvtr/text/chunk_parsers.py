@@ -151,3 +151,10 @@ def _identity() -> str:
 
 def _lines(captions: list[str]) -> list[str]:
     return graph_lines(_parser(), captions, _worker[1])
+
+
+def pool_of(by: Cluster | int, name: str, batch_size: int) -> Alone | Workers:
+    """What parses by a cluster, or by so many processes."""
+    if isinstance(by, Cluster):
+        return OnCluster(by, name, batch_size)
+    return Workers(name, by, batch_size) if by > 1 else Alone(name, batch_size)

@@ -18,7 +18,7 @@ from graphvtr.ending import going_on
 from graphvtr.errors import DataError, system_error
 from graphvtr.locks import output_lock
 from graphvtr.reading import lines_within, read_json
-from graphvtr.text.chunk_parsers import Alone, OnCluster, Workers
+from graphvtr.text.chunk_parsers import pool_of
 from graphvtr.text.parser import BATCH_SIZE
 
 FORMAT = "graphvtr.graphs/1"
@@ -85,7 +85,7 @@ def _parse_alone(
     done = 0
     with ExitStack() as stack:
         stack.enter_context(going_on("the same command goes on", lambda: f"after {done:,} of {total:,} captions"))
-        pool = _pool(by, parser, batch_size)
+        pool = pool_of(by, parser, batch_size)
         stack.push(pool)
         _check_note(note, partial, {"format": FORMAT, "parser": pool.parser, "captions": digest})
         done = _whole_lines(partial, captions)
@@ -126,12 +126,6 @@ def read_captions(path: Path) -> Iterator[str]:
                     yield text
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror}", "check the path") from error
-
-
-def _pool(by: Cluster | int, parser: str, batch_size: int) -> Alone | Workers:
-    if isinstance(by, Cluster):
-        return OnCluster(by, parser, batch_size)
-    return Workers(parser, by, batch_size) if by > 1 else Alone(parser, batch_size)
 
 
 def _survey(captions: Path) -> tuple[int, str]:
