@@ -12,13 +12,14 @@ from itertools import groupby
 from pathlib import Path
 from textwrap import wrap
 
-from benchmarks.lib.paths import RESULTS, ROOT
+from benchmarks.lib.paths import COMMITTED, RESULTS, ROOT
 from benchmarks.lib.tables import WIDTH
 
 Row = dict[str, str]
 OURS = "graphvtr"
 DIRECTIONS = ("forward", "forward+backward")
-DOCS = ROOT / "docs" / "ops" / "measured"
+DOCS = ROOT / "docs" / "ops" / "measured" if RESULTS == COMMITTED else RESULTS / "measured"
+"""Tables that pages show; those of a quick run lie beside its results."""
 
 
 def read(path: Path) -> list[Row]:
