@@ -70,7 +70,7 @@ def commands(tmp_path: Path, cache: Path, store: Path) -> dict[str, Callable[[Pa
 ONCE, ON = "nothing was written; run it again", "the same command goes on"
 STOPPED = {
     "extract": ("graphvtr.video.extract", "run_tasks", f"after 0 of 1 clips; {ON}"),
-    "parse": ("graphvtr.text.parse_file", "_pool", f"after 0 of 1 captions; {ON}"),
+    "parse": ("graphvtr.text.parse_file", "pool_of", f"after 0 of 1 captions; {ON}"),
     "export": ("graphvtr.tasks.checkpoint", "load", f"by SIGINT; {ONCE}"),
     "perturb": ("graphvtr.datasets", "build_dataset", f"by SIGINT; {ONCE}"),
     "convert --to": ("graphvtr.video.store.feature_store", "FeatureStore.read", f"by SIGINT; {ONCE}"),
