@@ -224,8 +224,11 @@ def main() -> None:
     for words, place in itertools.product(() if arguments.quick else ("minilm", "glove"), stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
-        rows |= {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
-        for name, trial in rows.items():
+        tuned = {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
+        for name, own in rows.items():
+            trial = tuned.get(name, own)
+            if not trials.finished(trial, range(SEEDS)):
+                trial = own
             if there := trials.finished(trial, range(SEEDS)):
                 label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
                 margins |= pairs.rows(label, trials, trial, there)
