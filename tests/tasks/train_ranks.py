@@ -43,7 +43,8 @@ def train_every(out: str, number: str) -> None:
 def main(out: str, devices: int) -> None:
     """Train, and print the scores."""
     torch.set_num_threads(1)
-    print("scores", train_small(out, devices))
+    # in one piece: two processes write to one pipe, and those of print's several would meet
+    sys.stdout.write(f"scores {train_small(out, devices)}\n")
 
 
 if __name__ == "__main__":
