@@ -32,7 +32,7 @@ from benchmarks.lib.harness import environment, printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.encoders import PretrainedWords
@@ -62,12 +62,6 @@ def frequent(train: RetrievalDataset) -> WordVectors:
     counts = Counter(word.lower() for caption in train.words() for word in caption)
     words = sorted(counts, key=lambda word: (-counts[word], word))[:BAG]
     return WordVectors(words, torch.eye(len(words)))
-
-
-def small(trial: Trial) -> Trial:
-    """A row of a quick run."""
-    size = {"hidden": 32, **{name: 32 for name in ("inner", "bag") if trial.options.get(name)}}
-    return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1})
 
 
 def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
@@ -161,7 +155,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
     A row's epoch is chosen on validation at every size. Written after every run.
     """
     found: dict[str, dict[int, dict[str, Any]]] = {}
-    whole = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
+    whole = msrvtt.size_of(arguments)
     every = msrvtt.splits(path, **whole)
     rows = {words: all_rows(arguments, words) for words in arguments.words}
     for words, row in rows.items():
@@ -246,7 +240,7 @@ def main() -> None:
     if arguments.curve:
         curves(arguments, path)
         return
-    size = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
+    size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size)
     seeds = range(1 if arguments.quick else arguments.seeds)
     name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"

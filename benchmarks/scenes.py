@@ -21,6 +21,7 @@ import argparse
 import contextlib
 import functools
 import logging
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seed
 from benchmarks.lib.scenes_measures import between, choices, level_sums, own_margins
 from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES
 from benchmarks.lib.tables import print_differences, share_text
-from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.lib.tune import is_tuned, tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
@@ -162,11 +163,10 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
 TUNED = ("mining", "dropout", "word_dropout", "batch_norm", "attribute_weight")
 
 
-def small(trial: Trial) -> Trial:
-    """A row of a quick run."""
-    size = {"hidden": 16, "inner": 16} if trial.model == "graphvtr" else {"hidden": 16}
-    negatives = {"negatives": str(QUICK_PAIRS)} if "negatives" in trial.train else {}
-    return Trial(trial.name, trial.model, {**trial.options, **size}, {**trial.train, "epochs": 1, **negatives})
+def few_epochs(trial: Trial) -> Trial:
+    """A row of a quick run, with the hard negatives of that."""
+    made = small(trial, 16)
+    return replace(made, train={**made.train, "negatives": str(QUICK_PAIRS)}) if "negatives" in made.train else made
 
 
 def main() -> None:
@@ -201,9 +201,9 @@ def main() -> None:
     chosen = [trial for name in arguments.studies or STUDIES for trial in STUDIES[name]]
     chosen = [trial for trial in chosen if arguments.rows is None or trial.name in arguments.rows]
     if quick:
-        chosen = [small(trial) for trial in chosen]
+        chosen = [few_epochs(trial) for trial in chosen]
     seeds, budget = range(1 if quick else arguments.seeds), 2 if quick else arguments.tune
-    everything = [small(trial) if quick else trial for rows in STUDIES.values() for trial in rows]
+    everything = [few_epochs(trial) if quick else trial for rows in STUDIES.values() for trial in rows]
 
     def write() -> None:
         ready = [trial for trial in everything if is_tuned(trials, few, trial, budget)]

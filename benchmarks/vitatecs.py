@@ -215,7 +215,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     path = msrvtt.store()
-    size = msrvtt.QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
+    size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size)
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"

@@ -187,23 +187,20 @@ class Fold:
             make_vocabulary(splits["train"]),
             data=data,
             records=None if quick else RESULTS / "runs" / "cad120",
-            measure={
-                name: functools.partial(self._measure, name)
-                for name in (RANKS, CHOICES, f"start {RANKS}", f"start {CHOICES}")
-            },
+            measure={name: functools.partial(self._measure, name) for name in MEASURED},
         )
         self.counts = {split: len(one.videos) for split, one in splits.items()} | {"test captions": len(self.columns)}
 
     def _measure(self, name: str, model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
-        found = scores["test"]
-        if name.startswith("start"):  # without what the gates let through GraphVTR is the closed form
+        start = name.startswith("start")
+        if start:  # without what the gates let through GraphVTR is the closed form
             if not isinstance(model, GraphVTR):
                 return torch.zeros(0)
             model = copy.deepcopy(model)
             model.gates.zero_()
-            found = self.trials.scores_of(model, "test")
         if name.endswith(CHOICES):
             return choose(model, self.test, self.trials.vocabulary)
+        found = self.trials.scores_of(model, "test") if start else scores["test"]
         return torch.cat(ranks_of(found[:, self.columns], self.owner)[:2]).float()
 
     def measured(self, trial: Trial, seeds: list[int], of: str = "") -> tuple[Runs, Choices]:

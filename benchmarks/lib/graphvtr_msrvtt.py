@@ -19,8 +19,8 @@ from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import chance_runs, print_table
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Trial, Trials
-from benchmarks.msrvtt_real import note_of, ridges, small
+from benchmarks.lib.trials import Trial, Trials, small
+from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
@@ -55,7 +55,7 @@ def wanted(rows: dict[str, Trial], arguments: argparse.Namespace) -> list[Trial]
 def subset(arguments: argparse.Namespace, **options: Any) -> tuple[dict[str, RetrievalDataset], Trials]:
     """The splits of the subset and the runs on them."""
     path, quick = msrvtt.store(DETECTOR), arguments.quick
-    size = msrvtt.QUICK if quick else {"videos": None, "captions": arguments.captions}
+    size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size, **options)
     study = "msrvtt_quick" if quick else f"msrvtt_real_{DETECTOR}"
     return splits, msrvtt.trials(study, splits, path, "minilm", **size)

@@ -18,8 +18,8 @@ from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from benchmarks.lib.runs import chance_runs, print_table
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Trials
-from benchmarks.msrvtt_real import ridges, small
+from benchmarks.lib.trials import Trials, small
+from benchmarks.msrvtt_real import ridges
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.video import build_featurizer, extract

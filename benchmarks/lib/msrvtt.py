@@ -6,6 +6,7 @@ published MSR-VTT, and every table says so. No choice is ever made on test video
 
 from __future__ import annotations
 
+import argparse
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,18 +81,24 @@ def splits(
     names = ["val", "test"] if test else ["val"]
     made |= {name: build_dataset("msrvtt", name, DataSource(root=root(), store=path)) for name in names}
     if videos is not None:
-        count = len(made["train"].videos)
-        chosen = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:videos]
-        keep = torch.isin(made["train"].video_of_caption, chosen).nonzero().squeeze(1)
-        made["train"] = made["train"][keep.tolist()]
+        made["train"] = _drawn(made["train"], videos, 0)
         if videos <= QUICK["videos"]:
             made |= {name: made[name].index_select(made[name].video_of_caption < videos) for name in names}
     return made
 
 
+def size_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the commands' options ``quick`` and ``captions`` say of the training split."""
+    return QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
+
+
 def third(train: RetrievalDataset) -> RetrievalDataset:
     """The training videos on which settings are tried, drawn once."""
-    chosen = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(1))[: len(train.videos) // 3]
+    return _drawn(train, len(train.videos) // 3, 1)
+
+
+def _drawn(train: RetrievalDataset, count: int, seed: int) -> RetrievalDataset:
+    chosen = torch.randperm(len(train.videos), generator=torch.Generator().manual_seed(seed))[:count]
     return train[torch.isin(train.video_of_caption, chosen).nonzero().squeeze(1).tolist()]
 
 

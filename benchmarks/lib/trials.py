@@ -21,7 +21,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,12 @@ class Trial:
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
     train: Mapping[str, Any] = field(default_factory=dict)
+
+
+def small(trial: Trial, width: int = 32) -> Trial:
+    """The row of a quick run, which only shows that all works: narrow, one epoch."""
+    size = {"hidden": width, **{name: width for name in ("inner", "bag") if trial.options.get(name)}}
+    return replace(trial, options={**trial.options, **size}, train={**trial.train, "epochs": 1})
 
 
 class Trials:

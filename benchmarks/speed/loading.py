@@ -39,7 +39,6 @@ from tqdm import tqdm
 from benchmarks.lib.harness import RESULTS, write_result
 from benchmarks.lib.loading_files import SHAPE, make_hdf5, make_npy, make_store
 from benchmarks.lib.loading_measure import MemoryWatch, held_bytes, touch_memory, usage
-from benchmarks.lib.loading_plot import draw
 from benchmarks.lib.loading_rivals import BATCH, Loader, forget, loaders
 
 WARMUP = 3
@@ -196,6 +195,8 @@ def main() -> None:
                             )
             save(runs, arguments.videos)
         print_table(runs)
+        from benchmarks.lib.loading_plot import draw  # not before: matplotlib would count as a loader's memory
+
         draw()
     finally:
         if arguments.folder is None:

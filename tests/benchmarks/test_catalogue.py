@@ -33,9 +33,7 @@ def test_every_script_is_in_the_catalogue_once(runner: Any) -> None:
 def test_every_result_belongs_to_a_script(runner: Any) -> None:
     patterns = [pattern for benchmark in runner.catalogue() for pattern in benchmark.results]
     files = [path.name for path in runner.COMMITTED.iterdir() if path.is_file()]
-    studies = [path.name.removesuffix("_tuning") for path in (runner.COMMITTED / "runs").glob("*")]
-    scripts = tuple(benchmark.name for benchmark in runner.catalogue())  # a study that has only begun has no table yet
-    assert [name for name in studies if f"{name}.json" not in patterns and not name.startswith(scripts)] == []
+    files += [f"runs/{path.name}" for path in (runner.COMMITTED / "runs").iterdir()]
     assert [name for name in files if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns)] == []
     assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []
 
@@ -59,7 +57,7 @@ def test_readme_has_the_table(runner: Any) -> None:
 
 def test_the_first_page_quotes_result_files(runner: Any) -> None:
     page = runner.PAGE.read_text()
-    assert runner.QUOTED in page
+    assert page.count(runner.QUOTED) >= 2
     assert runner.quoted(page) == page, "python benchmarks/run.py readme"
     begin = f"{runner.QUOTED}demo.txt -->\n```text\n"
     assert runner.quoted(f"a\n{begin}old\n```\nb") == f"a\n{begin}{(runner.COMMITTED / 'demo.txt').read_text()}```\nb"
