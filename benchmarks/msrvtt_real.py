@@ -90,7 +90,7 @@ def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Names
     if arguments.tune < 2 or arguments.quick:
         return {}
     missing = [trial for name, trial in rows.items() if wanted(arguments, name)]
-    tuned(trials, msrvtt.third(trials.splits["train"]), missing, arguments.tune)
+    tuned(trials, msrvtt.parts(trials), missing, arguments.tune)
     best = msrvtt.chosen(trials, rows, arguments.tune)
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {words}": one.tried for name, one in best.items()}
@@ -163,7 +163,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
         row |= {} if arguments.quick else {name: one.trial for name, one in best.items()}
     for videos in arguments.curve:
         less = videos < len(every["train"].videos)
-        size = {**whole, "videos": videos if less else None}
+        size = {**whole, "videos": videos, "val_captions": msrvtt.FEW} if less else whole
         splits = msrvtt.splits(path, **size) if less else every
         for name, runs in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size)).items():
             found.setdefault(name, {})[videos] = runs.summary()["rsum"]

@@ -188,7 +188,8 @@ def main() -> None:
         write_pairs(pairs, own_pairs(splits["train"])[0])
     trials = study(splits, quick)
     train = splits["train"]
-    few = train.index_select(train.video_of_caption < len(train.videos) // 6 * 2)  # a third, in whole pairs of twins
+    third = len(train.videos) // 6 * 2  # in whole pairs of twins
+    few = {"train": train.index_select(train.video_of_caption < third)}
     words = PretrainedWords("minilm")
     ridge = {
         split: trials.closed_form(

@@ -24,11 +24,15 @@ from graphvtr.video import build_detector, build_featurizer, extract
 
 NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
+FEATURES = "efficientnet_lite0"
 REGIONS = 12
 QUICK = {"videos": 60, "captions": 2}
 """What a run reads that only shows that all works."""
 BUDGET = 4
 """Settings that are tried for each row."""
+FEW = 5
+"""Captions of a validation video that judge settings and the smaller runs of a curve, in place of twenty: half of such
+a run was their encoding."""
 TRAIN = {
     "epochs": 60,
     "batch_size": 128,
@@ -58,14 +62,19 @@ def store(detector: str | None = None, of: str = "msrvtt") -> Path:
         detector: of regions, see :data:`DETECTORS`; None for frames alone.
         of: a folder of the data, whose ``video`` is read.
     """
-    path = CACHE / f"{of}_{detector or 'efficientnet_lite0'}"
+    path = CACHE / f"{of}_{detector or FEATURES}"
     boxes = None if detector is None else build_detector(DATA / "detectors" / DETECTORS[detector], num_regions=REGIONS)
-    extract(DATA / of / "video", path, build_featurizer("efficientnet_lite0"), detector=boxes, num_frames=20)
+    extract(DATA / of / "video", path, build_featurizer(FEATURES), detector=boxes, num_frames=20)
     return path
 
 
 def splits(
-    path: Path, *, videos: int | None = None, captions: int | None = None, test: bool = True
+    path: Path,
+    *,
+    videos: int | None = None,
+    captions: int | None = None,
+    val_captions: int | None = None,
+    test: bool = True,
 ) -> dict[str, RetrievalDataset]:
     """The splits of the subset.
 
@@ -74,17 +83,26 @@ def splits(
         videos: the first n training videos in an order drawn once, and of so few as in a quick run (:data:`QUICK`) no
             more of the other splits; None takes all.
         captions: training captions a video; None takes all twenty.
+        val_captions: the same of the validation split.
         test: whether the test split is needed.
     """
-    own = {} if captions is None else {"max_captions": captions}
-    made = {"train": build_dataset("msrvtt", "train", DataSource(root=root(), store=path, options=own))}
-    names = ["val", "test"] if test else ["val"]
-    made |= {name: build_dataset("msrvtt", name, DataSource(root=root(), store=path)) for name in names}
+    made = {"train": _split(path, "train", captions), "val": _split(path, "val", val_captions)}
+    if test:
+        made["test"] = _split(path, "test", None)
     if videos is not None:
         made["train"] = _drawn(made["train"], videos, 0)
         if videos <= QUICK["videos"]:
-            made |= {name: made[name].index_select(made[name].video_of_caption < videos) for name in names}
+            made |= {
+                name: split.index_select(split.video_of_caption < videos)
+                for name, split in made.items()
+                if name != "train"
+            }
     return made
+
+
+def _split(path: Path, name: str, captions: int | None) -> RetrievalDataset:
+    own = {} if captions is None else {"max_captions": captions}
+    return build_dataset("msrvtt", name, DataSource(root=root(), store=path, options=own))
 
 
 def size_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -92,9 +110,17 @@ def size_of(arguments: argparse.Namespace) -> dict[str, Any]:
     return QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
 
 
-def third(train: RetrievalDataset) -> RetrievalDataset:
-    """The training videos on which settings are tried, drawn once."""
-    return _drawn(train, len(train.videos) // 3, 1)
+def parts(trials: Trials) -> dict[str, RetrievalDataset]:
+    """What settings are tried on: a third of the training videos, drawn once, and :data:`FEW` validation captions each.
+
+    The rows of frames and MiniLM words, which were tuned first, were judged on all of them.
+    """
+    train = trials.splits["train"]
+    found = {"train": _drawn(train, len(train.videos) // 3, 1)}
+    name = trials.data["store"]
+    if trials.vectors is not None or not name.endswith(FEATURES):
+        found["val"] = _split(CACHE / name, "val", FEW)
+    return found
 
 
 def _drawn(train: RetrievalDataset, count: int, seed: int) -> RetrievalDataset:
@@ -110,7 +136,7 @@ def chosen(trials: Trials, rows: dict[str, Trial], budget: int = BUDGET) -> dict
         rows: as they stand.
         budget: candidates a row.
     """
-    few = third(trials.splits["train"])
+    few = parts(trials)
     return tuned(trials, few, [trial for trial in rows.values() if is_tuned(trials, few, trial, budget)], budget)
 
 

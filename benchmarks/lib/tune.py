@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,12 +77,12 @@ def _draws(trial: Trial) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         yield options, {**train, "lr": pick(LR), "clip_grad": pick(CLIP)}
 
 
-def tuned(trials: Trials, few: RetrievalDataset, rows: Iterable[Trial], budget: int) -> dict[str, Tuned]:
+def tuned(trials: Trials, few: Mapping[str, RetrievalDataset], rows: Iterable[Trial], budget: int) -> dict[str, Tuned]:
     """The best settings of each row on a part of the training videos.
 
     Args:
         trials: of the study; what is tried has records beside theirs, if they have any.
-        few: the part.
+        few: the part, ``train``, and ``val`` where not all of validation is to judge.
         rows: as they stand.
         budget: candidates a row.
     """
@@ -93,18 +93,19 @@ def tuned(trials: Trials, few: RetrievalDataset, rows: Iterable[Trial], budget: 
     return found
 
 
-def is_tuned(trials: Trials, few: RetrievalDataset, row: Trial, budget: int) -> bool:
+def is_tuned(trials: Trials, few: Mapping[str, RetrievalDataset], row: Trial, budget: int) -> bool:
     """Whether all candidates of a row were tried."""
     part = _part(trials, few)
     return all(part.finished(one, [0]) for one in candidates(row, budget))
 
 
-def _part(trials: Trials, few: RetrievalDataset) -> Trials:
+def _part(trials: Trials, few: Mapping[str, RetrievalDataset]) -> Trials:
+    judge = {"val captions": len(few["val"])} if "val" in few else {}
     return Trials(
         f"{trials.folder.name}_tuning",
-        {"train": few, "val": trials.splits["val"]},
+        {"val": trials.splits["val"], **few},
         trials.vocabulary,
-        data={**trials.data, "part": len(few.videos)},
+        data={**trials.data, "part": len(few["train"].videos), **judge},
         score=["val"],
         vectors=trials.vectors,
         root=trials.folder.parent,

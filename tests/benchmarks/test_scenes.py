@@ -64,9 +64,9 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
         return record
 
     monkeypatch.setattr(trials.Trials, "record", train)
-    assert not tune.is_tuned(made, Split(), row, 3)
-    best = tune.tuned(made, Split(), [row], 3)["HGR"]
+    assert not tune.is_tuned(made, {"train": Split()}, row, 3)
+    best = tune.tuned(made, {"train": Split()}, [row], 3)["HGR"]
     assert [one["val_rsum"] for one in best.tried] == [0.0, 2, 3]
     assert best.trial == tune.candidates(row, 3)[2]
-    assert tune.is_tuned(made, Split(), row, 3)
-    assert not tune.is_tuned(made, Split(), row, 4)
+    assert tune.is_tuned(made, {"train": Split()}, row, 3)
+    assert not tune.is_tuned(made, {"train": Split()}, row, 4)
