@@ -251,7 +251,9 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         gradients = [weight.grad for weight in self.model.parameters() if weight.grad is not None and weight.numel()]
         if getattr(self.trainer.precision_plugin, "scaler", None) is not None or not gradients:
             return
-        largest = torch.nn.utils.get_total_norm(gradients, float("inf"))
+        # on a CPU PyTorch's maximum norm takes twenty times as long: a fifth of GraphVTR's step
+        extremes = [extreme for gradient in gradients for extreme in torch.aminmax(gradient)]
+        largest = torch.stack(extremes).abs().max()
         if ranks()[1] > 1:  # accumulated ones are each process's own, and all have to stop
             largest = sum_over_ranks(largest)
         if not bool(torch.isfinite(largest)):
