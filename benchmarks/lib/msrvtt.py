@@ -86,21 +86,20 @@ def splits(
         val_captions: the same of the validation split.
         test: whether the test split is needed.
     """
-    made = {"train": _split(path, "train", captions), "val": _split(path, "val", val_captions)}
+    made = {"train": split(path, "train", captions), "val": split(path, "val", val_captions)}
     if test:
-        made["test"] = _split(path, "test", None)
+        made["test"] = split(path, "test")
     if videos is not None:
         made["train"] = _drawn(made["train"], videos, 0)
         if videos <= QUICK["videos"]:
             made |= {
-                name: split.index_select(split.video_of_caption < videos)
-                for name, split in made.items()
-                if name != "train"
+                name: one.index_select(one.video_of_caption < videos) for name, one in made.items() if name != "train"
             }
     return made
 
 
-def _split(path: Path, name: str, captions: int | None) -> RetrievalDataset:
+def split(path: Path, name: str, captions: int | None = None) -> RetrievalDataset:
+    """One split, with at most so many captions a video."""
     own = {} if captions is None else {"max_captions": captions}
     return build_dataset("msrvtt", name, DataSource(root=root(), store=path, options=own))
 
@@ -119,7 +118,7 @@ def parts(trials: Trials) -> dict[str, RetrievalDataset]:
     found = {"train": _drawn(train, len(train.videos) // 3, 1)}
     name = trials.data["store"]
     if trials.vectors is not None or not name.endswith(FEATURES):
-        found["val"] = _split(CACHE / name, "val", FEW)
+        found["val"] = split(CACHE / name, "val", FEW)
     return found
 
 

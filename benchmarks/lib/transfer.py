@@ -1,7 +1,8 @@
 """Models on clips of another dataset than the one they were trained on (HGR, Table 2), on real video.
 
-Trained on the MSR-VTT subset, measured on all 98 MSVD clips at hand; none of them was trained on or chose anything.
-The frames are described by the same network; words that training did not know stay unknown.
+Trained on the MSR-VTT subset, measured on all 98 MSVD clips at hand, or trained on 57 of these and measured on
+MSR-VTT's test videos; none of what is measured was trained on or chose anything. The frames are described by the same
+network; words that training did not know stay unknown.
 """
 
 from __future__ import annotations
