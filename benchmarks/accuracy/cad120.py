@@ -76,7 +76,7 @@ TRAIN = {
 VSRNET = {"hidden": WIDTH, "num_layers": 1, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
 VISERN = {"hidden": WIDTH, "video_rnn": 64, "text_rnn": 64, "filters": 32, "mining": "all"}
 HGR = {"hidden": WIDTH, "mining": "all", "node_reduce": "mean"}
-OURS = {"hidden": WIDTH, "members": 4, "inner": 2 * WIDTH, "bag": 0}
+OURS = {"hidden": WIDTH, "members": 4, "inner": 2 * WIDTH, "bag": 0, "graphs": False}
 TIME = {"dct": 4, "pooled": True, "scaled": True}
 READ: dict[str, dict[str, Any]] = {"": {"word_dim": 64}, ", MiniLM": {"text": "minilm"}}
 FULL, START = "GraphVTR", "GraphVTR's start, a closed form"
@@ -91,6 +91,7 @@ ROWS = [
     *(Trial(f"HGR{words}", "hgr", {**HGR, **read}, TRAIN) for words, read in READ.items()),
     Trial(FULL, "graphvtr", {**OURS, **TIME, "relations": 6}, TRAIN),
     Trial(f"{FULL}, without relations", "graphvtr", {**OURS, **TIME}, TRAIN),
+    Trial(f"{FULL}, with role graphs", "graphvtr", {**OURS, **TIME, "relations": 6, "graphs": True}, TRAIN),
     Trial(f"{FULL}, mean frames", "graphvtr", {**OURS, "relations": 6}, TRAIN),
 ]
 RELATIONS = "VSR-Net full"

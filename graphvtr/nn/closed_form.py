@@ -144,6 +144,7 @@ class ClosedFormStart(nn.Module):
     video_mean: Tensor
     text_map: Tensor
     video_map: Tensor | None
+    spread: Tensor | None
 
     def __init__(self, text_dim: int, video_dim: int, components: int | None = None, scaled: bool = False) -> None:
         super().__init__()
@@ -156,6 +157,7 @@ class ClosedFormStart(nn.Module):
         self.register_buffer("text_map", torch.zeros(text_dim, self.components or video_dim))
         video_map = None if self.components is None else torch.zeros(video_dim, self.components)
         self.register_buffer("video_map", video_map)
+        self.register_buffer("spread", torch.ones(video_dim) if scaled else None)
 
     def solve(
         self,
@@ -178,9 +180,10 @@ class ClosedFormStart(nn.Module):
             The best score.
         """
         spread = video.new_ones(video.size(1))
-        if self.scaled:
+        if self.spread is not None:
             spread = video.std(0, correction=0)
             spread = spread.where(spread > 1e-4 * video.abs().amax(0), 1.0)  # what does not vary is not blown up
+            self.spread.copy_(spread)
         solver: RidgeSolver | CanonicalSolver
         tried: list[tuple[Tensor, Tensor | None]]
         if self.components is None:
@@ -212,6 +215,10 @@ class ClosedFormStart(nn.Module):
         with full_precision(y.device):
             y = widened(y) - self.video_mean
             return normalize(y if self.video_map is None else y @ self.video_map, dim=1)
+
+    def standard(self, y: Tensor) -> Tensor:
+        """Videos [N, D] with every channel centred and its spread at 1 where the start is ``scaled``, else as given."""
+        return y if self.spread is None else (y - self.video_mean.to(y.dtype)) / self.spread.to(y.dtype)
 
     def _take(self, maps: tuple[Tensor, Tensor | None]) -> ClosedFormStart:
         for own, found in zip((self.text_map, self.video_map), maps, strict=True):

@@ -99,17 +99,23 @@ def test_of_equal_solutions_the_smoothest_is_taken() -> None:
 def test_scaled_it_does_not_matter_in_which_unit_a_channel_is() -> None:
     text, video, owner = problem()
     units = torch.tensor([1.0, 1000.0, 0.01, 5.0, 20.0]).double()
-    found = []
+    found, standard = [], []
     for seen in (video, video * units):
         start = ClosedFormStart(4, 5, 3, scaled=True).double()
         start.solve(
             text, seen, owner, (text, seen), lambda scores: float(scores[owner, torch.arange(len(owner))].sum())
         )
         found.append(start.video(seen) @ start.text(text).T)
+        standard.append(start.standard(seen))
     torch.testing.assert_close(found[1], found[0])
+    torch.testing.assert_close(standard[1], standard[0])
+    torch.testing.assert_close(standard[0].std(0, correction=0), torch.ones(5).double())
+    torch.testing.assert_close(standard[0][owner].mean(0), torch.zeros(5).double())  # captions count
+    assert ClosedFormStart(4, 5, 3).double().standard(video) is video
     constant = torch.cat([video, torch.ones(len(video), 1)], 1)  # a channel without a spread says nothing
     start = ClosedFormStart(4, 6, 3, scaled=True).double()
     start.solve(text, constant, owner, (text, constant), lambda scores: 0.0)
     assert start.video(constant).isfinite().all()
+    torch.testing.assert_close(start.standard(constant)[:, 5], torch.zeros(len(video)).double())
     with pytest.raises(DataError, match="scaled: is True for a ridge regression"):
         ClosedFormStart(4, 5, None, scaled=True)

@@ -52,9 +52,8 @@ class GraphVTR(RetrievalModel):
       with frames, and with regions that have walked over space and time (:class:`RandomWalkGCN`, as ViSERN)
     - *relation*: who does what to whom, pairs of regions (:class:`Relations`) against actions (:class:`RelationMatch`)
 
-    The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates that begin at 0: at step 0 it is the closed
-    form's, exactly. Each level learns by InfoNCE of its own. Gates are chosen on the validation split
-    (:meth:`calibrate`), where 0 is always a choice.
+    The score of a pair is :math:`s_{start} + \sum_l g_l s_l` with gates that begin at 0: at step 0 it is the start's.
+    Each level learns by InfoNCE of its own. Gates are chosen on validation (:meth:`calibrate`); 0 is always a choice.
 
     Args:
         video_dim, region_dim: width of the frame and of the region features; None for clips without regions.
@@ -71,7 +70,7 @@ class GraphVTR(RetrievalModel):
         hubs: whether there is the level *hubs*, of both sides or, with ``"videos"``, of videos alone.
         temperature: of InfoNCE on each level; it is learned.
         max_frames, max_regions: taken of a clip and of a frame, see :meth:`transform_video`; None for all.
-        dct, pooled, scaled: what start and ensemble read (:class:`ClipVectors`), the start at the same spread or not.
+        dct, pooled, scaled: what start and ensemble read (:class:`ClipVectors`), channels at the same spread or not.
 
     Raises:
         MissingExtraError: the language model's package is not installed.
@@ -168,8 +167,8 @@ class GraphVTR(RetrievalModel):
         x = node_features(graph, "frame", self.video_dim, "video_dim").to(self.start.text_map.dtype)
         ptr = node_ptr(graph, "frame").to(x.device)
         clips = self.clips(graph, x.dtype)
-        event = self.video_event(self.video_scale(torch.cat([clips, segment_reduce(x, ptr, "max")], 1))).flatten(1)
-        start = self.start.video(clips)
+        seen = torch.cat([self.start.standard(clips), segment_reduce(x, ptr, "max")], 1)
+        event, start = self.video_event(self.video_scale(seen)).flatten(1), self.start.video(clips)
         levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.video(start)
@@ -189,8 +188,7 @@ class GraphVTR(RetrievalModel):
         """
         sentence, nodes = self._read(graph)
         read = torch.cat([sentence, role_slots(graph, *nodes)], 1) if self.config["slots"] else sentence
-        event = self.text_event(self.text_scale(read)).flatten(1)
-        start = self.start.text(self.bag(graph, sentence))
+        event, start = self.text_event(self.text_scale(read)).flatten(1), self.start.text(self.bag(graph, sentence))
         levels: dict[str, Level | Tensor] = {"start": start, "event": event}
         if self.hubs is not None:
             levels["hubs"] = self.hubs.text(start)
