@@ -200,8 +200,11 @@ def rows(words: str, regions: bool = False) -> dict[str, Trial]:
     vsrnet = {"hidden": 256, "num_layers": 2, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
     of_regions = (
         *(Trial(f"ViSERN, {name}", "visern", {**DUAL, **options, **read}, TRAIN) for name, options in VISERN.items()),
-        *(Trial(f"VSR-Net, {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()),
     )
+    if words == "minilm":  # VSR-Net reads nothing else
+        of_regions += tuple(
+            Trial(f"VSR-Net, {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()
+        )
     return {trial.name: trial for trial in (of_regions if regions else frames)}
 
 
