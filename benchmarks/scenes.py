@@ -126,7 +126,7 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
         if name in runs and other != name and not other.startswith(name)
     }
     if plain["drop"]:
-        print_differences("what the unseen world costs in rsum (Table 2 of HGR)", plain["drop"])
+        print_differences("lost in the unseen world, rsum", plain["drop"])  # Table 2 of HGR
     plain["twins"] = between(trials, rows, there)
     print("\nTold from the twin, which differs in roles or order alone, %, 50 is chance:")
     width = max((len(name) for name in there), default=0)
