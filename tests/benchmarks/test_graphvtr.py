@@ -93,5 +93,5 @@ def test_choices_on_cad120(load_benchmark: Callable[[str], Any]) -> None:
     assert difference["mean"] == pytest.approx(37.5)
     assert 0 < difference["interval"][0] < 37.5 < difference["interval"][1]
     names = [trial.name for trial in cad120.ROWS]
-    assert len(set(names)) == len(names) == 20
+    assert len(set(names)) == len(names) == 21
     assert all(trial.options.get("text") == "minilm" for trial in cad120.ROWS if "MiniLM" in trial.name)
