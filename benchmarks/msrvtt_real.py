@@ -39,7 +39,6 @@ from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import canonical_scores, ridge_scores
 from graphvtr.text.word_vectors import WordVectors, load_word_vectors
 
-WORDS = ("minilm", "glove")
 BAG = 2000
 """Words of the bag: more would make the regression's matrices too large."""
 
@@ -93,7 +92,7 @@ def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Names
     tuned(trials, msrvtt.parts(trials), missing, arguments.tune)
     best = msrvtt.chosen(trials, rows, arguments.tune)
     rows |= {name: one.trial for name, one in best.items()}
-    return {f"{name}, {words}": one.tried for name, one in best.items()}
+    return {f"{name}, {msrvtt.WORDS[words]}": one.tried for name, one in best.items()}
 
 
 def tables(
@@ -110,7 +109,7 @@ def tables(
             there = trials.finished(trial, seeds)
             if not there:
                 continue
-            label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+            label = f"{name}, {msrvtt.WORDS[words]}"
             found[label] = trials.runs(trial, there)
             about[label] = trials.about(trial, there)
     print_table(f"{len(test.videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)
@@ -142,7 +141,7 @@ def transferred(
     found = {"chance": chance_runs(owner, len(clips.videos)), "ridge, MiniLM": ridge}
     for words, trials in all_trials.items():
         for name, trial in rows[words].items():
-            label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+            label = f"{name}, {msrvtt.WORDS[words]}"
             if runs := transfer.runs_on(clips, trials, trial, trials.finished(trial, seeds)):
                 found[label] = runs
     print_table(f"The same models on MSVD, {len(clips.videos)} clips, {len(owner)} captions (HGR, Table 2)", found)
@@ -176,7 +175,7 @@ def curves(arguments: argparse.Namespace, path: Path) -> None:
                         trials.record(trial, seed)
                 if there := trials.finished(trial, seeds):
                     one = trials.runs(trial, there).summary()["rsum"]
-                    found.setdefault(f"{name}, {words}", {})[videos] = one
+                    found.setdefault(f"{name}, {msrvtt.WORDS[words]}", {})[videos] = one
                 if not arguments.quick:
                     write_result("msrvtt_curves", found, note=note_of(arguments))
                     draw_curves(found)
@@ -219,7 +218,7 @@ def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="*", help="names of rows to train; all by default, none with an empty list")
-    parser.add_argument("--words", nargs="*", default=WORDS, choices=WORDS)
+    parser.add_argument("--words", nargs="*", default=list(msrvtt.WORDS), choices=msrvtt.WORDS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--captions", type=int, default=20, help="training captions a video (default: all 20)")
     parser.add_argument(

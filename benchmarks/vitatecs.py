@@ -221,7 +221,7 @@ def main() -> None:
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
     stores = {path: "msrvtt_real"} | {CACHE / f"msrvtt_{name}": f"msrvtt_real_{name}" for name in msrvtt.DETECTORS}
-    for words, place in itertools.product(() if arguments.quick else ("minilm", "glove"), stores):
+    for words, place in itertools.product(() if arguments.quick else msrvtt.WORDS, stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
         tuned = {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
@@ -230,7 +230,7 @@ def main() -> None:
             if not trials.finished(trial, range(SEEDS)):
                 trial = own
             if there := trials.finished(trial, range(SEEDS)):
-                label = f"{name}, {'MiniLM' if words == 'minilm' else 'GloVe'}"
+                label = f"{name}, {msrvtt.WORDS[words]}"
                 margins |= pairs.rows(label, trials, trial, there)
     found = {name: pairs.accuracy(some) for name, some in margins.items()}
     seeds = {name: len(some) for name, some in margins.items() if BESIDE not in name}

@@ -25,6 +25,8 @@ from graphvtr.video import build_detector, build_featurizer, extract
 NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
 FEATURES = "efficientnet_lite0"
+WORDS = {"minilm": "MiniLM", "glove": "GloVe"}
+"""What models read with, and its name in tables."""
 REGIONS = 12
 QUICK = {"videos": 60, "captions": 2}
 """What a run reads that only shows that all works."""
