@@ -220,7 +220,10 @@ def main() -> None:
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
-    stores = {path: "msrvtt_real"} | {CACHE / f"msrvtt_{name}": f"msrvtt_real_{name}" for name in msrvtt.DETECTORS}
+    stores = {path: "msrvtt_real"}
+    for name in msrvtt.DETECTORS:  # what was trained on regions, where they are at hand
+        if (place := CACHE / f"msrvtt_{name}").is_dir():
+            stores[place] = f"msrvtt_real_{name}"
     for words, place in itertools.product(() if arguments.quick else msrvtt.WORDS, stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
