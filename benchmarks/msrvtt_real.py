@@ -133,18 +133,15 @@ def transferred(
     clips: RetrievalDataset, all_trials: dict[str, Trials], rows: dict[str, dict[str, Trial]], seeds: range
 ) -> dict[str, Any]:
     """The same models on MSVD's clips, printed and as plain values (HGR, Table 2)."""
-    trials, owner = next(iter(all_trials.values())), clips.video_of_caption
-    train, val = trials.splits["train"], trials.splits["val"]
-    ridge = trials.closed_form(
-        "ridge, MiniLM, on MSVD", lambda: ridge_scores(train, val, clips, text=PretrainedWords("minilm")).scores, owner
-    )
-    found = {"chance": chance_runs(owner, len(clips.videos)), "ridge, MiniLM": ridge}
+    found = transfer.baselines_on(clips, next(iter(all_trials.values())), "MSVD")
     for words, trials in all_trials.items():
         for name, trial in rows[words].items():
             label = f"{name}, {msrvtt.WORDS[words]}"
             if runs := transfer.runs_on(clips, trials, trial, trials.finished(trial, seeds)):
                 found[label] = runs
-    print_table(f"The same models on MSVD, {len(clips.videos)} clips, {len(owner)} captions (HGR, Table 2)", found)
+    print_table(
+        f"The same models on MSVD, {len(clips.videos)} clips, {len(clips.captions)} captions (HGR, Table 2)", found
+    )
     return {name: runs.summary() for name, runs in found.items()}
 
 

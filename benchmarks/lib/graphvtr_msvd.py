@@ -16,16 +16,13 @@ from typing import Any
 from benchmarks.lib import msrvtt, transfer
 from benchmarks.lib.graphvtr_msrvtt import FULL, wanted
 from benchmarks.lib.harness import printed_to, write_result
-from benchmarks.lib.paths import CACHE, DATA, RESULTS
+from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences
 from benchmarks.lib.trials import Trials, small
 from benchmarks.msrvtt_real import ridges
 from graphvtr.datasets import DataSource, build_dataset
-from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks import make_vocabulary
-from graphvtr.tasks.baselines import ridge_scores
-from graphvtr.video import build_featurizer, extract
 
 ROWS = {
     FULL.name: FULL,
@@ -38,9 +35,8 @@ MSRVTT = "MSR-VTT"
 def run(arguments: argparse.Namespace) -> None:
     """The tables ``flagship_msvd``, see :mod:`benchmarks.graphvtr`."""
     quick = arguments.quick
-    root, store = DATA / "msvd98", CACHE / "msvd98_efficientnet_lite0"
-    extract(root / "video", store, build_featurizer("efficientnet_lite0"), num_frames=20)
-    source = DataSource(root=root, store=store)
+    store = msrvtt.store(of=transfer.MSVD)
+    source = DataSource(root=DATA / transfer.MSVD, store=store)
     splits = {split: build_dataset("msvd", split, source) for split in ("train", "val", "test")}
     videos = msrvtt.split(msrvtt.store(), "test") if (DATA / "msrvtt").exists() and not quick else None
     trials = Trials(
@@ -59,12 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     about: dict[str, Any] = {}
     moved: dict[str, Runs] = {}
     if videos is not None:
-        moved["chance"] = chance_runs(videos.video_of_caption, len(videos.videos), 3)
-        moved["ridge, MiniLM"] = trials.closed_form(
-            "ridge, MiniLM, on MSR-VTT",
-            lambda: ridge_scores(splits["train"], splits["val"], videos, text=PretrainedWords("minilm")).scores,
-            videos.video_of_caption,
-        )
+        moved = transfer.baselines_on(videos, trials, MSRVTT, 3)
     for name, trial in every.items():
         if there := trials.finished(trial, range(arguments.seeds)):
             found[name] = trials.runs(trial, there)

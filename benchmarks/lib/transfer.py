@@ -16,10 +16,12 @@ from torch import Tensor
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.paths import CACHE, DATA
-from benchmarks.lib.runs import Runs, ranks_of
+from benchmarks.lib.runs import Runs, chance_runs, ranks_of
 from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import RetrievalModel
+from graphvtr.nn.encoders import PretrainedWords
+from graphvtr.tasks.baselines import ridge_scores
 from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import prepare
 
@@ -53,6 +55,24 @@ def measure_on(clips: RetrievalDataset) -> Measure:
         return torch.cat(found[:2]).float()
 
     return measure
+
+
+def baselines_on(clips: RetrievalDataset, trials: Trials, name: str, repeats: int = 20) -> dict[str, Runs]:
+    """Chance, and ridge regression from what a study trains on, on other clips.
+
+    Args:
+        clips: the others.
+        trials: of the study.
+        name: of the others, in the record.
+        repeats: of chance.
+    """
+    train, val, owner = trials.splits["train"], trials.splits["val"], clips.video_of_caption
+    ridge = trials.closed_form(
+        f"ridge, MiniLM, on {name}",
+        lambda: ridge_scores(train, val, clips, text=PretrainedWords("minilm")).scores,
+        owner,
+    )
+    return {"chance": chance_runs(owner, len(clips.videos), repeats), "ridge, MiniLM": ridge}
 
 
 def runs_on(clips: RetrievalDataset, trials: Trials, trial: Trial, seeds: list[int], name: str = MSVD) -> Runs | None:

@@ -150,7 +150,6 @@ class ClosedFormStart(nn.Module):
         super().__init__()
         if scaled and components is None:
             raise DataError("scaled", "is True for a ridge regression", "use it with a canonical correlation")
-        self.scaled = scaled
         self.components = None if components is None else min(components, text_dim, video_dim)
         self.register_buffer("text_mean", torch.zeros(text_dim))
         self.register_buffer("video_mean", torch.zeros(video_dim))
