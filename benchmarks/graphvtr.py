@@ -10,6 +10,7 @@ msrvtt   a subset of MSR-VTT and VITATECS: beside closed forms, without each par
 levels   which level tells captions apart that differ in one thing, on validation videos
 msvd     98 real clips, 57 of them to train
 cad120   CAD-120's hands and objects: told from its opposite, beside VSR-Net, ViSERN and HGR
+speed    seconds to train and milliseconds of a search, beside a model of each paper
 figure   where the model stands on the subset of MSR-VTT, from the result files
 
 Finished runs are kept, and every table is written again after each: a study that was stopped goes on. Choices are made
@@ -27,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.accuracy import cad120
-from benchmarks.lib import graphvtr_figure, graphvtr_levels, graphvtr_msrvtt, graphvtr_msvd
+from benchmarks.lib import graphvtr_figure, graphvtr_levels, graphvtr_msrvtt, graphvtr_msvd, graphvtr_speed
 from benchmarks.lib.harness import RESULTS
 from benchmarks.lib.paths import DATA
 
@@ -55,6 +56,7 @@ STUDIES = {
     "levels": Study(graphvtr_levels.run, ("msrvtt",)),
     "msvd": Study(graphvtr_msvd.run, ("msvd98",)),
     "cad120": Study(functools.partial(cad120.run, name="flagship_cad120", rows=CAD120), ("cad120",)),
+    "speed": Study(graphvtr_speed.run, ("msrvtt",)),
     "figure": Study(figure),
 }
 

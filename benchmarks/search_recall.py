@@ -62,12 +62,12 @@ def load(name: str, clips: int, regions: bool = False) -> list[RetrievalDataset]
     return [build_dataset(name, split, source) for split in ("val", "test", "train")]
 
 
-def made(name: str, dataset: RetrievalDataset) -> RetrievalModel:
+def made(name: str, dataset: RetrievalDataset, options: dict[str, Any] | None = None) -> RetrievalModel:
     """A model with random weights whose sizes fit."""
     torch.manual_seed(0)
     few = dataset[list(range(min(FOR_CONCEPTS, len(dataset.captions))))]  # finding concepts takes a parser
     vocabulary = make_vocabulary(dataset)
-    model = build_model(name, few, vocabulary).eval()
+    model = build_model(name, few, vocabulary, options or {}).eval()
     model.vocabulary = vocabulary
     if name == "graphvtr":
         with torch.no_grad():

@@ -62,6 +62,15 @@ def test_rows_to_train(load_benchmark: Callable[[str], Any]) -> None:
     assert study.wanted(rows, argparse.Namespace(**{**told, "tables_only": True})) == []
 
 
+def test_what_training_costs(load_benchmark: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    speed = load_benchmark("lib.graphvtr_speed")
+    rows = speed.rows()
+    assert [trial.model for trial in rows.values()] == ["graphvtr", "graphvtr", "hgr", "mcsan", "visern", "vsrnet"]
+    spent = iter((100.0, 50.0, 70.0))
+    monkeypatch.setattr(speed, "_fit_seconds", lambda trials, trial, epochs: next(spent))
+    assert speed.training_seconds(None, rows["HGR"]) == {"before": 30.0, "epoch": 20.0, "whole": 30.0 + 60 * 20.0}
+
+
 def test_where_it_stands(load_benchmark: Callable[[str], Any], tmp_path: Path) -> None:
     figure = load_benchmark("lib.graphvtr_figure")
     ours = {"chance": row(3), "ridge, MiniLM": row(107), "GraphVTR": row(146), "without the bag": row(140)}
