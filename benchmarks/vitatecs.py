@@ -6,8 +6,8 @@
 Pairs of MSR-VTT test videos that have frames here; measured only, never tuned on. Equal scores count as wrong.
 Intervals resample videos with all of their pairs, and seeds. Rows "beside other videos" score each pair with videos
 that it is not of: what is told apart there is told by the captions alone, and only what a model adds to it says
-something of the video. Ten CPU minutes, most of them for reading captions once; models were measured when
-they were trained.
+something of the video. The last rows take all models as one. Ten CPU minutes, most of them for reading captions once;
+models were measured when they were trained.
 """
 
 from __future__ import annotations
@@ -165,6 +165,33 @@ def closed_forms(trials: Trials, pairs: Pairs, refit: bool = True) -> dict[str, 
     return found
 
 
+def together(rows: Sequence[Mapping[str, list[Tensor]]]) -> dict[str, list[Tensor]]:
+    """Margins of all models as one: what is in the features for any of them, an upper mark that chooses nothing.
+
+    Each run's margins at the same spread, each row's mean over its runs. The last row takes what is told beside other
+    videos off what is told beside the right one: what the video adds.
+
+    Args:
+        rows: of each model what :meth:`Pairs.rows` gives, those without margins beside other videos left out.
+    """
+    whole = [found for found in rows if len(found) == 2]
+    if len(whole) < 2:
+        return {}
+    own, beside = ([_spread_alike(list(found.values())[side]) for found in whole] for side in (0, 1))
+    right = torch.stack([runs.mean(0) for runs in own]).mean(0)
+    others = torch.stack(beside).mean(0)
+    name = "all models together"
+    return {
+        name: [right],
+        f"{name}, {BESIDE}": list(others),
+        f"{name}, less {BESIDE}": [right - others.mean(0)],
+    }
+
+
+def _spread_alike(runs: list[Tensor]) -> Tensor:
+    return torch.stack([one.double() / one.double().std() for one in runs])
+
+
 def blind(path: Path, pairs: Pairs, strength: float = 0.1) -> list[Tensor]:
     """Margins of what never sees a video: which of two captions reads like a true one.
 
@@ -220,6 +247,7 @@ def main() -> None:
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
     study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
     margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
+    models: list[dict[str, list[Tensor]]] = []
     stores = {path: "msrvtt_real"}
     for name in msrvtt.DETECTORS:  # what was trained on regions, where they are at hand
         if (place := CACHE / f"msrvtt_{name}").is_dir():
@@ -227,16 +255,14 @@ def main() -> None:
     for words, place in itertools.product(() if arguments.quick else msrvtt.WORDS, stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
-        tuned = {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
-        for name, own in rows.items():
-            trial = tuned.get(name, own)
-            if not trials.finished(trial, range(SEEDS)):
-                trial = own
+        rows |= {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
+        for name, trial in rows.items():
             if there := trials.finished(trial, range(SEEDS)):
                 label = f"{name}, {msrvtt.WORDS[words]}"
-                margins |= pairs.rows(label, trials, trial, there)
-    found = {name: pairs.accuracy(some) for name, some in margins.items()}
+                models.append(pairs.rows(label, trials, trial, there))
+                margins |= models[-1]
     seeds = {name: len(some) for name, some in margins.items() if BESIDE not in name}
+    found = {name: pairs.accuracy(some) for name, some in (margins | together(models)).items()}
     with contextlib.nullcontext() if arguments.quick else printed_to("vitatecs"):
         show(found, seeds, "VITATECS, MSR-VTT test videos with frames here; in brackets after a name: seeds")
     if not arguments.quick:
