@@ -32,7 +32,7 @@ from benchmarks.lib import graphvtr_figure, graphvtr_levels, graphvtr_msrvtt, gr
 from benchmarks.lib.harness import RESULTS
 from benchmarks.lib.paths import DATA
 
-BESIDE = ("GraphVTR", "VSR-Net full", "VSR-Net VG+VR_t", "ViSERN, random_walk, MiniLM", "HGR, MiniLM")
+BESIDE = ("GraphVTR", "VSR-Net full", "VSR-Net VG+VR_t", "ViSERN random_walk, dot, MiniLM", "HGR, MiniLM")
 CAD120 = [trial for trial in cad120.ROWS if trial.name.startswith(BESIDE)]
 
 

@@ -25,7 +25,7 @@ from graphvtr.datasets import RetrievalDataset
 from graphvtr.tasks.prepare import build_model
 from graphvtr.tasks.trainer import TrainOptions, fit
 
-BESIDE = ("HGR", "MCSAN", "ViSERN, random_walk", "VSR-Net, VG+VR_s")
+BESIDE = ("HGR", "MCSAN", "ViSERN random_walk, dot", "VSR-Net VG+VR_s")
 QUESTIONS, TOGETHER, TOP = 40, 16, 10
 FRAMES = replace(msrvtt.GRAPHVTR, name=f"{FULL.name} without relations")
 

@@ -201,21 +201,22 @@ def rows(words: str, regions: bool = False) -> dict[str, Trial]:
     )
     vsrnet = {"hidden": 256, "num_layers": 2, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
     of_regions = (
-        *(Trial(f"ViSERN, {name}", "visern", {**DUAL, **options, **read}, TRAIN) for name, options in VISERN.items()),
+        *(Trial(f"ViSERN {name}", "visern", {**DUAL, **options, **read}, TRAIN) for name, options in VISERN.items()),
     )
     if words == "minilm":  # VSR-Net reads nothing else
         of_regions += tuple(
-            Trial(f"VSR-Net, {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()
+            Trial(f"VSR-Net {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()
         )
     return {trial.name: trial for trial in (of_regions if regions else frames)}
 
 
+# rows are named as in scenes_rows.py: claims.py finds a claim by the names of its rows
 STEADY = {"batch_norm": True, "zero_init": True}
 VISERN: dict[str, dict[str, Any]] = {
     "no_reasoning": {"normalization": "none"},
-    "row": {"normalization": "row", **STEADY},
-    "symmetric": {"normalization": "symmetric", **STEADY},
-    "random_walk": {"normalization": "random_walk", **STEADY},
+    "row, dot": {"normalization": "row", **STEADY},
+    "symmetric, dot": {"normalization": "symmetric", **STEADY},
+    "random_walk, dot": {"normalization": "random_walk", **STEADY},
 }
 VSRNET: dict[str, dict[str, Any]] = {
     "VG": {"relations": "none"},

@@ -116,7 +116,11 @@ CLAIMS: dict[str, tuple[tuple[str, str], ...]] = {
         ("HGR", "VSE++"),
         ("HGR", "Dual Encoding"),
     ),
-    "vsrnet": tuple(("VSR-Net full", f"VSR-Net {name}") for name in PRESETS if name != "full"),
+    "vsrnet": (
+        *(("VSR-Net full", f"VSR-Net {name}") for name in PRESETS if name != "full"),
+        ("VSR-Net VG+VR_s", "VSR-Net VG"),
+        ("VSR-Net VG+VR_s", "VSR-Net VG+VR_m"),
+    ),
     "visern": (
         ("ViSERN random_walk, dot", "ViSERN no_reasoning"),
         ("ViSERN random_walk, softplus", "ViSERN no_reasoning"),
