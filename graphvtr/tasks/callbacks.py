@@ -42,12 +42,19 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         patience: epochs without a better score before the run ends; None for no such end.
         epochs: that are behind the run already.
         after_epoch: called with all scores so far once an epoch's files are written.
+        warmup: epochs at the start that patience does not look at, see :func:`out_of_patience`.
     """
 
     def __init__(
-        self, folder: Path, patience: int | None = None, epochs: int = 0, after_epoch: AfterEpoch | None = None
+        self,
+        folder: Path,
+        patience: int | None = None,
+        epochs: int = 0,
+        after_epoch: AfterEpoch | None = None,
+        warmup: int = 0,
     ) -> None:
         self.folder, self.patience, self.epochs, self.after_epoch = folder, patience, epochs, after_epoch
+        self.warmup = warmup
         self._stopped: BaseException | None = None
 
     def on_train_epoch_end(self, trainer: Any, module: RetrievalModule) -> None:
@@ -57,7 +64,7 @@ class RunFiles(pl.callbacks.Checkpoint):  # type: ignore[misc,name-defined]
         self.epochs = trainer.current_epoch + 1
         if is_best(module.scores):
             trainer.save_checkpoint(self.folder / "best.ckpt", weights_only=True)
-        if out_of_patience(module.scores, self.patience):
+        if out_of_patience(module.scores, self.patience, self.warmup):
             trainer.should_stop = True
         if self.after_epoch is not None:
             self.after_epoch(module.scores)

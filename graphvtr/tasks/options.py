@@ -35,7 +35,8 @@ class TrainOptions:
         schedule_monitor: the validation score that ``plateau`` and ``drop`` look at: ``rsum``, or ``loss``, the loss
             over batches of the validation split.
         warmup_epochs: epochs at the start in which a loss that mines the hardest negative takes the mean over all
-            negatives; see :class:`graphvtr.tasks.module.RetrievalModule`.
+            negatives, see :class:`graphvtr.tasks.module.RetrievalModule`; neither ``plateau`` and ``drop`` nor
+            ``patience`` look at their scores, as a model first gets worse where its loss gets harder.
         decay: the rate is multiplied by this every epoch, on top of the schedule.
         weight_decay: of Adam.
         clip_grad: largest norm of the gradient; null does not clip.
@@ -129,4 +130,12 @@ class TrainOptions:
     @property
     def rate(self) -> LearningRate:
         """The learning rate of every epoch."""
-        return LearningRate(self.lr, self.schedule, self.factor, self.schedule_patience, self.epochs, self.decay)
+        return LearningRate(
+            self.lr,
+            self.schedule,
+            self.factor,
+            self.schedule_patience,
+            self.epochs,
+            self.decay,
+            self.warmup_epochs,
+        )

@@ -48,7 +48,7 @@ class RunState:
         """Why there is nothing left to train, empty if there is."""
         if self.epoch and self.epoch == options.epochs:
             return f"all {self.epoch} epochs are trained; more with --epochs"
-        if out_of_patience(self.scores, options.patience):
+        if out_of_patience(self.scores, options.patience, options.warmup_epochs):
             return f"stopped early after epoch {self.epoch}; go on with more than --patience {options.patience}"
         return ""
 
@@ -58,13 +58,22 @@ def is_best(scores: Sequence[float]) -> bool:
     return scores[-1] > max(scores[:-1], default=float("-inf"))
 
 
-def out_of_patience(scores: Sequence[float], patience: int | None) -> bool:
+def out_of_patience(scores: Sequence[float], patience: int | None, warmup: int = 0) -> bool:
     """Whether the last ``patience`` scores are no better than the best before them.
+
+    Args:
+        scores: of all epochs so far.
+        patience: None is never out.
+        warmup: epochs at the start whose scores do not count: then the loss was easier, and a model first gets worse
+            where it gets harder.
 
     Example:
         >>> out_of_patience([1.0, 3.0, 2.0], 2), out_of_patience([1.0, 3.0, 2.0, 3.0], 2), out_of_patience([], 2)
         (False, True, False)
+        >>> out_of_patience([9.0, 1.0, 2.0, 3.0], 2), out_of_patience([9.0, 1.0, 2.0, 3.0], 2, warmup=1)
+        (True, False)
     """
+    scores = scores[warmup:]
     return bool(scores) and patience is not None and len(scores) - 1 - scores.index(max(scores)) >= patience
 
 

@@ -38,6 +38,8 @@ class LearningRate:
         factor: see above, over 0 and at most 1.
         patience: see above.
         epochs: length of the training.
+        warmup: epochs at the start after which the loss is another one: ``plateau`` and ``drop`` wait for better scores
+            than those that came after them, as a model first gets worse where its loss gets harder.
         decay: on top of any schedule the rate is multiplied by this every epoch.
 
     Raises:
@@ -54,6 +56,7 @@ class LearningRate:
     patience: int = 3
     epochs: int = 50
     decay: float = 1.0
+    warmup: int = 0
 
     def __post_init__(self) -> None:
         plain_fields(self)
@@ -63,6 +66,7 @@ class LearningRate:
             ("factor", 0 < self.factor <= 1, "a number over 0 and at most 1"),
             ("decay", 0 < self.decay <= 1, "a number over 0 and at most 1"),
             ("patience", self.patience >= 1, "1 or more"),
+            ("warmup", self.warmup >= 0, "0 or more"),
         ):
             if not ok:
                 raise DataError(name, f"is {getattr(self, name)}", f"give {wanted}")
@@ -78,7 +82,7 @@ class LearningRate:
         if self.schedule == "step":
             return rate * self.factor ** (epoch // self.patience)
         if self.schedule in ("plateau", "drop"):
-            return rate * self.factor ** self._reductions(scores[:epoch])
+            return rate * self.factor ** self._reductions(scores[self.warmup : epoch])
         return rate
 
     def _reductions(self, scores: Sequence[float]) -> int:

@@ -176,7 +176,7 @@ def _fit(
     )
     if resume:
         module.check_state(last, state.content)
-    files = RunFiles(out, options.patience, state.epoch, after_epoch)
+    files = RunFiles(out, options.patience, state.epoch, after_epoch, options.warmup_epochs)
     with _quiet(), files.telling_how_to_go_on(options.epochs):
         trainer = _trainer(out, options, files, progress, resume)
         if first_process():

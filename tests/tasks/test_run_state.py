@@ -97,6 +97,26 @@ def test_out_of_patience(scores: tuple[float, ...], patience: int | None, stop: 
     assert out_of_patience(scores, patience) is stop
 
 
+@pytest.mark.parametrize(
+    ("scores", "stop"),
+    [
+        ((9.0, 9.0, 9.0), False),  # nothing but the warm-up
+        ((9.0, 8.0, 7.0, 1.0, 2.0, 3.0), False),  # worse than in the warm-up, and climbing
+        ((9.0, 8.0, 7.0, 3.0, 2.0, 1.0), True),
+    ],
+)
+def test_patience_begins_after_the_warm_up(scores: tuple[float, ...], stop: bool) -> None:
+    assert out_of_patience(scores, 2, warmup=3) is stop
+
+
+def test_a_run_goes_on_where_the_harder_loss_begins(train: Train) -> None:
+    scores = (9.0, 1.0, 2.0, 3.0, 2.0)
+    assert len(train("cold", scores, patience=2).scores) == 3
+    result = train("warm", scores, patience=2, warmup_epochs=1)
+    assert len(result.scores) == 5
+    assert info(result.best).epoch == 1  # the best is still the best of all
+
+
 def test_a_finished_run_has_nothing_to_do(train: Train, caplog: pytest.LogCaptureFixture) -> None:
     first = train("run", (1.0, 2.0), config="epochs: 2")
     before = {path.name: path.read_bytes() for path in first.last.parent.iterdir() if path.is_file()}

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from graphvtr.errors import DataError
-from graphvtr.tasks.schedule import LearningRate
+from graphvtr.tasks.schedule import LearningRate, Schedule
 
 
 def optimiser() -> torch.optim.Optimizer:
@@ -65,6 +65,18 @@ def test_plateau_is_torch() -> None:
         torch_rate.step(score)
     assert rates[0] == 0.1
     assert rates[-1] == pytest.approx(0.0125)
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "drop"])
+def test_the_warm_up_is_no_measure_of_what_follows(schedule: Schedule) -> None:
+    after = [1.0, 2.0, 2.0, 2.0, 3.0, 2.0]
+    alone = LearningRate(0.1, schedule, patience=2)
+    warmed = LearningRate(0.1, schedule, patience=2, warmup=3)
+    scores = [9.0, 8.0, 7.0, *after]
+    assert [warmed.at(epoch, scores) for epoch in range(4)] == [0.1] * 4
+    for epoch in range(len(after) + 1):
+        assert warmed.at(epoch + 3, scores) == alone.at(epoch, after)
+    assert alone.at(len(after), after) < 0.1
 
 
 def test_drop_is_dual_encoding() -> None:
