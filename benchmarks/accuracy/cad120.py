@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import copy
 import functools
 import logging
 from collections.abc import Mapping, Sequence
@@ -38,7 +37,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.lib import msrvtt
-from benchmarks.lib.graphvtr_msrvtt import wanted
+from benchmarks.lib.graphvtr_msrvtt import of_levels, wanted
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, ranks_of, with_seeds
@@ -199,8 +198,7 @@ class Fold:
         if start:  # without what the gates let through GraphVTR is the closed form
             if not isinstance(model, GraphVTR):
                 return torch.zeros(0)
-            model = copy.deepcopy(model)
-            model.gates.zero_()
+            model = of_levels(model)
         if name.endswith(CHOICES):
             return choose(model, self.test, self.trials.vocabulary)
         found = self.trials.scores_of(model, "test") if start else scores["test"]

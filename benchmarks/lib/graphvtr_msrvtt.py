@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE
-from benchmarks.lib.runs import chance_runs, print_table
+from benchmarks.lib.runs import Runs, chance_runs, print_table, ranks_of
 from benchmarks.lib.tables import print_differences
-from benchmarks.lib.trials import Trial, Trials, small
+from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
+from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
 
@@ -44,6 +50,30 @@ def rows(pairs: Path) -> dict[str, Trial]:
     made = [FULL, replace(FULL, name=NEGATIVES, train={**FULL.train, "negatives": str(pairs)})]
     made += [replace(FULL, name=name, options={**FULL.options, **options}) for name, options in CHANGED.items()]
     return {trial.name: trial for trial in made}
+
+
+def of_levels(model: GraphVTR, *levels: str) -> GraphVTR:
+    """A copy whose start counts alone, or with what the gates let through of some levels."""
+    made = copy.deepcopy(model)
+    kept = torch.tensor([level in levels for level in model.levels[1:]])
+    made.gates.mul_(kept)
+    return made
+
+
+STARTS = {"GraphVTR's start, a closed form": (), "GraphVTR's start and hub offsets, closed forms": ("hubs",)}
+"""What of the model nothing is trained for, and the levels that it has beside the start."""
+
+
+def ranks_of_levels(trials: Trials, levels: tuple[str, ...]) -> Measure:
+    """Ranks of a GraphVTR's start with some levels, those of the captions and then those of the videos."""
+
+    def measure(model: RetrievalModel, scores: Mapping[str, Tensor]) -> Tensor:
+        if not isinstance(model, GraphVTR):
+            return torch.zeros(0)
+        owner = trials.splits["test"].video_of_caption
+        return torch.cat(ranks_of(trials.scores_of(of_levels(model, *levels), "test"), owner)[:2]).float()
+
+    return measure
 
 
 def wanted(rows: dict[str, Trial], arguments: argparse.Namespace) -> list[Trial]:
@@ -80,7 +110,7 @@ def run(arguments: argparse.Namespace) -> None:
     closed = {"chance": chance_runs(owner, len(splits["test"].videos), 3)}
     closed |= ridges(trials)
     binary = vitatecs.Pairs(splits["test"], vitatecs.read(splits["test"].videos, 5 if quick else None))
-    trials.measure = binary.measures()
+    trials.measure = binary.measures() | {name: ranks_of_levels(trials, levels) for name, levels in STARTS.items()}
     margins = vitatecs.closed_forms(trials, binary)
     blind = trials.kept("blind", lambda: vitatecs.blind(pairs, binary)[0], binary.digest, pairs.name)
     margins["no video: reads like a true caption"] = [blind]
@@ -91,15 +121,17 @@ def run(arguments: argparse.Namespace) -> None:
         there = {name: seeds for name, seeds in there.items() if seeds}
         about: dict[str, Any] = {}
         accuracies = dict(margins)
+        for name in STARTS if FULL.name in there else ():  # solved: the same of every seed, but for what hubs weigh
+            if ranks := trials.measured(every[FULL.name], there[FULL.name][:1], name):
+                found[name] = Runs.of_ranks(*ranks[0].double().split([len(owner), len(splits["test"].videos)]), owner)
         for name, seeds in there.items():
             found[name] = trials.runs(every[name], seeds)
             accuracies |= binary.rows(name, trials, every[name], seeds)
             about[name] = trials.about(every[name], seeds)
         best = "ridge, MiniLM"
         differences = {name: found[name].difference(found[best]) for name in found if name not in ("chance", best)}
-        parts = {
-            name: found[FULL.name].difference(found[name]) for name in there if FULL.name in there and name != FULL.name
-        }
+        others = [name for name in (*STARTS, *there) if name in found and name != FULL.name]
+        parts = {name: found[FULL.name].difference(found[name]) for name in others} if FULL.name in found else {}
         selection = {name: binary.accuracy(some) for name, some in accuracies.items()}
         with contextlib.nullcontext() if quick else printed_to("flagship"):
             print_table(f"{len(splits['test'].videos)} test videos, {len(owner)} captions;\n{msrvtt.NOTE}", found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from graphvtr.ops import gather_segment_reduce, index_to_ptr
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 TEXT_STRENGTHS, VIDEO_STRENGTHS = (0.1, 0.3, 1.0, 3.0), (0.3, 1.0, 3.0)
+LARGER = (10.0, 30.0, 100.0)
+"""What few clips need: tried, one after another, where the largest strength so far is the best."""
 
 
 class RidgeSolver:
@@ -166,7 +168,7 @@ class ClosedFormStart(nn.Module):
         held_out: tuple[Tensor, Tensor],
         score: Callable[[Tensor], float],
     ) -> float:
-        """Solve on captions and videos; the strengths are those of the best score on others.
+        """Solve on captions and videos; the strengths are those of the best score on others (:func:`best_of_grid`).
 
         Args:
             text: [Nt, d].
@@ -184,24 +186,20 @@ class ClosedFormStart(nn.Module):
             spread = spread.where(spread > 1e-4 * video.abs().amax(0), 1.0)  # what does not vary is not blown up
             self.spread.copy_(spread)
         solver: RidgeSolver | CanonicalSolver
-        tried: list[tuple[Tensor, Tensor | None]]
+        axes: list[Sequence[float]]
         if self.components is None:
-            solver = RidgeSolver(text, video, owner)
-            tried = [(solver.map(strength), None) for strength in STRENGTHS]
+            solver, axes = RidgeSolver(text, video, owner), [STRENGTHS]
         else:
-            solver = CanonicalSolver(text, video / spread, owner)
-            grid = itertools.product(TEXT_STRENGTHS, VIDEO_STRENGTHS)
-            maps = (solver.maps(*strengths, self.components) for strengths in grid)
-            tried = [(text_map, video_map / spread[:, None]) for text_map, video_map in maps]
+            solver, axes = CanonicalSolver(text, video / spread, owner), [TEXT_STRENGTHS, VIDEO_STRENGTHS]
         self.text_mean.copy_(solver.text_mean)
         self.video_mean.copy_(solver.video_mean * spread)
-        best = float("-inf")
-        chosen = tried[0]
-        for pair in tried:
-            found = score(self._take(pair).video(held_out[1]) @ self.text(held_out[0]).T)
-            if found >= best:  # of equals the smoothest, which comes last
-                best, chosen = found, pair
-        self._take(chosen)
+
+        def rated(*strengths: float) -> float:
+            self._take(solver, strengths, spread)
+            return score(self.video(held_out[1]) @ self.text(held_out[0]).T)
+
+        best, strengths = best_of_grid(rated, axes)
+        self._take(solver, strengths, spread)
         return best
 
     def text(self, x: Tensor) -> Tensor:
@@ -219,8 +217,34 @@ class ClosedFormStart(nn.Module):
         """Videos [N, D] with every channel centred and its spread at 1 where the start is ``scaled``, else as given."""
         return y if self.spread is None else (y - self.video_mean.to(y.dtype)) / self.spread.to(y.dtype)
 
-    def _take(self, maps: tuple[Tensor, Tensor | None]) -> ClosedFormStart:
-        for own, found in zip((self.text_map, self.video_map), maps, strict=True):
-            if own is not None and found is not None:  # where a side has fewer directions, the rest says nothing
-                own.zero_()[:, : found.size(1)] = found
-        return self
+    def _take(self, solver: RidgeSolver | CanonicalSolver, strengths: tuple[float, ...], spread: Tensor) -> None:
+        if isinstance(solver, RidgeSolver):
+            self.text_map.copy_(solver.map(*strengths))
+        elif self.components is not None and self.video_map is not None:
+            text_map, video_map = solver.maps(strengths[0], strengths[1], self.components)
+            for own, found in ((self.text_map, text_map), (self.video_map, video_map / spread[:, None])):
+                own.zero_()[:, : found.size(1)] = found  # where a side has fewer directions, the rest says nothing
+
+
+def best_of_grid(score: Callable[..., float], axes: Sequence[Sequence[float]]) -> tuple[float, tuple[float, ...]]:
+    """The best score and its point, of equals the one of the largest strengths.
+
+    Args:
+        score: of a strength an axis.
+        axes: strengths, ascending. An axis grows by :data:`LARGER` while its last one is the best.
+
+    Example:
+        >>> best_of_grid(lambda x, y: -abs(x - 11) - abs(y - 1), [(0.1, 1.0), (1.0, 3.0)])
+        (-1.0, (10.0, 1.0))
+    """
+    grid, scores = [list(axis) for axis in axes], dict[tuple[float, ...], float]()
+    while True:
+        for point in itertools.product(*grid):
+            if point not in scores:
+                scores[point] = score(*point)
+        best = max(scores, key=lambda point: (scores[point], point))
+        ends = [axis for axis, at in zip(grid, best, strict=True) if at == axis[-1] < LARGER[-1]]
+        if not ends:
+            return scores[best], best
+        for axis in ends:
+            axis.append(next(larger for larger in LARGER if larger > axis[-1]))

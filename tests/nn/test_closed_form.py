@@ -10,12 +10,14 @@ from torch.nn.functional import normalize
 from graphvtr.errors import DataError
 from graphvtr.nn import closed_form
 from graphvtr.nn.closed_form import (
+    LARGER,
     STRENGTHS,
     TEXT_STRENGTHS,
     VIDEO_STRENGTHS,
     CanonicalSolver,
     ClosedFormStart,
     RidgeSolver,
+    best_of_grid,
 )
 
 
@@ -94,6 +96,21 @@ def test_of_equal_solutions_the_smoothest_is_taken() -> None:
     start = ClosedFormStart(4, 5).double()
     start.solve(text, video, owner, (text, video), lambda scores: 0.0)
     torch.testing.assert_close(start.text_map, RidgeSolver(text, video, owner).map(STRENGTHS[-1]))
+
+
+def test_few_clips_find_the_strengths_that_they_need() -> None:
+    text, video, owner = problem()
+    start = ClosedFormStart(4, 5, 3).double()
+    wanted = CanonicalSolver(text, video, owner).maps(0.3, LARGER[1], 3)
+
+    def score(found: torch.Tensor) -> float:
+        x, y = (text - text.mean(0)) @ wanted[0], (video - video[owner].mean(0)) @ wanted[1]
+        return -float((found - normalize(y, dim=1) @ normalize(x, dim=1).T).abs().max())
+
+    assert start.solve(text, video, owner, (text, video), score) > -1e-9
+    asked: list[tuple[float, ...]] = []
+    assert best_of_grid(lambda *at: asked.append(at) or 0.0, [(1.0,), (200.0,)]) == (0.0, (LARGER[-1], 200.0))
+    assert len(asked) == 1 + len(LARGER)
 
 
 def test_scaled_it_does_not_matter_in_which_unit_a_channel_is() -> None:

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
 from graphvtr.metrics import both_directions
-from graphvtr.nn.closed_form import TEXT_STRENGTHS, VIDEO_STRENGTHS, CanonicalSolver
+from graphvtr.nn.closed_form import TEXT_STRENGTHS, VIDEO_STRENGTHS, CanonicalSolver, best_of_grid
 from graphvtr.nn.encoders import PretrainedWords
 from graphvtr.tasks.baselines import canonical_scores, random_scores, ridge_scores
 from graphvtr.text.word_vectors import WordVectors
@@ -107,17 +107,19 @@ def test_canonical_scores_are_those_of_the_solver(
     text = PretrainedWords("minilm")
     train, val = toy_dataset("train", videos=6, seed=1), toy_dataset("val", videos=3, seed=2)
     found = canonical_scores(train, val, val, text=text, components=2)
-    solved = []
     graphs = [split.role_graphs.mapped(text.tokenize) for split in (train, val)]
     x, val_x = (text.read(one.batch(range(len(one))))[1].double() for one in graphs)
     y, val_y = (
         torch.stack([graph["frame"].x.double().mean(0) for graph in split.video_graphs]) for split in (train, val)
     )
     solver = CanonicalSolver(x, y, train.video_of_caption)
-    for text_strength in TEXT_STRENGTHS:
-        for video_strength in VIDEO_STRENGTHS:
-            a, b = solver.maps(text_strength, video_strength, 2)
-            solved.append(normalize((val_y - solver.video_mean) @ b) @ normalize((val_x - solver.text_mean) @ a).T)
-    rsums = [both_directions(scores, val.video_of_caption)["rsum"] for scores in solved]
-    best = max(range(len(solved)), key=lambda place: (rsums[place], place))
-    torch.testing.assert_close(found, solved[best])
+
+    def scores(*strengths: float) -> torch.Tensor:
+        a, b = solver.maps(*strengths, 2)
+        return normalize((val_y - solver.video_mean) @ b) @ normalize((val_x - solver.text_mean) @ a).T
+
+    def rsum(*strengths: float) -> float:
+        return both_directions(scores(*strengths), val.video_of_caption)["rsum"]
+
+    _, best = best_of_grid(rsum, [TEXT_STRENGTHS, VIDEO_STRENGTHS])
+    torch.testing.assert_close(found, scores(*best))
