@@ -31,7 +31,7 @@ from benchmarks.lib.kinds import accuracies, print_rows
 from benchmarks.lib.paths import RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.scenes_measures import between, choices, level_sums, own_margins
-from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES
+from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES, WHOLE
 from benchmarks.lib.tables import print_differences, share_text
 from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.lib.tune import is_tuned, tuned
@@ -122,8 +122,8 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
     plain["drop"] = {
         f"{name} less {other}": drop(runs[name], runs[other])
         for name in ("HGR", "GraphVTR")
-        for other in runs
-        if name in runs and other != name and not other.startswith(name)
+        for other in WHOLE
+        if name in runs and other in runs and other != name
     }
     if plain["drop"]:
         print_differences("lost in the unseen world, rsum", plain["drop"])  # Table 2 of HGR
