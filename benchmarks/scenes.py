@@ -156,7 +156,7 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
         mean = sum(row["seconds"]) / len(row["seconds"])
         val = "/".join(f"{value:.0f}" for value in row["val_rsum"])
         print(f"  {name:{width}} {len(row['seeds'])} {row['parameters'] / 1e6:5.2f} M {mean:5.0f} s  {val}")
-        print(f"  {'':{width}}   {', '.join(f'{key} {value}' for key, value in chosen.items())}")
+        print(f"      {', '.join(f'{key} {value}' for key, value in chosen.items())}")
     return plain
 
 
