@@ -31,7 +31,7 @@ from benchmarks.lib import msrvtt, transfer
 from benchmarks.lib.harness import environment, printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
-from benchmarks.lib.tables import print_differences
+from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
@@ -127,6 +127,7 @@ def tables(
         mean = sum(row["seconds"]) / len(row["seconds"])
         val = ", ".join(f"{value:.0f}" for value in row["val_rsum"])
         print(f"  {label:24} {len(row['seeds'])}   {row['parameters']:>11,}   {mean:6.0f}   {val}")
+    print_diverged(about)
     best = "ridge, MiniLM"
     differences = {name: runs.difference(found[best]) for name, runs in found.items() if name in about}
     print_differences(f"rsum less {best}'s", differences)

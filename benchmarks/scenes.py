@@ -32,7 +32,7 @@ from benchmarks.lib.paths import RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seeds
 from benchmarks.lib.scenes_measures import between, choices, level_sums, own_margins
 from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES, WHOLE
-from benchmarks.lib.tables import print_differences, share_text
+from benchmarks.lib.tables import print_differences, print_diverged, share_text
 from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.lib.tune import is_tuned, tuned
 from graphvtr.datasets import RetrievalDataset
@@ -157,6 +157,7 @@ def tables(trials: Trials, rows: dict[str, Trial], seeds: range, ridge: dict[str
         val = "/".join(f"{value:.0f}" for value in row["val_rsum"])
         print(f"  {name:{width}} {len(row['seeds'])} {row['parameters'] / 1e6:5.2f} M {mean:5.0f} s  {val}")
         print(f"      {', '.join(f'{key} {value}' for key, value in chosen.items())}")
+    print_diverged(plain["about"])
     return plain
 
 

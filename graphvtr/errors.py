@@ -47,6 +47,10 @@ class DataError(GraphVTRError, ValueError):
         return type(self), (self.item, self.problem, self.fix)
 
 
+class DivergedError(DataError):
+    """Training left the range of its numbers: a loss, an embedding or a gradient is not finite."""
+
+
 class MissingExtraError(GraphVTRError, ImportError):
     """An optional package is needed and not installed; the message names the extra to install."""
 

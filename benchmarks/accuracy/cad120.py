@@ -41,7 +41,7 @@ from benchmarks.lib.graphvtr_msrvtt import of_levels, wanted
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, ranks_of, with_seeds
-from benchmarks.lib.tables import print_differences
+from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
 from graphvtr.datasets.cad120.captions import captions_of
@@ -240,6 +240,7 @@ def run(
         folds, rows = folds[:1], [replace(trial, train={**trial.train, "epochs": 1}) for trial in rows]
     found: dict[str, list[tuple[Runs, Choices]]] = {}
     about: dict[str, list[dict[str, Any]]] = {}
+    of_fold: dict[str, dict[str, Any]] = {}
     chance, counts, seeds = [], [], range(arguments.seeds)
     for number in folds:
         fold = Fold(number, arguments.quick)
@@ -250,7 +251,8 @@ def run(
             if len(fold.trials.finished(trial, seeds)) < arguments.seeds:
                 continue
             found.setdefault(trial.name, []).append(fold.measured(trial, list(seeds)))
-            about.setdefault(trial.name, []).append(fold.trials.about(trial, list(seeds)))
+            of_fold[f"{trial.name}, fold {number}"] = fold.trials.about(trial, list(seeds))
+            about.setdefault(trial.name, []).append(of_fold[f"{trial.name}, fold {number}"])
             if trial.name == FULL:  # the same of any seed
                 found.setdefault(START, []).append(fold.measured(trial, [0], "start "))
     whole = {row: parts for row, parts in found.items() if len(parts) == len(folds)}
@@ -259,6 +261,7 @@ def run(
     written = not arguments.quick and tuple(folds) == FOLDS
     with printed_to(name) if written else contextlib.nullcontext():
         content, differences = tables(models, choices, counts)
+        print_diverged(of_fold)
     if written:
         write_result(
             name,

@@ -23,7 +23,7 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, print_table, ranks_of
-from benchmarks.lib.tables import print_differences
+from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.msrvtt_real import note_of, ridges
 from graphvtr.datasets import RetrievalDataset
@@ -140,6 +140,7 @@ def run(arguments: argparse.Namespace) -> None:
             print("\nseeds and validation rsum:")
             for name, row in about.items():
                 print(f"  {name:27} {len(row['seeds'])}   {', '.join(f'{value:.0f}' for value in row['val_rsum'])}")
+            print_diverged(about)
             print("\ngates, chosen on validation, of each seed:")
             for name, row in about.items():
                 levels = row["gates"][0]

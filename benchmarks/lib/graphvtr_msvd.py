@@ -18,7 +18,7 @@ from benchmarks.lib.graphvtr_msrvtt import FULL, wanted
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
-from benchmarks.lib.tables import print_differences
+from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Trials, small
 from benchmarks.msrvtt_real import ridges
 from graphvtr.datasets import DataSource, build_dataset
@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
     with contextlib.nullcontext() if quick else printed_to("flagship_msvd"):
         print_table(f"MSVD, {len(splits['test'].videos)} test clips, {len(owner)} captions; words: MiniLM", found)
         print_differences("rsum", less)
+        print_diverged(about)
         if videos is not None:
             print_table(f"The same models on {len(videos.videos)} test videos of MSR-VTT (HGR, Table 2)", moved)
     if not quick:

@@ -32,6 +32,7 @@ class TrialResult:
         seconds: of training, over all tries.
         checkpoint: of the best epoch.
         commit: the code that trained it.
+        diverged: why the run ended before its time, None of one that did not.
     """
 
     scores: dict[str, Tensor]
@@ -39,6 +40,7 @@ class TrialResult:
     seconds: float
     checkpoint: Path
     commit: str = "unknown"
+    diverged: str | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,13 @@ def print_differences(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None
         print(f"  {name:{width}} {one['mean']:+7.1f} {_interval(one):20} {one['smallest_visible']:4.0f}")
 
 
+def print_diverged(about: Mapping[str, Mapping[str, Any]]) -> None:
+    """A line a run that diverged, of what :meth:`benchmarks.lib.trials.Trials.about` says of the rows."""
+    for name, row in about.items():
+        for seed, reason in row["diverged"].items():
+            print(f"{name}, seed {seed}, diverged ({reason}): its best epoch before counts")
+
+
 def _interval(one: Mapping[str, Any]) -> str:
     low, high = one["interval"]
     return f"[{low:+.1f}, {high:+.1f}]"

@@ -10,6 +10,8 @@ its options, the training options, the data and the seed. It is not trained agai
 into the tables; it is not part of the key, as most commits change no figure: give ``fresh=True`` (or empty the folder)
 after a change of a model. A run of uncommitted code counts only while there is uncommitted code.
 
+A run that diverges counts by its best epoch before, as one would use it, and tables say so; the reason is kept.
+
 A study of hours names a folder of ``records`` in the repository: what its tables are made of is kept there, and a run
 that has a record is finished on every machine (:mod:`benchmarks.lib.records`).
 """
@@ -34,12 +36,12 @@ from benchmarks.lib.records import Record, TrialResult
 from benchmarks.lib.runs import Runs, ranks_of
 from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.errors import DataError
+from graphvtr.errors import DivergedError
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import build_model, prepare
-from graphvtr.tasks.trainer import TrainOptions, fit
+from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
 from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import WordVectors
 
@@ -142,6 +144,7 @@ class Trials:
             "commit": result.commit,
             "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
             "gates": gates_of(model),
+            **({"diverged": result.diverged} if result.diverged else {}),
             "options": json.loads(without_places(json.dumps({"model": trial.options, "train": trial.train}))),
             "data": self.data,
         }
@@ -225,6 +228,7 @@ class Trials:
             "commits": [run["commit"] for run in runs],
             "parameters": runs[0]["parameters"],
             **({"gates": [run["gates"] for run in runs]} if runs[0]["gates"] else {}),
+            "diverged": {run["seed"]: run["diverged"] for run in runs if run.get("diverged")},
             "options": dict(trial.options),
             "train": dict(trial.train),
         }
@@ -238,16 +242,17 @@ class Trials:
             kept = json.loads((folder / "result.json").read_text())
         scores = load_file(folder / "scores.safetensors")
         commit = kept.get("commit", "unknown")
-        return TrialResult(scores, kept["val_rsum"], kept["seconds"], Path(kept["checkpoint"]), commit)
+        checkpoint, diverged = Path(kept["checkpoint"]), kept.get("diverged")
+        return TrialResult(scores, kept["val_rsum"], kept["seconds"], checkpoint, commit, diverged)
 
     def curve(self, trial: Trial, seed: int) -> list[float]:
-        """Validation rsum of every epoch of a run, which is trained where it is not there yet; 0 where it cannot be."""
+        """Validation rsum of every epoch of a run, trained where it is not there yet; 0 of one that diverged."""
         try:
             found = self.record(trial, seed)
-        except DataError as error:  # the loss was not finite
-            found = Record({"trial": trial.name, "seed": seed, "val_rsum": [0.0], "error": str(error)}, {})
+        except DivergedError as error:  # in its first epoch: there is nothing to measure
+            found = Record({"trial": trial.name, "seed": seed, "val_rsum": [0.0], "diverged": error.problem}, {})
             self._keep(trial, seed, found)
-        return list(found.about["val_rsum"])
+        return [0.0] if found.about.get("diverged") else list(found.about["val_rsum"])
 
     def _recorded_at(self, trial: Trial, seed: int) -> Path | None:
         """Where the record of a run is, None where there is none."""
@@ -278,6 +283,7 @@ class Trials:
         spent = folder / "seconds.json"
         before = json.loads(spent.read_text()) if last.is_file() and spent.is_file() else 0.0
         begin = time.perf_counter()
+        diverged = None
         try:
             result = fit(
                 model,
@@ -289,6 +295,11 @@ class Trials:
                 resume=last.is_file(),
                 progress=False,
             )
+        except DivergedError as error:
+            if not last.is_file():
+                raise
+            info = load(last).info
+            result, diverged = FitResult(run / "best.ckpt", last, list(info["scores"])), f"{error.item} {error.problem}"
         finally:
             seconds = before + time.perf_counter() - begin
             folder.mkdir(parents=True, exist_ok=True)
@@ -307,11 +318,13 @@ class Trials:
                     "seconds": seconds,
                     "checkpoint": str(result.best),
                     "commit": _commit(),
+                    "diverged": diverged,
                     "options": {"model": dict(trial.options), "train": dict(trial.train), "data": self.data},
                 }
             )
         )
         line = f"{trial.name}, seed {seed}: validation rsum {max(result.scores):.1f}, {seconds:.0f} s"
+        line += " (diverged)" if diverged else ""
         print(line, file=sys.stderr, flush=True)  # not part of the table that is printed to a file
 
     def scores_of(self, model: RetrievalModel, split: str) -> Tensor:

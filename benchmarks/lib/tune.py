@@ -116,7 +116,7 @@ def _part(trials: Trials, few: Mapping[str, RetrievalDataset]) -> Trials:
 def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
     """Train the candidates on the splits of ``trials`` and take the best by validation rsum.
 
-    A candidate whose loss is not finite counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that
+    A candidate that diverges counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that
     cannot be trained is no setting.
     """
     tried = []

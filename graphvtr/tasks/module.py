@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as computed_again
 
 from graphvtr._optional import optional_import
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, DivergedError
 from graphvtr.graphs import GraphStore, RoleGraph, VideoGraph, num_graphs
 from graphvtr.nn.levels import LevelEmbeddings
 from graphvtr.nn.losses import TripletRankingLoss
@@ -243,8 +243,8 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
         name, value = next((name, value) for name, value in found.items() if not bool(torch.isfinite(value)))
         epoch = f"in epoch {self.current_epoch + 1}"
         if name == "loss":
-            raise DataError("training loss", f"is {float(value)} {epoch}", MEND + self._kept())
-        raise DataError(f"embeddings, {name}", f"leave the range of float32 {epoch}", MEND + self._kept())
+            raise DivergedError("training loss", f"is {float(value)} {epoch}", MEND + self._kept())
+        raise DivergedError(f"embeddings, {name}", f"leave the range of float32 {epoch}", MEND + self._kept())
 
     def on_after_backward(self) -> None:
         """Refuse gradients that are not finite, one step before the weights are; those of float16 are GradScaler's."""
@@ -258,7 +258,7 @@ class RetrievalModule(pl.LightningModule):  # type: ignore[misc,name-defined]
             largest = sum_over_ranks(largest)
         if not bool(torch.isfinite(largest)):
             problem = f"is not finite in epoch {self.current_epoch + 1}"
-            raise DataError("gradient", problem, MEND + self._kept())
+            raise DivergedError("gradient", problem, MEND + self._kept())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :func:`graphvtr.load` needs."""

@@ -92,8 +92,8 @@ def fit(
 
     Raises:
         DataError: ``out`` holds a run already (without ``resume``) or none (with it), or its checkpoint is of
-            another model, other data or more epochs; a loss or embeddings that are not finite; a bad option;
-            another run writes to ``out``.
+            another model, other data or more epochs; a bad option; another run writes to ``out``.
+        DivergedError: a loss, embeddings or a gradient that are not finite; the best epoch's checkpoint stays.
         Interrupted: Ctrl-C or SIGTERM; says how to go on.
     """
     out = Path(out)

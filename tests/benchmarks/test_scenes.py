@@ -58,7 +58,7 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
     def train(self: Any, trial: Any, seed: int) -> Any:
         tried.append(trial.train["lr"])
         if len(tried) == 1:
-            raise trials.DataError("loss", "is nan")
+            raise trials.DivergedError("loss", "is nan")
         record = trials.Record({"val_rsum": [len(tried)], "gates": {}}, {})
         self._keep(trial, seed, record)
         return record

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from graphvtr.datasets import DataSource, build_dataset
+from graphvtr.errors import DataError, DivergedError
 from graphvtr.tasks.prepare import make_vocabulary
 
 
@@ -80,6 +81,54 @@ def test_a_stopped_run_goes_on_and_gives_the_same_numbers(
     assert resumed == [True]
     assert cut.val_rsum == whole.val_rsum
     assert torch.equal(cut.scores["test"], whole.scores["test"])
+
+
+def test_a_run_that_diverges_counts_by_its_best_epoch_before(
+    trials: Any,
+    scenes: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    load_benchmark: Callable[[str], Any],
+) -> None:
+    whole = make(trials, scenes, tmp_path / "whole").result(row(trials, epochs=1), 0)
+
+    def diverge(*args: Any, **options: Any) -> None:
+        def stop(scores: list[float]) -> None:
+            raise DivergedError("training loss", "is nan in epoch 2", "lower lr")
+
+        fit(*args, **options, after_epoch=stop)
+        raise AssertionError("did not stop")
+
+    fit = trials.fit
+    monkeypatch.setattr(trials, "fit", diverge)
+    records = tmp_path / "records"
+    for root in ("here", "elsewhere"):
+        made = make(trials, scenes, tmp_path / root, records=records)
+        assert made.curve(row(trials), 0) == [0.0]  # as a setting it is none
+        about = made.about(row(trials), [0])
+        assert about["curves"] == [whole.val_rsum]
+        assert about["diverged"] == {0: "training loss is nan in epoch 2"}
+        monkeypatch.setattr(trials, "fit", refuse)
+    found = make(trials, scenes, tmp_path / "here").result(row(trials), 0)
+    assert torch.equal(found.scores["test"], whole.scores["test"])
+    load_benchmark("lib.tables").print_diverged({"small": about})
+    assert capsys.readouterr().out == (
+        "small, seed 0, diverged (training loss is nan in epoch 2): its best epoch before counts\n"
+    )
+
+
+def test_a_setting_that_diverges_in_its_first_epoch_counts_as_nothing(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(trials, scenes, tmp_path / "here", records=tmp_path / "records")
+    with pytest.raises(DivergedError):
+        made.record(row(trials, lr=1e30), 0)
+    assert made.curve(row(trials, lr=1e30), 0) == [0.0]
+    monkeypatch.setattr(trials, "fit", refuse)
+    assert made.curve(row(trials, lr=1e30), 0) == [0.0]
+    with pytest.raises(DataError, match="batch_size"):  # a bad option is no divergence
+        make(trials, scenes, tmp_path / "bad").curve(row(trials, batch_size=0), 0)
 
 
 def test_runs_hold_a_value_for_every_seed(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:

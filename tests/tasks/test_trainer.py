@@ -13,7 +13,7 @@ pytest.importorskip("pytorch_lightning")
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 
-from graphvtr.errors import DataError, MissingExtraError
+from graphvtr.errors import DataError, DivergedError, MissingExtraError
 from graphvtr.nn.models import RetrievalModel
 from graphvtr.tasks import CheckpointInfo, evaluate, load, prepare
 from graphvtr.tasks.callbacks import RunFiles
@@ -205,7 +205,7 @@ def test_loss_that_is_not_finite(run, toy_model) -> None:
     model = toy_model()
     with torch.no_grad():
         next(model.video_encoder.parameters()).fill_(torch.nan)
-    with pytest.raises(DataError, match=r"training loss: is nan in epoch 1 .*lr"):
+    with pytest.raises(DivergedError, match=r"training loss: is nan in epoch 1 .*lr"):
         run(model=model)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 pytest.importorskip("pytorch_lightning")
 from graphvtr.cli.main import main
-from graphvtr.errors import DataError
+from graphvtr.errors import DataError, DivergedError
 from graphvtr.tasks import CheckpointInfo, load
 from graphvtr.tasks.batches import PairBatch, PairData
 from graphvtr.tasks.data import RetrievalData
@@ -204,7 +204,7 @@ def test_gradients_that_are_not_finite_are_kept_for_replay(
     model = toy_model()
     weight = model.text_encoder.words.embedding.weight
     weight.register_hook(lambda gradient: gradient * torch.inf)
-    with pytest.raises(DataError, match=r"gradient: is not finite in epoch 1 .*graphvtr train --replay"):
+    with pytest.raises(DivergedError, match=r"gradient: is not finite in epoch 1 .*graphvtr train --replay"):
         train(model=model, accumulate=accumulate)
     found = replay(tmp_path / "run" / "failed_batch.ckpt")
     assert math.isfinite(found.losses["loss"])
