@@ -40,7 +40,7 @@ from benchmarks.lib import msrvtt
 from benchmarks.lib.graphvtr_msrvtt import of_levels, wanted
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
-from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, ranks_of, with_seeds
+from benchmarks.lib.runs import POWER, Runs, chance_runs, line_of_ranks, print_table, ranks_of, with_seeds
 from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Trial, Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
@@ -202,14 +202,14 @@ class Fold:
         if name.endswith(CHOICES):
             return choose(model, self.test, self.trials.vocabulary)
         found = self.trials.scores_of(model, "test") if start else scores["test"]
-        return torch.cat(ranks_of(found[:, self.columns], self.owner)[:2]).float()
+        return line_of_ranks(found[:, self.columns], self.owner)
 
     def measured(self, trial: Trial, seeds: list[int], of: str = "") -> tuple[Runs, Choices]:
         """Both figures of some seeds of a row, or of its ``start``."""
         videos = len(self.test.videos)
         groups = ranks_of(torch.zeros(videos, len(self.columns)), self.owner)[2]
         ranks, right = (self.trials.measured(trial, seeds, f"{of}{name}") for name in (RANKS, CHOICES))
-        runs = [Runs.of_ranks(*one.double().split([len(self.columns), videos]), groups) for one in ranks]
+        runs = [Runs.of_line(one, videos, groups) for one in ranks]
         kinds = [key(self.test.units[clip]) for clip in questions(self.test)[0]]
         return Runs.joined(runs), Choices(torch.stack(right).numpy(), np.array(kinds))
 

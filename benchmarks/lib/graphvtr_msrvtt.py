@@ -22,7 +22,7 @@ from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import CACHE
-from benchmarks.lib.runs import Runs, chance_runs, print_table, ranks_of
+from benchmarks.lib.runs import Runs, chance_runs, line_of_ranks, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Measure, Trial, Trials, small
 from benchmarks.msrvtt_real import note_of, ridges
@@ -71,7 +71,7 @@ def ranks_of_levels(trials: Trials, levels: tuple[str, ...]) -> Measure:
         if not isinstance(model, GraphVTR):
             return torch.zeros(0)
         owner = trials.splits["test"].video_of_caption
-        return torch.cat(ranks_of(trials.scores_of(of_levels(model, *levels), "test"), owner)[:2]).float()
+        return line_of_ranks(trials.scores_of(of_levels(model, *levels), "test"), owner)
 
     return measure
 
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace) -> None:
         accuracies = dict(margins)
         for name in STARTS if FULL.name in there else ():  # solved: the same of every seed, but for what hubs weigh
             if ranks := trials.measured(every[FULL.name], there[FULL.name][:1], name):
-                found[name] = Runs.of_ranks(*ranks[0].double().split([len(owner), len(splits["test"].videos)]), owner)
+                found[name] = Runs.of_line(ranks[0], len(splits["test"].videos), owner)
         for name, seeds in there.items():
             found[name] = trials.runs(every[name], seeds)
             accuracies |= binary.rows(name, trials, every[name], seeds)

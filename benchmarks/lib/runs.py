@@ -68,6 +68,11 @@ class Runs:
         draws["rsum"] = rsum_samples(drawn["t2v"], drawn["v2t"])
         return cls({k: np.array([v]) for k, v in values.items()}, {k: v[None] for k, v in draws.items()})
 
+    @classmethod
+    def of_line(cls, ranks: Tensor, videos: int, groups: Tensor) -> Runs:
+        """One run from the ranks of its captions and then of its videos in one tensor, as they are measured."""
+        return cls.of_ranks(*ranks.double().split([len(ranks) - videos, videos]), groups)
+
     def summary(self) -> dict[str, dict[str, Any]]:
         """Mean over seeds with its interval over seeds and clips, and the value of every seed."""
         return {
@@ -109,6 +114,11 @@ def ranks_of(scores: Tensor, relevant: Relevant) -> tuple[Tensor, Tensor, Tensor
     ranks.add(scores)
     t2v, v2t = (found.best for found in ranks.ranks())
     return t2v, v2t, ranks.texts.item[ranks.texts.ptr[:-1]]
+
+
+def line_of_ranks(scores: Tensor, relevant: Relevant) -> Tensor:
+    """Ranks among scores [Nv, Nt] as something that is measured of a model: see :meth:`Runs.of_line`."""
+    return torch.cat(ranks_of(scores, relevant)[:2]).float()
 
 
 def chance_runs(video_of_text: Tensor, videos: int, seeds: int = 20) -> Runs:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.paths import CACHE, DATA
-from benchmarks.lib.runs import Runs, chance_runs, ranks_of
+from benchmarks.lib.runs import Runs, chance_runs, line_of_ranks
 from benchmarks.lib.trials import Measure, Trial, Trials
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import RetrievalModel
@@ -51,8 +51,7 @@ def measure_on(clips: RetrievalDataset) -> Measure:
         split = prepare(clips, model, model.require_vocabulary())
         with torch.inference_mode():
             video, text = encode_videos(model, split.video_graphs), encode_texts(model, split.role_graphs)
-            found = ranks_of(model.similarity(video, text), split.video_of_caption)
-        return torch.cat(found[:2]).float()
+            return line_of_ranks(model.similarity(video, text), split.video_of_caption)
 
     return measure
 
@@ -77,7 +76,6 @@ def baselines_on(clips: RetrievalDataset, trials: Trials, name: str, repeats: in
 
 def runs_on(clips: RetrievalDataset, trials: Trials, trial: Trial, seeds: list[int], name: str = MSVD) -> Runs | None:
     """The seeds of a row that were measured on other clips, None where none was."""
-    sizes = [len(clips.captions), len(clips.videos)]
-    owner = clips.video_of_caption
-    made = [Runs.of_ranks(*one.double().split(sizes), owner) for one in trials.measured(trial, seeds, name)]
+    videos, owner = len(clips.videos), clips.video_of_caption
+    made = [Runs.of_line(one, videos, owner) for one in trials.measured(trial, seeds, name)]
     return Runs.joined(made) if made else None
