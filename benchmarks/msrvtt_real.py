@@ -276,10 +276,8 @@ def main() -> None:
     write()
     for seed in seeds:  # a seed of every row before the next
         for words, trials in all_trials.items():
-            for row, trial in rows[words].items():
-                if wanted(arguments, row) and not trials.finished(trial, [seed]):
-                    trials.record(trial, seed)
-                    write()
+            trials.train_missing([trial for row, trial in rows[words].items() if wanted(arguments, row)], [seed], write)
+    write()
     print(environment()["commit"], file=sys.stderr)
 
 

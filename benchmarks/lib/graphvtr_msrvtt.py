@@ -162,3 +162,4 @@ def run(arguments: argparse.Namespace) -> None:
 
     write()
     trials.train_missing(wanted(every, arguments), range(arguments.seeds), write)
+    write()

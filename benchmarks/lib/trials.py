@@ -46,6 +46,8 @@ from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import WordVectors
 
 CHANGES = "+changes"
+PAUSE = 600.0
+"""Seconds between two writings of tables, which took a fifth of a study of short runs."""
 Measure = Callable[[RetrievalModel, Mapping[str, Tensor]], Tensor]
 """Something of a trained model and its scores of each split."""
 
@@ -209,13 +211,19 @@ class Trials:
         return [seed for seed in seeds if self._kept(trial, seed) is not None]
 
     def train_missing(self, rows: Iterable[Trial], seeds: Iterable[int], after: Callable[[], None]) -> None:
-        """Train what is not there, a seed of every row before the next; ``after`` each, tables are written again."""
-        rows = list(rows)
+        """Train what is not there, a seed of every row before the next.
+
+        ``after`` writes the tables again, of what is there whenever :data:`PAUSE` seconds have passed.
+        """
+        rows, written = list(rows), time.monotonic()
         for seed in seeds:
             for trial in rows:
-                if not self.finished(trial, [seed]):
-                    self.record(trial, seed)
+                if self.finished(trial, [seed]):
+                    continue
+                self.record(trial, seed)
+                if time.monotonic() - written > PAUSE:
                     after()
+                    written = time.monotonic()
 
     def about(self, trial: Trial, seeds: list[int]) -> dict[str, Any]:
         """What a table says of finished runs beside their figures."""

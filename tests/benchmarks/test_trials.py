@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -129,6 +130,20 @@ def test_a_setting_that_diverges_in_its_first_epoch_counts_as_nothing(
     assert made.curve(row(trials, lr=1e30), 0) == [0.0]
     with pytest.raises(DataError, match="batch_size"):  # a bad option is no divergence
         make(trials, scenes, tmp_path / "bad").curve(row(trials, batch_size=0), 0)
+
+
+def test_what_is_missing_is_trained_a_seed_of_every_row_before_the_next(
+    trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(trials, scenes, tmp_path)
+    done: list[tuple[str, int] | str] = [("b", 0)]
+    monkeypatch.setattr(made, "finished", lambda trial, seeds: [seed for seed in seeds if (trial.name, seed) in done])
+    monkeypatch.setattr(made, "record", lambda trial, seed: done.append((trial.name, seed)))
+    rows = (trials.Trial(name, "hgr") for name in "abc")
+    clock = iter([0.0, 300.0, 700.0, 700.0, 800.0, 900.0, 1000.0])
+    monkeypatch.setattr(trials, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    made.train_missing(rows, range(2), lambda: done.append("written"))
+    assert done == [("b", 0), ("a", 0), ("c", 0), "written", ("a", 1), ("b", 1), ("c", 1)]
 
 
 def test_runs_hold_a_value_for_every_seed(trials: Any, scenes: dict[str, Any], tmp_path: Path) -> None:
