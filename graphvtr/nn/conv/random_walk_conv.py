@@ -264,7 +264,7 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
         transpose, a + b may stand on one side. The constant c is left out.
         """
         one_sided = self.theta.bias @ self.phi.weight + self.phi.bias @ self.theta.weight  # a + b, [d]
-        return linear(x, self.theta.weight.T @ self.phi.weight, one_sided)
+        return linear(x, linear(self.theta.weight.T, self.phi.weight.T), one_sided)
 
     def _fold_pays(self, x: Tensor) -> bool:
         """Whether W_phi^T W_theta, once, and one product with the rows is cheaper than two; a dot product may take the
@@ -344,7 +344,7 @@ class RandomWalkGCNConv(MessagePassing):  # type: ignore[misc]
     def _branch(self, walked: Tensor, before: Tensor | None, row_mask: Tensor | None = None) -> Tensor:
         """(P V W_g) W_r, plus the step from the frame before, normalised: what is added to V."""
         if self._same_precision() and walked.size(0) > self.in_channels:
-            out = linear(walked, self.residual.weight @ self.gcn.weight)  # one product with many rows, not two
+            out = linear(walked, linear(self.residual.weight, self.gcn.weight.T))  # one product with many rows, not two
         else:
             out = self.residual(self.gcn(walked))
         if before is not None and self.temporal_gcn is not None:
