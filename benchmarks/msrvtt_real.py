@@ -2,7 +2,8 @@
 
     python benchmarks/msrvtt_real.py --rows HGR VSE --seeds 3        # trains what is missing, writes what is there
     python benchmarks/msrvtt_real.py --regions                       # ViSERN and VSR-Net, on YOLOX-nano's regions
-    python benchmarks/msrvtt_real.py --curve 100 300 1000 3151       # learning curves
+    python benchmarks/msrvtt_real.py --regions --detector fastestdet --words minilm     # with settings of YOLOX-nano's
+    python benchmarks/msrvtt_real.py --curve 100 300 1000 3151       # learning curves; --regions: of those rows
     python benchmarks/msrvtt_real.py --quick                         # minutes: shows that all works, writes to runs/
 
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
@@ -17,19 +18,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import logging
 import sys
 from collections import Counter
 from itertools import permutations
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks import vitatecs
-from benchmarks.lib import msrvtt, transfer
+from benchmarks.lib import msrvtt, msrvtt_curves, transfer
 from benchmarks.lib.harness import environment, printed_to, write_result
-from benchmarks.lib.paths import DATA, RESULTS
+from benchmarks.lib.paths import DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trials import Measure, Trial, Trials, small
@@ -72,12 +73,12 @@ def frequent(train: RetrievalDataset) -> WordVectors:
     return WordVectors(words, torch.eye(len(words)))
 
 
-def all_rows(arguments: argparse.Namespace, words: str) -> dict[str, Trial]:
+def all_rows(words: str, regions: bool, quick: bool) -> dict[str, Trial]:
     """The rows of the table."""
-    rows = msrvtt.rows(words, arguments.regions)
-    if not arguments.regions and words == "minilm":
+    rows = msrvtt.rows(words, regions)
+    if not regions and words == "minilm":
         rows = {"GraphVTR": msrvtt.GRAPHVTR, **rows}
-    return {name: small(trial) for name, trial in rows.items()} if arguments.quick else rows
+    return {name: small(trial) for name, trial in rows.items()} if quick else rows
 
 
 def measures(test: RetrievalDataset, clips: RetrievalDataset | None, quick: bool) -> dict[str, Measure]:
@@ -155,73 +156,6 @@ def transferred(
     return {name: runs.summary() for name, runs in found.items()}
 
 
-def curves(arguments: argparse.Namespace, path: Path) -> None:
-    """Test rsum of every row over the number of training videos: when do graphs start to pay?
-
-    A row's epoch is chosen on validation at every size. Written after every run.
-    """
-    found: dict[str, dict[int, dict[str, Any]]] = {}
-    whole = msrvtt.size_of(arguments)
-    every = msrvtt.splits(path, **whole)
-    rows = {words: all_rows(arguments, words) for words in arguments.words}
-    for words, row in rows.items():
-        best = msrvtt.chosen(msrvtt.trials("msrvtt_real", every, path, words, **whole), row, arguments.tune)
-        row |= {} if arguments.quick else {name: one.trial for name, one in best.items()}
-    for videos in arguments.curve:
-        less = videos < len(every["train"].videos)
-        size = {**whole, "videos": videos, "val_captions": msrvtt.FEW} if less else whole
-        splits = msrvtt.splits(path, **size) if less else every
-        for name, runs in ridges(msrvtt.trials("msrvtt_real", splits, path, "minilm", **size), refit=False).items():
-            found.setdefault(name, {})[videos] = runs.summary()["rsum"]
-        for words in arguments.words:
-            trials = msrvtt.trials("msrvtt_real", splits, path, words, **size)
-            for name, trial in rows[words].items():
-                seeds = range(arguments.seeds)
-                if wanted(arguments, name):
-                    for seed in seeds:
-                        trials.record(trial, seed)
-                if there := trials.finished(trial, seeds):
-                    one = trials.runs(trial, there).summary()["rsum"]
-                    found.setdefault(f"{name}, {msrvtt.WORDS[words]}", {})[videos] = one
-                if not arguments.quick:
-                    write_result("msrvtt_curves", found, note=note_of(arguments))
-                    draw_curves(found)
-    for name, line in found.items():
-        print(f"{name:32}", *(f"{videos}: {one['mean']:.1f}" for videos, one in line.items()))
-
-
-def draw_curves(found: dict[str, dict[int, dict[str, Any]]]) -> None:
-    """One line a row."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(7.5, 5), layout="constrained")
-    for name, row in found.items():
-        sizes = sorted(row)
-        closed = name.startswith(("ridge", "canonical"))
-        ax.errorbar(
-            sizes,
-            [row[size]["mean"] for size in sizes],
-            linestyle="--" if closed else "-",
-            marker="o",
-            capsize=2,
-            yerr=[
-                [row[size]["mean"] - row[size]["interval"][0] for size in sizes],
-                [row[size]["interval"][1] - row[size]["mean"] for size in sizes],
-            ],
-            label=name,
-        )
-    ax.set_xscale("log")
-    ax.set_xlabel("training videos")
-    ax.set_ylabel("rsum on 1,032 test videos, 95 % over seeds and videos")
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-    figure.savefig(RESULTS / "msrvtt_curves.png", dpi=130)
-    plt.close(figure)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="*", help="names of rows to train; all by default, none with an empty list")
@@ -236,42 +170,47 @@ def main() -> None:
         help="settings to try for each row (%(default)s)",
     )
     parser.add_argument("--regions", action="store_true", help="the rows that need regions")
-    parser.add_argument("--detector", default="yolox_nano", choices=sorted(msrvtt.DETECTORS))
+    parser.add_argument("--detector", default=msrvtt.TUNED, choices=sorted(msrvtt.DETECTORS))
     parser.add_argument("--tables-only", action="store_true", help="train nothing")
     parser.add_argument("--quick", action="store_true", help="few videos, one epoch; shows that all works")
     parser.add_argument("--curve", nargs="+", type=int, metavar="N", help="learning curves over N training videos")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
-    path = msrvtt.store(arguments.detector if arguments.regions else None)
     if arguments.curve:
-        curves(arguments, path)
+        msrvtt_curves.run(
+            arguments,
+            functools.partial(all_rows, quick=arguments.quick),
+            functools.partial(ridges, refit=False),
+            functools.partial(wanted, arguments),
+            note_of(arguments),
+        )
         return
+    path = msrvtt.store(arguments.detector if arguments.regions else None)
     size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size)
     seeds = range(1 if arguments.quick else arguments.seeds)
-    name = f"msrvtt_real_{arguments.detector}" if arguments.regions else "msrvtt_real"
-    study = "msrvtt_quick" if arguments.quick else name
+    study = msrvtt.study(arguments, arguments.regions)
     clips = None
     if (DATA / transfer.MSVD).exists():
         clips = transfer.msvd_clips(arguments.detector if arguments.regions else None)
     measure = measures(splits["test"], clips, arguments.quick)
     all_trials = {words: msrvtt.trials(study, splits, path, words, measure, **size) for words in arguments.words}
-    rows = {words: all_rows(arguments, words) for words in arguments.words}
+    rows = {words: all_rows(words, arguments.regions, arguments.quick) for words in arguments.words}
     closed = {}
     if not arguments.regions:
         closed = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
     tried: dict[str, Any] = {}
-    for words, trials in all_trials.items():
+    for words, trials in msrvtt.tuning(arguments, all_trials).items():
         tried |= tuned_rows(trials, rows[words], arguments, words)
 
     def write() -> None:
-        quiet = contextlib.nullcontext() if arguments.quick else printed_to(name)
+        quiet = contextlib.nullcontext() if arguments.quick else printed_to(study)
         with quiet:
             found = tables(closed, all_trials, rows, seeds)
             if clips is not None:
                 found["transfer"] = transferred(clips, all_trials, rows, seeds)
         if not arguments.quick:
-            write_result(name, found, note=note_of(arguments), tried=tried)
+            write_result(study, found, note=note_of(arguments), tried=tried)
 
     write()
     for seed in seeds:  # a seed of every row before the next

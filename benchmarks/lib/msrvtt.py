@@ -24,6 +24,8 @@ from graphvtr.video import build_detector, build_featurizer, extract
 
 NOTE = "subset of MSR-VTT, 3,151 / 244 / 1,032 videos of 2 to 6 frames: no figure compares with published ones"
 DETECTORS = {"yolox_nano": "yolox_nano/yolox_nano.onnx", "fastestdet": "fastestdet/FastestDet.onnx"}
+TUNED = "yolox_nano"
+"""The detector on whose regions settings are tried, for those of any."""
 FEATURES = "efficientnet_lite0"
 WORDS = {"minilm": "MiniLM", "glove": "GloVe"}
 """What models read with, and its name in tables."""
@@ -109,6 +111,27 @@ def split(path: Path, name: str, captions: int | None = None) -> RetrievalDatase
 def size_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the commands' options ``quick`` and ``captions`` say of the training split."""
     return QUICK if arguments.quick else {"videos": None, "captions": arguments.captions}
+
+
+def tuning(arguments: argparse.Namespace, all_trials: dict[str, Trials]) -> dict[str, Trials]:
+    """The runs whose settings are tried: those themselves, or for another detector's regions those on :data:`TUNED`'s.
+
+    Args:
+        arguments: of the command.
+        all_trials: of the study, by their words.
+    """
+    if not arguments.regions or arguments.quick or arguments.detector == TUNED:
+        return all_trials
+    size, path = size_of(arguments), store(TUNED)
+    found = splits(path, **size)
+    return {words: trials(f"msrvtt_real_{TUNED}", found, path, words, **size) for words in all_trials}
+
+
+def study(arguments: argparse.Namespace, regions: bool) -> str:
+    """Folder of the runs on frames, or on the regions of a detector."""
+    if arguments.quick:
+        return "msrvtt_quick"
+    return f"msrvtt_real_{arguments.detector}" if regions else "msrvtt_real"
 
 
 def parts(trials: Trials) -> dict[str, RetrievalDataset]:
