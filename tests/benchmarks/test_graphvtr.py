@@ -8,12 +8,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+
+from graphvtr.errors import DataError
 
 pytest.importorskip("pytorch_lightning")
 pytest.importorskip("av")
@@ -68,7 +71,33 @@ def test_what_training_costs(load_benchmark: Callable[[str], Any], monkeypatch: 
     assert [trial.model for trial in rows.values()] == ["graphvtr", "graphvtr", "hgr", "mcsan", "visern", "vsrnet"]
     spent = iter((100.0, 50.0, 70.0))
     monkeypatch.setattr(speed, "_fit_seconds", lambda trials, trial, epochs: next(spent))
-    assert speed.training_seconds(None, rows["HGR"]) == {"before": 30.0, "epoch": 20.0, "whole": 30.0 + 60 * 20.0}
+    found = speed.training_seconds(None, rows["HGR"], 36.5)
+    assert found == {"before": 30.0, "epoch": 20.0, "epochs": 36.5, "whole": 30.0 + 36.5 * 20.0}
+
+
+def test_epochs_are_those_that_the_recorded_runs_took(
+    load_benchmark: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speed = load_benchmark("lib.graphvtr_speed")
+    row = speed.rows()["HGR"]
+    best = replace(row, train={**row.train, "lr": 4e-3})
+
+    class Study:
+        def __init__(self, lengths: dict[int, int]) -> None:
+            self.lengths = lengths
+
+        def finished(self, trial: Any, seeds: range) -> list[int]:
+            return [seed for seed in seeds if trial == best and seed in self.lengths]
+
+        def about(self, trial: Any, seeds: list[int]) -> dict[str, Any]:
+            return {"curves": [[1.0] * self.lengths[seed] for seed in seeds]}
+
+    monkeypatch.setattr(
+        speed.msrvtt, "chosen", lambda trials, rows: {"HGR": load_benchmark("lib.tune").Tuned(best, [])}
+    )
+    assert speed.taken([Study({}), Study({0: 20, 2: 31})], row) == 25.5
+    with pytest.raises(DataError, match=r"HGR: has no record .*msrvtt_real.py"):
+        speed.taken([Study({})], row)
 
 
 def test_where_it_stands(load_benchmark: Callable[[str], Any], tmp_path: Path) -> None:
