@@ -99,7 +99,7 @@ def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Names
     if arguments.tune < 2 or arguments.quick:
         return {}
     missing = [trial for name, trial in rows.items() if wanted(arguments, name)]
-    tuned(trials, msrvtt.parts(trials), missing, arguments.tune)
+    tuned(trials, msrvtt.parts(trials), missing, arguments.tune, slow=True)
     best = msrvtt.chosen(trials, rows, arguments.tune)
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {msrvtt.WORDS[words]}": one.tried for name, one in best.items()}

@@ -58,10 +58,10 @@ def print_differences(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None
 
 
 def print_diverged(about: Mapping[str, Mapping[str, Any]]) -> None:
-    """A line a run that diverged, of what :meth:`benchmarks.lib.trials.Trials.about` says of the rows."""
+    """Runs that diverged, of what :meth:`benchmarks.lib.trials.Trials.about` says of the rows."""
     for name, row in about.items():
         for seed, reason in row["diverged"].items():
-            print(f"{name}, seed {seed}, diverged ({reason}): its best epoch before counts")
+            print(f"{name}, seed {seed}, diverged, and its best epoch before counts:\n  {reason}")
 
 
 def _interval(one: Mapping[str, Any]) -> str:

@@ -70,3 +70,37 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
     assert best.trial == tune.candidates(row, 3)[2]
     assert tune.is_tuned(made, {"train": Split()}, row, 3)
     assert not tune.is_tuned(made, {"train": Split()}, row, 4)
+
+
+def test_the_best_setting_is_tried_slower_last(
+    load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
+
+    class Split:
+        videos = ("a", "b", "c")
+
+    split = Split()
+    made = trials.Trials("t", {"train": split, "val": split}, None, data={}, root=tmp_path, records=tmp_path / "r")
+    row = trials.Trial("VSE++", "vse++", {"hidden": 8}, {"lr": 1e-3, "schedule": "plateau", "warmup_epochs": 5})
+    scores = {("plateau", 1e-3): 2.0, ("none", 1e-3): 3.0}
+
+    def train(self: Any, trial: Any, seed: int) -> Any:
+        value = scores.get((trial.train["schedule"], trial.train["lr"]), 1.0)
+        record = trials.Record({"val_rsum": [value], "gates": {}}, {})
+        self._keep(trial, seed, record)
+        return record
+
+    monkeypatch.setattr(trials.Trials, "record", train)
+    few = {"train": split}
+    assert tune.tuned(made, few, [row], 2)["VSE++"].trial == row
+    assert tune.is_tuned(made, few, row, 2)
+    assert not tune.is_tuned(made, few, row, 2, slow=True)
+    best = tune.tuned(made, few, [row], 2, slow=True)["VSE++"]
+    assert len(best.tried) == 3
+    assert best.trial == tune.slower(row)
+    assert best.trial.train == {"lr": 1e-3, "schedule": "none", "patience": 12, "epochs": 100, "warmup_epochs": 20}
+    assert tune.is_tuned(made, few, row, 2, slow=True)
+    own = trials.Trial("GraphVTR", "graphvtr", {"hidden": 8}, {"lr": 1e-3, "schedule": "cosine"})
+    assert tune.slower(own) == own
+    assert len(tune.tuned(made, few, [own], 2, slow=True)["GraphVTR"].tried) == 2

@@ -115,7 +115,7 @@ def test_a_run_that_diverges_counts_by_its_best_epoch_before(
     assert torch.equal(found.scores["test"], whole.scores["test"])
     load_benchmark("lib.tables").print_diverged({"small": about})
     assert capsys.readouterr().out == (
-        "small, seed 0, diverged (training loss is nan in epoch 2): its best epoch before counts\n"
+        "small, seed 0, diverged, and its best epoch before counts:\n  training loss is nan in epoch 2\n"
     )
 
 
