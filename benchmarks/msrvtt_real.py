@@ -98,9 +98,9 @@ def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Names
     """Replace rows by their best settings on a third of the training videos; all that was tried."""
     if arguments.tune < 2 or arguments.quick:
         return {}
-    missing = [trial for name, trial in rows.items() if wanted(arguments, name)]
-    tuned(trials, msrvtt.parts(trials), missing, arguments.tune, slow=True)
-    best = msrvtt.chosen(trials, rows, arguments.tune)
+    missing = {name: trial for name, trial in rows.items() if wanted(arguments, name)}
+    tuned(trials, msrvtt.parts(trials), missing.values(), arguments.tune)
+    best = msrvtt.chosen(trials, rows, arguments.tune, train=missing)
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {msrvtt.WORDS[words]}": one.tried for name, one in best.items()}
 

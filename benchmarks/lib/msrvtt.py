@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from benchmarks.lib.trials import Measure, Trial, Trials
-from benchmarks.lib.tune import Tuned, is_tuned, tuned
+from benchmarks.lib.tune import Tuned, is_tuned, settled, tuned
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
@@ -152,20 +152,20 @@ def _drawn(train: RetrievalDataset, count: int, seed: int) -> RetrievalDataset:
     return train[torch.isin(train.video_of_caption, chosen).nonzero().squeeze(1).tolist()]
 
 
-def chosen(trials: Trials, rows: dict[str, Trial], budget: int = BUDGET) -> dict[str, Tuned]:
-    """The best settings of the rows whose candidates have all been tried, but for the slower one; nothing is trained.
+def chosen(
+    trials: Trials, rows: dict[str, Trial], budget: int = BUDGET, train: Collection[str] = ()
+) -> dict[str, Tuned]:
+    """The best settings of the rows whose candidates have all been tried, slower ones too if they are there.
 
     Args:
         trials: of the whole study.
         rows: as they stand.
         budget: candidates a row.
+        train: the rows whose slower run is trained where it is missing; nothing else is.
     """
     few = parts(trials)
-    found: dict[str, Tuned] = {}
-    for trial in rows.values():
-        if is_tuned(trials, few, trial, budget):
-            found |= tuned(trials, few, [trial], budget, is_tuned(trials, few, trial, budget, slow=True))
-    return found
+    found = tuned(trials, few, [trial for trial in rows.values() if is_tuned(trials, few, trial, budget)], budget)
+    return {name: settled(trials, one, name in train) for name, one in found.items()}
 
 
 def trials(

@@ -72,7 +72,7 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
     assert not tune.is_tuned(made, {"train": Split()}, row, 4)
 
 
-def test_the_best_setting_is_tried_slower_last(
+def test_the_best_setting_is_trained_slower_too(
     load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
@@ -92,15 +92,15 @@ def test_the_best_setting_is_tried_slower_last(
         return record
 
     monkeypatch.setattr(trials.Trials, "record", train)
-    few = {"train": split}
-    assert tune.tuned(made, few, [row], 2)["VSE++"].trial == row
-    assert tune.is_tuned(made, few, row, 2)
-    assert not tune.is_tuned(made, few, row, 2, slow=True)
-    best = tune.tuned(made, few, [row], 2, slow=True)["VSE++"]
-    assert len(best.tried) == 3
+    found = tune.Tuned(row, [{"val_rsum": 2.0}])
+    assert tune.settled(made, found) == found
+    best = tune.settled(made, found, train=True)
     assert best.trial == tune.slower(row)
     assert best.trial.train == {"lr": 1e-3, "schedule": "none", "patience": 12, "epochs": 100, "warmup_epochs": 20}
-    assert tune.is_tuned(made, few, row, 2, slow=True)
-    own = trials.Trial("GraphVTR", "graphvtr", {"hidden": 8}, {"lr": 1e-3, "schedule": "cosine"})
-    assert tune.slower(own) == own
-    assert len(tune.tuned(made, few, [own], 2, slow=True)["GraphVTR"].tried) == 2
+    assert [one["val_rsum"] for one in best.tried] == [2.0, 3.0]
+    assert tune.settled(made, found) == best
+    scores["none", 1e-3] = 2.0
+    again = trials.Trials("t", {"train": split, "val": split}, None, data={}, root=tmp_path / "again")
+    assert tune.settled(again, found, train=True).trial == row
+    own = tune.Tuned(trials.Trial("GraphVTR", "graphvtr", {"hidden": 8}, {"lr": 1e-3, "schedule": "cosine"}), [])
+    assert tune.settled(made, own, train=True) == own
