@@ -8,7 +8,8 @@
 
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
 (``minilm``), with which rows differ in their graphs alone. Trained until validation stops climbing, the epoch chosen
-on validation; ``--tune N`` settings a row, the same number for all, are tried on a third of the training videos first.
+on validation; ``--tune N`` settings a row, the same number for all, are tried on a third of the training videos first,
+and the best of them at a constant rate with more patience too, on all of them.
 Intervals resample seeds and videos. Finished runs are kept, and what tables are made of in ``results/runs``, with which
 a study goes on on another machine; what is written says for each row how many seeds it has.
 About 15 CPU minutes a row and seed, 40 with regions; 10 (30) more to extract the store.
