@@ -103,7 +103,7 @@ STUDIES = (
     Study("scenes", "MovingScenes, 1,012 clips", ("rows", "differences", "test"), ("rows", "rows", "test")),
     *(
         Study(file, "MSR-VTT subset, 1,032 videos", ("rows", "between"), ("rows", "rows"), words=words)
-        for file in ("msrvtt_real", *(f"msrvtt_real_{detector}" for detector in msrvtt.DETECTORS))
+        for file in map(msrvtt.study, (None, *msrvtt.DETECTORS))
         for words in msrvtt.WORDS.values()
     ),
     *(

@@ -186,14 +186,15 @@ def main() -> None:
             note_of(arguments),
         )
         return
-    path = msrvtt.store(arguments.detector if arguments.regions else None)
+    detector = arguments.detector if arguments.regions else None
+    path = msrvtt.store(detector)
     size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size)
     seeds = range(1 if arguments.quick else arguments.seeds)
-    study = msrvtt.study(arguments, arguments.regions)
+    study = msrvtt.study(detector, arguments.quick)
     clips = None
     if (DATA / transfer.MSVD).exists():
-        clips = transfer.msvd_clips(arguments.detector if arguments.regions else None)
+        clips = transfer.msvd_clips(detector)
     measure = measures(splits["test"], clips, arguments.quick)
     all_trials = {words: msrvtt.trials(study, splits, path, words, measure, **size) for words in arguments.words}
     rows = {words: all_rows(words, arguments.regions, arguments.quick) for words in arguments.words}
@@ -213,7 +214,6 @@ def main() -> None:
         if not arguments.quick:
             write_result(study, found, note=note_of(arguments), tried=tried)
 
-    write()
     for seed in seeds:  # a seed of every row before the next
         for words, trials in all_trials.items():
             trials.train_missing([trial for row, trial in rows[words].items() if wanted(arguments, row)], [seed], write)

@@ -245,13 +245,12 @@ def main() -> None:
     size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size)
     pairs = Pairs(splits["test"], read(splits["test"].videos, 5 if arguments.quick else None))
-    study = "msrvtt_quick" if arguments.quick else "msrvtt_real"
-    margins = closed_forms(msrvtt.trials(study, splits, path, "minilm", **size), pairs)
+    margins = closed_forms(msrvtt.trials(msrvtt.study(quick=arguments.quick), splits, path, "minilm", **size), pairs)
     models: list[dict[str, list[Tensor]]] = []
-    stores = {path: "msrvtt_real"}
+    stores = {path: msrvtt.study()}
     for name in msrvtt.DETECTORS:  # what was trained on regions, where they are at hand
         if (place := CACHE / f"msrvtt_{name}").is_dir():
-            stores[place] = f"msrvtt_real_{name}"
+            stores[place] = msrvtt.study(name)
     for words, place in itertools.product(() if arguments.quick else msrvtt.WORDS, stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
         rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)

@@ -239,8 +239,7 @@ def run(
     if arguments.quick:
         folds, rows = folds[:1], [replace(trial, train={**trial.train, "epochs": 1}) for trial in rows]
     found: dict[str, list[tuple[Runs, Choices]]] = {}
-    about: dict[str, list[dict[str, Any]]] = {}
-    of_fold: dict[str, dict[str, Any]] = {}
+    about: dict[str, dict[int, dict[str, Any]]] = {}
     chance, counts, seeds = [], [], range(arguments.seeds)
     for number in folds:
         fold = Fold(number, arguments.quick)
@@ -251,8 +250,7 @@ def run(
             if len(fold.trials.finished(trial, seeds)) < arguments.seeds:
                 continue
             found.setdefault(trial.name, []).append(fold.measured(trial, list(seeds)))
-            of_fold[f"{trial.name}, fold {number}"] = fold.trials.about(trial, list(seeds))
-            about.setdefault(trial.name, []).append(of_fold[f"{trial.name}, fold {number}"])
+            about.setdefault(trial.name, {})[number] = fold.trials.about(trial, list(seeds))
             if trial.name == FULL:  # the same of any seed
                 found.setdefault(START, []).append(fold.measured(trial, [0], "start "))
     whole = {row: parts for row, parts in found.items() if len(parts) == len(folds)}
@@ -261,7 +259,7 @@ def run(
     written = not arguments.quick and tuple(folds) == FOLDS
     with printed_to(name) if written else contextlib.nullcontext():
         content, differences = tables(models, choices, counts)
-        print_diverged(of_fold)
+        print_diverged({f"{row}, fold {fold}": one for row, parts in about.items() for fold, one in parts.items()})
     if written:
         write_result(
             name,
@@ -269,7 +267,7 @@ def run(
             differences=differences,
             folds=dict(zip(folds, counts, strict=True)),
             settings={"seeds": arguments.seeds, "frames": FRAMES},
-            about={row: parts for row, parts in about.items() if row in whole},
+            about={row: list(parts.values()) for row, parts in about.items() if row in whole},
         )
 
 

@@ -31,7 +31,7 @@ from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
 
-DETECTOR = "yolox_nano"
+DETECTOR = msrvtt.TUNED
 FULL = replace(msrvtt.GRAPHVTR, options={**msrvtt.GRAPHVTR.options, "relations": 6})
 CHANGED = {
     "without relations": {"relations": 0},
@@ -87,8 +87,7 @@ def subset(arguments: argparse.Namespace, **options: Any) -> tuple[dict[str, Ret
     path, quick = msrvtt.store(DETECTOR), arguments.quick
     size = msrvtt.size_of(arguments)
     splits = msrvtt.splits(path, **size, **options)
-    study = "msrvtt_quick" if quick else f"msrvtt_real_{DETECTOR}"
-    return splits, msrvtt.trials(study, splits, path, "minilm", **size)
+    return splits, msrvtt.trials(msrvtt.study(DETECTOR, quick), splits, path, "minilm", **size)
 
 
 def hard_pairs(train: RetrievalDataset, captions: int, quick: bool) -> Path:
@@ -160,6 +159,5 @@ def run(arguments: argparse.Namespace) -> None:
                 note=note_of(arguments),
             )
 
-    write()
     trials.train_missing(wanted(every, arguments), range(arguments.seeds), write)
     write()

@@ -38,19 +38,22 @@ def rows() -> dict[str, Trial]:
     return {trial.name: trial for trial in (FULL, FRAMES, *(every[name] for name in BESIDE))}
 
 
-def taken(studies: list[Trials], trial: Trial) -> float:
-    """Epochs that the recorded runs of a row took, with the settings that were chosen for it; the mean over seeds.
+def taken(studies: list[Trials], every: dict[str, Trial]) -> dict[str, float]:
+    """Epochs that the recorded runs of each row took, with the settings that were chosen for it; the mean over seeds.
 
     Raises:
-        DataError: there is no record of it.
+        DataError: there is no record of one.
     """
+    found: dict[str, float] = {}
     for trials in studies:
-        best = msrvtt.chosen(trials, {trial.name: trial})
-        one = best[trial.name].trial if best else trial
-        if seeds := trials.finished(one, range(5)):
-            return statistics.mean(len(curve) for curve in trials.about(one, seeds)["curves"])
-    command = "benchmarks/graphvtr.py msrvtt or benchmarks/msrvtt_real.py (--regions)"
-    raise DataError(trial.name, "has no record of a run on MSR-VTT", f"train it first: {command}")
+        best = {name: one.trial for name, one in msrvtt.chosen(trials, every).items()}
+        for name, trial in (every | best).items():
+            if name not in found and (seeds := trials.finished(trial, range(5))):
+                found[name] = statistics.mean(len(curve) for curve in trials.about(trial, seeds)["curves"])
+    if missing := [name for name in every if name not in found]:
+        command = "benchmarks/graphvtr.py msrvtt or benchmarks/msrvtt_real.py (--regions)"
+        raise DataError(missing[0], "has no record of a run on MSR-VTT", f"train it first: {command}")
+    return found
 
 
 def training_seconds(trials: Trials, trial: Trial, epochs: float) -> dict[str, float]:
@@ -89,11 +92,15 @@ def run(arguments: argparse.Namespace) -> None:
         return
     path, size = msrvtt.store(DETECTOR), msrvtt.size_of(arguments)
     regions = msrvtt.splits(path, **size)
-    trials = msrvtt.trials("msrvtt_quick", regions, path, "minilm", **size)
-    studies = [msrvtt.trials(f"msrvtt_real_{DETECTOR}", regions, path, "minilm", **size)]
-    path = msrvtt.store()
-    studies.append(msrvtt.trials("msrvtt_real", msrvtt.splits(path, **size), path, "minilm", **size))
-    epochs = {name: 2.0 if quick else taken(studies, trial) for name, trial in rows().items()}
+    trials = msrvtt.trials(msrvtt.study(quick=True), regions, path, "minilm", **size)  # no records: runs are timed
+    epochs = dict.fromkeys(rows(), 2.0)
+    if not quick:
+        frames = msrvtt.store()
+        studies = [
+            msrvtt.trials(msrvtt.study(DETECTOR), regions, path, "minilm", **size),
+            msrvtt.trials(msrvtt.study(), msrvtt.splits(frames, **size), frames, "minilm", **size),
+        ]
+        epochs = taken(studies, rows())
     splits = [trials.splits[name] for name in ("val", "test", "train")]
     found: dict[str, dict[str, float]] = {}
     for name, trial in rows().items():

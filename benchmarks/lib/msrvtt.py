@@ -124,14 +124,14 @@ def tuning(arguments: argparse.Namespace, all_trials: dict[str, Trials]) -> dict
         return all_trials
     size, path = size_of(arguments), store(TUNED)
     found = splits(path, **size)
-    return {words: trials(f"msrvtt_real_{TUNED}", found, path, words, **size) for words in all_trials}
+    return {words: trials(study(TUNED), found, path, words, **size) for words in all_trials}
 
 
-def study(arguments: argparse.Namespace, regions: bool) -> str:
+def study(detector: str | None = None, quick: bool = False) -> str:
     """Folder of the runs on frames, or on the regions of a detector."""
-    if arguments.quick:
+    if quick:
         return "msrvtt_quick"
-    return f"msrvtt_real_{arguments.detector}" if regions else "msrvtt_real"
+    return "msrvtt_real" if detector is None else f"msrvtt_real_{detector}"
 
 
 def parts(trials: Trials) -> dict[str, RetrievalDataset]:

@@ -69,7 +69,8 @@ def _part(
     wanted: Callable[[str], bool],
     note: str,
 ) -> None:
-    path, study = msrvtt.store(arguments.detector if regions else None), msrvtt.study(arguments, regions)
+    detector = arguments.detector if regions else None
+    path, study = msrvtt.store(detector), msrvtt.study(detector, arguments.quick)
     whole = msrvtt.size_of(arguments)
     every = msrvtt.splits(path, **whole)
     rows = {words: rows_of(words, regions) for words in arguments.words}

@@ -145,8 +145,7 @@ def settled(trials: Trials, found: Tuned, train: bool = False) -> Tuned:
         return found
     curves = [trials.curve(one, 0) for one in both]
     best = both[max(curves[1]) > max(curves[0])]
-    tried = {"options": dict(both[1].options), "train": dict(both[1].train), "all videos": True}
-    return Tuned(best, [*found.tried, {**tried, "val_rsum": max(curves[1]), "curve": curves[1]}])
+    return Tuned(best, [*found.tried, {**_tried(both[1], curves[1]), "all videos": True}])
 
 
 def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
@@ -155,10 +154,11 @@ def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
     A candidate that diverges counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that
     cannot be trained is no setting.
     """
-    tried = []
     every = candidates(trial, budget)
-    for one in every:
-        curve = trials.curve(one, seed)
-        tried.append({"options": dict(one.options), "train": dict(one.train), "val_rsum": max(curve), "curve": curve})
+    tried = [_tried(one, trials.curve(one, seed)) for one in every]
     best = max(range(len(every)), key=lambda position: tried[position]["val_rsum"])
     return Tuned(every[best], tried)
+
+
+def _tried(trial: Trial, curve: list[float]) -> dict[str, Any]:
+    return {"options": dict(trial.options), "train": dict(trial.train), "val_rsum": max(curve), "curve": curve}

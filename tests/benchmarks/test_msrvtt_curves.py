@@ -37,7 +37,7 @@ def test_settings_for_another_detectors_regions_are_those_of_the_first(
     monkeypatch.setattr(msrvtt, "splits", lambda path, **size: {"path": path})
     monkeypatch.setattr(msrvtt, "trials", lambda *about, **size: about)
     arguments = Namespace(regions=True, quick=False, detector="fastestdet", captions=20)
-    assert msrvtt.study(arguments, True) == "msrvtt_real_fastestdet"
+    assert msrvtt.study(arguments.detector) == "msrvtt_real_fastestdet"
     path = Path("yolox_nano")
     asked = {"minilm": object()}
     found = msrvtt.tuning(arguments, asked)

@@ -43,15 +43,20 @@ def test_what_the_unseen_world_costs_one_more_than_the_other(load_benchmark: Cal
     assert found["interval"][0] < -30 < found["interval"][1] < 0
 
 
+class Split:
+    videos = ("a", "b", "c")
+
+
+def never_read(trials: Any, root: Path, **options: Any) -> Any:
+    """Runs whose training is replaced: only the size of the splits is asked for."""
+    return trials.Trials("t", {"train": Split(), "val": Split()}, None, data={}, root=root, **options)
+
+
 def test_a_setting_that_cannot_be_trained_counts_as_none(
     load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
-
-    class Split:
-        videos = ("a", "b", "c")
-
-    made = trials.Trials("t", {"train": Split(), "val": Split()}, None, data={}, root=tmp_path, records=tmp_path / "r")
+    made = never_read(trials, tmp_path, records=tmp_path / "r")
     row = trials.Trial("HGR", "hgr", {"hidden": 8}, {"lr": 1e-3})
     tried: list[float] = []
 
@@ -76,12 +81,7 @@ def test_the_best_setting_is_trained_slower_too(
     load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
-
-    class Split:
-        videos = ("a", "b", "c")
-
-    split = Split()
-    made = trials.Trials("t", {"train": split, "val": split}, None, data={}, root=tmp_path, records=tmp_path / "r")
+    made = never_read(trials, tmp_path, records=tmp_path / "r")
     row = trials.Trial("VSE++", "vse++", {"hidden": 8}, {"lr": 1e-3, "schedule": "plateau", "warmup_epochs": 5})
     scores = {("plateau", 1e-3): 2.0, ("none", 1e-3): 3.0}
 
@@ -100,7 +100,7 @@ def test_the_best_setting_is_trained_slower_too(
     assert [one["val_rsum"] for one in best.tried] == [2.0, 3.0]
     assert tune.settled(made, found) == best
     scores["none", 1e-3] = 2.0
-    again = trials.Trials("t", {"train": split, "val": split}, None, data={}, root=tmp_path / "again")
+    again = never_read(trials, tmp_path / "again")
     assert tune.settled(again, found, train=True).trial == row
     own = tune.Tuned(trials.Trial("GraphVTR", "graphvtr", {"hidden": 8}, {"lr": 1e-3, "schedule": "cosine"}), [])
     assert tune.settled(made, own, train=True) == own
