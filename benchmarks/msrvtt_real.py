@@ -19,67 +19,23 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import logging
 import sys
-from collections import Counter
 from itertools import permutations
 from typing import Any
-
-import torch
 
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt, msrvtt_curves, transfer
 from benchmarks.lib.harness import environment, printed_to, write_result
+from benchmarks.lib.msrvtt_ridges import ridges
+from benchmarks.lib.msrvtt_rows import all_rows
 from benchmarks.lib.paths import DATA
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
-from benchmarks.lib.trials import Measure, Trial, Trials, small
+from benchmarks.lib.trial import Trial, wanted
+from benchmarks.lib.trials import Measure, Trials
 from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
-from graphvtr.nn.encoders import PretrainedWords
-from graphvtr.tasks.baselines import canonical_scores, ridge_scores
-from graphvtr.text.word_vectors import WordVectors, load_word_vectors
-
-BAG = 2000
-"""Words of the bag: more would make the regression's matrices too large."""
-
-
-def ridges(trials: Trials, refit: bool = True) -> dict[str, Runs]:
-    """The closed forms on the test split of a study.
-
-    Args:
-        trials: of the study.
-        refit: ridge regressions are solved again on training and validation videos together, as a baseline would be
-            used; in a learning curve these are more than the training videos.
-    """
-    train, val, test = (trials.splits[name] for name in ("train", "val", "test"))
-    minilm = PretrainedWords("minilm")
-    made = {
-        "canonical correlation, MiniLM": lambda: canonical_scores(train, val, test, text=minilm),
-        "ridge, MiniLM": lambda: ridge_scores(train, val, test, text=minilm, refit=refit).scores,
-        "ridge, GloVe": lambda: (
-            ridge_scores(train, val, test, vectors=load_word_vectors("glove-package"), refit=refit).scores
-        ),
-        "ridge, bag of words": lambda: ridge_scores(train, val, test, vectors=frequent(train), refit=refit).scores,
-    }
-    alone = "" if refit else ", training videos alone"  # another record
-    return {name: trials.closed_form(f"{name}{alone}", make) for name, make in made.items()}
-
-
-def frequent(train: RetrievalDataset) -> WordVectors:
-    """The most frequent words of the training captions, a direction each."""
-    counts = Counter(word.lower() for caption in train.words() for word in caption)
-    words = sorted(counts, key=lambda word: (-counts[word], word))[:BAG]
-    return WordVectors(words, torch.eye(len(words)))
-
-
-def all_rows(words: str, regions: bool, quick: bool) -> dict[str, Trial]:
-    """The rows of the table."""
-    rows = msrvtt.rows(words, regions)
-    if not regions and words == "minilm":
-        rows = {"GraphVTR": msrvtt.GRAPHVTR, **rows}
-    return {name: small(trial) for name, trial in rows.items()} if quick else rows
 
 
 def measures(test: RetrievalDataset, clips: RetrievalDataset | None, quick: bool) -> dict[str, Measure]:
@@ -90,18 +46,13 @@ def measures(test: RetrievalDataset, clips: RetrievalDataset | None, quick: bool
     return found
 
 
-def wanted(arguments: argparse.Namespace, name: str) -> bool:
-    """Whether a row is to be trained; all that are there stand in the table."""
-    return not arguments.tables_only and (arguments.rows is None or name in arguments.rows)
-
-
 def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Namespace, words: str) -> dict[str, Any]:
     """Replace rows by their best settings on a third of the training videos; all that was tried."""
     if arguments.tune < 2 or arguments.quick:
         return {}
-    missing = {name: trial for name, trial in rows.items() if wanted(arguments, name)}
-    tuned(trials, msrvtt.parts(trials), missing.values(), arguments.tune)
-    best = msrvtt.chosen(trials, rows, arguments.tune, train=missing)
+    missing = wanted(rows, arguments)
+    tuned(trials, msrvtt.parts(trials), missing, arguments.tune)
+    best = msrvtt.chosen(trials, rows, arguments.tune, train=[trial.name for trial in missing])
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {msrvtt.WORDS[words]}": one.tried for name, one in best.items()}
 
@@ -178,13 +129,7 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     if arguments.curve:
-        msrvtt_curves.run(
-            arguments,
-            functools.partial(all_rows, quick=arguments.quick),
-            functools.partial(ridges, refit=False),
-            functools.partial(wanted, arguments),
-            note_of(arguments),
-        )
+        msrvtt_curves.run(arguments)
         return
     detector = arguments.detector if arguments.regions else None
     path = msrvtt.store(detector)
@@ -212,18 +157,13 @@ def main() -> None:
             if clips is not None:
                 found["transfer"] = transferred(clips, all_trials, rows, seeds)
         if not arguments.quick:
-            write_result(study, found, note=note_of(arguments), tried=tried)
+            write_result(study, found, note=msrvtt.note_of(arguments), tried=tried)
 
     for seed in seeds:  # a seed of every row before the next
         for words, trials in all_trials.items():
-            trials.train_missing([trial for row, trial in rows[words].items() if wanted(arguments, row)], [seed], write)
+            trials.train_missing(wanted(rows[words], arguments), [seed], write)
     write()
     print(environment()["commit"], file=sys.stderr)
-
-
-def note_of(arguments: argparse.Namespace) -> str:
-    """What a reader of the file must know."""
-    return f"{msrvtt.NOTE}; {arguments.captions} training captions a video, one drawn an epoch"
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ from benchmarks.lib.runs import POWER, Runs, chance_runs, print_table, with_seed
 from benchmarks.lib.scenes_measures import between, choices, level_sums, own_margins
 from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES, WHOLE
 from benchmarks.lib.tables import print_differences, print_diverged, share_text
-from benchmarks.lib.trials import Measure, Trial, Trials, small
+from benchmarks.lib.trial import Trial, small, wanted
+from benchmarks.lib.trials import Measure, Trials
 from benchmarks.lib.tune import is_tuned, tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
@@ -200,8 +201,7 @@ def main() -> None:
         )
         for split in TESTS
     }
-    chosen = [trial for name in arguments.studies or STUDIES for trial in STUDIES[name]]
-    chosen = [trial for trial in chosen if arguments.rows is None or trial.name in arguments.rows]
+    chosen = wanted({trial.name: trial for name in arguments.studies or STUDIES for trial in STUDIES[name]}, arguments)
     if quick:
         chosen = [few_epochs(trial) for trial in chosen]
     seeds, budget = range(1 if quick else arguments.seeds), 2 if quick else arguments.tune

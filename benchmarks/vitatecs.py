@@ -30,10 +30,12 @@ from torch import Tensor
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
+from benchmarks.lib.msrvtt_rows import all_rows
 from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import POWER, with_seeds
 from benchmarks.lib.tables import print_shares
-from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.trial import Trial
+from benchmarks.lib.trials import Measure, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.parsing import parse_captions
 from graphvtr.datasets.source import DataSource
@@ -253,7 +255,7 @@ def main() -> None:
             stores[place] = msrvtt.study(name)
     for words, place in itertools.product(() if arguments.quick else msrvtt.WORDS, stores):
         trials = msrvtt.trials(stores[place], splits, place, words, pairs.measures(), **size)
-        rows = ({"GraphVTR": msrvtt.GRAPHVTR} if words == "minilm" else {}) | msrvtt.rows(words, place != path)
+        rows = all_rows(words, place != path)
         rows |= {name: one.trial for name, one in msrvtt.chosen(trials, rows).items()}
         for name, trial in rows.items():
             if there := trials.finished(trial, range(SEEDS)):

@@ -36,13 +36,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.lib import msrvtt
-from benchmarks.lib.graphvtr_msrvtt import of_levels, wanted
+from benchmarks.lib import msrvtt_rows
+from benchmarks.lib.graphvtr_msrvtt import of_levels
 from benchmarks.lib.harness import printed_to, write_result
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import POWER, Runs, chance_runs, line_of_ranks, print_table, ranks_of, with_seeds
 from benchmarks.lib.tables import print_differences, print_diverged
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trial import Trial, wanted
+from benchmarks.lib.trials import Trials
 from graphvtr.datasets.cad120 import CAD120Graphs
 from graphvtr.datasets.cad120.captions import captions_of
 from graphvtr.datasets.cad120.units import Unit
@@ -85,7 +86,7 @@ ROWS = [
     *(
         Trial(f"ViSERN {name}{words}", "visern", {**VISERN, **options, **read}, TRAIN)
         for words, read in READ.items()
-        for name, options in msrvtt.VISERN.items()
+        for name, options in msrvtt_rows.VISERN.items()
     ),
     *(Trial(f"HGR{words}", "hgr", {**HGR, **read}, TRAIN) for words, read in READ.items()),
     Trial(FULL, "graphvtr", {**OURS, **TIME, "relations": 6}, TRAIN),

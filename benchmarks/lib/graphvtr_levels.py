@@ -21,7 +21,7 @@ from benchmarks import vitatecs
 from benchmarks.lib import graphvtr_msrvtt as study
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
-from benchmarks.lib.trials import small
+from benchmarks.lib.trial import small
 from graphvtr.metrics import both_directions
 from graphvtr.nn.pair_margins import pair_margins
 from graphvtr.tasks.checkpoint import load

@@ -21,18 +21,20 @@ from torch import Tensor
 from benchmarks import vitatecs
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import printed_to, write_result
+from benchmarks.lib.msrvtt_ridges import ridges
+from benchmarks.lib.msrvtt_rows import GRAPHVTR
 from benchmarks.lib.paths import CACHE
 from benchmarks.lib.runs import Runs, chance_runs, line_of_ranks, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
-from benchmarks.lib.trials import Measure, Trial, Trials, small
-from benchmarks.msrvtt_real import note_of, ridges
+from benchmarks.lib.trial import Trial, small, wanted
+from benchmarks.lib.trials import Measure, Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.text.pairs import ALL_KINDS, write_pairs
 from graphvtr.text.perturb import perturb
 
 DETECTOR = msrvtt.TUNED
-FULL = replace(msrvtt.GRAPHVTR, options={**msrvtt.GRAPHVTR.options, "relations": 6})
+FULL = replace(GRAPHVTR, options={**GRAPHVTR.options, "relations": 6})
 CHANGED = {
     "without relations": {"relations": 0},
     "without hub offsets": {"hubs": False},
@@ -74,12 +76,6 @@ def ranks_of_levels(trials: Trials, levels: tuple[str, ...]) -> Measure:
         return line_of_ranks(trials.scores_of(of_levels(model, *levels), "test"), owner)
 
     return measure
-
-
-def wanted(rows: dict[str, Trial], arguments: argparse.Namespace) -> list[Trial]:
-    """The rows to train; tables have all that are there."""
-    chosen = [] if arguments.tables_only else rows.values() if not arguments.rows else map(rows.get, arguments.rows)
-    return [trial for trial in chosen if trial is not None]
 
 
 def subset(arguments: argparse.Namespace, **options: Any) -> tuple[dict[str, RetrievalDataset], Trials]:
@@ -156,7 +152,7 @@ def run(arguments: argparse.Namespace) -> None:
             write_result(
                 "flagship",
                 {"rows": summaries, "about": about, f"less {best}": differences, "parts": parts, "vitatecs": selection},
-                note=note_of(arguments),
+                note=msrvtt.note_of(arguments),
             )
 
     trials.train_missing(wanted(every, arguments), range(arguments.seeds), write)

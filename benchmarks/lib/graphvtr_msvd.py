@@ -14,20 +14,22 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.lib import msrvtt, transfer
-from benchmarks.lib.graphvtr_msrvtt import FULL, wanted
+from benchmarks.lib.graphvtr_msrvtt import FULL
 from benchmarks.lib.harness import printed_to, write_result
+from benchmarks.lib.msrvtt_ridges import ridges
+from benchmarks.lib.msrvtt_rows import rows
 from benchmarks.lib.paths import DATA, RESULTS
 from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
-from benchmarks.lib.trials import Trials, small
-from benchmarks.msrvtt_real import ridges
+from benchmarks.lib.trial import small, wanted
+from benchmarks.lib.trials import Trials
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.tasks import make_vocabulary
 
 ROWS = {
     FULL.name: FULL,
     "with role graphs": replace(FULL, name="with role graphs", options={**FULL.options, "graphs": True}),
-    **msrvtt.rows("minilm"),
+    **rows("minilm"),
 }
 MSRVTT = "MSR-VTT"
 

@@ -17,10 +17,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.lib import msrvtt
+from benchmarks.lib import msrvtt, msrvtt_rows
 from benchmarks.lib.graphvtr_msrvtt import DETECTOR, FULL
 from benchmarks.lib.harness import environment, measure, printed_to, write_result
-from benchmarks.lib.trials import Trial, Trials, small
+from benchmarks.lib.trial import Trial, small
+from benchmarks.lib.trials import Trials
 from benchmarks.search_recall import asked, indexed, made
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DataError
@@ -29,12 +30,14 @@ from graphvtr.tasks.trainer import TrainOptions, fit
 
 BESIDE = ("HGR", "MCSAN", "ViSERN random_walk, dot", "VSR-Net VG+VR_s")
 QUESTIONS, TOGETHER, TOP = 40, 16, 10
-FRAMES = replace(msrvtt.GRAPHVTR, name=f"{FULL.name} without relations")  # its record has the same key under any name
+FRAMES = replace(
+    msrvtt_rows.GRAPHVTR, name=f"{FULL.name} without relations"
+)  # its record has the same key under any name
 
 
 def rows() -> dict[str, Trial]:
     """GraphVTR, with its level of relations and without, and a row of each paper."""
-    every = {**msrvtt.rows("minilm"), **msrvtt.rows("minilm", regions=True)}
+    every = {**msrvtt_rows.rows("minilm"), **msrvtt_rows.rows("minilm", regions=True)}
     return {trial.name: trial for trial in (FULL, FRAMES, *(every[name] for name in BESIDE))}
 
 

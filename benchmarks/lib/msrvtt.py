@@ -1,4 +1,4 @@
-"""The MSR-VTT subset: where its files and stores lie, its splits, its rows.
+"""The MSR-VTT subset: where its files and stores lie, its splits, the runs on them.
 
 A subset: 3,151 / 244 / 1,032 of 6,513 / 497 / 2,990 videos, 2 to 6 still frames each. No figure compares with
 published MSR-VTT, and every table says so. No choice is ever made on test videos.
@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
-from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.trial import Trial
+from benchmarks.lib.trials import Measure, Trials
 from benchmarks.lib.tune import Tuned, is_tuned, settled, tuned
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
@@ -37,15 +38,6 @@ BUDGET = 4
 FEW = 5
 """Captions of a validation video that judge settings and the smaller runs of a curve, in place of twenty: half of such
 a run was their encoding."""
-TRAIN = {
-    "epochs": 60,
-    "batch_size": 128,
-    "lr": 1e-3,
-    "clip_grad": 2.0,
-    "captions_per_video": "one",
-    "patience": 8,
-    "schedule": "plateau",
-}
 
 
 def root() -> Path:
@@ -106,6 +98,11 @@ def split(path: Path, name: str, captions: int | None = None) -> RetrievalDatase
     """One split, with at most so many captions a video."""
     own = {} if captions is None else {"max_captions": captions}
     return build_dataset("msrvtt", name, DataSource(root=root(), store=path, options=own))
+
+
+def note_of(arguments: argparse.Namespace) -> str:
+    """What a reader of a file of results must know."""
+    return f"{NOTE}; {arguments.captions} training captions a video, one drawn an epoch"
 
 
 def size_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -202,57 +199,3 @@ def trials(
         records=None if quick else RESULTS / "runs" / study,
         measure=measure,
     )
-
-
-HIDDEN = 512
-DROP = {"word_dropout": 0.2, "video_dropout": 0.2}
-DUAL = {"hidden": HIDDEN, "video_rnn": 256, "text_rnn": 256, "filters": 128, "mining": "all"}
-CONCEPTS = {"hidden": HIDDEN, "mining": "all", "concept_sizes": [512, 256, 256], **DROP}
-
-
-def rows(words: str, regions: bool = False) -> dict[str, Trial]:
-    """The models of the table, cheapest and most informative first.
-
-    Args:
-        words: ``"glove"`` or ``"minilm"``: what all of them read with.
-        regions: those that need regions, instead of those that do not.
-    """
-    read = {"word_dim": 50} if words == "glove" else {"text": "minilm"}
-    frames = (
-        Trial("HGR", "hgr", {"hidden": HIDDEN, "node_reduce": "mean", "mining": "all", **DROP, **read}, TRAIN),
-        Trial("VSE", "vse", {"hidden": HIDDEN, "reduction": "mean", **read}, TRAIN),
-        Trial("VSE++", "vse++", {"hidden": HIDDEN, "reduction": "mean", **read}, {**TRAIN, "warmup_epochs": 5}),
-        Trial("Dual Encoding", "dual_encoding", {**DUAL, **read}, TRAIN),
-        Trial("MCSAN", "mcsan", {**CONCEPTS, "frame_width": 256, "feedforward": 512, **read}, TRAIN),
-        Trial("HANet", "hanet", {**CONCEPTS, **read}, TRAIN),
-    )
-    vsrnet = {"hidden": 256, "num_layers": 2, "heads": 4, "mlp_ratio": 2.0, "dropout": 0.1}
-    of_regions = (
-        *(Trial(f"ViSERN {name}", "visern", {**DUAL, **options, **read}, TRAIN) for name, options in VISERN.items()),
-    )
-    if words == "minilm":  # VSR-Net reads nothing else
-        of_regions += tuple(
-            Trial(f"VSR-Net {name}", "vsrnet", {**vsrnet, **options}, TRAIN) for name, options in VSRNET.items()
-        )
-    return {trial.name: trial for trial in (of_regions if regions else frames)}
-
-
-# rows are named as in scenes_rows.py: claims.py finds a claim by the names of its rows
-STEADY = {"batch_norm": True, "zero_init": True}
-VISERN: dict[str, dict[str, Any]] = {
-    "no_reasoning": {"normalization": "none"},
-    "row, dot": {"normalization": "row", **STEADY},
-    "symmetric, dot": {"normalization": "symmetric", **STEADY},
-    "random_walk, dot": {"normalization": "random_walk", **STEADY},
-}
-VSRNET: dict[str, dict[str, Any]] = {
-    "VG": {"relations": "none"},
-    "VG+VR_m": {"relations": "mean"},
-    "VG+VR_s": {"relations": "spatial"},
-}
-GRAPHVTR = Trial(
-    "GraphVTR",
-    "graphvtr",
-    {"hidden": 256, "members": 4, "inner": 512, "dropout": 0.3, "graphs": False, "bag": 3000, "hubs": "videos"},
-    {**TRAIN, "epochs": 30, "schedule": "cosine", "batch_size": 256, "patience": 10},
-)

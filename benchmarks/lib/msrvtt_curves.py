@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 from benchmarks.lib import msrvtt
 from benchmarks.lib.harness import write_result
+from benchmarks.lib.msrvtt_ridges import ridges
+from benchmarks.lib.msrvtt_rows import all_rows
 from benchmarks.lib.paths import RESULTS
-from benchmarks.lib.runs import Runs
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trial import wanted
 
 REGIONS = ("ViSERN no_reasoning", "ViSERN random_walk, dot", "VSR-Net VG", "VSR-Net VG+VR_s")
 """Of the rows that read regions those that differ in their graph."""
@@ -33,47 +33,30 @@ Line = dict[int, dict[str, Any]]
 """Training videos -> rsum with its interval."""
 
 
-def run(
-    arguments: argparse.Namespace,
-    rows_of: Callable[[str, bool], dict[str, Trial]],
-    ridges: Callable[[Trials], dict[str, Runs]],
-    wanted: Callable[[str], bool],
-    note: str,
-) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Train what is missing, and write the curves of what is there: on frames and on regions.
 
-    A row has the settings of the whole study, and its epoch is chosen on validation at every size.
+    A row has the settings of the whole study, and its epoch is chosen on validation at every size. Closed forms are
+    solved on the training videos alone.
 
     Args:
-        arguments: of the command.
-        rows_of: the rows of words, without or with regions.
-        ridges: the closed forms, solved on the training videos alone.
-        wanted: whether a row is to be trained.
-        note: for the file of results.
+        arguments: of the command ``msrvtt_real.py``.
     """
     found: dict[str, Line] = {}
     for regions in (False, True):
-        _part(arguments, found, regions, rows_of, ridges, wanted, note)
+        _part(arguments, found, regions)
     if not arguments.quick:
-        _write(found, note)
+        _write(found, arguments)
     for name, line in found.items():
         print(f"{name:32}", *(f"{videos}: {one['mean']:.1f}" for videos, one in line.items()))
 
 
-def _part(
-    arguments: argparse.Namespace,
-    found: dict[str, Line],
-    regions: bool,
-    rows_of: Callable[[str, bool], dict[str, Trial]],
-    ridges: Callable[[Trials], dict[str, Runs]],
-    wanted: Callable[[str], bool],
-    note: str,
-) -> None:
+def _part(arguments: argparse.Namespace, found: dict[str, Line], regions: bool) -> None:
     detector = arguments.detector if regions else None
     path, study = msrvtt.store(detector), msrvtt.study(detector, arguments.quick)
     whole = msrvtt.size_of(arguments)
     every = msrvtt.splits(path, **whole)
-    rows = {words: rows_of(words, regions) for words in arguments.words}
+    rows = {words: all_rows(words, regions, arguments.quick) for words in arguments.words}
     for words, row in rows.items():
         if not arguments.quick:
             best = msrvtt.chosen(msrvtt.trials(study, every, path, words, **whole), row, arguments.tune)
@@ -85,22 +68,22 @@ def _part(
         size = {**whole, "videos": videos, "val_captions": msrvtt.FEW} if less else whole
         splits = msrvtt.splits(path, **size) if less else every
         if not regions:
-            for name, runs in ridges(msrvtt.trials(study, splits, path, "minilm", **size)).items():
+            for name, runs in ridges(msrvtt.trials(study, splits, path, "minilm", **size), refit=False).items():
                 found.setdefault(name, {})[videos] = runs.summary()["rsum"]
         for words, row in rows.items():
             trials = msrvtt.trials(study, splits, path, words, **size)
-            missing = [trial for name, trial in row.items() if arguments.regions == regions and wanted(name)]
+            missing = wanted(row, arguments) if arguments.regions == regions else []
             trials.train_missing(missing, seeds, lambda: None)
             for name, trial in row.items():
                 if there := trials.finished(trial, seeds):
                     one = trials.runs(trial, there).summary()["rsum"]
                     found.setdefault(f"{name}, {msrvtt.WORDS[words]}", {})[videos] = one
         if not arguments.quick:
-            _write(found, note)
+            _write(found, arguments)
 
 
-def _write(found: dict[str, Line], note: str) -> None:
-    write_result("msrvtt_curves", found, note=note)
+def _write(found: dict[str, Line], arguments: argparse.Namespace) -> None:
+    write_result("msrvtt_curves", found, note=msrvtt.note_of(arguments))
     draw(found)
 
 

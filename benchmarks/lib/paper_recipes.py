@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lib.paper_rows import Block, Row
-from benchmarks.lib.trials import Trial
+from benchmarks.lib.trial import Trial
 from graphvtr.datasets import DataSource
 from graphvtr.nn import MODELS
 from graphvtr.tasks.config import Configuration, RunConfig

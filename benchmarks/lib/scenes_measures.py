@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.lib.runs import with_seeds
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trial import Trial
+from benchmarks.lib.trials import Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.metrics import between_twins, both_directions, percentiles, twin_positions
 from graphvtr.nn import HGR, RetrievalModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.lib.paths import CACHE
-from benchmarks.lib.trials import Trial
+from benchmarks.lib.trial import Trial
 from graphvtr.nn.models.vsrnet import PRESETS
 
 HIDDEN = 128

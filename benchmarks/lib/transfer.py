@@ -17,7 +17,8 @@ from torch import Tensor
 from benchmarks.lib import msrvtt
 from benchmarks.lib.paths import CACHE, DATA
 from benchmarks.lib.runs import Runs, chance_runs, line_of_ranks
-from benchmarks.lib.trials import Measure, Trial, Trials
+from benchmarks.lib.trial import Trial
+from benchmarks.lib.trials import Measure, Trials
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.nn import RetrievalModel
 from graphvtr.nn.encoders import PretrainedWords

@@ -23,7 +23,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,8 @@ from torch import Tensor
 from benchmarks.lib.paths import CACHE, git, uncommitted, without_places
 from benchmarks.lib.records import Record, TrialResult
 from benchmarks.lib.runs import Runs, ranks_of
+from benchmarks.lib.training_run import train
+from benchmarks.lib.trial import Trial
 from graphvtr.atomic import write_tensors
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.errors import DivergedError
@@ -41,7 +42,7 @@ from graphvtr.nn import GraphVTR, RetrievalModel
 from graphvtr.tasks.checkpoint import load
 from graphvtr.tasks.embed import encode_texts, encode_videos
 from graphvtr.tasks.prepare import build_model, prepare
-from graphvtr.tasks.trainer import FitResult, TrainOptions, fit
+from graphvtr.tasks.trainer import TrainOptions
 from graphvtr.text import Vocabulary
 from graphvtr.text.word_vectors import WordVectors
 
@@ -50,29 +51,6 @@ PAUSE = 600.0
 """Seconds between two writings of tables, which took a fifth of a study of short runs."""
 Measure = Callable[[RetrievalModel, Mapping[str, Tensor]], Tensor]
 """Something of a trained model and its scores of each split."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A row of a table.
-
-    Args:
-        name: of the row.
-        model: registered name.
-        options: the model's constructor arguments, but for those that follow from the data.
-        train: fields of :class:`graphvtr.tasks.trainer.TrainOptions` but ``seed``.
-    """
-
-    name: str
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    train: Mapping[str, Any] = field(default_factory=dict)
-
-
-def small(trial: Trial, width: int = 32) -> Trial:
-    """The row of a quick run, which only shows that all works: narrow, one epoch."""
-    size = {"hidden": width, **{name: width for name in ("inner", "bag") if trial.options.get(name)}}
-    return replace(trial, options={**trial.options, **size}, train={**trial.train, "epochs": 1})
 
 
 class Trials:
@@ -278,61 +256,33 @@ class Trials:
         return None if kept.get("commit", "").endswith(CHANGES) and not uncommitted() else kept
 
     def _train(self, trial: Trial, seed: int, folder: Path) -> None:
-        options = TrainOptions(**{"device": "cpu", **trial.train, "seed": seed})
         torch.manual_seed(seed)
         model = build_model(trial.model, self.splits["train"], self.vocabulary, dict(trial.options))
         if self.vectors is not None and model.word_embedding is not None:
             model.load_word_vectors(*self.vectors.matrix_for(self.vocabulary))
-        run = folder / "run"
-        last = run / "last.ckpt"
-        if self.fresh and run.exists():
-            for path in run.glob("*.ckpt"):
-                path.unlink()
-        spent = folder / "seconds.json"
-        before = json.loads(spent.read_text()) if last.is_file() and spent.is_file() else 0.0
-        begin = time.perf_counter()
-        diverged = None
-        try:
-            result = fit(
-                model,
-                self.vocabulary,
-                self.splits["train"],
-                self.splits["val"],
-                run,
-                options,
-                resume=last.is_file(),
-                progress=False,
-            )
-        except DivergedError as error:
-            if not last.is_file():
-                raise
-            info = load(last).info
-            result, diverged = FitResult(run / "best.ckpt", last, list(info["scores"])), f"{error.item} {error.problem}"
-        finally:
-            seconds = before + time.perf_counter() - begin
-            folder.mkdir(parents=True, exist_ok=True)
-            spent.write_text(json.dumps(seconds))
-        best = load(result.best)
+        options = TrainOptions(**{"device": "cpu", **trial.train, "seed": seed})
+        done = train(model, self.vocabulary, self.splits["train"], self.splits["val"], folder, options, self.fresh)
+        best = load(done.result.best)
         save_file(
             {split: self.scores_of(best, split).contiguous() for split in self.score}, folder / "scores.safetensors"
         )
-        last.unlink(missing_ok=True)  # holds the optimiser's state: three times the model
+        done.result.last.unlink(missing_ok=True)  # holds the optimiser's state: three times the model
         (folder / "result.json").write_text(
             json.dumps(
                 {
                     "trial": trial.name,
                     "seed": seed,
-                    "val_rsum": result.scores,
-                    "seconds": seconds,
-                    "checkpoint": str(result.best),
+                    "val_rsum": done.result.scores,
+                    "seconds": done.seconds,
+                    "checkpoint": str(done.result.best),
                     "commit": _commit(),
-                    "diverged": diverged,
+                    "diverged": done.diverged,
                     "options": {"model": dict(trial.options), "train": dict(trial.train), "data": self.data},
                 }
             )
         )
-        line = f"{trial.name}, seed {seed}: validation rsum {max(result.scores):.1f}, {seconds:.0f} s"
-        line += " (diverged)" if diverged else ""
+        line = f"{trial.name}, seed {seed}: validation rsum {max(done.result.scores):.1f}, {done.seconds:.0f} s"
+        line += " (diverged)" if done.diverged else ""
         print(line, file=sys.stderr, flush=True)  # not part of the table that is printed to a file
 
     def scores_of(self, model: RetrievalModel, split: str) -> Tensor:

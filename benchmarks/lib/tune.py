@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.lib.trials import Trial, Trials
+from benchmarks.lib.trial import Trial
+from benchmarks.lib.trials import Trials
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.nn.models import MODELS
 

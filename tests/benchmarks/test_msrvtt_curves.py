@@ -13,13 +13,13 @@ import pytest
 def test_every_row_that_can_have_a_curve_has_its_own_line(
     load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    curves, real = load_benchmark("lib.msrvtt_curves"), load_benchmark("msrvtt_real")
+    curves, all_rows = load_benchmark("lib.msrvtt_curves"), load_benchmark("lib.msrvtt_rows").all_rows
     monkeypatch.setattr(curves, "RESULTS", tmp_path)
     found = {}
     for words, name in curves.msrvtt.WORDS.items():
         found[f"ridge, {name}"] = {100: {"mean": 9.0, "interval": [8.0, 10.0]}}
         for regions in (False, True):
-            rows = [row for row in real.all_rows(words, regions, False) if not regions or row in curves.REGIONS]
+            rows = [row for row in all_rows(words, regions) if not regions or row in curves.REGIONS]
             found |= {f"{row}, {name}": {100: {"mean": 9.0, "interval": [8.0, 10.0]}} for row in rows}
     styles = [tuple(sorted(style.items())) for style in curves.STYLES.values()]
     assert len(set(styles)) == len(styles)

@@ -82,7 +82,7 @@ def test_a_row_is_trained_beside_the_printed_one_and_kept(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(trials, "fit", never)  # what is finished is not trained again
+    monkeypatch.setattr("benchmarks.lib.training_run.fit", never)  # what is finished is not trained again
     assert paper_tables.run("visern", "2", few, 2, ("VSE",))
     assert "chance" in capsys.readouterr().out
     assert rows["MSVD test"]["chance"]["t2v R@1"] == pytest.approx(100 / 2)

@@ -13,6 +13,9 @@ import torch
 from graphvtr.datasets import DataSource, build_dataset
 from graphvtr.errors import DataError, DivergedError
 from graphvtr.tasks.prepare import make_vocabulary
+from graphvtr.tasks.trainer import TrainOptions, fit
+
+FIT = "benchmarks.lib.training_run.fit"
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_a_finished_run_is_not_trained_again(
     assert first.scores["test"].shape == (len(scenes["test"].videos), len(scenes["test"].captions))
     assert first.checkpoint.is_file()
     assert len(first.val_rsum) == 2
-    monkeypatch.setattr(trials, "fit", refuse)
+    monkeypatch.setattr(FIT, refuse)
     again = make(trials, scenes, tmp_path).result(row(trials), 0)
     assert torch.equal(first.scores["test"], again.scores["test"])
     with pytest.raises(AssertionError, match="trained again"):
@@ -62,22 +65,21 @@ def test_a_stopped_run_goes_on_and_gives_the_same_numbers(
     trials: Any, scenes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = make(trials, scenes, tmp_path / "whole").result(row(trials), 0)
-    real = trials.fit
     resumed = []
 
     def stop_after_one_epoch(*arguments: Any, **options: Any) -> Any:
         *rest, train = arguments
-        real(*rest, trials.TrainOptions(**{**vars(train), "epochs": 1}), **options)
+        fit(*rest, TrainOptions(**{**vars(train), "epochs": 1}), **options)
         raise KeyboardInterrupt
 
     def go_on(*arguments: Any, **options: Any) -> Any:
         resumed.append(options["resume"])
-        return real(*arguments, **options)
+        return fit(*arguments, **options)
 
-    monkeypatch.setattr(trials, "fit", stop_after_one_epoch)
+    monkeypatch.setattr(FIT, stop_after_one_epoch)
     with pytest.raises(KeyboardInterrupt):
         make(trials, scenes, tmp_path / "cut").result(row(trials), 0)
-    monkeypatch.setattr(trials, "fit", go_on)
+    monkeypatch.setattr(FIT, go_on)
     cut = make(trials, scenes, tmp_path / "cut").result(row(trials), 0)
     assert resumed == [True]
     assert cut.val_rsum == whole.val_rsum
@@ -101,8 +103,7 @@ def test_a_run_that_diverges_counts_by_its_best_epoch_before(
         fit(*args, **options, after_epoch=stop)
         raise AssertionError("did not stop")
 
-    fit = trials.fit
-    monkeypatch.setattr(trials, "fit", diverge)
+    monkeypatch.setattr(FIT, diverge)
     records = tmp_path / "records"
     for root in ("here", "elsewhere"):
         made = make(trials, scenes, tmp_path / root, records=records)
@@ -110,7 +111,7 @@ def test_a_run_that_diverges_counts_by_its_best_epoch_before(
         about = made.about(row(trials), [0])
         assert about["curves"] == [whole.val_rsum]
         assert about["diverged"] == {0: "training loss is nan in epoch 2"}
-        monkeypatch.setattr(trials, "fit", refuse)
+        monkeypatch.setattr(FIT, refuse)
     found = make(trials, scenes, tmp_path / "here").result(row(trials), 0)
     assert torch.equal(found.scores["test"], whole.scores["test"])
     load_benchmark("lib.tables").print_diverged({"small": about})
@@ -126,7 +127,7 @@ def test_a_setting_that_diverges_in_its_first_epoch_counts_as_nothing(
     with pytest.raises(DivergedError):
         made.record(row(trials, lr=1e30), 0)
     assert made.curve(row(trials, lr=1e30), 0) == [0.0]
-    monkeypatch.setattr(trials, "fit", refuse)
+    monkeypatch.setattr(FIT, refuse)
     assert made.curve(row(trials, lr=1e30), 0) == [0.0]
     with pytest.raises(DataError, match="batch_size"):  # a bad option is no divergence
         make(trials, scenes, tmp_path / "bad").curve(row(trials, batch_size=0), 0)
@@ -209,7 +210,7 @@ def test_a_record_stands_for_its_run_on_another_machine(
     (path,) = records.iterdir()
     assert path.stat().st_size < 20_000
 
-    monkeypatch.setattr(trials, "fit", refuse)
+    monkeypatch.setattr(FIT, refuse)
     elsewhere = make(trials, scenes, tmp_path / "elsewhere", records=records, measure={"total": total, "later": total})
     assert elsewhere.finished(trial, range(2)) == [0]
     assert elsewhere.trained(trial, range(2)) == []
