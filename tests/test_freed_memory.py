@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from graphvtr import freed_memory
-from graphvtr.freed_memory import OWN, keep_freed_memory
+from graphvtr.freed_memory import OWN, keep_freed_memory, nothing_collected
 
 FAULTS = """
 import resource
@@ -56,3 +57,21 @@ def test_without_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     assert keep_freed_memory()
     assert tuple(asked) == freed_memory.SETTINGS
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_nothing_is_collected_inside_and_all_is_as_before_after(enabled: bool) -> None:
+    was, inside = gc.isenabled(), []
+
+    def make() -> None:
+        with nothing_collected():
+            inside.append(gc.isenabled())
+            raise KeyError
+
+    (gc.enable if enabled else gc.disable)()
+    try:
+        with pytest.raises(KeyError):
+            make()
+        assert (inside, gc.isenabled()) == ([False], enabled)
+    finally:
+        (gc.enable if was else gc.disable)()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphvtr.errors import DataError
+from graphvtr.freed_memory import nothing_collected
 from graphvtr.video.store.fields import STORED_FIELDS, Arrays, checksum_of_pieces, numpy_type
 from graphvtr.video.store.files import ClipEntry, is_batch, open_clips
 from graphvtr.video.store.tensor_file import Piece, tensor_pieces, tensor_places
@@ -38,6 +39,10 @@ class ClipFiles:
 
     def refresh(self) -> None:
         """Read the index again; of two files with the same clip the later one counts."""
+        with nothing_collected():
+            self._read_index()
+
+    def _read_index(self) -> None:
         index: dict[str, tuple[Path, ClipEntry]] = {}
         self.damaged, self._kept, self._places = {}, {}, {}
         for file in (*sorted(self.path.glob("shards/*.safetensors")), *self._loose()):
