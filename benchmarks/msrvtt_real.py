@@ -143,9 +143,7 @@ def main() -> None:
     measure = measures(splits["test"], clips, arguments.quick)
     all_trials = {words: msrvtt.trials(study, splits, path, words, measure, **size) for words in arguments.words}
     rows = {words: all_rows(words, arguments.regions, arguments.quick) for words in arguments.words}
-    closed = {}
-    if not arguments.regions:
-        closed = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
+    closed = ridges(msrvtt.trials(study, splits, path, "minilm", **size))
     tried: dict[str, Any] = {}
     for words, trials in msrvtt.tuning(arguments, all_trials).items():
         tried |= tuned_rows(trials, rows[words], arguments, words)
