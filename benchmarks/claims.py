@@ -96,7 +96,8 @@ class Study:
     def tuned(self, ahead: str, behind: str) -> bool:
         """Whether as many settings of both rows were tried, and more than one."""
         tried = (result(self.file) or {}).get("tried", {})
-        return 1 < len(tried.get(ahead, ())) == len(tried.get(behind, ()))
+        one, other = (sum(not found.get("all videos") for found in tried.get(row, ())) for row in (ahead, behind))
+        return 1 < one == other
 
 
 STUDIES = (

@@ -8,8 +8,9 @@
 
 Both settings are rows: words that are learned, from GloVe on (``--words glove``), and frozen MiniLM tokens
 (``minilm``), with which rows differ in their graphs alone. Trained until validation stops climbing, the epoch chosen
-on validation; ``--tune N`` settings a row, the same number for all, are tried on a third of the training videos first,
-and the best of them at a constant rate with more patience too, on all of them.
+on validation; ``--tune N`` settings a row and the best ones of rows of the same model, the same number for all, are
+tried on a third of the training videos first; the best of them, and the second where it is near, at a constant rate
+with more patience too, on all of them.
 Intervals resample seeds and videos. Finished runs are kept, and what tables are made of in ``results/runs``, with which
 a study goes on on another machine; what is written says for each row how many seeds it has.
 About 15 CPU minutes a row and seed, 40 with regions; 10 (30) more to extract the store.
@@ -34,7 +35,6 @@ from benchmarks.lib.runs import Runs, chance_runs, print_table
 from benchmarks.lib.tables import print_differences, print_diverged
 from benchmarks.lib.trial import Trial, wanted
 from benchmarks.lib.trials import Measure, Trials
-from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
 
 
@@ -50,9 +50,7 @@ def tuned_rows(trials: Trials, rows: dict[str, Trial], arguments: argparse.Names
     """Replace rows by their best settings on a third of the training videos; all that was tried."""
     if arguments.tune < 2 or arguments.quick:
         return {}
-    missing = wanted(rows, arguments)
-    tuned(trials, msrvtt.parts(trials), missing, arguments.tune)
-    best = msrvtt.chosen(trials, rows, arguments.tune, train=[trial.name for trial in missing])
+    best = msrvtt.chosen(trials, rows, arguments.tune, train=[trial.name for trial in wanted(rows, arguments)])
     rows |= {name: one.trial for name, one in best.items()}
     return {f"{name}, {msrvtt.WORDS[words]}": one.tried for name, one in best.items()}
 

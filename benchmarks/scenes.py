@@ -35,7 +35,7 @@ from benchmarks.lib.scenes_rows import CLAIMS, PAIRS, STUDIES, WHOLE
 from benchmarks.lib.tables import print_differences, print_diverged, share_text
 from benchmarks.lib.trial import Trial, small, wanted
 from benchmarks.lib.trials import Measure, Trials
-from benchmarks.lib.tune import is_tuned, tuned
+from benchmarks.lib.tune import tuned
 from graphvtr.datasets import RetrievalDataset
 from graphvtr.datasets.moving_scenes import MovingScenes
 from graphvtr.metrics import percentiles
@@ -208,17 +208,18 @@ def main() -> None:
     everything = [few_epochs(trial) if quick else trial for rows in STUDIES.values() for trial in rows]
 
     def write() -> None:
-        ready = [trial for trial in everything if is_tuned(trials, few, trial, budget)]
-        best = tuned(trials, few, ready, budget)
+        best = tuned(trials, few, everything, budget)
         with contextlib.nullcontext() if quick else printed_to("scenes"):
-            print(f"MovingScenes, tuned with {budget} settings a row on a third of the training clips")
+            most = max((len(one.tried) for one in best.values()), default=0)
+            print(f"MovingScenes, tuned with {most} settings a row on a third of the training clips")
             found = tables(trials, {name: one.trial for name, one in best.items()}, seeds, ridge)
         if not quick:
             write_result("scenes", found, tried={name: one.tried for name, one in best.items()}, world=WORLD)
 
     if not arguments.tables_only:
-        best = tuned(trials, few, chosen, budget)
-        trials.train_missing([one.trial for one in best.values()], seeds, (lambda: None) if quick else write)
+        names = [trial.name for trial in chosen]
+        best = tuned(trials, few, everything, budget, train=names)
+        trials.train_missing([best[name].trial for name in names], seeds, (lambda: None) if quick else write)
     write()
 
 

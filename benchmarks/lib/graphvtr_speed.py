@@ -48,8 +48,9 @@ def taken(studies: list[Trials], every: dict[str, Trial]) -> dict[str, float]:
         DataError: there is no record of one.
     """
     found: dict[str, float] = {}
-    for trials in studies:
-        best = {name: one.trial for name, one in msrvtt.chosen(trials, every).items()}
+    for trials, others in zip(studies, (True, False), strict=True):
+        rivals = msrvtt_rows.rows("minilm", regions=others)  # settings are chosen with all rows of a study in view
+        best = {name: one.trial for name, one in msrvtt.chosen(trials, rivals).items() if name in every}
         for name, trial in (every | best).items():
             if name not in found and (seeds := trials.finished(trial, range(5))):
                 found[name] = statistics.mean(len(curve) for curve in trials.about(trial, seeds)["curves"])

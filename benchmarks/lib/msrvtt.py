@@ -17,7 +17,7 @@ import torch
 from benchmarks.lib.paths import CACHE, DATA, RESULTS
 from benchmarks.lib.trial import Trial
 from benchmarks.lib.trials import Measure, Trials
-from benchmarks.lib.tune import Tuned, is_tuned, settled, tuned
+from benchmarks.lib.tune import Tuned, settled, tuned
 from graphvtr.datasets import DataSource, RetrievalDataset, build_dataset
 from graphvtr.tasks import make_vocabulary
 from graphvtr.text.word_vectors import load_word_vectors
@@ -156,12 +156,11 @@ def chosen(
 
     Args:
         trials: of the whole study.
-        rows: as they stand.
+        rows: all of it, as they stand.
         budget: candidates a row.
-        train: the rows whose slower run is trained where it is missing; nothing else is.
+        train: the rows of which what is missing is trained; nothing else is.
     """
-    few = parts(trials)
-    found = tuned(trials, few, [trial for trial in rows.values() if is_tuned(trials, few, trial, budget)], budget)
+    found = tuned(trials, parts(trials), rows.values(), budget, train)
     return {name: settled(trials, one, name in train) for name, one in found.items()}
 
 

@@ -5,6 +5,10 @@ row's name: a larger budget keeps the candidates of a smaller one, so that a stu
 trained on a part of the training videos, one seed, until validation stops climbing; the best one by validation rsum is
 trained on all of them. Nothing here ever sees a test split.
 
+What the rows of an ablation differ by must not be what they drew: the settings that were best for one row of a model
+are tried for all rows of it, and rows that have fewer candidates then go on drawing until all have as many
+(:func:`shared`). A random walk on MovingScenes had 263 of its own four, and a row beside it 335 of others.
+
 Where validation is noisy, a rate that is halved whenever it stands still ends a run early: HGR with GloVe words reached
 145 on MSR-VTT's validation so, and 152 at a constant rate. On a third of the videos nothing of that is seen (127 and
 123). A study can ask for it on all of them (:func:`settled`).
@@ -14,8 +18,8 @@ from __future__ import annotations
 
 import inspect
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,8 +39,14 @@ SLOWER = {"schedule": "none", "patience": 12, "epochs": 100}
 """How a row's best setting is trained once more, see :func:`slower`."""
 SLOWER_WARMUP = 20
 """Its epochs over all negatives, where hardest ones are mined: after five some rows never get back to what they had."""
+STEADYING = ("batch_norm", "zero_init")
 DROPPED = ("dropout", "word_dropout", "video_dropout")
 """Arguments of models that are dropout rates: all of a row get the same one."""
+NEAR = 0.95
+"""Where the second best of a part of the videos has so much of the best one's rsum, both are trained on all of them:
+two seeds of one setting differ by as much."""
+Draw = tuple[dict[str, Any], dict[str, Any]]
+"""Options of the model and of its training."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +56,34 @@ class Tuned:
     Args:
         trial: the row with the best settings.
         tried: settings and validation rsum of each candidate, the curve included, in the order they were tried.
+        near: the second best candidate, where it is nearly as good.
     """
 
     trial: Trial
     tried: list[dict[str, Any]]
+    near: list[Trial] = field(default_factory=list)
 
 
 def candidates(trial: Trial, budget: int) -> list[Trial]:
     """The first ``budget`` candidates of a row, all different."""
     found = [trial]
-    for options, train in _draws(trial):
-        made = replace(trial, options={**trial.options, **options}, train={**trial.train, **train})
-        if made not in found:
-            found.append(made)
+    for draw in _draws(trial):
         if len(found) >= budget:
             break
-    return found[:budget]
+        if (made := _with(trial, draw)) not in found:
+            found.append(made)
+    return found
 
 
-def _draws(trial: Trial) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _with(trial: Trial, draw: Draw) -> Trial:
+    """A row with drawn settings; one without reasoning has no layer that could be normalised."""
+    options = draw[0]
+    if trial.options.get("normalization") == "none":
+        options = {name: value for name, value in options.items() if name not in STEADYING}
+    return replace(trial, options={**trial.options, **options}, train={**trial.train, **draw[1]})
+
+
+def _draws(trial: Trial) -> Iterator[Draw]:
     accepted = inspect.signature(MODELS[trial.model]).parameters
     rng = np.random.default_rng(zlib.crc32(trial.name.encode()))
 
@@ -86,26 +105,65 @@ def _draws(trial: Trial) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         yield options, {**train, "lr": pick(LR), "clip_grad": pick(CLIP)}
 
 
-def tuned(trials: Trials, few: Mapping[str, RetrievalDataset], rows: Iterable[Trial], budget: int) -> dict[str, Tuned]:
-    """The best settings of each row on a part of the training videos.
+def tuned(
+    trials: Trials,
+    few: Mapping[str, RetrievalDataset],
+    rows: Iterable[Trial],
+    budget: int,
+    train: Collection[str] = (),
+) -> dict[str, Tuned]:
+    """The best settings of each row on a part of the training videos, of those that are there.
+
+    A candidate that diverges counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that cannot be
+    trained is no setting.
 
     Args:
         trials: of the study; what is tried has records beside theirs, if they have any.
         few: the part, ``train``, and ``val`` where not all of validation is to judge.
-        rows: as they stand.
-        budget: candidates a row.
+        rows: all of the study, as they stand.
+        budget: own candidates a row; a row of which one is missing is left out.
+        train: names of rows whose missing candidates are trained first.
     """
     part = _part(trials, few)
-    found = {}
+    rows = list(rows)
     for row in rows:
-        found[row.name] = tune(part, row, budget)
-    return found
+        if row.name in train:
+            _curves(part, candidates(row, budget))
+    own = {row.name: candidates(row, budget) for row in rows}
+    ready = [row for row in rows if len(_there(part, own[row.name])) == len(own[row.name])]
+    every = shared(part, ready, budget)
+    for row in ready:
+        if row.name in train:
+            _curves(part, every[row.name])
+    return {row.name: _best(part, _there(part, every[row.name])) for row in ready}
 
 
-def is_tuned(trials: Trials, few: Mapping[str, RetrievalDataset], row: Trial, budget: int) -> bool:
-    """Whether all candidates of a row were tried."""
-    part = _part(trials, few)
-    return all(part.finished(one, [0]) for one in candidates(row, budget))
+def shared(part: Trials, rows: list[Trial], budget: int) -> dict[str, list[Trial]]:
+    """What each row is to be tried with: its own candidates, the best ones of the rows of the same model, and then
+    more of its own until all have as many.
+
+    Args:
+        part: runs on the part of the training videos.
+        rows: all of whose own candidates were tried.
+        budget: own candidates a row.
+    """
+    best: dict[str, list[Draw]] = {}
+    for row in rows:
+        found = _best(part, candidates(row, budget)).trial
+        draws = best.setdefault(row.model, [])
+        if found != row:
+            draws.append(next(draw for draw in _draws(row) if _with(row, draw) == found))
+    every: dict[str, list[Trial]] = {}
+    for row in rows:
+        every[row.name] = candidates(row, budget)
+        for draw in best[row.model]:
+            if (one := _with(row, draw)) not in every[row.name]:
+                every[row.name].append(one)
+    most = max(map(len, every.values()), default=0)
+    for row in rows:
+        more = (one for one in candidates(row, 2 * most) if one not in every[row.name])
+        every[row.name] += [one for _, one in zip(range(most - len(every[row.name])), more, strict=False)]
+    return every
 
 
 def _part(trials: Trials, few: Mapping[str, RetrievalDataset]) -> Trials:
@@ -134,31 +192,40 @@ def slower(trial: Trial) -> Trial:
 
 
 def settled(trials: Trials, found: Tuned, train: bool = False) -> Tuned:
-    """The best setting of a row, or the same :func:`slower`: the first seed decides, on all training videos.
+    """The best setting of a row, the same :func:`slower`, or the second best slower where it is near: the first seed
+    decides, on all training videos.
 
     Args:
         trials: of the whole study.
-        found: by :func:`tune`.
-        train: train what is missing; otherwise the setting stays where one of both runs is not there.
+        found: by :func:`tuned`.
+        train: train what is missing; otherwise those that are there are compared.
     """
-    both = [found.trial, slower(found.trial)]
-    if both[0] == both[1] or not (train or all(trials.finished(one, [0]) for one in both)):
+    every: list[Trial] = []
+    for one in (found.trial, slower(found.trial), *map(slower, found.near)):
+        if one not in every and (train or trials.finished(one, [0])):
+            every.append(one)
+    if len(every) < 2 or every[0] != found.trial:
         return found
-    curves = [trials.curve(one, 0) for one in both]
-    best = both[max(curves[1]) > max(curves[0])]
-    return Tuned(best, [*found.tried, {**_tried(both[1], curves[1]), "all videos": True}])
+    curves = [trials.curve(one, 0) for one in every]
+    best = every[max(range(len(every)), key=lambda position: max(curves[position]))]
+    further = [{**_tried(one, curve), "all videos": True} for one, curve in zip(every[1:], curves[1:], strict=True)]
+    return Tuned(best, [*found.tried, *further])
 
 
-def tune(trials: Trials, trial: Trial, budget: int, seed: int = 0) -> Tuned:
-    """Train the candidates on the splits of ``trials`` and take the best by validation rsum.
+def _best(part: Trials, every: list[Trial]) -> Tuned:
+    """The best of candidates that were all tried."""
+    tried = [_tried(one, curve) for one, curve in zip(every, _curves(part, every), strict=True)]
+    best, *others = sorted(range(len(every)), key=lambda position: -tried[position]["val_rsum"])
+    near = [every[one] for one in others[:1] if tried[one]["val_rsum"] >= NEAR * tried[best]["val_rsum"]]
+    return Tuned(every[best], tried, near)
 
-    A candidate that diverges counts as 0 (:meth:`~benchmarks.lib.trials.Trials.curve`): a setting that
-    cannot be trained is no setting.
-    """
-    every = candidates(trial, budget)
-    tried = [_tried(one, trials.curve(one, seed)) for one in every]
-    best = max(range(len(every)), key=lambda position: tried[position]["val_rsum"])
-    return Tuned(every[best], tried)
+
+def _there(part: Trials, every: list[Trial]) -> list[Trial]:
+    return [one for one in every if part.finished(one, [0])]
+
+
+def _curves(part: Trials, every: list[Trial]) -> list[list[float]]:
+    return [part.curve(one, 0) for one in every]
 
 
 def _tried(trial: Trial, curve: list[float]) -> dict[str, Any]:

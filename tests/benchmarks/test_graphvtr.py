@@ -97,7 +97,7 @@ def test_epochs_are_those_that_the_recorded_runs_took(
     )
     assert speed.taken([Study({}), Study({0: 20, 2: 31})], {"HGR": row}) == {"HGR": 25.5}
     with pytest.raises(DataError, match=r"HGR: has no record .*msrvtt_real.py"):
-        speed.taken([Study({})], {"HGR": row})
+        speed.taken([Study({}), Study({})], {"HGR": row})
 
 
 def test_where_it_stands(load_benchmark: Callable[[str], Any], tmp_path: Path) -> None:

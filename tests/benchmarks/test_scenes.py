@@ -58,10 +58,12 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
     tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
     made = never_read(trials, tmp_path, records=tmp_path / "r")
     row = trials.Trial("HGR", "hgr", {"hidden": 8}, {"lr": 1e-3})
-    tried: list[float] = []
+    tried: list[Any] = []
 
     def train(self: Any, trial: Any, seed: int) -> Any:
-        tried.append(trial.train["lr"])
+        if path := self._recorded_at(trial, seed):
+            return trials.Record.load(path)
+        tried.append(trial)
         if len(tried) == 1:
             raise trials.DivergedError("loss", "is nan")
         record = trials.Record({"val_rsum": [len(tried)], "gates": {}}, {})
@@ -69,12 +71,51 @@ def test_a_setting_that_cannot_be_trained_counts_as_none(
         return record
 
     monkeypatch.setattr(trials.Trials, "record", train)
-    assert not tune.is_tuned(made, {"train": Split()}, row, 3)
-    best = tune.tuned(made, {"train": Split()}, [row], 3)["HGR"]
+    few = {"train": Split()}
+    assert tune.tuned(made, few, [row], 3) == {}
+    best = tune.tuned(made, few, [row], 3, train=["HGR"])["HGR"]
     assert [one["val_rsum"] for one in best.tried] == [0.0, 2, 3]
     assert best.trial == tune.candidates(row, 3)[2]
-    assert tune.is_tuned(made, {"train": Split()}, row, 3)
-    assert not tune.is_tuned(made, {"train": Split()}, row, 4)
+    assert tune.tuned(made, few, [row], 3) == {"HGR": best}
+    assert tune.tuned(made, few, [row], 4) == {}
+
+
+def test_rows_of_a_model_are_tried_with_what_is_best_for_each_of_them(
+    load_benchmark: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tune, trials = load_benchmark("lib.tune"), load_benchmark("lib.trials")
+    made, few = never_read(trials, tmp_path, records=tmp_path / "r"), {"train": Split()}
+    own = {"lr": 1e-3, "schedule": "plateau"}
+    walk = trials.Trial("walk", "visern", {"normalization": "random_walk"}, own)
+    plain = trials.Trial("bare", "visern", {"normalization": "none"}, own)
+    other = trials.Trial("other", "hgr", {}, own)
+    rows, budget = [walk, plain, other], 4
+    drawn = {row.name: tune.candidates(row, budget) for row in rows}
+    favourite = next(one for one in drawn["walk"] if one.options.get("batch_norm"))
+
+    def train(self: Any, trial: Any, seed: int) -> Any:
+        drawn_too = all(trial.train.get(name) == favourite.train.get(name) for name in ("lr", "clip_grad"))
+        score = 10.0 if drawn_too and trial.options.get("dropout") == favourite.options["dropout"] else 9.6
+        record = trials.Record({"val_rsum": [score if trial.train != own else 9.8], "gates": {}}, {})
+        self._keep(trial, seed, record)
+        return record
+
+    monkeypatch.setattr(trials.Trials, "record", train)
+    alone = tune.tuned(made, few, [walk], budget, train=["walk"])
+    assert alone["walk"].trial == favourite
+    assert [one.train for one in alone["walk"].near] == [own]
+    found = tune.tuned(made, few, rows, budget, train=["walk", "bare", "other"])
+    assert found["walk"].trial == favourite
+    best = found["bare"].trial
+    assert best not in drawn["bare"]
+    assert best.train == favourite.train
+    assert best.options == {
+        "normalization": "none",
+        "dropout": favourite.options["dropout"],
+        "mining": best.options["mining"],
+    }
+    assert {len(one.tried) for one in found.values()} == {budget + 1}
+    assert tune.tuned(made, few, rows, budget) == found
 
 
 def test_the_best_setting_is_trained_slower_too(
@@ -102,5 +143,10 @@ def test_the_best_setting_is_trained_slower_too(
     scores["none", 1e-3] = 2.0
     again = never_read(trials, tmp_path / "again")
     assert tune.settled(again, found, train=True).trial == row
+    second = trials.Trial("VSE++", "vse++", {"hidden": 8}, {"lr": 2e-3, "schedule": "plateau"})
+    scores["none", 2e-3] = 5.0
+    near = tune.Tuned(row, [{"val_rsum": 2.0}], [second])
+    assert tune.settled(again, near).trial == row  # not there yet
+    assert tune.settled(again, near, train=True).trial == tune.slower(second)
     own = tune.Tuned(trials.Trial("GraphVTR", "graphvtr", {"hidden": 8}, {"lr": 1e-3, "schedule": "cosine"}), [])
     assert tune.settled(made, own, train=True) == own
