@@ -94,10 +94,10 @@ class Study:
         return at(differences[name], self.within), *rows
 
     def tuned(self, ahead: str, behind: str) -> bool:
-        """Whether as many settings of both rows were tried, and more than one."""
+        """Whether as many settings of both rows were tried as of any row of the study, and more than one."""
         tried = (result(self.file) or {}).get("tried", {})
-        one, other = (sum(not found.get("all videos") for found in tried.get(row, ())) for row in (ahead, behind))
-        return 1 < one == other
+        counts = {row: sum(not one.get("all videos") for one in found) for row, found in tried.items()}
+        return counts.get(ahead) == counts.get(behind) == max([2, *counts.values()])
 
 
 STUDIES = (
@@ -174,7 +174,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     """The table, a block a paper and what its claims were measured on."""
     print(
         "Claims of the papers, effects in rsum. printed: on MSR-VTT; scaled: as large a share of our weaker row;\n"
-        "visible: the smallest true effect to be seen four times in five; *: one seed of a row; u: not tuned."
+        "visible: the smallest true effect to be seen four times in five; *: one seed of a row; u: fewer settings tried."
     )
     for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
         title = f"{paper}, on {data}"
