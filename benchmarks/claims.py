@@ -174,7 +174,8 @@ def show(rows: list[dict[str, Any]]) -> None:
     """The table, a block a paper and what its claims were measured on."""
     print(
         "Claims of the papers, effects in rsum. printed: on MSR-VTT; scaled: as large a share of our weaker row;\n"
-        "visible: the smallest true effect to be seen four times in five; *: one seed of a row; u: fewer settings tried."
+        "visible: the smallest true effect to be seen four times in five; *: one seed of a row;\n"
+        "u: fewer settings of a row were tried than of others."
     )
     for (paper, data), part in itertools.groupby(rows, lambda row: (row["paper"], row["data"])):
         title = f"{paper}, on {data}"
