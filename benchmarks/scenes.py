@@ -202,8 +202,6 @@ def main() -> None:
         for split in TESTS
     }
     chosen = wanted({trial.name: trial for name in arguments.studies or STUDIES for trial in STUDIES[name]}, arguments)
-    if quick:
-        chosen = [few_epochs(trial) for trial in chosen]
     seeds, budget = range(1 if quick else arguments.seeds), 2 if quick else arguments.tune
     everything = [few_epochs(trial) if quick else trial for rows in STUDIES.values() for trial in rows]
 

@@ -30,9 +30,8 @@ from graphvtr.tasks.trainer import TrainOptions, fit
 
 BESIDE = ("HGR", "MCSAN", "ViSERN random_walk, dot", "VSR-Net VG+VR_s")
 QUESTIONS, TOGETHER, TOP = 40, 16, 10
-FRAMES = replace(
-    msrvtt_rows.GRAPHVTR, name=f"{FULL.name} without relations"
-)  # its record has the same key under any name
+FRAMES = replace(msrvtt_rows.GRAPHVTR, name=f"{FULL.name} without relations")
+"""Its record has the same key under any name."""
 
 
 def rows() -> dict[str, Trial]:

@@ -20,6 +20,7 @@ import inspect
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -125,12 +126,11 @@ def tuned(
         train: names of rows whose missing candidates are trained first.
     """
     part = _part(trials, few)
-    rows = list(rows)
-    for row in rows:
+    own = [(row, candidates(row, budget)) for row in rows]
+    for row, every_own in own:
         if row.name in train:
-            _curves(part, candidates(row, budget))
-    own = {row.name: candidates(row, budget) for row in rows}
-    ready = [row for row in rows if len(_there(part, own[row.name])) == len(own[row.name])]
+            _curves(part, every_own)
+    ready = [row for row, every_own in own if all(part.finished(one, [0]) for one in every_own)]
     every = shared(part, ready, budget)
     for row in ready:
         if row.name in train:
@@ -162,7 +162,7 @@ def shared(part: Trials, rows: list[Trial], budget: int) -> dict[str, list[Trial
     most = max(map(len, every.values()), default=0)
     for row in rows:
         more = (one for one in candidates(row, 2 * most) if one not in every[row.name])
-        every[row.name] += [one for _, one in zip(range(most - len(every[row.name])), more, strict=False)]
+        every[row.name] += list(islice(more, most - len(every[row.name])))
     return every
 
 
